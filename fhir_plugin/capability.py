@@ -1,0 +1,67 @@
+"""What one EHR's server can do for this launch: one value that write, disclose and delete all ask.
+
+It is what the CapabilityStatement says, narrowed by the scopes that were granted and corrected by what is
+known of the vendor. It is never found out by writing to a real chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class VendorFacts:
+    """What is known of a server family and its CapabilityStatement does not say. None: unknown, try and look."""
+
+    name: str = "unknown"
+    raw_binary: bool | None = None
+    rewrites_urn_in_attachments: bool | None = None
+    atomic_transaction: bool | None = None
+    max_body_bytes: int | None = None
+    obeys_online_record_flag: bool = False
+    denied: frozenset[tuple[str, str]] = frozenset()
+    """(resource type, interaction) pairs that the server claims and does not do."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Ask `may(type, interaction)`; interaction is FHIR's word: create, read, update, delete, search-type, ..."""
+
+    fhir_version: str
+    software: str = ""
+    interactions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    system_interactions: frozenset[str] = frozenset()
+    update_create: frozenset[str] = frozenset()
+    conditional_create: frozenset[str] = frozenset()
+    search_params: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    operations: frozenset[str] = frozenset()
+    granted: Callable[[str, str], bool] = field(default=lambda _type, _interaction: True, repr=False)
+    """(resource type, interaction) -> allowed by the granted scopes."""
+    vendor: VendorFacts = VendorFacts()
+
+    def may(self, resource_type: str, interaction: str) -> bool:
+        """Whether the server says that it does this, and this launch was granted it."""
+        return (
+            interaction in self.interactions.get(resource_type, frozenset())
+            and (resource_type, interaction) not in self.vendor.denied
+            and self.granted(resource_type, interaction)
+        )
+
+    def holds(self, resource_type: str) -> bool:
+        """Whether resources of this type are written to the EHR; otherwise the companion store keeps them."""
+        return self.may(resource_type, "create") or self.takes_our_id(resource_type)
+
+    def takes_our_id(self, resource_type: str) -> bool:
+        """Whether PUT with an id of ours creates (R4 `updateCreate`)."""
+        return resource_type in self.update_create and self.may(resource_type, "update")
+
+    @property
+    def may_transact(self) -> bool:
+        """Whether a transaction is worth trying. Only its answer, entry by entry, proves that it was one."""
+        return "transaction" in self.system_interactions and self.vendor.atomic_transaction is not False
+
+    def searches(self, resource_type: str, parameter: str) -> bool:
+        return self.may(resource_type, "search-type") and parameter in self.search_params.get(
+            resource_type, frozenset()
+        )

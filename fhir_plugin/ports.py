@@ -1,0 +1,280 @@
+"""The outside world in our words. Adapters implement these; flows know nothing else.
+
+Every port has a fake in `tests/fakes` and a contract suite in `tests/contracts` that runs on the fake, on
+the embedded default and on real servers alike.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from fhir_plugin.capability import Capability
+from mappings.model.identifiers import FhirBase, Reference, Sha256, VaultId
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+
+Json = dict[str, Any]
+
+
+class Clock(Protocol):
+    """The one place that tells the time."""
+
+    def now(self) -> dt.datetime:
+        """An aware UTC instant."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction of our own database. Vault rows, audit entries and ledger rows join the open one."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commits on leaving, rolls back on an exception. Re-entrant: an inner one joins the outer one.
+
+        Never open one around HTTP.
+        """
+
+
+# ---------------------------------------------------------------------------------- the clinical record
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A resource as the server said it stored it. `version` is None where the server does not version."""
+
+    resource_type: str
+    id: str
+    version: str | None = None
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(f"{self.resource_type}/{self.id}")
+
+
+@dataclass(frozen=True)
+class BinaryContent:
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True)
+class TransactionEntry:
+    """`PUT` with `resource["id"]` ours, `POST` with a `full_url` (urn:uuid:...), or `DELETE` of `url`."""
+
+    method: str
+    url: str
+    resource: Json | None = None
+    full_url: str | None = None
+    if_match: str | None = None
+
+
+@dataclass(frozen=True)
+class EntryOutcome:
+    """What the server said of one entry. `status` is the number in entry.response.status; 0 where it said none."""
+
+    status: int
+    stored: Stored | None
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class ClinicalRecord(Protocol):
+    """A FHIR R4 record: the EHR's server, our companion store, or the two as one.
+
+    Raises `RecordUnavailable` when it surely did not happen, `AnswerLost` when nobody knows, `SignInNeeded`
+    on a dead token, and `RecordRefused` (NotFound, Gone, VersionConflict, TooLarge) when the server said no.
+    Never follows a link to another host. Resources go in and come out as plain JSON, numbers untouched.
+    """
+
+    @property
+    def base(self) -> FhirBase: ...
+
+    def capability(self) -> Capability: ...
+
+    def read(self, resource_type: str, id: str) -> Json: ...
+
+    def read_version(self, resource_type: str, id: str, version: str) -> Json: ...
+
+    def history(self, resource_type: str, id: str) -> list[Json]:
+        """The entries' resources, newest first; a deletion is `{"resourceType", "id", "meta": {"deleted": true}}`."""
+
+    def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        """All pages (bounded); only resources of `resource_type`. Ask with `handling=strict`, and check what comes
+        back: some servers ignore a parameter they do not know and return everything."""
+
+    def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
+        """POST: the server chooses the id. Not idempotent."""
+
+    def put(self, resource: Json, *, version: str | None = None) -> Stored:
+        """PUT to `resource["id"]`; with `version`, only over that version (If-Match)."""
+
+    def delete(self, resource_type: str, id: str) -> None:
+        """Idempotent: gone or never there is not an error."""
+
+    def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
+        """One outcome per entry, in order. A 200 outside proves nothing: look at every outcome."""
+
+    def create_binary(
+        self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
+    ) -> Stored:
+        """Raw where the server takes it, else as JSON with spliced base64. With `id`, by PUT."""
+
+    def read_binary(self, url: str) -> BinaryContent:
+        """`url` as found in an attachment: relative or absolute, within `base` only. Whatever form the server
+        answers in (raw, or Binary as JSON), the decoded bytes."""
+
+
+# ---------------------------------------------------------------------------------- bytes not in the record
+
+
+class Compartment(StrEnum):
+    """Parts of the vault, each with its own roles."""
+
+    RECEIVED = "received"
+    CLEAN = "clean"
+    THUMBNAIL = "thumbnail"
+    QUARANTINE = "quarantine"
+    DRAFT = "draft"
+    AUDIT_COPY = "audit-copy"
+    PACKAGE_PART = "package-part"
+
+
+@dataclass(frozen=True)
+class VaultItem:
+    vault_id: VaultId
+    compartment: Compartment
+    owner: str
+    size: int
+    created: dt.datetime
+
+
+class Vault(Protocol):
+    """Bytes that are not (yet, or any more) in the record, each under a key of its own.
+
+    Nothing touches the disk in clear. Destroying the key is destroying the item.
+    """
+
+    def put(self, content: bytes, *, compartment: Compartment, owner: str) -> VaultId:
+        """Durable when it returns. `owner` is what the item belongs to: a capture id, an image reference."""
+
+    def get(self, vault_id: VaultId) -> bytes:
+        """Raises `NotFound` when destroyed or never there, `Tampered` when it does not verify."""
+
+    def destroy(self, vault_id: VaultId) -> None:
+        """Key first, then bytes. Idempotent."""
+
+    def items(self, *, compartment: Compartment | None = None, owner: str | None = None) -> list[VaultItem]: ...
+
+    def sweep(self) -> int:
+        """Removes what a crash left half made or half destroyed (bytes without key, key without bytes);
+        returns how many. Safe while others put: it spares what is younger than an hour and still in the making."""
+
+    def keyed_digest(self, content: bytes) -> str:
+        """HMAC-SHA-256 under a key of this installation, hexadecimal: for matching, never the image's own hash."""
+
+
+# ---------------------------------------------------------------------------------- audit
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what, on which launch, under which policy. Never content: ids, codes and keyed digests only."""
+
+    action: str
+    """Our word, e.g. capture.received, image.filed, image.revealed: see `fhir_plugin.audit_actions`."""
+    actor: str
+    """The user's reference at the EHR, or `system`."""
+    patient: str | None = None
+    launch: str | None = None
+    subject: str | None = None
+    policy: str | None = None
+    outcome: str = "success"
+    detail: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChainedEntry:
+    sequence: int
+    at: dt.datetime
+    entry: AuditEntry
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    intact: bool
+    entries: int
+    broken_at: int | None = None
+    message: str = ""
+    signed_heads: int = 0
+
+
+class AuditTrail(Protocol):
+    """Append-only; each entry hashes the one before; heads are signed from time to time."""
+
+    def append(self, entry: AuditEntry) -> ChainedEntry:
+        """Joins the open transaction, so that an act and its audit entry stand or fall together."""
+
+    def entries(self, *, after: int = 0, subject: str | None = None, patient: str | None = None) -> list[ChainedEntry]: ...
+
+    def sign_head(self) -> None: ...
+
+    def verify(self) -> ChainReport: ...
+
+
+# ---------------------------------------------------------------------------------- signing
+
+
+class StatementSigner(Protocol):
+    """Signs our own statements: RFC 8785 canonical JSON, detached JWS (RFC 7515 appendix F, ES384), kid in the header."""
+
+    def sign(self, statement: Json) -> str:
+        """The detached JWS, `header..signature`."""
+
+    def verify(self, statement: Json, jws: str) -> bool:
+        """True when one of our keys, current or retired, signed exactly this statement."""
+
+    def public_jwks(self) -> Json:
+        """{"keys": [...]}: every key that may still verify something, the next one included."""
+
+    def rotate(self) -> str:
+        """The next key becomes the current one, a new next key is made; returns the current kid."""
+
+
+# ---------------------------------------------------------------------------------- images
+
+
+class ImageWorker(Protocol):
+    """Decoding happens elsewhere: in warm, recycled processes with CPU and memory limits.
+
+    Raises `UnacceptableImage` with a stable code and a message that says what to do.
+    """
+
+    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage: ...
+
+    def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
+        """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""
+
+
+# ---------------------------------------------------------------------------------- work later
+
+
+class JobQueue(Protocol):
+    """Only wakes the resume engine; the ledger is the truth, so a lost or doubled wake-up changes nothing."""
+
+    def wake(self, *, after_seconds: float = 0) -> None: ...
+
+
+@dataclass(frozen=True)
+class Digests:
+    """The three hashes that a receipt shows: equal second and third, or it was not filed."""
+
+    received: Sha256
+    clean: Sha256
+    read_back: Sha256
