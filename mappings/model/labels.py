@@ -1,0 +1,79 @@
+"""Security labels: what they are, and which an image gets (`mappings.terminology` gives systems and displays).
+
+One confidentiality code per image; sensitivity says why; who-decided says on whose word; the reporting tag
+says who vouches for the picture; handling says what a recipient must do. Sources: HL7 HCS, FHIR R4 security
+labels, DS4P IG 1.0.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+
+
+@dataclass(frozen=True, order=True)
+class Label:
+    """One security label. Two are the same when system and code are (FHIR R4 Meta.security)."""
+
+    system: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.system}|{self.code}"
+
+
+class Intimacy(StrEnum):
+    """Whether the image shows a private area, or the patient wants it kept private (G-R172)."""
+
+    NO = "no"
+    PRIVATE = "private"
+    INTIMATE = "intimate"
+
+
+NORMAL = Label(CONFIDENTIALITY, "N")
+RESTRICTED = Label(CONFIDENTIALITY, "R")
+VERY_RESTRICTED = Label(CONFIDENTIALITY, "V")
+SEXUALITY = Label(ACT_CODE, "SEX")
+BY_DEFAULT = Label(ACT_CODE, "PDS")
+BY_CLINICIAN = Label(ACT_CODE, "PHY")
+BY_PATIENT = Label(ACT_CODE, "PRS")
+NO_REDISCLOSURE = Label(ACT_CODE, "NORDSCLCD")
+ASSERTED_BY_CLINICIAN = Label(OBSERVATION_VALUE, "CLINAST")
+REPORTED_BY_PATIENT = Label(OBSERVATION_VALUE, "PATRPT")
+REPORTED_BY_PROXY = Label(OBSERVATION_VALUE, "SDMRPT")
+
+
+class Source(StrEnum):
+    """Who vouches for the picture."""
+
+    CLINICIAN = "clinician"
+    PATIENT = "patient"
+    PROXY = "proxy"
+
+
+def image_labels(*, intimacy: Intimacy, private_site: bool, source: Source) -> tuple[Label, ...]:
+    """The labels of one image, sorted by nothing but meaning: confidentiality, why, on whose word, who reports, handling.
+
+    `private_site`: the body site is on the policy's list of private areas, which alone makes the image intimate.
+    """
+    reported = {
+        Source.CLINICIAN: ASSERTED_BY_CLINICIAN,
+        Source.PATIENT: REPORTED_BY_PATIENT,
+        Source.PROXY: REPORTED_BY_PROXY,
+    }[source]
+    if intimacy is Intimacy.NO and not private_site:
+        return (NORMAL, reported)
+    if private_site or intimacy is Intimacy.INTIMATE:
+        decided = BY_DEFAULT if private_site else BY_CLINICIAN
+        return (RESTRICTED, SEXUALITY, decided, reported, NO_REDISCLOSURE)
+    return (RESTRICTED, BY_PATIENT, reported, NO_REDISCLOSURE)
+
+
+def is_restricted(labels: tuple[Label, ...] | list[Label]) -> bool:
+    """Fail closed: everything but a single U, L, M or N counts as restricted; no confidentiality label at all too."""
+    levels = {label.code for label in labels if label.system == CONFIDENTIALITY}
+    return not levels or not levels <= {"U", "L", "M", "N"}
