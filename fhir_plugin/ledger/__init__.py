@@ -1,0 +1,1 @@
+"""Intents, and the one resume engine that every flow uses."""

@@ -1,0 +1,201 @@
+"""The one resume engine: every flow's effects go through it, first time and after every crash.
+
+For each step it writes `trying`, acts, and writes what the world now holds. Where an answer was lost or a
+crash left `trying` behind, it asks the world before it acts again. What the server refuses is undone, last
+step first; the turn-round is written down before the first undoing act. Running it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from fhir_plugin.errors import (
+    AnswerLost,
+    PluginError,
+    ReadBackMismatch,
+    RecordRefused,
+    RecordUnavailable,
+    SignInNeeded,
+)
+from fhir_plugin.ledger.intents import (
+    Direction,
+    Evidence,
+    Intent,
+    IntentState,
+    LedgerStore,
+    Outcome,
+    Plan,
+    Step,
+    StepRecord,
+    StepState,
+)
+from fhir_plugin.ports import Clock, UnitOfWork
+from mappings.model.identifiers import IntentId, LaunchId
+
+LEASE_SECONDS = 120.0
+"""Longer than the longest single call to an EHR, so that a live worker never loses its intent."""
+BACKOFF_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0)
+ASKS_BEFORE_A_PERSON = 5
+"""How often the world may fail to tell whether something happened before a person is shown it."""
+
+PlanFor = Callable[[Intent], Plan]
+
+
+class LeaseLost(PluginError):
+    """Another worker has this intent now; it will finish it."""
+
+    code = "lease-lost"
+
+
+class Engine:
+    """Runs intents to their end. `plans` maps a kind to the function that builds its plan.
+
+    `owner` names this process among all workers; each run has a lease of its own, threads included.
+    """
+
+    def __init__(
+        self, *, store: LedgerStore, work: UnitOfWork, clock: Clock, plans: Mapping[str, PlanFor], owner: str
+    ) -> None:
+        self._store = store
+        self._work = work
+        self._clock = clock
+        self._plans = plans
+        self._owner = owner
+        self._runs = itertools.count()
+
+    def run(self, intent_id: IntentId) -> Intent:
+        """Takes the intent as far as it goes now and returns where it stands. Never raises for the world's sake."""
+        owner = f"{self._owner}/{next(self._runs)}"
+        with self._work.transaction():
+            intent = self._store.get(intent_id)
+            if intent.ended or not self._lease(intent_id, owner):
+                return intent
+            intent = replace(intent, attempts=intent.attempts + 1)
+            self._store.save(intent)
+        try:
+            return self._advance(intent, owner)
+        except LeaseLost:
+            return self._store.get(intent_id)
+        finally:
+            self._store.release(intent_id, owner)
+
+    def run_due(self) -> list[Intent]:
+        """Every intent whose time has come. Safe to call from any number of workers at once."""
+        return [self.run(intent_id) for intent_id in self._store.due(self._clock.now())]
+
+    def adopt(self, intent: Intent, launch: LaunchId) -> None:
+        """The same user has launched the same patient again: go on under the new launch's token."""
+        with self._work.transaction():
+            current = self._store.get(intent.id)
+            if current.state is IntentState.WAITING_FOR_SIGN_IN:
+                self._store.save(replace(current, launch=launch, state=IntentState.OPEN, next_attempt=None))
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _lease(self, intent_id: IntentId, owner: str) -> bool:
+        return self._store.lease(intent_id, owner, now=self._clock.now(), seconds=LEASE_SECONDS)
+
+    def _advance(self, intent: Intent, owner: str) -> Intent:
+        try:
+            plan = self._plans[intent.kind](intent)
+            if intent.direction is Direction.FORWARD:
+                try:
+                    return self._go_forward(intent, plan, owner)
+                except (RecordRefused, ReadBackMismatch) as error:
+                    intent = self._turn_round(intent, error)
+            return self._undo(intent, plan, owner)
+        except SignInNeeded as error:
+            return self._hold(intent, IntentState.WAITING_FOR_SIGN_IN, error)
+        except RecordUnavailable as error:
+            return self._hold(intent, IntentState.OPEN, error, retry_after=error.retry_after)
+        except AnswerLost as error:
+            patient = intent.attempts < ASKS_BEFORE_A_PERSON
+            return self._hold(intent, IntentState.OPEN if patient else IntentState.UNRESOLVED, error)
+        except (RecordRefused, ReadBackMismatch) as error:
+            # Undoing was refused: something of ours may still be current, so a person must look.
+            return self._hold(intent, IntentState.UNRESOLVED, error)
+
+    def _go_forward(self, intent: Intent, plan: Plan, owner: str) -> Intent:
+        records = self._store.steps(intent.id)
+        evidence: dict[str, Evidence] = {}
+        for position, step in enumerate(plan.steps()):
+            record = records.get(step.name)
+            if record is None or record.state is not StepState.DONE:
+                evidence[step.name] = self._take(intent, position, step, record, owner)
+            else:
+                evidence[step.name] = record.evidence
+        with self._work.transaction():
+            self._renew(intent, owner)
+            ended = replace(intent, state=IntentState.ENDED, outcome=Outcome.DONE, reason="", message="")
+            plan.settle(ended, evidence)
+            self._store.save(ended)
+        return ended
+
+    def _take(
+        self, intent: Intent, position: int, step: Step, record: StepRecord | None, owner: str
+    ) -> Evidence:
+        with self._work.transaction():
+            self._renew(intent, owner)
+            self._store.save_step(intent.id, position, StepRecord(step.name, StepState.TRYING))
+        evidence = step.happened() if record is not None else None
+        if evidence is None:
+            try:
+                evidence = step.do()
+            except AnswerLost:
+                evidence = step.happened()
+                if evidence is None:
+                    raise
+        with self._work.transaction():
+            self._renew(intent, owner)
+            self._store.save_step(intent.id, position, StepRecord(step.name, StepState.DONE, evidence))
+        return evidence
+
+    def _turn_round(self, intent: Intent, error: PluginError) -> Intent:
+        turned = replace(intent, direction=Direction.UNDOING, reason=error.code, message=error.message)
+        with self._work.transaction():
+            self._store.save(turned)
+        return turned
+
+    def _undo(self, intent: Intent, plan: Plan, owner: str) -> Intent:
+        records = self._store.steps(intent.id)
+        for position, step in reversed(list(enumerate(plan.steps()))):
+            record = records.get(step.name)
+            if record is None or record.state is StepState.UNDONE:
+                continue
+            with self._work.transaction():
+                self._renew(intent, owner)
+            evidence = record.evidence if record.state is StepState.DONE else step.happened()
+            remains = tuple(step.undo(evidence)) if evidence is not None else ()
+            with self._work.transaction():
+                self._renew(intent, owner)
+                self._store.save_step(intent.id, position, StepRecord(step.name, StepState.UNDONE))
+                intent = replace(intent, residue=(*intent.residue, *remains))
+                self._store.save(intent)
+        with self._work.transaction():
+            self._renew(intent, owner)
+            ended = replace(intent, state=IntentState.ENDED, outcome=Outcome.NOTHING_CURRENT)
+            plan.abandon(ended)
+            self._store.save(ended)
+        return ended
+
+    def _hold(
+        self, intent: Intent, state: IntentState, error: PluginError, *, retry_after: float | None = None
+    ) -> Intent:
+        wait = BACKOFF_SECONDS[min(intent.attempts, len(BACKOFF_SECONDS)) - 1]
+        held = replace(
+            intent,
+            state=state,
+            reason=intent.reason if intent.direction is Direction.UNDOING else error.code,
+            message=intent.message if intent.direction is Direction.UNDOING else error.message,
+            next_attempt=self._clock.now() + dt.timedelta(seconds=max(wait, retry_after or 0)),
+        )
+        with self._work.transaction():
+            self._store.save(held)
+        return held
+
+    def _renew(self, intent: Intent, owner: str) -> None:
+        if not self._lease(intent.id, owner):
+            raise LeaseLost("another worker has taken this intent over")
