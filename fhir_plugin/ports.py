@@ -221,7 +221,9 @@ class AuditTrail(Protocol):
     def append(self, entry: AuditEntry) -> ChainedEntry:
         """Joins the open transaction, so that an act and its audit entry stand or fall together."""
 
-    def entries(self, *, after: int = 0, subject: str | None = None, patient: str | None = None) -> list[ChainedEntry]: ...
+    def entries(
+        self, *, after: int = 0, subject: str | None = None, patient: str | None = None
+    ) -> list[ChainedEntry]: ...
 
     def sign_head(self) -> None: ...
 
@@ -256,7 +258,9 @@ class ImageWorker(Protocol):
     Raises `UnacceptableImage` with a stable code and a message that says what to do.
     """
 
-    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage: ...
+    def clean(
+        self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False
+    ) -> CleanImage: ...
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""

@@ -134,9 +134,7 @@ class Engine:
             self._store.save(ended)
         return ended
 
-    def _take(
-        self, intent: Intent, position: int, step: Step, record: StepRecord | None, owner: str
-    ) -> Evidence:
+    def _take(self, intent: Intent, position: int, step: Step, record: StepRecord | None, owner: str) -> Evidence:
         with self._work.transaction():
             self._renew(intent, owner)
             self._store.save_step(intent.id, position, StepRecord(step.name, StepState.TRYING))

@@ -68,9 +68,7 @@ def parse_pack(text: str) -> PolicyPack:
             consent_receive_required=_choice(
                 consent, "receive", {"required": True, "implied_by_reply_to_request": False}
             ),
-            consent_store_required=_choice(
-                consent, "store", {"required": True, "inform_and_objection": False}
-            ),
+            consent_store_required=_choice(consent, "store", {"required": True, "inform_and_objection": False}),
             explained=consent["explained"],
             child_image_age=int(top["age"]["child_image"]),
             most_images=int(capture["most_images"]),
@@ -83,9 +81,7 @@ def parse_pack(text: str) -> PolicyPack:
             ask_online_record=bool(online["ask"]),
             online_default_ordinary=_choice(online, "default_ordinary", yes_no),
             online_default_private=_choice(online, "default_private", yes_no),
-            careworker_capture=_choice(
-                top["careworker"], "capture", {"per_provider_agreement": True, "off": False}
-            ),
+            careworker_capture=_choice(top["careworker"], "capture", {"per_provider_agreement": True, "off": False}),
             reveal_reasons=tuple(top["reveal"]["reasons"]),
         )
     except tomllib.TOMLDecodeError as error:

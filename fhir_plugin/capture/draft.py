@@ -1,0 +1,122 @@
+"""A capture in the making: its images (as vault items), its answers, and what was fixed when filing began."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from fhir_plugin.capture.answers import Answers
+from fhir_plugin.errors import NotFound, Refused
+from mappings.model.identifiers import (
+    CaptureId,
+    FhirBase,
+    ImageId,
+    IntentId,
+    LaunchId,
+    PatientId,
+    Reference,
+    Sha256,
+    VaultId,
+)
+from mappings.model.images import UNCHANGED, Geometry
+
+
+class DraftState(StrEnum):
+    """Where a capture stands for people. The ledger knows where its filing stands."""
+
+    OPEN = "open"
+    FILING = "filing"
+    FILED = "filed"
+    DESCRIBED = "described"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True)
+class DraftImage:
+    """One image of a capture. `received`, `clean` and `thumbnail` are vault items; None once destroyed."""
+
+    image_id: ImageId
+    declared_type: str
+    sha256_received: Sha256
+    size: int
+    received: VaultId | None
+    clean: VaultId | None = None
+    thumbnail: VaultId | None = None
+    sha256_clean: Sha256 | None = None
+    content_type: str = ""
+    width: int = 0
+    height: int = 0
+    removed: tuple[str, ...] = ()
+    captured_at: dt.datetime | None = None
+    captured_at_has_offset: bool = False
+    lossless: bool = False
+    geometry: Geometry = UNCHANGED
+    discarded_at: dt.datetime | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        return self.clean is not None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One capture of one user for one patient at one EHR. Belongs to these, not to the launch."""
+
+    capture_id: CaptureId
+    fhir_base: FhirBase
+    patient: PatientId
+    user: Reference
+    launch: LaunchId
+    encounter: Reference | None
+    state: DraftState
+    created: dt.datetime
+    updated: dt.datetime
+    images: tuple[DraftImage, ...] = ()
+    answers: Answers = Answers()
+    intent: IntentId | None = None
+    filing: Mapping[str, object] | None = field(default=None, repr=False)
+    """What was fixed when filing began (`capture.filing.FilingOrder` as JSON), so that a resume says the same."""
+    result: Mapping[str, object] | None = field(default=None, repr=False)
+    """What the receipt shows."""
+
+    def image(self, image_id: ImageId) -> DraftImage:
+        for image in self.images:
+            if image.image_id == image_id:
+                return image
+        raise NotFound(f"image {image_id} is not part of this capture", status=404)
+
+    def with_image(self, changed: DraftImage) -> Draft:
+        return replace(
+            self, images=tuple(changed if image.image_id == changed.image_id else image for image in self.images)
+        )
+
+    def need_open(self) -> None:
+        """Raises `Refused` once filing has begun: what is on its way is not changed under it."""
+        if self.state is not DraftState.OPEN:
+            raise Refused("This capture is already being filed or finished. Start a new one.", code="not-open")
+
+    @property
+    def vault_items(self) -> tuple[VaultId, ...]:
+        return tuple(
+            item for image in self.images for item in (image.received, image.clean, image.thumbnail) if item is not None
+        )
+
+
+class DraftStore(Protocol):
+    """Drafts, encrypted at rest. Every method joins the open transaction."""
+
+    def add(self, draft: Draft) -> None: ...
+
+    def get(self, capture_id: CaptureId, *, for_change: bool = False) -> Draft:
+        """Raises `NotFound`. `for_change` keeps others from changing it until the transaction ends."""
+
+    def save(self, draft: Draft) -> None: ...
+
+    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference) -> list[Draft]:
+        """Newest first."""
+
+    def unfinished(self) -> list[Draft]:
+        """Everybody's open and filing drafts, oldest first: for escalation and tidying."""
