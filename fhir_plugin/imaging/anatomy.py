@@ -1,0 +1,46 @@
+"""What looking at a file without decoding it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The containers that can become a clinical picture."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    HEIC = "heic"
+
+
+@dataclass(frozen=True)
+class Primaries:
+    """An RGB colour space by its chromaticities (x, y) and transfer: a gamma, or None for the sRGB curve."""
+
+    white: tuple[float, float]
+    red: tuple[float, float]
+    green: tuple[float, float]
+    blue: tuple[float, float]
+    gamma: float | None = None
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One picture, looked at but not decoded.
+
+    `width` and `height` are those of the stored pixels, `orientation` (1 to 8, EXIF tag 0x0112) still has
+    to be applied to them. `essential` is the same picture with nothing but what decoding needs: the only
+    bytes that a decoder gets to see. `found` names in plain words what else the file carried.
+    """
+
+    kind: Kind
+    width: int
+    height: int
+    essential: bytes = field(repr=False)
+    orientation: int = 1
+    icc: bytes | None = field(default=None, repr=False)
+    primaries: Primaries | None = None
+    exif: bytes | None = field(default=None, repr=False)
+    found: frozenset[str] = frozenset()
