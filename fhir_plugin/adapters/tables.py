@@ -1,0 +1,264 @@
+"""Every table of our own database.
+
+Columns hold ids, codes, states and times. What may speak about a person (resources, drafts, tokens, launch
+context) is sealed: see `fhir_plugin.adapters.keys`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """An aware UTC instant, to the microsecond. A naive time is refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[dt.datetime]:
+        return dialect.type_descriptor(sa.DateTime(timezone=dialect.name != "sqlite"))
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant has a time zone")
+        utc = value.astimezone(dt.UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: dt.datetime | None, _dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+def _sealed(name: str, *, nullable: bool = False) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary, nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False, index: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=nullable, index=index)
+
+
+def _instant(name: str, *, nullable: bool = False, index: bool = False) -> sa.Column[dt.datetime]:
+    return sa.Column(name, Instant, nullable=nullable, index=index)
+
+
+# ------------------------------------------------------------------------------------------- the vault
+
+vault_items = sa.Table(
+    "vault_items",
+    metadata,
+    sa.Column("vault_id", sa.Text, primary_key=True),
+    _text("compartment"),
+    _text("owner", index=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _instant("created"),
+    _sealed("wrapped_key", nullable=True),
+    _text("state"),
+    sa.Index("ix_vault_items_compartment_state", "compartment", "state"),
+)
+"""`state`: making (bytes not yet promised), ready, destroyed (key gone; kept as a tombstone)."""
+
+installation_keys = sa.Table(
+    "installation_keys",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    _sealed("sealed"),
+    _instant("created"),
+)
+"""Keys that must outlive a rotation of the master key, sealed under it: the digest key."""
+
+# ------------------------------------------------------------------------------------------------ audit
+
+audit_entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("action"),
+    _text("actor"),
+    _text("patient", nullable=True, index=True),
+    _text("launch", nullable=True),
+    _text("subject", nullable=True, index=True),
+    _text("policy", nullable=True),
+    _text("outcome"),
+    _text("detail"),
+    _text("previous"),
+    _text("hash"),
+)
+"""`at` and `detail` are kept as the very text that was hashed."""
+
+audit_tip = sa.Table(
+    "audit_tip",
+    metadata,
+    sa.Column("chain", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    _text("hash"),
+)
+"""One row: the newest entry. Whoever appends holds it, so that the chain cannot fork."""
+
+audit_heads = sa.Table(
+    "audit_heads",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("hash"),
+    _text("at"),
+    _text("jws"),
+)
+
+signing_keys = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    _text("state", index=True),
+    _text("public_jwk"),
+    _sealed("private_key"),
+    _instant("created"),
+    _instant("changed"),
+)
+"""`state`: next, current, retired (verifies), revoked (does not)."""
+
+# ----------------------------------------------------------------------------------------------- ledger
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("kind"),
+    _text("subject", index=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("user"),
+    _text("launch", nullable=True),
+    _text("state"),
+    _text("outcome", nullable=True),
+    _text("plan_vault_id", nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0, server_default="0"),
+    _instant("next_attempt", nullable=True),
+    _text("lease_owner", nullable=True),
+    _instant("lease_until", nullable=True),
+    _instant("created"),
+    _instant("updated"),
+    sa.Column("detail", sa.JSON, nullable=False, default=dict, server_default="{}"),
+    sa.Index("ix_intents_state_next_attempt", "state", "next_attempt"),
+    sa.Index("ix_intents_fhir_base_patient", "fhir_base", "patient"),
+)
+"""`state`: open, waiting-for-sign-in, unresolved, ended. `detail`: ids and codes only."""
+
+intent_steps = sa.Table(
+    "intent_steps",
+    metadata,
+    sa.Column("intent_id", sa.Text, sa.ForeignKey(intents.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    _text("state"),
+    sa.Column("evidence", sa.JSON, nullable=False, default=dict, server_default="{}"),
+    _instant("updated"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("owner", nullable=True),
+    _instant("until", nullable=True),
+)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("capture_id", sa.Text, primary_key=True),
+    _text("launch", index=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("user"),
+    _text("state", index=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    _text("vault_id"),
+    _instant("created"),
+    _instant("updated"),
+    sa.Index("ix_drafts_fhir_base_patient", "fhir_base", "patient"),
+)
+
+# --------------------------------------------------------------------------------------------- sessions
+
+pending_launches = sa.Table(
+    "pending_launches",
+    metadata,
+    sa.Column("state_digest", sa.Text, primary_key=True),
+    _sealed("sealed"),
+    _instant("expires", index=True),
+)
+
+launch_sessions = sa.Table(
+    "launch_sessions",
+    metadata,
+    sa.Column("launch_id", sa.Text, primary_key=True),
+    _text("fhir_base"),
+    _text("patient", nullable=True),
+    _text("user", nullable=True),
+    _sealed("sealed"),
+    _instant("created"),
+    _instant("last_seen"),
+    _instant("ends", index=True),
+    sa.Index("ix_launch_sessions_fhir_base_patient_user", "fhir_base", "patient", "user"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("launch_id", sa.Text, primary_key=True),
+    _sealed("sealed"),
+    sa.Column("version", sa.Integer, nullable=False),
+    _instant("expires", nullable=True),
+    sa.Column("refresh_state", sa.Text, nullable=False),
+    _text("lease_owner", nullable=True),
+    _instant("lease_until", nullable=True),
+    _instant("updated"),
+)
+"""`refresh_state`: unused, sent (the refresh token has left; it is never sent twice), none."""
+
+# ---------------------------------------------------------------------------------------- the companion
+
+companion_resources = sa.Table(
+    "companion_resources",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    _text("patient", nullable=True),
+    _instant("last_updated", index=True),
+    sa.Column("deleted", sa.Boolean, nullable=False),
+    _sealed("sealed", nullable=True),
+    sa.Index("ix_companion_resources_patient", "fhir_base", "patient", "type"),
+)
+"""The current version of each resource that the EHR refuses to hold. `sealed` is null when deleted."""
+
+companion_history = sa.Table(
+    "companion_history",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    _text("patient", nullable=True),
+    _instant("last_updated"),
+    sa.Column("deleted", sa.Boolean, nullable=False),
+    _sealed("sealed", nullable=True),
+)
