@@ -1,0 +1,134 @@
+"""Builds the one `Capability` value: CapabilityStatement, granted scopes and what is known of the vendor.
+
+Vendor knowledge is data: one TOML file per server family in `vendors/`, each fact with its reason. A family
+is recognised by the software name in the CapabilityStatement, or named outright in the registry of issuers.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from fhir_plugin.capability import Capability, VendorFacts
+from fhir_plugin.errors import RecordRefused
+
+Json = dict[str, Any]
+
+ACCEPTED_VERSIONS = ("4.0", "4.3")
+"""R4 and R4B: Media, which we file, is the same in both and gone in R5."""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One server family: how its CapabilityStatement names itself, and what is known of it."""
+
+    facts: VendorFacts
+    software: tuple[str, ...]
+
+    def recognises(self, software: str) -> bool:
+        """Whether `software` (CapabilityStatement.software.name) begins with one of this family's names."""
+        named = software.casefold()
+        return any(named.startswith(name.casefold()) for name in self.software)
+
+
+def build_capability(
+    statement: Json,
+    *,
+    vendor: str | None = None,
+    granted: Callable[[str, str], bool] = lambda _type, _interaction: True,
+) -> Capability:
+    """What the server of this CapabilityStatement can do for this launch.
+
+    `vendor` names the family when the registry of issuers knows it; otherwise it is recognised, else
+    `unknown`. `granted` says what the granted scopes allow. Raises `RecordRefused` (`fhir-version`,
+    `capability-unusable`).
+    """
+    if statement.get("resourceType") != "CapabilityStatement":
+        raise RecordRefused("the record did not describe itself", code="capability-unusable")
+    version = str(statement.get("fhirVersion", ""))
+    if not version.startswith(ACCEPTED_VERSIONS):
+        raise RecordRefused("the record does not speak FHIR R4", code="fhir-version")
+    rest = next((r for r in _objects(statement.get("rest")) if r.get("mode") == "server"), None)
+    if rest is None:
+        raise RecordRefused("the record describes no server", code="capability-unusable")
+    software = _software_name(statement)
+    described = {str(r["type"]): r for r in _objects(rest.get("resource")) if isinstance(r.get("type"), str)}
+    return Capability(
+        fhir_version=version,
+        software=software,
+        interactions={t: _codes(r.get("interaction"), "code") for t, r in described.items()},
+        system_interactions=_codes(rest.get("interaction"), "code"),
+        update_create=frozenset(t for t, r in described.items() if r.get("updateCreate") is True),
+        conditional_create=frozenset(t for t, r in described.items() if r.get("conditionalCreate") is True),
+        search_params={t: _codes(r.get("searchParam"), "name") for t, r in described.items()},
+        operations=frozenset(_operations(rest, described)),
+        granted=granted,
+        vendor=vendor_named(vendor) if vendor else recognise(software),
+    )
+
+
+def recognise(software: str) -> VendorFacts:
+    """The facts of the family that `software` belongs to, or those of `unknown`."""
+    for family in _vendors().values():
+        if family.recognises(software):
+            return family.facts
+    return vendor_named("unknown")
+
+
+def vendor_named(name: str) -> VendorFacts:
+    """The facts of one family. Raises `KeyError` for a name without a file."""
+    return _vendors()[name].facts
+
+
+def vendor_names() -> tuple[str, ...]:
+    """Every family there is a file for."""
+    return tuple(sorted(_vendors()))
+
+
+@cache
+def _vendors() -> dict[str, Vendor]:
+    folder = resources.files(__package__) / "vendors"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    read = [_read_vendor(tomllib.loads(f.read_text("utf-8"))) for f in files]
+    return {vendor.facts.name: vendor for vendor in read}
+
+
+def _read_vendor(data: dict[str, Any]) -> Vendor:
+    known = {"raw_binary", "rewrites_urn_in_attachments", "atomic_transaction", "max_body_bytes"}
+    known |= {"obeys_online_record_flag"}
+    facts = {line["fact"]: line["value"] for line in data.get("facts", [])}
+    if unknown := facts.keys() - known:
+        raise ValueError(f"vendor {data['name']} has facts nobody reads: {sorted(unknown)}")
+    denied = frozenset((line["type"], line["interaction"]) for line in data.get("denied", []))
+    return Vendor(
+        facts=VendorFacts(name=data["name"], denied=denied, **facts),
+        software=tuple(data.get("software", ())),
+    )
+
+
+def _software_name(statement: Json) -> str:
+    software = statement.get("software")
+    name = software.get("name") if isinstance(software, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _operations(rest: Json, described: dict[str, Json]) -> Iterator[str]:
+    """`$name` at the system level, `Type/$name` on a type."""
+    for operation in _codes(rest.get("operation"), "name"):
+        yield "$" + operation.lstrip("$")
+    for resource_type, resource in described.items():
+        for operation in _codes(resource.get("operation"), "name"):
+            yield f"{resource_type}/$" + operation.lstrip("$")
+
+
+def _codes(value: object, key: str) -> frozenset[str]:
+    return frozenset(item[key] for item in _objects(value) if isinstance(item.get(key), str))
+
+
+def _objects(value: object) -> list[Json]:
+    """A server's list may hold anything: only the objects in it count."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,309 @@
+"""`ClinicalRecord` over the REST API of an EHR's FHIR R4 server.
+
+Every URL that is asked lies within `base`; the token goes nowhere else (SMART-R97, R98). The only
+identifiers of people in our URLs are FHIR logical ids, which the API puts there; a search by NHS number,
+name, birth date or the like is sent by POST `_search`, in the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote, unquote_plus, urlencode
+
+from fhir_plugin.adapters.fhir_binaries import BinaryForms, accept_binary, is_markup, raw_not_taken
+from fhir_plugin.adapters.fhir_bundles import (
+    deletion_or_resource,
+    entries_of,
+    next_link,
+    outcomes_of,
+    transaction_bundle,
+)
+from fhir_plugin.adapters.fhir_capability import build_capability
+from fhir_plugin.adapters.fhir_json import binary_json, dump
+from fhir_plugin.adapters.fhir_replies import (
+    FHIR_JSON,
+    accept_read,
+    accept_write,
+    half_answered,
+    refusal,
+    stored_from,
+    version_of,
+)
+from fhir_plugin.adapters.fhir_urls import Within, resource_path
+from fhir_plugin.adapters.search_answers import CHECKED, answers
+from fhir_plugin.capability import Capability
+from fhir_plugin.errors import AnswerLost, RecordRefused, RecordUnavailable
+from fhir_plugin.ports import BinaryContent, EntryOutcome, Stored, TransactionEntry
+from mappings.model.identifiers import FhirBase, Reference
+from smart_launch import errors as smart
+from smart_launch.transport import Reply, Transport
+
+Json = dict[str, Any]
+
+MOST_PAGES: Final = 50
+PAGE_SIZE: Final = 100
+
+PRIVATE_PARAMETERS: Final = frozenset(
+    {"name", "given", "family", "phonetic", "birthdate", "telecom", "phone", "email", "address"}
+)
+"""Search parameters whose values say who somebody is, on any type. Never in a URL."""
+PEOPLE: Final = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole"})
+"""On these types an identifier says who somebody is, too."""
+
+_STRICT: Final = {"Prefer": "handling=strict"}
+
+
+class FhirServerRecord:
+    """The record on one FHIR server, for one launch.
+
+    `access_token` is asked anew for every request and may raise `SignInNeeded`; None is an open server.
+    `granted` says what the granted scopes allow; `vendor` names the server family where the registry of
+    issuers knows it; `binary_forms` is shared by all records of a process.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        base: FhirBase,
+        access_token: Callable[[], str] | None = None,
+        *,
+        granted: Callable[[str, str], bool] = lambda _type, _interaction: True,
+        vendor: str | None = None,
+        binary_forms: BinaryForms | None = None,
+        most_pages: int = MOST_PAGES,
+    ) -> None:
+        self._transport = transport
+        self._within = Within(base)
+        self._access_token = access_token
+        self._granted = granted
+        self._vendor = vendor
+        self._forms = binary_forms or BinaryForms()
+        self._most_pages = most_pages
+        self._capability: Capability | None = None
+
+    @property
+    def base(self) -> FhirBase:
+        return self._within.base
+
+    def capability(self) -> Capability:
+        """Asked of `metadata` once; first without the token, which may have died meanwhile."""
+        if self._capability is None:
+            what = "read the CapabilityStatement"
+            reply = self._ask("GET", f"{self.base}/metadata", what, token=False)
+            if reply.status in (401, 403) and self._access_token is not None:
+                reply = self._ask("GET", f"{self.base}/metadata", what)
+            self._capability = build_capability(accept_read(reply, what), vendor=self._vendor, granted=self._granted)
+        return self._capability
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, resource_type: str, id: str) -> Json:
+        path = resource_path(resource_type, id)
+        resource = accept_read(self._ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
+        return _named(resource, resource_type, id)
+
+    def read_version(self, resource_type: str, id: str, version: str) -> Json:
+        path = resource_path(resource_type, id, version)
+        resource = accept_read(self._ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
+        if version_of(resource) not in (None, version):
+            raise RecordUnavailable(f"read {path}: another version came back", code="unusable-answer")
+        return _named(resource, resource_type, id)
+
+    def history(self, resource_type: str, id: str) -> list[Json]:
+        path = resource_path(resource_type, id)
+        what = f"history of {path}"
+        found = []
+        for page in self._pages(f"{self.base}/{path}/_history?_count={PAGE_SIZE}", what):
+            for entry in entries_of(page, "history", what):
+                version = deletion_or_resource(entry, resource_type, id)
+                if version is not None:
+                    found.append(version)
+        return found
+
+    def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        resource_path(resource_type)
+        asked = {"_count": str(PAGE_SIZE), **params}
+        private = [value for name, value in params.items() if _is_private(resource_type, name)]
+        what = f"search {resource_type} by {', '.join(sorted(params)) or 'nothing'}"
+        if private:
+            url, form = f"{self.base}/{resource_type}/_search", asked
+        else:
+            url, form = f"{self.base}/{resource_type}?{urlencode(asked, quote_via=quote, safe='')}", None
+        found: dict[str, Json] = {}
+        for page in self._pages(url, what, form=form, private=private):
+            for entry in entries_of(page, "searchset", what):
+                resource = entry.get("resource")
+                if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
+                    continue
+                if isinstance(resource.get("id"), str) and self._answers(resource, params):
+                    found.setdefault(resource["id"], resource)
+        return list(found.values())
+
+    def read_binary(self, url: str) -> BinaryContent:
+        address = self._within.resolve(url)
+        if address is None:
+            raise RecordRefused("the image lies outside this record", code="outside-base")
+        what = "read of a Binary"
+        reply = self._ask("GET", address, what, headers={"Accept": "*/*"})
+        if reply.status == 406 or (reply.status == 200 and is_markup(reply)):
+            reply = self._ask("GET", address, what)
+        return accept_binary(reply, what)
+
+    # ------------------------------------------------------------------ writing
+
+    def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
+        resource_type = str(resource.get("resourceType"))
+        what = f"create {resource_path(resource_type)}"
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=representation"}
+        if if_none_exist is not None:
+            headers["If-None-Exist"] = if_none_exist
+        body = dump(resource)
+        reply = self._ask("POST", f"{self.base}/{resource_type}", what, headers=headers, content=body)
+        return _accepted(reply, what, resource_type, None)
+
+    def put(self, resource: Json, *, version: str | None = None) -> Stored:
+        resource_type, id = str(resource.get("resourceType")), str(resource.get("id"))
+        path = resource_path(resource_type, id)
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=representation"}
+        if version is not None:
+            headers["If-Match"] = f'W/"{version}"'
+        body = dump(resource)
+        reply = self._ask("PUT", f"{self.base}/{path}", f"put {path}", headers=headers, content=body)
+        return _accepted(reply, f"put {path}", resource_type, id)
+
+    def delete(self, resource_type: str, id: str) -> None:
+        path = resource_path(resource_type, id)
+        what = f"delete {path}"
+        reply = self._ask("DELETE", f"{self.base}/{path}", what)
+        if reply.status not in (404, 410):
+            # 202 says "perhaps later", which is not done
+            accept_write(reply, what, expected=frozenset({200, 204}))
+
+    def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
+        if not entries:
+            return []
+        what = f"a transaction of {len(entries)}"
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
+        body = dump(transaction_bundle(entries))
+        reply = self._ask("POST", str(self.base), what, headers=headers, content=body)
+        return outcomes_of(accept_write(reply, what), entries, what)
+
+    def create_binary(
+        self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
+    ) -> Stored:
+        """Raw first, unless the server is known not to take it; then JSON with spliced base64.
+
+        A 500 on a raw POST may have written, so there the second try needs an `id` to be idempotent.
+        """
+        taken = self._forms.raw_taken(self.base)
+        if taken is None:
+            taken = self.capability().vendor.raw_binary
+        what = "create Binary" if id is None else f"put {resource_path('Binary', id)}"
+        if taken is not False:
+            headers = {"Content-Type": content_type, "Prefer": "return=minimal"}
+            if security_context is not None:
+                headers["X-Security-Context"] = security_context
+            reply = self._send_binary(content, headers, id, what)
+            if not raw_not_taken(reply, idempotent=id is not None and taken is None):
+                stored = _accepted(reply, what, "Binary", id)
+                self._forms.remember(self.base, raw=True)
+                return stored
+        spliced = binary_json(content, content_type, id=id, security_context=security_context)
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
+        stored = _accepted(self._send_binary(spliced, headers, id, what), what, "Binary", id)
+        self._forms.remember(self.base, raw=False)
+        return stored
+
+    def _send_binary(self, body: bytes, headers: Mapping[str, str], id: str | None, what: str) -> Reply:
+        if id is None:
+            return self._ask("POST", f"{self.base}/Binary", what, headers=headers, content=body)
+        return self._ask("PUT", f"{self.base}/Binary/{id}", what, headers=headers, content=body)
+
+    # ------------------------------------------------------------------ asking
+
+    def _pages(
+        self, url: str, what: str, *, form: Mapping[str, str] | None = None, private: Sequence[str] = ()
+    ) -> Iterator[Json]:
+        """Bundles, following `next` within `base`. A list that cannot be completed is refused, not cut."""
+        seen = {url}
+        reply = self._ask("GET" if form is None else "POST", url, what, headers=_STRICT, form=form)
+        for _ in range(self._most_pages):
+            page = accept_read(reply, what)
+            yield page
+            link = next_link(page)
+            if link is None:
+                return
+            following = self._within.resolve(link, seen_from=url)
+            if following is None:
+                raise RecordRefused(f"{what}: the next page lies outside this record", code="outside-base")
+            if following in seen:
+                raise RecordRefused(f"{what}: the pages go round in a circle", code="pages-loop")
+            if any(value in unquote_plus(following) for value in private):
+                raise RecordRefused(f"{what}: the next page would name a person", code="private-link")
+            seen.add(following)
+            reply = self._ask("GET", following, what, headers=_STRICT)
+        raise RecordRefused(f"{what}: more than {self._most_pages} pages", code="too-many-results")
+
+    def _answers(self, resource: Json, params: Mapping[str, str]) -> bool:
+        asked = [(name, value) for name, value in params.items() if name in CHECKED]
+        return not any(answers(resource, name, value, base=self.base) is False for name, value in asked)
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        token: bool = True,
+    ) -> Reply:
+        """One request, within `base` only. A POST with a form is a search, so only a reading."""
+        writing = method != "GET" and form is None
+        address = self._within.resolve(url)
+        if address is None:
+            raise RecordRefused(f"{what} lies outside this record", code="outside-base")
+        sent = {"Accept": FHIR_JSON, **(headers or {})}
+        if token and self._access_token is not None:
+            sent["Authorization"] = f"Bearer {self._access_token()}"
+        try:
+            return self._transport.send(method, address, headers=sent, content=content, form=form)
+        except smart.NotSent as not_sent:
+            raise RecordUnavailable(f"{what} was not sent ({not_sent.code})") from not_sent
+        except (smart.AnswerLost, smart.ReplyTooLarge) as lost:
+            if writing:
+                raise half_answered(lost.status, what, lost.code) from lost
+            raise RecordUnavailable(f"{what} was not answered ({lost.code})") from lost
+
+
+def _accepted(reply: Reply, what: str, resource_type: str, id: str | None) -> Stored:
+    """What was stored by a POST (`id` None) or by a PUT to `id`. Raises as `fhir_replies` says."""
+    if not 200 <= reply.status < 300:
+        raise refusal(reply, what, writing=True, on_type=id is None)
+    body = accept_write(reply, what)
+    try:
+        stored = stored_from(reply, body, what)
+    except AnswerLost:
+        if id is None or body is not None:
+            raise
+        stored = Stored(resource_type, id)  # an empty answer to PUT [type]/[id] can mean only that one
+    if stored.resource_type != resource_type or id not in (None, stored.id):
+        raise AnswerLost(f"{what}: the server says that it made {stored.reference}", code="id-changed")
+    return stored
+
+
+def _is_private(resource_type: str, parameter: str) -> bool:
+    """Whether the value of this search parameter says who somebody is."""
+    name, _, modifier = parameter.rpartition(".")[2].partition(":")
+    if name in PRIVATE_PARAMETERS or name.startswith("address-") or modifier == "identifier":
+        return True
+    return name == "identifier" and (resource_type in PEOPLE or "." in parameter)
+
+
+def _named(resource: Json, resource_type: str, id: str) -> Json:
+    if resource.get("resourceType") != resource_type or resource.get("id") != id:
+        message = f"read {resource_type}/{id}: another resource came back"
+        raise RecordUnavailable(message, code="unusable-answer")
+    return resource
