@@ -75,7 +75,7 @@ class Draft:
     created: dt.datetime
     updated: dt.datetime
     images: tuple[DraftImage, ...] = ()
-    answers: Answers = Answers()
+    answers: Answers = field(default_factory=Answers)
     intent: IntentId | None = None
     filing: Mapping[str, object] | None = field(default=None, repr=False)
     """What was fixed when filing began (`capture.filing.FilingOrder` as JSON), so that a resume says the same."""
