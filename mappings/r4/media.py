@@ -1,0 +1,139 @@
+"""Media: one photograph in the record (R4 Media, shapes B1; labels A12).
+
+The bytes stay in a Binary that `content.url` points to; title, file name and inline data are never written.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+from mappings.model.filing import LabelledImage, RecordedImage
+from mappings.model.identifiers import Reference
+from mappings.model.images import Photographer
+from mappings.r4 import elements
+from mappings.r4.body_site import body_site_concept
+from mappings.r4.elements import Json
+from mappings.terminology import systems
+from mappings.terminology.photographs import ARRIVAL_WORDS, PHOTOGRAPHER_WORDS
+
+PHOTOGRAPHY: Final = ("XC", "External-camera Photography")
+"""DICOM PS3.16 CID 29, the only standard modality for a camera photograph (R4's own list has none)."""
+
+
+def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None, status: str = "completed") -> Json:
+    """The Media of a labelled image whose bytes are, or will be, at `binary_url` (a URL or `urn:uuid:...`).
+
+    `operator` is the recording clinician where they pressed the shutter themselves; anybody else is named in
+    Provenance. Raises `NotMappable` for an instant without an offset or a label that cannot be written.
+    """
+    image = labelled.image
+    media: Json = {"resourceType": "Media"}
+    if id is not None:
+        media["id"] = id
+    media["meta"] = elements.meta(labelled.labels, labelled.capture_id)
+    if labelled.show_online is not None:
+        media["extension"] = [show_online_extension(labelled.show_online)]
+    media["identifier"] = [{"system": systems.IMAGE, "value": image.image_id}]
+    media["status"] = status
+    media["type"] = elements.concept(systems.MEDIA_TYPE, "image", "Image")
+    media["modality"] = elements.concept(systems.DICOM, *PHOTOGRAPHY)
+    media["subject"] = elements.reference(labelled.patient)
+    if labelled.encounter is not None:
+        media["encounter"] = elements.reference(labelled.encounter)
+    if labelled.captured is not None:
+        media["createdDateTime"] = elements.date_time(labelled.captured)
+    media["issued"] = elements.instant(labelled.recorded_at)
+    if labelled.photographer is Photographer.CLINICIAN:
+        media["operator"] = elements.reference(labelled.recorded_by)
+    if labelled.purpose.strip():
+        media["reasonCode"] = [{"text": labelled.purpose}]
+    media["bodySite"] = body_site_concept(labelled.site, labelled.laterality)
+    media["height"] = image.height
+    media["width"] = image.width
+    media["content"] = attachment(labelled, binary_url)
+    media["note"] = [
+        {
+            "authorReference": elements.reference(labelled.recorded_by),
+            "time": elements.instant(labelled.recorded_at),
+            "text": arrival_note(labelled),
+        }
+    ]
+    return media
+
+
+def from_media(json: object) -> RecordedImage:
+    """Any server's Media as a gallery needs it: ours or foreign, whole or with parts missing.
+
+    Missing or partial dates are None, unknown labels are kept, unreadable ones count as restricted. Raises
+    `NotReadable` for another type or a missing id.
+    """
+    media = elements.resource_of_type(json, "Media")
+    content = elements.object_of(media.get("content"))
+    return RecordedImage(
+        reference=Reference(f"Media/{elements.id_of(media)}"),
+        version=elements.version_of(media),
+        status=elements.text_of(media.get("status")) or "unknown",
+        labels=elements.labels_of(media),
+        taken=elements.parse_date_time(media.get("createdDateTime"))
+        or elements.parse_date_time(elements.object_of(media.get("createdPeriod")).get("start")),
+        recorded=elements.parse_instant(media.get("issued")),
+        site=elements.concept_words(media.get("bodySite")),
+        content_type=elements.text_of(content.get("contentType")),
+        content_url=elements.text_of(content.get("url")) or None,
+        inline=bool(elements.text_of(content.get("data"))),
+        note="\n".join(
+            filter(None, (elements.text_of(note.get("text")) for note in elements.objects_of(media.get("note"))))
+        ),
+        ours=elements.identifier_in(media, systems.IMAGE) is not None,
+        capture_id=elements.capture_of(media),
+    )
+
+
+def is_photograph(json: object) -> bool:
+    """Whether a Media may be a still image: a type that says so in either system, else its content type, else yes.
+
+    Only a resource that clearly is video or audio is left out: a gallery must not lose what it cannot classify.
+    """
+    media = elements.resource_of_type(json, "Media")
+    kind = elements.code_in(media.get("type"), systems.MEDIA_TYPE, systems.MEDIA_CATEGORY)
+    if kind in ("image", "video", "audio"):
+        return kind == "image"
+    content_type = elements.text_of(elements.object_of(media.get("content")).get("contentType"))
+    return not content_type.lower().startswith(("video/", "audio/"))
+
+
+def show_online(json: Json) -> bool | None:
+    """Whether the patient's online record may show it, as filed; None where that was not asked."""
+    for extension in elements.extensions_of(json, systems.SHOW_ONLINE_EXTENSION):
+        if isinstance(extension.get("valueBoolean"), bool):
+            return bool(extension["valueBoolean"])
+    return None
+
+
+def show_online_extension(value: bool) -> Json:
+    """Our extension for "show in the patient's online record": R4 has no element for it."""
+    return {"url": systems.SHOW_ONLINE_EXTENSION, "valueBoolean": value}
+
+
+def attachment(labelled: LabelledImage, binary_url: str) -> Json:
+    """R4 Attachment by reference. `hash` is the base64 SHA-1 that R4 asks for, a checksum and no proof."""
+    image = labelled.image
+    digest = hashlib.sha1(image.content, usedforsecurity=False).digest()
+    content: Json = {
+        "contentType": image.content_type,
+        "url": binary_url,
+        "size": len(image.content),
+        "hash": base64.b64encode(digest).decode("ascii"),
+    }
+    if labelled.captured is not None:
+        content["creation"] = elements.date_time(labelled.captured)
+    return content
+
+
+def arrival_note(labelled: LabelledImage) -> str:
+    """How the image arrived and who took it, for people to read in any viewer."""
+    return (
+        f"{ARRIVAL_WORDS[labelled.arrival]} Photograph taken by: {PHOTOGRAPHER_WORDS[labelled.photographer].lower()}."
+    )

@@ -1,0 +1,75 @@
+"""The URIs of code, identifier and tag systems, each with its owner.
+
+Our own are `urn:fhir-plugin:...`: stable, tied to no host that could lapse or change hands, and legal
+wherever R4 asks for a uri. They never equal a Bundle `fullUrl`, which servers rewrite.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# HL7 terminology (terminology.hl7.org) and FHIR R4
+ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+DATA_OPERATION: Final = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+MEDIA_TYPE: Final = "http://terminology.hl7.org/CodeSystem/media-type"
+MEDIA_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/media-category"
+"""What THO later called MEDIA_TYPE: read, never written."""
+CONSENT_SCOPE: Final = "http://terminology.hl7.org/CodeSystem/consentscope"
+CONSENT_ACTION: Final = "http://terminology.hl7.org/CodeSystem/consentaction"
+PARTICIPANT_TYPE: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+AUDIT_EVENT_TYPE: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+AUDIT_ENTITY_TYPE: Final = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
+OBJECT_ROLE: Final = "http://terminology.hl7.org/CodeSystem/object-role"
+DICOM_LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/dicom-audit-lifecycle"
+ISO_21089_LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+SECURITY_SOURCE_TYPE: Final = "http://terminology.hl7.org/CodeSystem/security-source-type"
+RESTFUL_INTERACTION: Final = "http://hl7.org/fhir/restful-interaction"
+DATA_ABSENT_REASON: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+DATA_ABSENT_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+# Others
+SNOMED_CT: Final = "http://snomed.info/sct"
+LOINC: Final = "http://loinc.org"
+DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
+SIGNATURE_TYPE: Final = "urn:iso-astm:E1762-95:2013"
+"""ASTM E1762-95, as R4 Signature.type asks."""
+NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
+SDS_JOB_ROLE_NAME: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-SDSJobRoleName"
+SDS_JOB_ROLE_CODE: Final = frozenset(
+    {
+        "https://fhir.nhs.uk/CodeSystem/NHSDigital-SDS-JobRoleCode",
+        "https://fhir.nhs.uk/CodeSystem/England-SDS-JobRoleCode",
+    }
+)
+"""NHS England's successors of SDS_JOB_ROLE_NAME: codes such as S0030:G0100:R0620, the job role being the last part."""
+
+# Identifiers and tags of this project
+IMAGE: Final = "urn:fhir-plugin:image"
+"""Identifier of one image, on its Media or DocumentReference: how we recognise our own."""
+CAPTURE: Final = "urn:fhir-plugin:capture"
+"""Tag on everything that one capture wrote."""
+CONSENT: Final = "urn:fhir-plugin:consent"
+"""Identifier of the Consent of one capture; the value is the capture's id."""
+NOTE: Final = "urn:fhir-plugin:note"
+"""Identifier of the note of one capture; the value is the capture's id."""
+SOFTWARE: Final = "urn:fhir-plugin:software"
+"""Identifier of this software as a device; the value is its version."""
+RECEIVED_SHA256: Final = "urn:fhir-plugin:sha256-received"
+"""Identifier of an image as it was received: its SHA-256. Only in a Provenance that carries the image's labels."""
+POLICY_PREFIX: Final = "urn:fhir-plugin:policy:"
+"""Followed by the percent-encoded version of the policy that was applied."""
+
+# Codes of this project
+PHOTOGRAPHER: Final = "urn:fhir-plugin:photographer"
+CONSENT_DECISION: Final = "urn:fhir-plugin:consent-decision"
+CONSENT_FORM: Final = "urn:fhir-plugin:consent-form"
+AUDIT_ACTION: Final = "urn:fhir-plugin:audit-action"
+
+# Extensions of this project
+SHOW_ONLINE_EXTENSION: Final = "urn:fhir-plugin:extension:show-in-online-record"
+ARRIVAL_EXTENSION: Final = "urn:fhir-plugin:extension:arrival"
+POLICY_EXTENSION: Final = "urn:fhir-plugin:extension:policy-version"
+NOT_ASKED_EXTENSION: Final = "urn:fhir-plugin:extension:not-asked"
+CONSENT_FORM_EXTENSION: Final = "urn:fhir-plugin:extension:consent-form"
+RECORDED_BY_EXTENSION: Final = "urn:fhir-plugin:extension:recorded-by"
+STATEMENT_EXTENSION: Final = "urn:fhir-plugin:extension:signed-statement"
