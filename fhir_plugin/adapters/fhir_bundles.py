@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_plugin.adapters.fhir_replies import issue_codes, located, named_in, version_in, version_of
@@ -59,6 +59,26 @@ def next_link(page: Json) -> str | None:
             url: str = link["url"]
             return url
     return None
+
+
+def in_processing_order(entries: Sequence[TransactionEntry]) -> list[int]:
+    """Positions in the order R4 prescribes for a transaction: DELETE, then POST, then PUT."""
+    rank = {"DELETE": 0, "POST": 1, "PUT": 2}
+    return sorted(range(len(entries)), key=lambda position: rank.get(entries[position].method, 3))
+
+
+def rewrite_references(resource: Json, ids: Mapping[str, str]) -> Json:
+    """A copy in which every `reference` or attachment `url` that is a key of `ids` has its value instead."""
+
+    def rewritten(node: Any, key: str) -> Any:
+        if isinstance(node, dict):
+            return {name: rewritten(value, name) for name, value in node.items()}
+        if isinstance(node, list):
+            return [rewritten(item, key) for item in node]
+        return ids.get(node, node) if key in ("reference", "url") and isinstance(node, str) else node
+
+    copy: Json = rewritten(resource, "")
+    return copy
 
 
 def _asked(entry: TransactionEntry) -> Json:

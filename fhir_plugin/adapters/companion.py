@@ -1,0 +1,334 @@
+"""The companion store: what an EHR refuses to hold, behind the same port, in our own database.
+
+The same FHIR JSON, the same searches, versions and tombstones. Sealed at rest (each version bound to its base,
+type, id and number, so that rows cannot be swapped); only the ids, the patient's logical id and the times are
+columns. A search opens what it may match, narrowed by `_id` or patient, so searching without either reads every
+resource of that type. Bytes are not kept here: they live in the vault.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+import sqlalchemy as sa
+
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.fhir_bundles import in_processing_order, rewrite_references
+from fhir_plugin.adapters.fhir_json import dump, parse_object
+from fhir_plugin.adapters.fhir_urls import resource_path
+from fhir_plugin.adapters.keys import KeyUse, MasterKeys
+from fhir_plugin.adapters.search_answers import CONTROLS, REFERENCES, TOKENS, answers, literal_target
+from fhir_plugin.adapters.tables import companion_history, companion_resources
+from fhir_plugin.capability import Capability, VendorFacts
+from fhir_plugin.errors import Gone, NotFound, RecordRefused, VersionConflict
+from fhir_plugin.ports import BinaryContent, Clock, EntryOutcome, Stored, TransactionEntry
+from mappings.model.identifiers import FhirBase, Reference
+
+Json = dict[str, Any]
+
+HELD_TYPES: Final = frozenset(
+    {
+        "AuditEvent",
+        "Basic",
+        "Communication",
+        "Consent",
+        "DocumentReference",
+        "Flag",
+        "List",
+        "Media",
+        "Provenance",
+        "Task",
+    }
+)
+"""What may be kept beside a record. Patients, encounters and bytes belong to the EHR, or to the vault."""
+
+_INTERACTIONS: Final = frozenset({"read", "vread", "history-instance", "create", "update", "delete", "search-type"})
+_PARAMETERS: Final = frozenset({"_id", *TOKENS, *REFERENCES})
+
+_AT_ONCE: Final = 200
+
+_current, _past = companion_resources, companion_history
+
+
+class CompanionRecord:
+    """`ClinicalRecord` for one FHIR base, on our database."""
+
+    def __init__(self, database: Database, masters: MasterKeys, fhir_base: FhirBase, clock: Clock) -> None:
+        self._database = database
+        self._masters = masters
+        self._base = FhirBase(fhir_base.rstrip("/"))
+        self._clock = clock
+
+    @property
+    def base(self) -> FhirBase:
+        """The EHR's base: references here mean the same things as over there."""
+        return self._base
+
+    def capability(self) -> Capability:
+        return Capability(
+            fhir_version="4.0.1",
+            software="companion",
+            interactions=dict.fromkeys(HELD_TYPES, _INTERACTIONS),
+            system_interactions=frozenset({"transaction"}),
+            update_create=HELD_TYPES,
+            conditional_create=HELD_TYPES,
+            search_params=dict.fromkeys(HELD_TYPES, _PARAMETERS),
+            vendor=VendorFacts(name="companion", raw_binary=False, atomic_transaction=True),
+        )
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, resource_type: str, id: str) -> Json:
+        path = resource_path(resource_type, id)
+        with self._database.connection() as connection:
+            row = connection.execute(sa.select(_current).where(*self._is(_current, resource_type, id))).first()
+        if row is None:
+            raise NotFound(f"read {path}: 404", status=404)
+        if row.deleted:
+            raise Gone(f"read {path}: 410", status=410)
+        return self._opened(row)
+
+    def read_version(self, resource_type: str, id: str, version: str) -> Json:
+        path = resource_path(resource_type, id, version)
+        row = next((row for row in self._versions(resource_type, id) if str(row.version) == version), None)
+        if row is None:
+            raise NotFound(f"read {path}: 404", status=404)
+        if row.deleted:
+            raise Gone(f"read {path}: 410", status=410)
+        return self._opened(row)
+
+    def history(self, resource_type: str, id: str) -> list[Json]:
+        path = resource_path(resource_type, id)
+        rows = self._versions(resource_type, id)
+        if not rows:
+            raise NotFound(f"history of {path}: 404", status=404)
+        return [self._opened(row) for row in rows]
+
+    def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        resource_path(resource_type)
+        for name in params:
+            if name not in _PARAMETERS | CONTROLS:
+                message = f"search {resource_type}: a parameter that is not known here"
+                raise RecordRefused(message, status=400, code="search-parameter")
+        query = sa.select(_current).where(
+            _current.c.fhir_base == self._base,
+            _current.c.type == resource_type,
+            _current.c.deleted.is_(False),
+        )
+        if "_id" in params:
+            query = query.where(_current.c.id.in_(params["_id"].split(",")))
+        if patients := _patients_asked(params, self._base):
+            query = query.where(sa.or_(_current.c.patient.in_(patients), _current.c.patient.is_(None)))
+        with self._database.connection() as connection:
+            rows = connection.execute(query.order_by(_current.c.last_updated.desc(), _current.c.id)).all()
+        opened = (self._opened(row) for row in rows)
+        return [resource for resource in opened if self._matches(resource, params)]
+
+    def read_binary(self, url: str) -> BinaryContent:
+        """Always refused: `url` is not looked at. Bytes live in the EHR or in the vault."""
+        self._refuse_bytes(url)
+
+    # ------------------------------------------------------------------ writing
+
+    def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
+        resource_type = _held_type(resource.get("resourceType"))
+        with self._database.transaction():
+            if if_none_exist is not None:
+                self._database.lock(f"companion/{self._base}/{resource_type}")
+                found = self.search(resource_type, dict(parse_qsl(if_none_exist, keep_blank_values=True)))
+                if len(found) > 1:
+                    raise VersionConflict(f"create {resource_type}: {len(found)} exist already", status=412)
+                if found:
+                    return _stored(found[0])
+            return self._write({**resource, "id": str(uuid.uuid4())}, None)
+
+    def put(self, resource: Json, *, version: str | None = None) -> Stored:
+        _held_type(resource.get("resourceType"))
+        with self._database.transaction():
+            return self._write(resource, version)
+
+    def delete(self, resource_type: str, id: str) -> None:
+        resource_path(resource_type, id)
+        with self._database.transaction():
+            row = self._locked(resource_type, id)
+            if row is not None and not row.deleted:
+                self._replace(resource_type, id, row, None)
+
+    def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
+        """All or nothing, in one database transaction. A refusal is raised and nothing is kept."""
+        ids = {
+            entry.full_url: f"{entry.url}/{uuid.uuid4()}"
+            for entry in entries
+            if entry.method == "POST" and entry.full_url is not None
+        }
+        targets = [entry.url for entry in entries if entry.method != "POST"]
+        if len(set(targets)) != len(targets):
+            raise RecordRefused("a transaction names one resource twice", status=400)
+        outcomes: dict[int, EntryOutcome] = {}
+        with self._database.transaction():
+            for position in in_processing_order(entries):
+                outcomes[position] = self._do(entries[position], ids)
+        return [outcomes[position] for position in range(len(entries))]
+
+    def create_binary(
+        self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
+    ) -> Stored:
+        """Always refused: bytes live in the EHR or in the vault."""
+        self._refuse_bytes(f"{len(content)} bytes of {content_type} as {id} for {security_context}")
+
+    # ------------------------------------------------------------------ rows
+
+    def _do(self, entry: TransactionEntry, ids: Mapping[str, str]) -> EntryOutcome:
+        if entry.method == "DELETE":
+            resource_type, _, id = entry.url.partition("/")
+            self.delete(resource_type, id)
+            return EntryOutcome(204, None)
+        if entry.resource is None or entry.method not in ("POST", "PUT"):
+            raise RecordRefused("a transaction entry that is not understood", status=400)
+        resource = rewrite_references(entry.resource, ids)
+        _held_type(resource.get("resourceType"))
+        if entry.method == "PUT":
+            if entry.url != f"{resource.get('resourceType')}/{resource.get('id')}":
+                raise RecordRefused("a transaction entry whose URL is not its resource's", status=400)
+        else:
+            new = ids.get(entry.full_url or "", "").rpartition("/")[2]
+            resource = {**resource, "id": new or str(uuid.uuid4())}
+        stored = self._write(resource, entry.if_match)
+        return EntryOutcome(201 if stored.version == "1" else 200, stored)
+
+    def _write(self, resource: Json, expected: str | None) -> Stored:
+        resource_type, id = str(resource["resourceType"]), str(resource.get("id"))
+        path = resource_path(resource_type, id)
+        row = self._locked(resource_type, id)
+        actual = str(row.version) if row is not None and not row.deleted else None
+        if expected is not None and expected != actual:
+            raise VersionConflict(f"put {path}: 412", status=412)
+        return Stored(resource_type, id, str(self._replace(resource_type, id, row, resource)))
+
+    def _replace(self, resource_type: str, id: str, row: sa.Row[Any] | None, resource: Json | None) -> int:
+        """Makes `resource` (None: a tombstone) the current version and `row` a past one; returns its number."""
+        version = 1 if row is None else row.version + 1
+        now = self._clock.now()
+        values = {
+            "fhir_base": self._base,
+            "type": resource_type,
+            "id": id,
+            "version": version,
+            "patient": row.patient if row is not None and resource is None else self._patient_of(resource),
+            "last_updated": now,
+            "deleted": resource is None,
+            "sealed": None if resource is None else self._sealed(resource, version, now),
+        }
+        with self._database.writing() as connection:
+            if row is None:
+                connection.execute(sa.insert(_current).values(values))
+            else:
+                connection.execute(sa.insert(_past).values(dict(row._mapping)))
+                where = self._is(_current, resource_type, id)
+                connection.execute(sa.update(_current).where(*where).values(values))
+        return version
+
+    def _locked(self, resource_type: str, id: str) -> sa.Row[Any] | None:
+        """The current row, which nobody else changes until this transaction ends."""
+        self._database.lock(f"companion/{self._base}/{resource_type}/{id}")
+        with self._database.writing() as connection:
+            return connection.execute(sa.select(_current).where(*self._is(_current, resource_type, id))).first()
+
+    def _versions(self, resource_type: str, id: str) -> list[sa.Row[Any]]:
+        """Newest first."""
+        with self._database.connection() as connection:
+            now = connection.execute(sa.select(_current).where(*self._is(_current, resource_type, id))).all()
+            past = sa.select(_past).where(*self._is(_past, resource_type, id))
+            return [*now, *connection.execute(past.order_by(_past.c.version.desc())).all()]
+
+    def _is(self, table: sa.Table, resource_type: str, id: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return (table.c.fhir_base == self._base, table.c.type == resource_type, table.c.id == id)
+
+    def _sealed(self, resource: Json, version: int, now: dt.datetime) -> bytes:
+        instant = now.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        given = resource.get("meta")
+        meta = {**(given if isinstance(given, dict) else {}), "versionId": str(version), "lastUpdated": instant}
+        bound_to = _bound_to(self._base, str(resource["resourceType"]), str(resource["id"]), version)
+        return self._masters.seal(KeyUse.COMPANION, dump({**resource, "meta": meta}), bound_to=bound_to)
+
+    def _opened(self, row: sa.Row[Any]) -> Json:
+        if row.deleted:
+            meta = {"deleted": True, "versionId": str(row.version)}
+            return {"resourceType": row.type, "id": row.id, "meta": meta}
+        bound_to = _bound_to(row.fhir_base, row.type, row.id, row.version)
+        return parse_object(self._masters.open(KeyUse.COMPANION, row.sealed, bound_to=bound_to))
+
+    def _matches(self, resource: Json, params: Mapping[str, str]) -> bool:
+        return all(answers(resource, name, value, base=self._base) for name, value in params.items())
+
+    def _patient_of(self, resource: Json | None) -> str | None:
+        """The one patient it is about; None when it names none, or more than one."""
+        patients = set(_patients_in(resource or {}, self._base))
+        return patients.pop() if len(patients) == 1 else None
+
+    def _refuse_bytes(self, _what: str) -> NoReturn:
+        raise RecordRefused("the companion store keeps no bytes", status=405, code="type-not-supported")
+
+
+def seal_again(database: Database, masters: MasterKeys) -> int:
+    """Seals every version of every base under the current master key; returns how many were under an old one.
+
+    In batches, each a transaction of its own; until it has returned, the old master is still needed.
+    """
+    done = 0
+    for table in (_current, _past):
+        key = (table.c.fhir_base, table.c.type, table.c.id, table.c.version)
+        with database.connection() as connection:
+            names = connection.execute(sa.select(*key).where(table.c.sealed.is_not(None))).all()
+        for start in range(0, len(names), _AT_ONCE):
+            with database.writing() as connection:
+                for name in names[start : start + _AT_ONCE]:
+                    this = [column == value for column, value in zip(key, name, strict=True)]
+                    sealed = connection.execute(sa.select(table.c.sealed).where(*this)).scalar()
+                    if sealed is None or masters.is_current(sealed):
+                        continue
+                    bound_to = _bound_to(*name)
+                    fresh = masters.seal(
+                        KeyUse.COMPANION,
+                        masters.open(KeyUse.COMPANION, sealed, bound_to=bound_to),
+                        bound_to=bound_to,
+                    )
+                    connection.execute(sa.update(table).where(*this).values(sealed=fresh))
+                    done += 1
+    return done
+
+
+def _bound_to(fhir_base: str, resource_type: str, id: str, version: int) -> tuple[str, ...]:
+    return ("companion", fhir_base, resource_type, id, str(version))
+
+
+def _held_type(resource_type: object) -> str:
+    if not isinstance(resource_type, str) or resource_type not in HELD_TYPES:
+        message = "the companion store does not keep resources of that type"
+        raise RecordRefused(message, status=404, code="type-not-supported")
+    return resource_type
+
+
+def _stored(resource: Json) -> Stored:
+    return Stored(resource["resourceType"], resource["id"], resource["meta"]["versionId"])
+
+
+def _patients_in(resource: Json, base: str) -> Iterator[str]:
+    elements, _ = REFERENCES["patient"]
+    for element in elements(resource):
+        target = literal_target(element.get("reference"), base=base) if isinstance(element, dict) else None
+        if target is not None and target[0] == "Patient":
+            yield target[1]
+
+
+def _patients_asked(params: Mapping[str, str], base: str) -> list[str]:
+    """Patient ids that any answer must be about; empty when the search does not say."""
+    if "patient" in params:
+        values = params["patient"].split(",")
+        targets = [literal_target(value, base=base) for value in values]
+        return [target[1] if target else value for target, value in zip(targets, values, strict=True)]
+    return []
