@@ -27,6 +27,10 @@ RESTFUL_INTERACTION: Final = "http://hl7.org/fhir/restful-interaction"
 DATA_ABSENT_REASON: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 DATA_ABSENT_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
+R5_ATTACHMENT_HEIGHT: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Attachment.height"
+R5_ATTACHMENT_WIDTH: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Attachment.width"
+"""R5's elements as extensions of R4, by the rule of R5 versions.html (extension-Type.element)."""
+
 # Others
 SNOMED_CT: Final = "http://snomed.info/sct"
 LOINC: Final = "http://loinc.org"
@@ -72,4 +76,5 @@ POLICY_EXTENSION: Final = "urn:fhir-plugin:extension:policy-version"
 NOT_ASKED_EXTENSION: Final = "urn:fhir-plugin:extension:not-asked"
 CONSENT_FORM_EXTENSION: Final = "urn:fhir-plugin:extension:consent-form"
 RECORDED_BY_EXTENSION: Final = "urn:fhir-plugin:extension:recorded-by"
+BODY_SITE_EXTENSION: Final = "urn:fhir-plugin:extension:body-site"
 STATEMENT_EXTENSION: Final = "urn:fhir-plugin:extension:signed-statement"
