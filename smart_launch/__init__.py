@@ -1,0 +1,137 @@
+"""A SMART App Launch 2.2 client. It knows OAuth; not web frameworks, not patients; storage is the caller's.
+
+The whole flow::
+
+    registry = load_registry(Path("issuers.toml"), secret=secrets)         # once
+    transport = Transport()
+    configurations, verifier = ConfigurationCache(transport), IdTokenVerifier(transport)
+
+    request = read_launch(query, registry)                                 # GET /launch?iss=...&launch=...
+    configuration = configurations.get(request.issuer, now=now)
+    pending, url = begin_launch(request.issuer, configuration, launch=request.launch, aud=request.iss,
+                                redirect_uri=callback, browser_secret=cookie, now=now)
+    store.keep(pending.key, encrypt(pending.as_record()))                  # then redirect to url
+
+    pending = PendingLaunch.from_record(decrypt(store.take_once(pending_key(query))))     # GET /callback
+    launch = complete(pending, query, issuer=registry.find(pending.iss), browser_secret=cookie,
+                      transport=transport, verifier=verifier, key=keys.get(issuer.key_id), now=now)
+    launch.context.patient, launch.grant.scopes.allows("Media", "create")
+    transport.send("GET", url, headers=launch.grant.header_for(url))       # only inside the FHIR base
+
+Everything that can go wrong is a `SmartError`; see `errors` for the tree and for who must act.
+"""
+
+from smart_launch.authorize import (
+    LaunchRequest,
+    PendingLaunch,
+    as_form,
+    begin_launch,
+    binding_of,
+    prefers_post,
+    read_launch,
+)
+from smart_launch.backend_services import request_system_grant
+from smart_launch.callback import (
+    AuthorizationCode,
+    CompletedLaunch,
+    complete,
+    pending_key,
+    read_callback,
+)
+from smart_launch.client_auth import ClientKey, client_assertion, public_jwks
+from smart_launch.context import ContextItem, FhirUser, LaunchContext, read_context, read_fhir_user
+from smart_launch.discovery import ConfigurationCache, SmartConfiguration, discover
+from smart_launch.errors import (
+    AnswerLost,
+    AuthorizationError,
+    DiscoveryError,
+    IdTokenError,
+    InvalidClient,
+    InvalidGrant,
+    LaunchExpired,
+    LaunchRefused,
+    Misconfigured,
+    NotSent,
+    PatientMissing,
+    ReplyTooLarge,
+    ScopeTooNarrow,
+    SmartError,
+    StateMismatch,
+    TokenError,
+    TokenOutOfBounds,
+    TransportError,
+    UnknownIssuer,
+    UnusableReply,
+)
+from smart_launch.id_token import Identity, IdTokenVerifier
+from smart_launch.introspect import TokenState, introspect
+from smart_launch.registry import Issuer, IssuerRegistry, load_registry, read_registry
+from smart_launch.revoke import revoke
+from smart_launch.scope import GrantedScopes, ResourceScope, parse_resource_scope, request_scopes
+from smart_launch.token import Grant, exchange, refresh
+from smart_launch.transport import Reply, Transport
+
+__all__ = [
+    "AnswerLost",
+    "AuthorizationCode",
+    "AuthorizationError",
+    "ClientKey",
+    "CompletedLaunch",
+    "ConfigurationCache",
+    "ContextItem",
+    "DiscoveryError",
+    "FhirUser",
+    "Grant",
+    "GrantedScopes",
+    "IdTokenError",
+    "IdTokenVerifier",
+    "Identity",
+    "InvalidClient",
+    "InvalidGrant",
+    "Issuer",
+    "IssuerRegistry",
+    "LaunchContext",
+    "LaunchExpired",
+    "LaunchRefused",
+    "LaunchRequest",
+    "Misconfigured",
+    "NotSent",
+    "PatientMissing",
+    "PendingLaunch",
+    "Reply",
+    "ReplyTooLarge",
+    "ResourceScope",
+    "ScopeTooNarrow",
+    "SmartConfiguration",
+    "SmartError",
+    "StateMismatch",
+    "TokenError",
+    "TokenOutOfBounds",
+    "TokenState",
+    "Transport",
+    "TransportError",
+    "UnknownIssuer",
+    "UnusableReply",
+    "as_form",
+    "begin_launch",
+    "binding_of",
+    "client_assertion",
+    "complete",
+    "discover",
+    "exchange",
+    "introspect",
+    "load_registry",
+    "parse_resource_scope",
+    "pending_key",
+    "prefers_post",
+    "public_jwks",
+    "read_callback",
+    "read_context",
+    "read_fhir_user",
+    "read_launch",
+    "read_registry",
+    "refresh",
+    "request_scopes",
+    "request_system_grant",
+    "revoke",
+]

@@ -164,9 +164,7 @@ class PinnedAdapter(requests.adapters.HTTPAdapter):
         self._allowed = allowed_private_hosts
         super().__init__(pool_connections=16, pool_maxsize=4, max_retries=0)
 
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
-    ) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         """Called by requests; builds pools from the connection classes above."""
         allowed = self._allowed
 
@@ -193,9 +191,7 @@ class _WithoutQuery(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(
-                value.partition("?")[0] if isinstance(value, str) else value for value in record.args
-            )
+            record.args = tuple(value.partition("?")[0] if isinstance(value, str) else value for value in record.args)
         return True
 
 

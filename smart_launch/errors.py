@@ -82,9 +82,7 @@ class AnswerLost(TransportError):
 
     code = "answer-lost"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, host: str = "", status: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, host: str = "", status: int | None = None) -> None:
         super().__init__(message, code=code, host=host)
         self.status = status
 
@@ -158,14 +156,20 @@ class AuthorizationError(SmartError):
 
 
 class TokenError(SmartError):
-    """The token endpoint said no; `error` is the OAuth code (bounded), `status` the HTTP status."""
+    """The token endpoint said no; `error` is the OAuth code (bounded), `status` the HTTP status (0: not asked).
+
+    `retry_after` is how many seconds it wants us to wait, if it said so.
+    """
 
     code = "token"
 
-    def __init__(self, error: object, *, status: int) -> None:
+    def __init__(
+        self, error: object, *, status: int, message: str | None = None, retry_after: float | None = None
+    ) -> None:
         self.error = bounded_code(error)
         self.status = status
-        super().__init__(f"The EHR's token endpoint refused the request ({self.error}, HTTP {status}).")
+        self.retry_after = retry_after
+        super().__init__(message or f"The EHR's token endpoint refused the request ({self.error}, HTTP {status}).")
 
 
 class InvalidGrant(TokenError):

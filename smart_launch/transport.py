@@ -147,9 +147,7 @@ class Transport:
         finally:
             running_clock.reset(token)
         elapsed = (time.monotonic() - started) * 1000
-        _log.debug(
-            "%s %s: %d, %d bytes, %.0f ms", request.method, host, reply.status, len(reply.content), elapsed
-        )
+        _log.debug("%s %s: %d, %d bytes, %.0f ms", request.method, host, reply.status, len(reply.content), elapsed)
         return reply
 
     def close(self) -> None:
@@ -218,9 +216,7 @@ class Transport:
             return self._read(response, host, url, limit, clock)
         raise lost
 
-    def _read(
-        self, response: requests.Response, host: str, url: str, limit: int, clock: ExchangeClock
-    ) -> Reply:
+    def _read(self, response: requests.Response, host: str, url: str, limit: int, clock: ExchangeClock) -> Reply:
         status = response.status_code
         body = bytearray()
         finished = False
@@ -236,9 +232,7 @@ class Transport:
                 body += block
                 too_large = len(body) > limit
         except (TimeoutError, urllib3.exceptions.TimeoutError):
-            lost = AnswerLost(
-                f"{host} did not finish its answer in time.", code="timeout", host=host, status=status
-            )
+            lost = AnswerLost(f"{host} did not finish its answer in time.", code="timeout", host=host, status=status)
         except (urllib3.exceptions.HTTPError, OSError):
             lost = AnswerLost(
                 f"The answer of {host} ended too early or was damaged.",

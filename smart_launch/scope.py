@@ -1,0 +1,177 @@
+"""SMART scopes: what to ask for, and what was granted (SMART App Launch 2.2, Scopes and Launch Context).
+
+Servers grant in either syntax, split, widen, narrow or reorder what was asked; only what was granted counts.
+v1 `read` is v2 `rs`, `write` is `cud`, `*` is `cruds`. v2 letters must stand in the order c, r, u, d, s:
+anything else grants nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+URI_PREFIX = "http://smarthealthit.org/fhir/scopes/"
+
+_V1 = {"read": "rs", "write": "cud", "*": "cruds"}
+_RESOURCE = re.compile(
+    r"(?P<level>patient|user|system)/(?P<type>[A-Z][A-Za-z]{0,63}|\*)\."
+    r"(?:(?P<v1>read|write|\*)|(?P<v2>c?r?u?d?s?))(?:\?(?P<query>\S+))?"
+)
+_LETTER_OF = {
+    "create": "c",
+    "read": "r",
+    "vread": "r",
+    "history-instance": "r",
+    "update": "u",
+    "patch": "u",
+    "delete": "d",
+    "search-type": "s",
+    "history-type": "s",
+    "search-system": "s",
+    "history-system": "s",
+}
+
+
+@dataclass(frozen=True)
+class ResourceScope:
+    """One scope on resources. `letters` is a subset of "cruds" in that order; `query` narrows it (granular)."""
+
+    level: str
+    resource_type: str
+    letters: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    def covers(self, resource_type: str, letter: str) -> bool:
+        """Whether this scope reaches to that letter on that type, leaving the query aside."""
+        return letter in self.letters and self.resource_type in {"*", resource_type}
+
+    def as_v2(self) -> str:
+        """`patient/Media.cruds`, with its query if it has one."""
+        text = f"{self.level}/{self.resource_type}.{self.letters}"
+        return text + ("?" + "&".join(f"{name}={value}" for name, value in self.query) if self.query else "")
+
+    def as_v1(self) -> tuple[str, ...]:
+        """The v1 scopes that reach at least as far; v1 has no single letters and no queries."""
+        stem = f"{self.level}/{self.resource_type}."
+        reads, writes = set(self.letters) & set("rs"), set(self.letters) & set("cud")
+        if reads and writes:
+            return (stem + "*",) if set(self.letters) == set("cruds") else (stem + "read", stem + "write")
+        return (stem + "read",) if reads else (stem + "write",) if writes else ()
+
+
+def parse_resource_scope(text: str) -> ResourceScope | None:
+    """One scope on resources in v1, v2 or URI form, or None if it is something else or undefined."""
+    match = _RESOURCE.fullmatch(text.removeprefix(URI_PREFIX))
+    if match is None:
+        return None
+    letters = _V1[match["v1"]] if match["v1"] else match["v2"]
+    if not letters:
+        return None
+    query = match["query"]
+    if query is None:
+        return ResourceScope(match["level"], match["type"], letters)
+    if match["v1"]:
+        return None  # granular scopes exist in v2 only
+    pairs = _pairs(query)
+    return ResourceScope(match["level"], match["type"], letters, pairs) if pairs else None
+
+
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(parse_qsl(query, strict_parsing=True, max_num_fields=20))
+    except ValueError:
+        return ()
+
+
+@dataclass(frozen=True)
+class GrantedScopes:
+    """What a server granted. Order and repetition do not matter; what is not understood grants nothing."""
+
+    texts: frozenset[str]
+
+    @classmethod
+    def parse(cls, scope: str) -> GrantedScopes:
+        """From the space-separated `scope` of a token response."""
+        return cls(frozenset(scope.split()))
+
+    def __str__(self) -> str:
+        return " ".join(sorted(self.texts))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.texts))
+
+    @property
+    def resources(self) -> tuple[ResourceScope, ...]:
+        """The scopes on resources, sorted by their text."""
+        found = (parse_resource_scope(text) for text in sorted(self.texts))
+        return tuple(scope for scope in found if scope is not None)
+
+    def allows(self, resource_type: str, interaction: str) -> bool:
+        """Whether an interaction (FHIR's word: create, read, vread, update, patch, delete, search-type,
+        history-instance, history-type) on a type is granted at all, perhaps only under `conditions`.
+
+        The server may still refuse or filter silently; both are legal.
+        """
+        letter = _LETTER_OF.get(interaction)
+        return letter is not None and any(scope.covers(resource_type, letter) for scope in self.resources)
+
+    def conditions(self, resource_type: str, interaction: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """The granular queries of which one must be met (each: all of its parameters); () if unconditional."""
+        letter = _LETTER_OF.get(interaction, "-")
+        queries = [scope.query for scope in self.resources if scope.covers(resource_type, letter)]
+        return () if () in queries else tuple(dict.fromkeys(queries))
+
+    def levels(self, resource_type: str, interaction: str) -> frozenset[str]:
+        """By which levels (`patient`, `user`, `system`) an interaction is granted."""
+        letter = _LETTER_OF.get(interaction, "-")
+        return frozenset(scope.level for scope in self.resources if scope.covers(resource_type, letter))
+
+    @property
+    def needs_patient(self) -> bool:
+        """Whether anything was granted for one patient only, who must then be named."""
+        return any(scope.level == "patient" for scope in self.resources)
+
+    @property
+    def context(self) -> frozenset[str]:
+        """The launch scopes granted: `launch`, `launch/patient`, `launch/encounter`, ..."""
+        return frozenset(text for text in self.texts if text == "launch" or text.startswith("launch/"))
+
+    @property
+    def may_refresh(self) -> bool:
+        """Whether a refresh token was granted, for offline or online use."""
+        return bool(self.texts & {"offline_access", "online_access"})
+
+    @property
+    def identity(self) -> frozenset[str]:
+        """Which of `openid`, `fhirUser`, `profile` were granted."""
+        return self.texts & {"openid", "fhirUser", "profile"}
+
+
+def request_scopes(
+    wanted: Iterable[str], *, v2: bool, v1: bool, ehr_launch: bool, context: Iterable[str] = ("patient",)
+) -> str:
+    """The `scope` to ask for: the wanted ones, in a syntax the server speaks.
+
+    `v2` and `v1` are what it advertises (`permission-v2`, `permission-v1`): v2 is taken if it speaks it, v1
+    only if it speaks nothing else, and the text as written if it says nothing. An EHR launch adds `launch`
+    (SMART-R35) and drops nothing; a standalone launch drops `launch` and asks for the wanted context, such
+    as `launch/patient` (SMART-R152). v1 cannot be as narrow as v2: what was granted must be looked at.
+    """
+    chosen: dict[str, None] = {}
+    if ehr_launch:
+        chosen["launch"] = None
+    else:
+        chosen.update((f"launch/{name}", None) for name in context)
+    for text in wanted:
+        if text == "launch":
+            continue
+        scope = parse_resource_scope(text)
+        if scope is None or not (v1 or v2):
+            chosen[text] = None
+        elif v2:
+            chosen[scope.as_v2()] = None
+        else:
+            chosen.update(dict.fromkeys(scope.as_v1()))
+    return " ".join(chosen)
