@@ -1,0 +1,158 @@
+"""What is fixed at the moment a clinician presses *File*: the order that every resume carries out to the letter.
+
+Kept sealed with the draft. Two runs of the same order write the same resources under the same ids.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
+from mappings.model.identifiers import CaptureId, ImageId, IntentId, Reference
+from mappings.model.images import Arrival, BodySite, Laterality, Photographer
+from mappings.model.labels import Label
+
+Json = dict[str, Any]
+NAMESPACE = uuid.UUID("8d2f3f0e-5c1b-4f5e-9a77-0a4d4b7f6c21")
+
+
+@dataclass(frozen=True)
+class OrderedImage:
+    """One image that will be stored. `jws` signs its statement; None when nothing could be signed yet."""
+
+    image_id: ImageId
+    site: BodySite
+    laterality: Laterality | None
+    labels: tuple[Label, ...]
+    captured: dt.datetime | dt.date | None
+    show_online: bool | None
+    jws: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class FilingOrder:
+    """Everything that the record will hold about one capture but the bytes themselves."""
+
+    intent_id: IntentId
+    capture_id: CaptureId
+    patient: Reference
+    encounter: Reference | None
+    user: Reference
+    user_display: str = field(repr=False)
+    recorded_at: dt.datetime
+    purpose: str = field(repr=False)
+    arrival: Arrival
+    photographer: Photographer
+    consent: PhotoConsent
+    note: str = field(repr=False)
+    labels: tuple[Label, ...]
+    """The highest of all images: what the consent, the note and the audit event carry."""
+    images: tuple[OrderedImage, ...]
+    described: tuple[ImageId, ...] = ()
+    discarded: tuple[ImageId, ...] = ()
+
+    def resource_id(self, role: str) -> str:
+        """Our own id for one resource of this order: the same at every run, never that of another attempt."""
+        return str(uuid.uuid5(NAMESPACE, f"{self.intent_id}/{role}"))
+
+
+def order_to_json(order: FilingOrder) -> Json:
+    consent = order.consent
+    return {
+        "intent_id": order.intent_id,
+        "capture_id": order.capture_id,
+        "patient": order.patient,
+        "encounter": order.encounter,
+        "user": order.user,
+        "user_display": order.user_display,
+        "recorded_at": order.recorded_at.isoformat(),
+        "purpose": order.purpose,
+        "arrival": order.arrival,
+        "photographer": order.photographer,
+        "consent": {
+            "receive": consent.receive,
+            "store": consent.store,
+            "form": consent.form,
+            "understood": consent.understood,
+            "policy_version": consent.policy_version,
+            "private": consent.private,
+        },
+        "note": order.note,
+        "labels": _labels(order.labels),
+        "images": [
+            {
+                "image_id": image.image_id,
+                "site": [image.site.code, image.site.display, image.site.paired, image.site.private],
+                "laterality": image.laterality,
+                "labels": _labels(image.labels),
+                "captured": image.captured.isoformat() if image.captured else None,
+                "show_online": image.show_online,
+                "jws": image.jws,
+            }
+            for image in order.images
+        ],
+        "described": list(order.described),
+        "discarded": list(order.discarded),
+    }
+
+
+def order_from_json(value: Json) -> FilingOrder:
+    recorded_at = dt.datetime.fromisoformat(value["recorded_at"])
+    consent = value["consent"]
+    return FilingOrder(
+        intent_id=IntentId(value["intent_id"]),
+        capture_id=CaptureId(value["capture_id"]),
+        patient=Reference(value["patient"]),
+        encounter=Reference(value["encounter"]) if value["encounter"] else None,
+        user=Reference(value["user"]),
+        user_display=value["user_display"],
+        recorded_at=recorded_at,
+        purpose=value["purpose"],
+        arrival=Arrival(value["arrival"]),
+        photographer=Photographer(value["photographer"]),
+        consent=PhotoConsent(
+            capture_id=CaptureId(value["capture_id"]),
+            patient=Reference(value["patient"]),
+            recorded_by=Reference(value["user"]),
+            recorded_at=recorded_at,
+            receive=ConsentAnswer(consent["receive"]),
+            store=ConsentAnswer(consent["store"]),
+            form=ConsentForm(consent["form"]) if consent["form"] else None,
+            understood=consent["understood"],
+            policy_version=consent["policy_version"],
+            private=consent["private"],
+        ),
+        note=value["note"],
+        labels=_read_labels(value["labels"]),
+        images=tuple(
+            OrderedImage(
+                image_id=ImageId(image["image_id"]),
+                site=BodySite(*image["site"]),
+                laterality=Laterality(image["laterality"]) if image["laterality"] else None,
+                labels=_read_labels(image["labels"]),
+                captured=_read_captured(image["captured"]),
+                show_online=image["show_online"],
+                jws=image["jws"],
+            )
+            for image in value["images"]
+        ),
+        described=tuple(ImageId(image) for image in value["described"]),
+        discarded=tuple(ImageId(image) for image in value["discarded"]),
+    )
+
+
+def _labels(labels: tuple[Label, ...]) -> list[list[str]]:
+    return [[label.system, label.code] for label in labels]
+
+
+def _read_labels(value: list[list[str]]) -> tuple[Label, ...]:
+    return tuple(Label(system, code) for system, code in value)
+
+
+def _read_captured(value: str | None) -> dt.datetime | dt.date | None:
+    if value is None:
+        return None
+    return dt.datetime.fromisoformat(value) if "T" in value else dt.date.fromisoformat(value)

@@ -1,0 +1,72 @@
+"""What the steps of a capture work with: ports, policy and the ledger, joined in `app`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fhir_plugin.capture.draft import Draft, DraftStore
+from fhir_plugin.errors import NotFound
+from fhir_plugin.ledger.engine import Engine
+from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.ports import (
+    AuditEntry,
+    AuditTrail,
+    ClinicalRecord,
+    Clock,
+    ImageWorker,
+    JobQueue,
+    StatementSigner,
+    UnitOfWork,
+    Vault,
+)
+from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.model.people import ClinicalSession
+
+RecordFor = Callable[[LaunchId], ClinicalRecord]
+"""The record that a launch may see. Raises `SignInNeeded` when its token is gone for good."""
+
+
+@dataclass(frozen=True)
+class CaptureParts:
+    work: UnitOfWork
+    drafts: DraftStore
+    vault: Vault
+    audit: AuditTrail
+    signer: StatementSigner
+    worker: ImageWorker
+    ledger: LedgerStore
+    engine: Engine
+    queue: JobQueue
+    clock: Clock
+    policy: PolicyPack
+    records: RecordFor
+    new_id: Callable[[], str]
+
+    @property
+    def today(self) -> dt.date:
+        return self.clock.now().date()
+
+    def draft(self, session: ClinicalSession, capture_id: CaptureId, *, for_change: bool = False) -> Draft:
+        """The draft, if it is this user's, for this patient, at this EHR. Otherwise it does not exist for them."""
+        draft = self.drafts.get(capture_id, for_change=for_change)
+        mine = (session.fhir_base, session.patient_id, session.user.reference)
+        if (draft.fhir_base, draft.patient, draft.user) != mine:
+            raise NotFound(f"there is no capture {capture_id}", status=404)
+        return draft
+
+    def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
+        """An audit entry in the open transaction."""
+        self.audit.append(
+            AuditEntry(
+                action=action,
+                actor=session.user.reference,
+                patient=f"Patient/{session.patient_id}",
+                launch=session.launch_id,
+                subject=subject,
+                policy=self.policy.reference,
+                detail=detail,
+            )
+        )

@@ -1,0 +1,83 @@
+"""Looking at what the record now holds, through the stored image's own address. Only this may say "filed"."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fhir_plugin.capture.filing import FilingOrder, OrderedImage
+from fhir_plugin.capture.steps import Found
+from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch
+from fhir_plugin.ledger.intents import Evidence
+from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
+from mappings.model.filing import RecordedImage
+from mappings.model.identifiers import ImageId, Sha256
+from mappings.r4.document_reference import from_document_reference
+from mappings.r4.media import from_media
+from mappings.r4.provenance import from_provenance
+
+
+@dataclass
+class VerifyStep:
+    """Every image of the order read back: subject, labels, bytes, and the signed statement. Changes nothing."""
+
+    order: FilingOrder
+    image_type: str
+    clean: Mapping[ImageId, Sha256]
+    record: ClinicalRecord = field(repr=False)
+    vault: Vault = field(repr=False)
+    signer: StatementSigner = field(repr=False)
+    found: Found = field(repr=False)
+    name: str = "verify"
+
+    def happened(self) -> Evidence | None:
+        return None  # looking again costs little, and only looking proves anything
+
+    def do(self) -> Evidence:
+        try:
+            return {f"digest-{image.image_id}": self._look(image) for image in self.order.images}
+        except (NotFound, Gone) as error:
+            raise ReadBackMismatch("The EHR said that it stored the image and does not have it.") from error
+
+    def undo(self, evidence: Evidence) -> Sequence[str]:
+        return ()
+
+    def _look(self, image: OrderedImage) -> str:
+        reference = self.found.reference(f"image-{image.image_id}")
+        stored = self.record.read(*reference.split("/"))
+        recorded = from_media(stored) if self.image_type == "Media" else from_document_reference(stored)
+        _need(_subject(stored) == self.order.patient, f"{reference} names another patient")
+        _need(set(image.labels) <= set(recorded.labels), f"{reference} has lost a security label")
+        self._look_at_bytes(image, recorded)
+        self._look_at_provenance(image, reference)
+        return self.vault.keyed_digest(self.clean[image.image_id].encode())
+
+    def _look_at_bytes(self, image: OrderedImage, recorded: RecordedImage) -> None:
+        _need(recorded.content_url is not None, f"{recorded.reference} has lost the address of its image")
+        content = self.record.read_binary(recorded.content_url or "").content
+        same = hashlib.sha256(content).hexdigest() == self.clean[image.image_id]
+        _need(same, f"the image behind {recorded.reference} is not the one that was sent")
+
+    def _look_at_provenance(self, image: OrderedImage, reference: str) -> None:
+        where = self.found.reference(f"provenance-{image.image_id}")
+        provenance = from_provenance(self.record.read(*where.split("/")))
+        _need(reference in provenance.targets, f"{where} does not point to {reference}")
+        signed = provenance.statement is not None and provenance.jws is not None
+        _need(
+            signed
+            and provenance.jws == image.jws
+            and self.signer.verify(provenance.statement or {}, provenance.jws or ""),
+            f"the signature in {where} does not verify",
+        )
+
+
+def _subject(resource: Json) -> str:
+    subject = resource.get("subject")
+    reference = subject.get("reference", "") if isinstance(subject, dict) else ""
+    return "/".join(str(reference).split("/_history")[0].split("/")[-2:])
+
+
+def _need(true: bool, message: str) -> None:
+    if not true:
+        raise ReadBackMismatch(f"{message}. Nothing was left current; try again or ask support.")

@@ -1,0 +1,294 @@
+"""Filing: from an order to the record, in steps that survive crashes, lost answers and expired tokens.
+
+Where the server takes our ids and says that it transacts, consent, images, provenance and note go in one
+transaction behind the bytes. Elsewhere they go in order: the image is written as in preparation and becomes
+current only after it has been read back and proven. Either way nothing counts as filed before `verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fhir_plugin import VERSION
+from fhir_plugin.capability import Capability
+from fhir_plugin.capture.draft import Draft, DraftImage
+from fhir_plugin.capture.filing import FilingOrder, OrderedImage
+from fhir_plugin.capture.label import label
+from fhir_plugin.capture.steps import BinaryStep, CurrentStep, Found, ResourceStep, TransactionStep
+from fhir_plugin.capture.verify import VerifyStep
+from fhir_plugin.errors import RecordRefused, UnacceptableImage
+from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
+from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
+from mappings.model.consent import ConsentAnswer
+from mappings.model.filing import ConsultationNote, LabelledImage
+from mappings.model.identifiers import ImageId, Reference, Sha256
+from mappings.model.images import CleanImage
+from mappings.r4.audit_event import to_audit_event
+from mappings.r4.consent import to_consent
+from mappings.r4.document_reference import to_document_reference
+from mappings.r4.media import to_media
+from mappings.r4.note import to_note
+from mappings.r4.provenance import to_provenance
+from mappings.r4.statement import statement
+from mappings.terminology import systems
+
+KIND = "capture"
+
+Settle = Callable[[Intent, Mapping[str, Evidence]], None]
+Abandon = Callable[[Intent], None]
+
+
+def image_type(capability: Capability) -> str:
+    """Which resource an image becomes at this server: Media, or DocumentReference where there is no Media."""
+    if capability.holds("Media"):
+        return "Media"
+    if capability.holds("DocumentReference"):
+        return "DocumentReference"
+    raise RecordRefused(
+        "This EHR takes neither Media nor DocumentReference from this launch, so an image cannot be filed here.",
+        status=403,
+        code="no-place-for-images",
+    )
+
+
+@dataclass
+class FilePlan:
+    """The steps of one filing, built anew at every run from the order, the draft and what the ledger holds."""
+
+    order: FilingOrder
+    draft: Draft
+    record: ClinicalRecord
+    vault: Vault
+    signer: StatementSigner
+    done: Mapping[str, StepRecord]
+    on_settle: Settle
+    on_abandon: Abandon
+
+    def __post_init__(self) -> None:
+        self._capability = self.record.capability()
+        self._image_type = image_type(self._capability) if self.order.images else "Media"
+        self._found = Found({name: step.evidence for name, step in self.done.items() if step.state is StepState.DONE})
+        self._bundled: dict[str, Evidence] = {}
+        self._at_once = False
+
+    def steps(self) -> Sequence[Step]:
+        binaries = [self._binary(image) for image in self.order.images]
+        parts = self._parts()
+        together = self._in_one_transaction(parts)
+        self._at_once = bool(together)
+        steps: list[Step] = [*binaries]
+        if together:
+            steps.append(TransactionStep(together, self.record, self._bundled))
+        steps += parts
+        if self.order.images:
+            steps.append(self._verify())
+            if not together:
+                steps += [
+                    CurrentStep(
+                        f"current-{image.image_id}",
+                        self._image_type,
+                        f"image-{image.image_id}",
+                        self.record,
+                        self._found,
+                    )
+                    for image in self.order.images
+                ]
+        steps.append(self._audit_event())
+        return steps
+
+    def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
+        self.on_settle(intent, evidence)
+
+    def abandon(self, intent: Intent) -> None:
+        self.on_abandon(intent)
+
+    # ------------------------------------------------------------------------------------ which steps
+
+    def _parts(self) -> list[ResourceStep]:
+        order, parts = self.order, []
+        if self._something_was_said:
+            parts.append(self._resource("consent", "Consent", self._consent, f"{systems.CONSENT}|{order.capture_id}"))
+        for image in order.images:
+            role = f"image-{image.image_id}"
+            parts.append(
+                self._resource(role, self._image_type, self._image(image), f"{systems.IMAGE}|{image.image_id}")
+            )
+        for image in order.images:
+            role = f"provenance-{image.image_id}"
+            parts.append(self._resource(role, "Provenance", self._provenance(image), None))
+        parts.append(self._resource("note", "DocumentReference", self._note, f"{systems.NOTE}|{order.capture_id}"))
+        return parts
+
+    @property
+    def _something_was_said(self) -> bool:
+        consent = self.order.consent
+        return any(answer is not ConsentAnswer.NOT_ASKED for answer in (consent.receive, consent.store))
+
+    def _in_one_transaction(self, parts: Sequence[ResourceStep]) -> list[ResourceStep]:
+        """The parts that one transaction may carry: all that the EHR holds, if it takes our ids for every one."""
+        at_the_ehr = [part for part in parts if self._capability.holds(part.resource_type)]
+        if not self._capability.may_transact or len(at_the_ehr) < 2:
+            return []
+        return at_the_ehr if all(part.our_id is not None for part in at_the_ehr) else []
+
+    def _our_id(self, resource_type: str, role: str) -> str | None:
+        at_the_ehr = self._capability.holds(resource_type)
+        takes_ours = not at_the_ehr or self._capability.takes_our_id(resource_type)
+        return self.order.resource_id(role) if takes_ours else None
+
+    def _resource(
+        self, role: str, resource_type: str, build: Callable[[str | None], Json], identifier: str | None
+    ) -> ResourceStep:
+        return ResourceStep(
+            role=role,
+            resource_type=resource_type,
+            capture_id=self.order.capture_id,
+            our_id=self._our_id(resource_type, role),
+            identifier=identifier,
+            build=build,
+            record=self.record,
+            found=self._found,
+            bundled=self._bundled,
+        )
+
+    # ------------------------------------------------------------------------------------ what they write
+
+    def _binary(self, image: OrderedImage) -> BinaryStep:
+        drafted = self.draft.image(image.image_id)
+        image_id = self._our_id(self._image_type, f"image-{image.image_id}")
+        return BinaryStep(
+            role=f"binary-{image.image_id}",
+            capture_id=self.order.capture_id,
+            our_id=self._our_id("Binary", f"binary-{image.image_id}"),
+            content_type=drafted.content_type,
+            security_context=Reference(f"{self._image_type}/{image_id}") if image_id else None,
+            fallback_context=self.order.patient,
+            load=lambda: self._clean(drafted).content,
+            record=self.record,
+            found=self._found,
+        )
+
+    def _clean(self, drafted: DraftImage) -> CleanImage:
+        return load_clean(drafted, self.vault)
+
+    def _labelled(self, image: OrderedImage) -> LabelledImage:
+        return label(self._clean(self.draft.image(image.image_id)), image, self.order)
+
+    def _consent(self, id: str | None) -> Json:
+        known = [
+            Reference(f"{self._image_type}/{image_id}")
+            for image in self.order.images
+            if (image_id := self._our_id(self._image_type, f"image-{image.image_id}")) is not None
+        ]
+        return to_consent(self.order.consent, images=known, id=id, labels=self.order.labels)
+
+    def _image(self, image: OrderedImage) -> Callable[[str | None], Json]:
+        def build(id: str | None) -> Json:
+            binary = self._found.reference(f"binary-{image.image_id}")
+            if self._image_type == "Media":
+                status = "completed" if self._at_once else "preparation"
+                return to_media(self._labelled(image), binary_url=binary, id=id, status=status)
+            # DocumentReference has no status for "not yet": it is superseded in name until it is proven.
+            status = "current" if self._at_once else "superseded"
+            return to_document_reference(self._labelled(image), binary_url=binary, id=id, status=status)
+
+        return build
+
+    def _provenance(self, image: OrderedImage) -> Callable[[str | None], Json]:
+        def build(id: str | None) -> Json:
+            labelled = self._labelled(image)
+            role = f"image-{image.image_id}"
+            our_id = self._our_id(self._image_type, role)
+            target = Reference(f"{self._image_type}/{our_id}") if our_id else self._found.reference(role)
+            return to_provenance(
+                labelled,
+                targets=[target],
+                software_version=VERSION,
+                statement=image_statement(labelled),
+                jws=image.jws,
+                id=id,
+            )
+
+        return build
+
+    def _note(self, id: str | None) -> Json:
+        order = self.order
+        return to_note(
+            ConsultationNote(
+                capture_id=order.capture_id,
+                patient=order.patient,
+                encounter=order.encounter,
+                author=order.user,
+                author_display=order.user_display,
+                recorded_at=order.recorded_at,
+                text=order.note,
+                labels=order.labels,
+            ),
+            id=id,
+        )
+
+    def _verify(self) -> VerifyStep:
+        return VerifyStep(
+            order=self.order,
+            image_type=self._image_type,
+            clean={
+                image.image_id: _known(self.draft.image(image.image_id).sha256_clean) for image in self.order.images
+            },
+            record=self.record,
+            vault=self.vault,
+            signer=self.signer,
+            found=self._found,
+        )
+
+    def _audit_event(self) -> ResourceStep:
+        def build(id: str | None) -> Json:
+            order = self.order
+            written = [step for step in self._found.by_role if step.startswith(("image-", "consent", "note"))]
+            return to_audit_event(
+                action="image.filed" if order.images else "image.described",
+                at=order.recorded_at,
+                user=order.user,
+                user_display=order.user_display,
+                patient=order.patient,
+                entities=[self._found.reference(role) for role in sorted(written)],
+                labels=order.labels,
+                capture_id=order.capture_id,
+                policy_version=order.consent.policy_version,
+                software_version=VERSION,
+                id=id,
+            )
+
+        return self._resource("audit-event", "AuditEvent", build, None)
+
+
+def image_statement(labelled: LabelledImage) -> Json:
+    """What is signed about one image. The consent is named by our identifier, which is known before any server's id."""
+    return statement(labelled, consent=f"{systems.CONSENT}|{labelled.capture_id}")
+
+
+def load_clean(drafted: DraftImage, vault: Vault) -> CleanImage:
+    """The clean image out of the vault."""
+    if drafted.clean is None or drafted.thumbnail is None or drafted.sha256_clean is None:
+        raise UnacceptableImage("This picture has not been cleaned yet. Add it again.", code="not-clean")
+    return CleanImage(
+        image_id=ImageId(drafted.image_id),
+        content=vault.get(drafted.clean),
+        content_type=drafted.content_type,
+        width=drafted.width,
+        height=drafted.height,
+        sha256=drafted.sha256_clean,
+        sha256_received=drafted.sha256_received,
+        thumbnail=b"",
+        removed=drafted.removed,
+        captured_at=drafted.captured_at,
+        captured_at_has_offset=drafted.captured_at_has_offset,
+        lossless=drafted.lossless,
+        geometry=drafted.geometry,
+    )
+
+
+def _known(sha256: Sha256 | None) -> Sha256:
+    if sha256 is None:
+        raise UnacceptableImage("This picture has not been cleaned yet. Add it again.", code="not-clean")
+    return sha256
