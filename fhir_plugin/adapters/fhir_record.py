@@ -33,7 +33,7 @@ from fhir_plugin.adapters.fhir_replies import (
 from fhir_plugin.adapters.fhir_urls import Within, resource_path
 from fhir_plugin.adapters.search_answers import CHECKED, answers
 from fhir_plugin.capability import Capability
-from fhir_plugin.errors import AnswerLost, RecordRefused, RecordUnavailable
+from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable
 from fhir_plugin.ports import BinaryContent, EntryOutcome, Stored, TransactionEntry
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch import errors as smart
@@ -119,6 +119,8 @@ class FhirServerRecord:
                 version = deletion_or_resource(entry, resource_type, id)
                 if version is not None:
                     found.append(version)
+        if not found:  # some answer an empty history for what never was
+            raise NotFound(f"{what}: nothing", status=404)
         return found
 
     def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
