@@ -67,6 +67,8 @@ class Lie(StrEnum):
     NEW_IDS = "chooses another id than the one in the URL"
     FORGETS_VERSIONS = "gives the current version whatever version is asked"
     DOUBLES = "writes a create twice"
+    TAKES_ANY_TYPE = "accepts resources of types that do not exist"
+    INVENTS = "gives something for an id that never was, wherever it is"
 
 
 class FakeRecord:
@@ -160,6 +162,8 @@ class FakeRecord:
                 if _is_deleted(resource):
                     raise Gone(f"{resource_type}/{id}", status=410)
                 return copy.deepcopy(versions[-1] if Lie.FORGETS_VERSIONS in self.lies else resource)
+        if Lie.INVENTS in self.lies:
+            return {"resourceType": resource_type, "id": id, "meta": {"versionId": version}}
         raise NotFound(f"{resource_type}/{id}", status=404)
 
     def history(self, resource_type: str, id: str) -> list[Json]:
@@ -171,16 +175,18 @@ class FakeRecord:
 
     def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
         self.on_call("search", resource_type)
-        if unknown := set(params) - set(TOKENS) - set(REFERENCES) - CONTROLS - {"_id"}:
-            raise RecordRefused(f"search by {sorted(unknown)}", status=400)
         found = [] if Lie.FINDS_NOTHING in self.lies else self.stored(resource_type)
         if Lie.FINDS_EVERYTHING in self.lies:
             return found
+        if unknown := set(params) - set(TOKENS) - set(REFERENCES) - CONTROLS - {"_id"}:
+            raise RecordRefused(f"search by {sorted(unknown)}", status=400)
         return [r for r in found if all(answers(r, n, v, base=self._base) for n, v in params.items())]
 
     def read_binary(self, url: str) -> BinaryContent:
         prefix = f"{self._base}/"
         self.on_call("read_binary", url.removeprefix(prefix))
+        if Lie.INVENTS in self.lies:
+            return BinaryContent(b"?", "image/jpeg")
         if "://" in url and not url.startswith(prefix):
             raise RecordRefused("outside", code="outside-base")
         _, _, id = url.removeprefix(prefix).partition("/")
@@ -307,7 +313,7 @@ class FakeRecord:
     def _check_type(self, resource_type: str, *, on_type: bool) -> None:
         if resource_type in self._refuses:
             raise self._refuses[resource_type]
-        if resource_type not in self._types:
+        if resource_type not in self._types and Lie.TAKES_ANY_TYPE not in self.lies:
             status = 404 if on_type else 405
             raise RecordRefused(resource_type, status=status, code="type-not-supported")
 

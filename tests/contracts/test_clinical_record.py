@@ -1,0 +1,95 @@
+"""Every promise of `ClinicalRecord`, on the fake, our stores, our sandbox and a server written by others."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.composite import CompositeRecord
+from fhir_plugin.adapters.fhir_binaries import BinaryForms
+from fhir_plugin.adapters.fhir_record import FhirServerRecord
+from fhir_plugin.errors import AnswerLost
+from fhir_plugin.ports import ClinicalRecord
+from mappings.model.identifiers import FhirBase, Reference
+from smart_launch.transport import Transport
+from tests.conftest import OwnStores
+from tests.contracts.record_promises import PROMISES, Place, Promise
+from tests.contracts.sekmet_server import running_sekmet
+from tests.fakes.record import TYPES, FakeRecord
+
+DEVIATIONS = {
+    name: frozenset(lines)
+    for name, lines in tomllib.loads(Path(__file__).with_name("record_deviations.toml").read_text("utf-8")).items()
+}
+PLACES = tuple(DEVIATIONS)
+
+
+@pytest.fixture(scope="session")
+def sekmet_base() -> Iterator[FhirBase]:
+    with running_sekmet() as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def transport() -> Iterator[Transport]:
+    transport = Transport()
+    yield transport
+    transport.close()
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Place:
+    name: str = request.param
+    record = _record(name, request)
+    if name == "companion":
+        return Place(name, record, Reference("Patient/a"), Reference("Patient/b"), DEVIATIONS[name])
+    patients = [record.create({"resourceType": "Patient"}).reference for _ in range(2)]
+    return Place(name, record, patients[0], patients[1], DEVIATIONS[name])
+
+
+def _record(name: str, request: pytest.FixtureRequest) -> ClinicalRecord:
+    if name == "fake":
+        return FakeRecord()
+    if name in ("companion", "composite"):
+        own: OwnStores = request.getfixturevalue("own")
+        companion = CompanionRecord(own.database, own.masters, FhirBase("https://ehr.example/fhir"), own.clock)
+        return companion if name == "companion" else CompositeRecord(_epic_like(), companion)
+    base: FhirBase = request.getfixturevalue(f"{name.partition('-')[0]}_base")
+    return FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=BinaryForms())
+
+
+def _epic_like() -> FakeRecord:
+    """An EHR that holds neither Provenance nor Consent, Task or AuditEvent."""
+    return FakeRecord(types=TYPES - {"AuditEvent", "Consent", "Provenance", "Task"})
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_promise(promise: Promise, place: Place) -> None:
+    promise(place)
+
+
+@pytest.mark.parametrize("name", [name for name in PLACES if name.partition("-")[0] in ("sandbox", "sekmet")])
+def test_binary_goes_in_the_form_that_the_server_takes(name: str, request: pytest.FixtureRequest) -> None:
+    base: FhirBase = request.getfixturevalue(f"{name.partition('-')[0]}_base")
+    forms = BinaryForms()
+    record = FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=forms)
+    stored = record.create_binary(b"\xff\xd8\xff not quite", "image/jpeg", id=None, security_context=None)
+    assert record.read_binary(stored.reference).content == b"\xff\xd8\xff not quite"
+    assert forms.raw_taken(base) is ("json-binary-only" not in DEVIATIONS[name])
+
+
+def test_a_stranger_that_fails_on_raw_bytes_is_not_asked_twice_for_a_new_id(
+    sekmet_base: FhirBase, transport: Transport
+) -> None:
+    """sekmet answers a raw image with 500. Told nothing of it, we may repeat only what is idempotent."""
+    record = FhirServerRecord(transport, sekmet_base, vendor="unknown")
+    with pytest.raises(AnswerLost):
+        record.create_binary(b"\xff\xd8\xff", "image/jpeg", id=None, security_context=None)
+    stored = record.create_binary(b"\xff\xd8\xff", "image/jpeg", id="raw-then-json", security_context=None)
+    assert record.read_binary(stored.reference).content == b"\xff\xd8\xff"
+    again = record.create_binary(b"\xff\xd8\xfe", "image/jpeg", id=None, security_context=None)
+    assert record.read_binary(again.reference).content == b"\xff\xd8\xfe"
