@@ -47,7 +47,7 @@ class Database:
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            _make_private_file(self._url.database)
+            make_private_file(self._url.database)
         elif self._url.drivername == "postgresql":
             self._url = self._url.set(drivername="postgresql+psycopg")
         self.on_commit: list[Act] = []
@@ -241,7 +241,8 @@ def _database_errors() -> Iterator[None]:
         ) from error
 
 
-def _make_private_file(path: str | None) -> None:
+def make_private_file(path: str | None) -> None:
+    """An empty file that only we may read, if there is none: SQLite's own files beside it take its mode."""
     if not path or path == ":memory:":
         raise ValueError("the database is a file: durability is what it is for")
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)

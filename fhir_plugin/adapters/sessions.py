@@ -1,0 +1,203 @@
+"""Launches under way and launch sessions, sealed in our own database.
+
+A row shows ids and times; endpoints, verifier, names, scopes and context are sealed, and bound to the row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.keys import KeyUse, MasterKeys
+from fhir_plugin.adapters.tables import launch_sessions, pending_launches, tokens
+from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.ports import Clock, Json
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
+from smart_launch.authorize import PendingLaunch
+from smart_launch.errors import LaunchExpired, StateMismatch
+
+IDLE = dt.timedelta(minutes=30)
+"""How long a launch session lasts without a request, unless the settings say otherwise."""
+
+TOUCH_EVERY = dt.timedelta(seconds=30)
+"""`last_seen` is not written more often than this."""
+
+KEEP_ENDED = dt.timedelta(days=1)
+"""How long the tokens of a session that ran out stay for work in flight, at most."""
+
+
+class PendingLaunches:
+    """Launches whose person is signing in at the EHR. Each can be taken once."""
+
+    def __init__(self, database: Database, masters: MasterKeys, clock: Clock) -> None:
+        self._database = database
+        self._masters = masters
+        self._clock = clock
+
+    def save(self, pending: PendingLaunch) -> None:
+        """Keeps it under the digest of its state until it expires."""
+        record = json.dumps(pending.as_record()).encode("utf-8")
+        sealed = self._masters.seal(KeyUse.SESSIONS, record, bound_to=["pending", pending.key])
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.insert(pending_launches).values(state_digest=pending.key, sealed=sealed, expires=pending.expires_at)
+            )
+
+    def take(self, key: str) -> PendingLaunch:
+        """The launch under this key (`smart_launch.callback.pending_key`), which is gone from now on.
+
+        Raises `StateMismatch` when there is none or it was taken before, `LaunchExpired` when it took too long.
+        """
+        with self._database.writing() as connection:
+            sealed = connection.execute(
+                sa.delete(pending_launches)
+                .where(pending_launches.c.state_digest == key)
+                .returning(pending_launches.c.sealed)
+            ).scalar_one_or_none()
+        if sealed is None:
+            raise StateMismatch("This sign-in is not known, or was used before. Launch again from the chart.")
+        record = self._masters.open(KeyUse.SESSIONS, sealed, bound_to=["pending", key])
+        pending = PendingLaunch.from_record(json.loads(record))
+        if pending.is_expired(self._clock.now()):
+            raise LaunchExpired("This sign-in took too long. Launch again from the chart.")
+        return pending
+
+    def purge(self) -> int:
+        """Forgets those that nobody came back to; returns how many."""
+        with self._database.writing() as connection:
+            return connection.execute(
+                sa.delete(pending_launches).where(pending_launches.c.expires < self._clock.now())
+            ).rowcount
+
+
+@dataclass(frozen=True)
+class LaunchSession:
+    """One launch: one user, one patient, one EHR, one browser. Names and context do not show in `repr`."""
+
+    launch_id: LaunchId
+    browser_binding_hash: str = field(repr=False)
+    fhir_base: FhirBase
+    issuer: str
+    """The EHR's `iss` in the registry."""
+    patient: PatientId | None
+    encounter: str | None
+    user: Reference | None
+    """Practitioner/..., from the verified id_token; None when the EHR did not say who is there."""
+    user_display: str = field(repr=False)
+    scopes: str = field(repr=False)
+    context: Json = field(repr=False)
+    """What else the launch said, JSON-ready."""
+    created: dt.datetime
+    last_seen: dt.datetime
+    ends: dt.datetime
+    """The latest moment, however busy the session is."""
+
+
+_SEALED_FIELDS = ("browser_binding_hash", "issuer", "encounter", "user_display", "scopes", "context")
+
+
+class LaunchSessions:
+    """The sessions that may be used. One that ended, ran out, idled or never was: `SignInNeeded`, all alike."""
+
+    def __init__(self, database: Database, masters: MasterKeys, clock: Clock, *, idle: dt.timedelta = IDLE) -> None:
+        self._database = database
+        self._masters = masters
+        self._clock = clock
+        self._idle = idle
+
+    def create(self, session: LaunchSession) -> None:
+        """Keeps a new session."""
+        with self._database.writing() as connection:
+            connection.execute(sa.insert(launch_sessions).values(**self._row(session)))
+
+    def get(self, launch_id: LaunchId) -> LaunchSession:
+        """The session. Raises `SignInNeeded`, or `Tampered` when its row is not what it was."""
+        with self._database.connection() as connection:
+            row = connection.execute(
+                sa.select(launch_sessions).where(launch_sessions.c.launch_id == launch_id)
+            ).one_or_none()
+        now = self._clock.now()
+        if row is None or now >= row.ends or now >= row.last_seen + self._idle:
+            raise SignInNeeded("This session has ended: launch again from the chart.", code="session-ended")
+        return self._session(row)
+
+    def touch(self, launch_id: LaunchId) -> LaunchSession:
+        """The session, which somebody has just used. Raises as `get` does."""
+        session, now = self.get(launch_id), self._clock.now()
+        if now - session.last_seen < TOUCH_EVERY:
+            return session
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(launch_sessions).where(launch_sessions.c.launch_id == launch_id).values(last_seen=now)
+            )
+        return replace(session, last_seen=now)
+
+    def end(self, launch_id: LaunchId) -> None:
+        """Forgets the session and its tokens. Idempotent."""
+        with self._database.writing() as connection:
+            for table in (tokens, launch_sessions):
+                connection.execute(sa.delete(table).where(table.c.launch_id == launch_id))
+        self._database.after_commit(self._scrub)
+
+    def purge(self) -> int:
+        """Forgets sessions that ran out long ago, with their tokens; returns how many."""
+        over = launch_sessions.c.ends < self._clock.now() - KEEP_ENDED
+        with self._database.writing() as connection:
+            ids = connection.execute(sa.select(launch_sessions.c.launch_id).where(over)).scalars().all()
+        for launch_id in ids:
+            self.end(LaunchId(launch_id))
+        return len(ids)
+
+    def rotate_master(self) -> int:
+        """Seals every session again under the current master; returns how many."""
+        count = 0
+        with self._database.writing() as connection:
+            for row in connection.execute(sa.select(launch_sessions)).all():
+                if not self._masters.is_current(row.sealed):
+                    connection.execute(
+                        sa.update(launch_sessions)
+                        .where(launch_sessions.c.launch_id == row.launch_id)
+                        .values(sealed=self._row(self._session(row))["sealed"])
+                    )
+                    count += 1
+        return count
+
+    def _scrub(self) -> None:
+        self._database.scrub()
+
+    def _row(self, session: LaunchSession) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "launch_id": session.launch_id,
+            "fhir_base": session.fhir_base,
+            "patient": session.patient,
+            "user": session.user,
+            "created": session.created,
+            "ends": session.ends,
+        }
+        hidden = {name: getattr(session, name) for name in _SEALED_FIELDS}
+        sealed = self._masters.seal(
+            KeyUse.SESSIONS, json.dumps(hidden).encode("utf-8"), bound_to=_session_binding(shown)
+        )
+        return {**shown, "last_seen": session.last_seen, "sealed": sealed}
+
+    def _session(self, row: Any) -> LaunchSession:
+        shown = {name: getattr(row, name) for name in ("launch_id", "fhir_base", "patient", "user", "created", "ends")}
+        hidden = self._masters.open(KeyUse.SESSIONS, row.sealed, bound_to=_session_binding(shown))
+        return LaunchSession(**shown, last_seen=row.last_seen, **json.loads(hidden))
+
+
+def _session_binding(shown: dict[str, Any]) -> list[str]:
+    return [
+        "session",
+        shown["launch_id"],
+        shown["fhir_base"],
+        shown["patient"] or "",
+        shown["user"] or "",
+        shown["created"].astimezone(dt.UTC).isoformat(),
+        shown["ends"].astimezone(dt.UTC).isoformat(),
+    ]
