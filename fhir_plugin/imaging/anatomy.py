@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fhir_plugin.imaging.colour_spaces import Primaries
+
 
 class Kind(StrEnum):
     """The containers that can become a clinical picture."""
@@ -13,17 +15,6 @@ class Kind(StrEnum):
     PNG = "png"
     WEBP = "webp"
     HEIC = "heic"
-
-
-@dataclass(frozen=True)
-class Primaries:
-    """An RGB colour space by its chromaticities (x, y) and transfer: a gamma, or None for the sRGB curve."""
-
-    white: tuple[float, float]
-    red: tuple[float, float]
-    green: tuple[float, float]
-    blue: tuple[float, float]
-    gamma: float | None = None
 
 
 @dataclass(frozen=True)

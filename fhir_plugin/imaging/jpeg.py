@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fhir_plugin.imaging.anatomy import Anatomy, Kind
 from fhir_plugin.imaging.carriers import photoshop_words, trailer_words, xmp_words
-from fhir_plugin.imaging.colour import ADOBE_RGB
+from fhir_plugin.imaging.colour_spaces import ADOBE_RGB
 from fhir_plugin.imaging.exif import ExifFacts, read_exif
 from fhir_plugin.imaging.refusals import MAX_SCANS, check_pixels, refuse
 

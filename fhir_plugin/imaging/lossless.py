@@ -10,9 +10,9 @@ import struct
 import zlib
 
 from fhir_plugin.imaging.anatomy import Anatomy, Kind
-from fhir_plugin.imaging.colour import matrix_profile, profile_of
 from fhir_plugin.imaging.exif import orientation_only
 from fhir_plugin.imaging.png import SIGNATURE, chunk
+from fhir_plugin.imaging.profiles import matrix_profile, profile_of
 from fhir_plugin.imaging.refusals import refuse
 
 _MATRIX_TAGS = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")
@@ -92,10 +92,12 @@ def _check_data_ends(png: bytes) -> None:
 
 def _raw_size(header: bytes) -> int:
     """Most bytes of the filtered pixels: interlacing adds rows' filter bytes only."""
-    width, height, depth, colour = struct.unpack_from(">IIBB", header)
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    depth, colour = header[8], header[9]
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = (width * depth * channels + 7) // 8 + 1
-    return row * height + (16 * (width + height) + 64 if header[12] else 0)
+    adam7 = 16 * (width + height) + 64 if header[12] else 0
+    return row * height + adam7
 
 
 def _profile(anatomy: Anatomy) -> bytes | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 import zlib
 
-from fhir_plugin.imaging.anatomy import Anatomy, Kind, Primaries
+from fhir_plugin.imaging.anatomy import Anatomy, Kind
 from fhir_plugin.imaging.carriers import trailer_words, xmp_words
+from fhir_plugin.imaging.colour_spaces import Primaries, primaries_of_code
 from fhir_plugin.imaging.exif import ExifFacts, read_exif
-from fhir_plugin.imaging.code_points import primaries_of_code
 from fhir_plugin.imaging.refusals import check_pixels, refuse
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

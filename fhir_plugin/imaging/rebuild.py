@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from fhir_plugin.imaging.anatomy import Anatomy, Kind
 from fhir_plugin.imaging.colour import to_srgb
@@ -21,7 +23,17 @@ _THUMBNAIL_QUALITY = 80
 _PREVIEW_QUALITY = 80
 _BLOCK = 8
 
-_DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, IndexError, KeyError, TypeError)
+_DECODING_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    RuntimeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+)
 """What Pillow and libheif raise on broken data."""
 
 _UPRIGHT = {
@@ -34,7 +46,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = {1: Image.Transpose.ROTATE_270, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_90}
-_PLUGINS = {
+_PLUGINS: dict[Kind, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     Kind.JPEG: JpegImagePlugin.JpegImageFile,
     Kind.PNG: PngImagePlugin.PngImageFile,
     Kind.WEBP: WebPImagePlugin.WebPImageFile,
@@ -118,7 +130,8 @@ def _decode_heic(anatomy: Anatomy) -> Image.Image:
     pi_heif.options.DECODE_THREADS = 1
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
     picture = pi_heif.open_heif(anatomy.essential, convert_hdr_to_8bit=True, bgr_mode=False)
-    if picture.size != (anatomy.width, anatomy.height):
+    width, height = picture.size
+    if width * height > anatomy.width * anatomy.height:
         raise refuse("damaged")
     image: Image.Image = picture.to_pillow()
     return image

@@ -68,7 +68,7 @@ def look_at_webp(content: bytes) -> Anatomy:
 
 
 def _chunks(content: bytes, end: int) -> list[tuple[bytes, bytes]]:
-    chunks = []
+    chunks: list[tuple[bytes, bytes]] = []
     at = 12
     while at < end:
         if at + 8 > end or len(chunks) >= _MAX_CHUNKS:

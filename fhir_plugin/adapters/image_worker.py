@@ -1,0 +1,289 @@
+"""Pictures are opened in processes of their own: warm, limited, recycled, and never believed.
+
+Each child is a fresh interpreter (no fork of a threaded program), gets bytes over a pipe and no secrets, and
+is watched while it works: too much memory, CPU or time and it is killed. Any death in the middle of a picture
+is a refusal of that picture; the next one finds a new child. What a child answers is walked again here before
+it counts as clean, so that a decoder taken over by its input cannot smuggle metadata past us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import fhir_plugin
+from fhir_plugin.adapters.image_pipe import ChildDied, OverLimit, Pipe
+from fhir_plugin.errors import Unavailable
+from fhir_plugin.imaging import wire
+from fhir_plugin.imaging.jpeg import look_at_jpeg
+from fhir_plugin.imaging.png import look_at_png
+from fhir_plugin.imaging.refusals import REFUSALS, refuse
+from mappings.model.identifiers import Sha256
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+
+MEBIBYTE = 1 << 20
+_ROOT = str(Path(fhir_plugin.__file__).resolve().parent.parent)
+_START = "import sys; sys.path.append(sys.argv[1]); from fhir_plugin.imaging.child import main; main()"
+_ATTEMPTS = 3
+_LOOK = {"image/jpeg": look_at_jpeg, "image/png": look_at_png}
+_MAX_WORDS = 64
+
+
+class ProcessImageWorker:
+    """The `ImageWorker` port. Thread-safe; safe to make before a server forks.
+
+    `workers` children at most; each is replaced after `jobs_per_child` pictures, or when it keeps more than
+    `idle_memory_bytes`. One picture may take `cpu_seconds` of processor and `wall_seconds` of time, and
+    `memory_bytes` of resident memory. A caller waits at most `wait_seconds` for a free child, then gets
+    `Unavailable`.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        jobs_per_child: int = 200,
+        cpu_seconds: float = 20,
+        wall_seconds: float = 40,
+        wait_seconds: float = 60,
+        memory_bytes: int = 1024 * MEBIBYTE,
+        idle_memory_bytes: int = 256 * MEBIBYTE,
+        command: tuple[str, ...] = (sys.executable, "-I", "-c", _START, _ROOT),
+    ) -> None:
+        if workers < 1:
+            raise ValueError("at least one worker")
+        self._workers = workers
+        self._jobs_per_child = jobs_per_child
+        self._cpu_seconds = cpu_seconds
+        self._wall_seconds = wall_seconds
+        self._wait_seconds = wait_seconds
+        self._memory_bytes = memory_bytes
+        self._idle_memory_bytes = idle_memory_bytes
+        self._command = command
+        self._lock = threading.Lock()
+        self._closed = False
+        self._begin()
+
+    def start(self) -> None:
+        """Starts all children now, so that the first picture finds them warm. Otherwise they start when needed."""
+        idle = self._idle_here()
+        for _ in range(self._workers):
+            try:
+                child = idle.get_nowait()
+            except queue.Empty:
+                return
+            idle.put(child if child is not None and child.is_alive() else self._spawn())
+
+    def close(self) -> None:
+        """Ends every child, by its own id, also those at work: their callers get `Unavailable`. Final."""
+        with self._lock:
+            self._closed = True
+            children = list(self._children)
+            idle = self._idle
+        for child in children:
+            child.kill()
+        # Who waits for a child at work sees its end and lets go of its pipes; the idle ones are left to us.
+        while not idle.empty():
+            resting = idle.get_nowait()
+            if resting is not None:
+                self._end(resting)
+
+    def __enter__(self) -> ProcessImageWorker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def pids(self) -> list[int]:
+        """The process ids of the living children."""
+        with self._lock:
+            return [child.pid for child in self._children if child.is_alive()]
+
+    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage:
+        """See `ImageWorker.clean`."""
+        header = {"job": "clean", "geometry": wire.geometry_to_json(geometry), "lossless": lossless}
+        answer, parts = self._ask(header, received.content)
+        try:
+            return _believe(answer, parts, received, geometry, lossless)
+        except wire.BrokenFrame:
+            raise refuse("decoder-crashed") from None
+
+    def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
+        """See `ImageWorker.preview`."""
+        header = {"job": "preview", "quarter_turns": quarter_turns, "longest_side": longest_side}
+        answer, parts = self._ask(header, received.content)
+        if answer.get("status") != "preview" or len(parts) != 1:
+            raise refuse("decoder-crashed")
+        if look_at_jpeg(parts[0]).found:
+            raise refuse("decoder-crashed")
+        return parts[0]
+
+    # ------------------------------------------------------------------ children
+
+    def _begin(self) -> None:
+        self._owner = os.getpid()
+        self._children: set[Pipe] = set()
+        self._idle: queue.LifoQueue[Pipe | None] = queue.LifoQueue()
+        for _ in range(self._workers):
+            self._idle.put(None)
+
+    def _idle_here(self) -> queue.LifoQueue[Pipe | None]:
+        """The idle children of this very process: after a fork, the parent's are the parent's."""
+        with self._lock:
+            if self._owner != os.getpid():
+                for child in self._children:
+                    child.forget()
+                self._begin()
+            return self._idle
+
+    def _spawn(self) -> Pipe:
+        child = Pipe(
+            subprocess.Popen(  # noqa: S603 - our own interpreter, no shell, nothing from outside
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env={"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        )
+        with self._lock:
+            if not self._closed:
+                self._children.add(child)
+                return child
+        child.end()
+        raise _closing()
+
+    def _end(self, child: Pipe) -> int:
+        status = child.end()
+        with self._lock:
+            self._children.discard(child)
+        return status
+
+    def _ask(self, header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+        """One job on one child. Raises `UnacceptableImage` or `Unavailable`."""
+        header = {**header, "cpu_seconds": self._cpu_seconds}
+        idle = self._idle_here()
+        try:
+            child = idle.get(timeout=self._wait_seconds)
+        except queue.Empty:
+            raise Unavailable(
+                "Too many pictures are being prepared just now. Nothing is lost: try again in a minute.",
+                code="image-worker-busy",
+            ) from None
+        try:
+            for _ in range(_ATTEMPTS):
+                if child is None or not child.is_alive():
+                    child = self._replace(child)
+                try:
+                    child.send(header, content, within=self._wall_seconds)
+                except ChildDied:
+                    # It never began, so it is not the picture's fault.
+                    continue
+                return self._outcome(child)
+            raise Unavailable(
+                "Pictures cannot be prepared just now. Nothing is lost: try again later.",
+                code="image-worker-unavailable",
+            )
+        finally:
+            idle.put(self._fit_for_more(child))
+
+    def _outcome(self, child: Pipe) -> tuple[wire.Header, list[bytes]]:
+        """The answer to a job that has begun; a child that fails is ended and its picture refused."""
+        try:
+            answer, parts = child.receive(within=self._wall_seconds, memory_bytes=self._memory_bytes)
+        except OverLimit as limit:
+            self._end(child)
+            raise refuse(limit.code) from None
+        except ChildDied:
+            status = child.died_of()
+            self._end(child)
+            if self._closed:
+                raise _closing() from None
+            raise refuse("too-slow" if status == -signal.SIGXCPU else "decoder-crashed") from None
+        if answer.get("status") == "refused":
+            code = answer.get("code")
+            raise refuse(code if isinstance(code, str) and code in REFUSALS else "decoder-crashed")
+        return answer, parts
+
+    def _replace(self, child: Pipe | None) -> Pipe:
+        if child is not None:
+            self._end(child)
+        return self._spawn()
+
+    def _fit_for_more(self, child: Pipe | None) -> Pipe | None:
+        """The child itself, or a fresh one in the place of a tired one, warm by the time it is needed."""
+        if child is None or not child.is_alive():
+            if child is not None:
+                self._end(child)
+            return None if self._closed else self._spawn_or_none()
+        if child.jobs < self._jobs_per_child and child.memory() <= self._idle_memory_bytes:
+            return child
+        self._end(child)
+        return self._spawn_or_none()
+
+    def _spawn_or_none(self) -> Pipe | None:
+        try:
+            return self._spawn()
+        except (OSError, Unavailable):
+            # The next job tries again, and says so if it fails.
+            return None
+
+
+def _closing() -> Unavailable:
+    return Unavailable(
+        "The service is stopping. Nothing is lost: try again in a minute.", code="image-worker-unavailable"
+    )
+
+
+def _believe(
+    answer: wire.Header, parts: list[bytes], received: ReceivedImage, geometry: Geometry, lossless: bool
+) -> CleanImage:
+    """The clean picture, if the answer of a process that has opened hostile bytes can be believed.
+
+    Raises `wire.BrokenFrame` where it does not fit, `UnacceptableImage` where its structure is not sound.
+    """
+    if answer.get("status") != "clean" or len(parts) != 2:
+        raise wire.BrokenFrame("not a clean picture")
+    content, thumbnail = parts
+    content_type, width, height = answer.get("content_type"), answer.get("width"), answer.get("height")
+    look = _LOOK.get(content_type) if isinstance(content_type, str) else None
+    if look is None or not isinstance(content_type, str):
+        raise wire.BrokenFrame("neither JPEG nor PNG")
+    if not isinstance(width, int) or not isinstance(height, int):
+        raise wire.BrokenFrame("no size")
+    anatomy = look(content)
+    if {anatomy.width, anatomy.height} != {width, height}:
+        raise wire.BrokenFrame("not the size it says")
+    if anatomy.found - ({"colour profile"} if lossless else set()) or look_at_jpeg(thumbnail).found:
+        raise wire.BrokenFrame("not clean")
+    removed = answer.get("removed")
+    if not isinstance(removed, list) or len(removed) > _MAX_WORDS:
+        raise wire.BrokenFrame("no list of what was removed")
+    if not all(isinstance(word, str) and len(word) <= _MAX_WORDS for word in removed):
+        raise wire.BrokenFrame("no list of what was removed")
+    return CleanImage(
+        image_id=received.image_id,
+        content=content,
+        content_type=content_type,
+        width=width,
+        height=height,
+        sha256=Sha256(hashlib.sha256(content).hexdigest()),
+        sha256_received=Sha256(hashlib.sha256(received.content).hexdigest()),
+        thumbnail=thumbnail,
+        removed=tuple(removed),
+        captured_at=wire.time_from_json(answer.get("captured_at")),
+        captured_at_has_offset=answer.get("captured_at_has_offset") is True,
+        lossless=lossless,
+        geometry=geometry,
+    )
