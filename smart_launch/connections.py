@@ -6,6 +6,7 @@ first byte of the request, `send` writes, `response_class` reads.
 
 from __future__ import annotations
 
+import email.errors
 import http.client
 import io
 import logging
@@ -25,6 +26,10 @@ from smart_launch.addresses import is_loopback_name, may_connect
 from smart_launch.errors import NotSent
 
 _BLOCK = 64 * 1024
+_BROKEN_HEAD = (
+    email.errors.MissingHeaderBodySeparatorDefect,
+    email.errors.FirstHeaderLineIsContinuationDefect,
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,34 @@ class _WatchedReader(io.RawIOBase):
         super().close()
 
 
+class _LineKeeper(io.BufferedReader):
+    """Remembers the last line read, so that a head cut short is told from a whole one."""
+
+    last_line = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.last_line = super().readline(-1 if size is None else size)
+        return self.last_line
+
+
 class _WatchedResponse(http.client.HTTPResponse):
+    """An answer read under the clock, whose head must be whole and well formed.
+
+    The standard library takes a connection that breaks inside the head for the end of the head: half of a
+    "201 Created" would pass for an empty success.
+    """
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_WatchedReader(raw, sock))
+        self.fp: Any = _LineKeeper(_WatchedReader(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        reader = self.fp
+        super().begin()
+        if reader.last_line not in {b"\r\n", b"\n"}:
+            raise http.client.IncompleteRead(b"")
+        if any(isinstance(defect, _BROKEN_HEAD) for defect in self.msg.defects):
+            raise http.client.HTTPException("malformed head")
 
 
 class _Pinned:
@@ -187,13 +215,13 @@ class PinnedAdapter(requests.adapters.HTTPAdapter):
 
 
 class _WithoutQuery(logging.Filter):
-    """Cuts query strings out of urllib3's debug lines, which would otherwise carry codes and identifiers."""
+    """Cuts query strings, and what servers wrote, out of urllib3's own log lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(value.partition("?")[0] if isinstance(value, str) else value for value in record.args)
-        return True
+        return not record.exc_info
 
 
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(_WithoutQuery())

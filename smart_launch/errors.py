@@ -77,7 +77,7 @@ class NotSent(TransportError):
 class AnswerLost(TransportError):
     """Sent, but no whole answer came: the caller must ask the server what happened before repeating.
 
-    `code` is one of `answer-lost`, `timeout`, `truncated`. `status` is the HTTP status if that much arrived.
+    `code` is one of `answer-lost`, `timeout`, `truncated`, `damaged`. `status` is the HTTP status if that much arrived.
     """
 
     code = "answer-lost"

@@ -26,6 +26,7 @@ import logging
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from requests.structures import CaseInsensitiveDict
 
 from smart_launch.addresses import is_loopback_name
 from smart_launch.connections import ExchangeClock, PinnedAdapter, running_clock
+from smart_launch.decompression import gunzip
 from smart_launch.errors import AnswerLost, NotSent, ReplyTooLarge, UnusableReply
 
 _log = logging.getLogger(__name__)
@@ -174,10 +176,9 @@ class Transport:
     ) -> requests.PreparedRequest:
         if form is not None and content is not None:
             raise TypeError("content and form exclude each other")
-        sent: CaseInsensitiveDict[str] = CaseInsensitiveDict(
-            {"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"}
-        )
+        sent: CaseInsensitiveDict[str] = CaseInsensitiveDict({"User-Agent": self._user_agent, "Accept": "*/*"})
         sent.update(headers or {})
+        sent["Accept-Encoding"] = "gzip"
         data: bytes | Iterator[bytes] | None
         if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
@@ -218,37 +219,47 @@ class Transport:
 
     def _read(self, response: requests.Response, host: str, url: str, limit: int, clock: ExchangeClock) -> Reply:
         status = response.status_code
+        packing = response.headers.get("Content-Encoding", "identity").strip().lower()
+        raw_limit = limit if packing == "identity" else limit + limit // 100 + 1024  # gzip may add a little
         body = bytearray()
         finished = False
-        lost: AnswerLost | None = None
-        too_large = _declared_length(response) > limit and response.request.method != "HEAD"
+        lost = ""
+        too_large = _declared_length(response) > raw_limit and response.request.method != "HEAD"
         try:
             while not too_large:
                 clock.remaining()
-                block = response.raw.read1(min(_READ_AT_ONCE, limit + 1 - len(body)), decode_content=True)
+                block = response.raw.read1(min(_READ_AT_ONCE, raw_limit + 1 - len(body)), decode_content=False)
                 if not block:
                     finished = True
                     break
                 body += block
-                too_large = len(body) > limit
+                too_large = len(body) > raw_limit
+            content = _unpack(bytes(body), packing, limit) if finished else b""
+            too_large = too_large or len(content) > limit
         except (TimeoutError, urllib3.exceptions.TimeoutError):
-            lost = AnswerLost(f"{host} did not finish its answer in time.", code="timeout", host=host, status=status)
+            lost = "timeout"
         except (urllib3.exceptions.HTTPError, OSError):
-            lost = AnswerLost(
-                f"The answer of {host} ended too early or was damaged.",
-                code="truncated",
-                host=host,
-                status=status,
-            )
+            lost = "truncated"
+        except (zlib.error, EOFError):
+            lost = "damaged"
         finally:
             if not finished:
                 response.close()
-        if lost is not None:
-            raise lost
+        if lost:
+            says = f"No whole answer came from {host} ({lost})."
+            raise AnswerLost(says, code=lost, host=host, status=status)
         if too_large:
             raise ReplyTooLarge(f"{host} answered with more than {limit} bytes.", host=host, status=status)
         response.raw.release_conn()
-        return Reply(status, CaseInsensitiveDict(response.headers), bytes(body), url)
+        return Reply(status, CaseInsensitiveDict(response.headers), content, url)
+
+
+def _unpack(body: bytes, packing: str, limit: int) -> bytes:
+    if not body or packing == "identity":
+        return body
+    if packing in {"gzip", "x-gzip"}:
+        return gunzip(body, limit)
+    raise EOFError("an encoding that was not asked for")
 
 
 def _declared_length(response: requests.Response) -> int:
