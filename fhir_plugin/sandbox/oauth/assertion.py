@@ -16,7 +16,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, import_key
 
 from fhir_plugin.sandbox.oauth.clients import RegisteredClient, SandboxClient
 from fhir_plugin.sandbox.oauth.tokens import TokenBook
@@ -57,7 +57,7 @@ class ClientKeys:
         if not keys:
             raise InvalidClientError(description="The client has no key with this kid.")
         try:
-            return KeySet.import_key_set({"keys": keys})  # type: ignore[arg-type]  # joserfc wants its own TypedDict
+            return KeySet([import_key(dict(key)) for key in keys])
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise InvalidClientError(description="The client's key cannot be read.") from error
 

@@ -125,9 +125,7 @@ class SmartCodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # authlib c
 
     def generate_token(self, user: str, scope: str, **_: Any) -> dict[str, Any]:
         wants_refresh = bool(_REFRESH_SCOPES & scopes.parse(scope).plain)
-        token: dict[str, Any] = super().generate_token(
-            user=user, scope=scope, include_refresh_token=wants_refresh
-        )
+        token: dict[str, Any] = super().generate_token(user=user, scope=scope, include_refresh_token=wants_refresh)
         return token
 
     def create_token_response(self) -> tuple[int, dict[str, Any], Any]:

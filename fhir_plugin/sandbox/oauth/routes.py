@@ -10,6 +10,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError
 from flask import Blueprint, Response, abort, jsonify, make_response, render_template, request
 
+from fhir_plugin.sandbox.browser_policy import allow_form_action, origin_source
 from fhir_plugin.sandbox.oauth import discovery, scopes
 from fhir_plugin.sandbox.oauth.context import LaunchContext
 from fhir_plugin.sandbox.oauth.flows import Approval, SmartCodeGrant, settle_scope
@@ -74,9 +75,7 @@ def _add_authorize(blueprint: Blueprint, server: SmartServer, ward: Ward) -> Non
         if error.redirect_uri:
             location = _with_parameters(error.redirect_uri, [*error.get_body(), ("iss", server.issuer)])
             return Response(status=302, headers={"Location": location})
-        page = render_template(
-            "refused.html", code=error.error, text=error.get_error_description() or "Refused."
-        )
+        page = render_template("refused.html", code=error.error, text=error.get_error_description() or "Refused.")
         return make_response(page, error.status_code)
 
     def check(parameters: dict[str, list[str]] | None, user: str | None) -> SmartCodeGrant:
@@ -85,9 +84,7 @@ def _add_authorize(blueprint: Blueprint, server: SmartServer, ward: Ward) -> Non
 
     def approve(grant: SmartCodeGrant, approval: Approval) -> Response:
         grant.request.approval = approval
-        response: Response = server.create_authorization_response(
-            grant.request, grant_user=approval.user, grant=grant
-        )
+        response: Response = server.create_authorization_response(grant.request, grant_user=approval.user, grant=grant)
         if response.status_code == 302:
             location = _with_parameters(response.headers["Location"], [("iss", server.issuer)])
             response.headers["Location"] = location
@@ -197,18 +194,9 @@ def _needs_patient(grant: SmartCodeGrant) -> bool:
 
 
 def _page(template: str, grant: SmartCodeGrant, **values: Any) -> Response:
-    response = make_response(
-        render_template(template, app_name=grant.request.client.registration.name, **values)
-    )
     # Browsers hold form-action against the redirect that follows the form, so the app's origin is named.
-    response.headers["X-Form-Action"] = origin_source(grant.redirect_uri or "")
-    return response
-
-
-def origin_source(url: str) -> str:
-    """The CSP source expression for the origin of a registered URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    allow_form_action(origin_source(grant.redirect_uri or ""))
+    return make_response(render_template(template, app_name=grant.request.client.registration.name, **values))
 
 
 def _with_parameters(uri: str, parameters: list[tuple[str, str]]) -> str:

@@ -34,8 +34,11 @@ INTERACTIONS = {
     "search": "s",
     "search-type": "s",
     "history-type": "s",
+    "$everything": "r",
+    "$validate": "",
+    "$expunge": "d",
 }
-"""FHIR interaction -> the letter of `.cruds` that it needs. What is not listed needs every letter."""
+"""FHIR interaction or operation -> the letter of `.cruds` that it needs. What is not listed needs every one."""
 
 
 @dataclass(frozen=True)

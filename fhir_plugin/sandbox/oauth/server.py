@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Request
 from authlib.oauth2.rfc6749 import (
+    InvalidClientError,
     InvalidRequestError,
     OAuth2Payload,
     OAuth2Request,
@@ -26,7 +27,7 @@ from fhir_plugin.sandbox.oauth import flows, scopes
 from fhir_plugin.sandbox.oauth.assertion import ClientKeys, SmartClientAssertion
 from fhir_plugin.sandbox.oauth.clients import ClientRegistry, RegisteredClient
 from fhir_plugin.sandbox.oauth.context import LaunchContext, LaunchDesk
-from fhir_plugin.sandbox.oauth.tokens import Lifetimes, Token, TokenBook
+from fhir_plugin.sandbox.oauth.tokens import AuthorizationCode, Lifetimes, Token, TokenBook
 
 # Authlib writes whole token responses to its debug log; no setting of ours or of an operator shall show them.
 logging.getLogger("authlib").setLevel(logging.INFO)
@@ -76,8 +77,10 @@ class SmartRequest(FlaskOAuth2Request):  # type: ignore[misc]  # authlib carries
     def __init__(self, request: Request, values: Mapping[str, list[str]] | None = None) -> None:
         self.method, self.uri, self.headers = request.method, request.url, request.headers
         self._request, self._scope, self._body = request, None, None
-        self.client = self.auth_method = self.user = None
-        self.authorization_code = self.refresh_token = self.credential = None
+        self.client: RegisteredClient | None = None
+        self.authorization_code: AuthorizationCode | None = None
+        self.refresh_token: Token | None = None
+        self.auth_method = self.user = self.credential = None
         self.approval: flows.Approval | None = None
         if values is None:
             values = (request.form if request.method == "POST" else request.args).to_dict(flat=False)
@@ -157,7 +160,8 @@ class SmartServer(AuthorizationServer):  # type: ignore[misc]  # authlib carries
     def get_authorization_grant(self, request: OAuth2Request) -> flows.SmartCodeGrant:
         """As Authlib's, but a strange response_type never becomes part of an error's text."""
         if request.payload.response_type == "code":
-            return super().get_authorization_grant(request)
+            grant: flows.SmartCodeGrant = super().get_authorization_grant(request)
+            return grant
         redirect_uri = None
         client = self.query_client(request.payload.client_id)
         if client is not None and client.check_redirect_uri(request.payload.redirect_uri):
@@ -169,12 +173,12 @@ class SmartServer(AuthorizationServer):  # type: ignore[misc]  # authlib carries
 
     def save_token(self, token: dict[str, Any], request: SmartRequest) -> None:
         now = self.book.clock()
+        if request.client is None:
+            raise InvalidClientError()
         origin = request.authorization_code or request.refresh_token
         refresh_scope = origin.get_scope() if origin is not None else token["scope"]
         plain = scopes.parse(refresh_scope).plain
-        refresh_for = (
-            self.lifetimes.offline_refresh if "offline_access" in plain else self.lifetimes.online_refresh
-        )
+        refresh_for = self.lifetimes.offline_refresh if "offline_access" in plain else self.lifetimes.online_refresh
         refresh_ends = now + refresh_for
         if request.refresh_token is not None and "offline_access" not in plain:
             refresh_ends = request.refresh_token.refresh_expires_at
