@@ -230,7 +230,7 @@ class FhirServerRecord:
         """Bundles, following `next` within `base`. A list that cannot be completed is refused, not cut."""
         seen = {url}
         reply = self._ask("GET" if form is None else "POST", url, what, headers=_STRICT, form=form)
-        for _ in range(self._most_pages):
+        while True:
             page = accept_read(reply, what)
             yield page
             link = next_link(page)
@@ -243,9 +243,10 @@ class FhirServerRecord:
                 raise RecordRefused(f"{what}: the pages go round in a circle", code="pages-loop")
             if any(value in unquote_plus(following) for value in private):
                 raise RecordRefused(f"{what}: the next page would name a person", code="private-link")
+            if len(seen) == self._most_pages:
+                raise RecordRefused(f"{what}: more than {self._most_pages} pages", code="too-many-results")
             seen.add(following)
             reply = self._ask("GET", following, what, headers=_STRICT)
-        raise RecordRefused(f"{what}: more than {self._most_pages} pages", code="too-many-results")
 
     def _answers(self, resource: Json, params: Mapping[str, str]) -> bool:
         asked = [(name, value) for name, value in params.items() if name in CHECKED]

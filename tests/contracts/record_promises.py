@@ -209,7 +209,7 @@ def keeps_versions(place: Place) -> None:
     stored, resource = place.make()
     first = place.record.read("Media", stored.id)["meta"]["versionId"]
     place.record.put({**resource, "id": stored.id, "status": "on-hold"})
-    assert place.record.read_version("Media", stored.id, first)["status"] == "completed"
+    assert place.record.read_version("Media", stored.id, first).get("status") == "completed"
     assert [version["status"] for version in place.record.history("Media", stored.id)] == ["on-hold", "completed"]
 
 
@@ -222,9 +222,9 @@ def shows_a_deletion_in_the_history(place: Place) -> None:
     latest, earlier = versions
     assert latest["meta"]["deleted"] is True
     assert (latest["resourceType"], latest["id"]) == ("Media", stored.id)
-    assert earlier["status"] == "completed"
+    assert earlier.get("status") == "completed"
     # said by name, because deletion is proven only where this is refused
-    assert place.record.read_version("Media", stored.id, first)["status"] == "completed"
+    assert place.record.read_version("Media", stored.id, first).get("status") == "completed"
 
 
 # ---------------------------------------------------------------------------------- search
