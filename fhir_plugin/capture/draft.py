@@ -55,6 +55,7 @@ class DraftImage:
     lossless: bool = False
     geometry: Geometry = UNCHANGED
     discarded_at: dt.datetime | None = None
+    received_at: dt.datetime | None = None
 
     @property
     def is_clean(self) -> bool:
@@ -81,6 +82,8 @@ class Draft:
     """What was fixed when filing began (`capture.filing.FilingOrder` as JSON), so that a resume says the same."""
     result: Mapping[str, object] | None = field(default=None, repr=False)
     """What the receipt shows."""
+    source_emptied_at: dt.datetime | None = None
+    """When somebody said that the mailbox or device was emptied (G-R130, G-R275)."""
 
     def image(self, image_id: ImageId) -> DraftImage:
         for image in self.images:

@@ -70,6 +70,7 @@ def _image_to_json(image: DraftImage) -> Json:
         "lossless": image.lossless,
         "geometry": geometry_to_json(image.geometry),
         "discarded_at": _instant(image.discarded_at),
+        "received_at": _instant(image.received_at),
     }
 
 
@@ -92,6 +93,7 @@ def _image_from_json(value: Json) -> DraftImage:
         lossless=value["lossless"],
         geometry=geometry_from_json(value["geometry"]),
         discarded_at=_read_instant(value["discarded_at"]),
+        received_at=_read_instant(value["received_at"]),
     )
 
 
@@ -114,6 +116,7 @@ def draft_to_json(draft: Draft) -> Json:
         "intent": draft.intent,
         "filing": draft.filing,
         "result": draft.result,
+        "source_emptied_at": _instant(draft.source_emptied_at),
     }
 
 
@@ -139,4 +142,5 @@ def draft_from_json(value: Json) -> Draft:
         intent=IntentId(value["intent"]) if value["intent"] else None,
         filing=value["filing"],
         result=value["result"],
+        source_emptied_at=_read_instant(value["source_emptied_at"]),
     )

@@ -133,7 +133,7 @@ def order_from_json(value: Json) -> FilingOrder:
                 site=BodySite(*image["site"]),
                 laterality=Laterality(image["laterality"]) if image["laterality"] else None,
                 labels=_read_labels(image["labels"]),
-                captured=_read_captured(image["captured"]),
+                captured=read_captured(image["captured"]),
                 show_online=image["show_online"],
                 jws=image["jws"],
             )
@@ -152,7 +152,8 @@ def _read_labels(value: list[list[str]]) -> tuple[Label, ...]:
     return tuple(Label(system, code) for system, code in value)
 
 
-def _read_captured(value: str | None) -> dt.datetime | dt.date | None:
+def read_captured(value: str | None) -> dt.datetime | dt.date | None:
+    """A day or an instant from its ISO 8601 text."""
     if value is None:
         return None
     return dt.datetime.fromisoformat(value) if "T" in value else dt.date.fromisoformat(value)

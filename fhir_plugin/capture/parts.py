@@ -22,11 +22,14 @@ from fhir_plugin.ports import (
     UnitOfWork,
     Vault,
 )
-from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession
 
 RecordFor = Callable[[LaunchId], ClinicalRecord]
 """The record that a launch may see. Raises `SignInNeeded` when its token is gone for good."""
+
+ChartLink = Callable[[FhirBase, PatientId, Reference], str | None]
+"""Where the EHR's own chart shows a resource, if that is known for this EHR."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class CaptureParts:
     clock: Clock
     policy: PolicyPack
     records: RecordFor
+    chart_link: ChartLink
     new_id: Callable[[], str]
 
     @property

@@ -96,6 +96,7 @@ def _quarantine(
             declared_type=declared_type[:100],
             sha256_received=sha256,
             size=len(content),
+            received_at=parts.clock.now(),
             received=parts.vault.put(content, compartment=Compartment.QUARANTINE, owner=capture_id),
         )
         parts.drafts.save(replace(draft, images=(*draft.images, image), updated=parts.clock.now()))
@@ -104,9 +105,7 @@ def _quarantine(
     return image
 
 
-def _reject(
-    parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, image: DraftImage, code: str
-) -> None:
+def _reject(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, image: DraftImage, code: str) -> None:
     with parts.work.transaction():
         draft = parts.draft(session, capture_id, for_change=True)
         kept = tuple(each for each in draft.images if each.image_id != image.image_id)

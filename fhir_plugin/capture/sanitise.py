@@ -69,9 +69,7 @@ def edit(
     if lossless and not parts.policy.lossless_when_asked:
         raise Refused("Your organisation does not keep images losslessly.", code="lossless-off")
     image = draft.image(image_id)
-    return clean_into(
-        parts, session, capture_id, image, _content(parts, image), geometry=geometry, lossless=lossless
-    )
+    return clean_into(parts, session, capture_id, image, _content(parts, image), geometry=geometry, lossless=lossless)
 
 
 def preview(

@@ -1,0 +1,120 @@
+"""Carrying an order out: what the ledger's engine runs for a capture, and what we say once it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fhir_plugin.capability import Capability
+from fhir_plugin.capture import receive
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.filing import FilingOrder, order_from_json
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.receipt import result_of
+from fhir_plugin.capture.write import FilePlan
+from fhir_plugin.errors import Incomplete
+from fhir_plugin.ledger.intents import Evidence, Intent, Plan
+from fhir_plugin.ports import AuditEntry, Compartment
+from mappings.model.identifiers import CaptureId, ImageId, Reference, VaultId
+
+
+def kept_under(fhir_base: str, reference: Reference | str) -> str:
+    """The vault owner of what belongs to an image in the record: its thumbnail, its audit copy."""
+    return f"{fhir_base}/{reference}"
+
+
+class CarryOut:
+    """Plans for intents of kind `capture`."""
+
+    def __init__(self, parts: CaptureParts) -> None:
+        self._parts = parts
+
+    def __call__(self, intent: Intent) -> Plan:
+        """The steps of one filing, from the order that was fixed when it began."""
+        parts = self._parts
+        draft = parts.drafts.get(CaptureId(intent.subject))
+        if draft.filing is None:
+            raise Incomplete("This capture has no order to carry out.")
+        order = order_from_json(dict(draft.filing))
+        record = parts.records(intent.launch)
+        capability = record.capability()
+
+        def settle(ended: Intent, evidence: Mapping[str, Evidence]) -> None:
+            self._settle(ended, order, capability, evidence)
+
+        return FilePlan(
+            order=order,
+            draft=draft,
+            record=record,
+            vault=parts.vault,
+            signer=parts.signer,
+            done=parts.ledger.steps(intent.id),
+            on_settle=settle,
+            on_abandon=self._abandon,
+        )
+
+    def _settle(
+        self, intent: Intent, order: FilingOrder, capability: Capability, evidence: Mapping[str, Evidence]
+    ) -> None:
+        parts = self._parts
+        draft = parts.drafts.get(CaptureId(intent.subject), for_change=True)
+        proven = {image.image_id for image in order.images if self._is_proven(draft, image.image_id, evidence)}
+        result = result_of(draft, order, evidence, capability, proven=proven)
+        for image in draft.images:
+            if image.image_id in {stored.image_id for stored in order.images}:
+                self._keep_beside_record(
+                    image, kept_under(intent.fhir_base, evidence[f"image-{image.image_id}"]["reference"])
+                )
+            receive.destroy_image(parts, image)
+        bare = tuple(replace(image, received=None, clean=None, thumbnail=None) for image in draft.images)
+        state = DraftState.FILED if order.images else DraftState.DESCRIBED
+        now = parts.clock.now()
+        parts.drafts.save(replace(draft, state=state, images=bare, result=result, filing=None, updated=now))
+        for stored in order.images:
+            self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)
+        if order.described:
+            self._audit(intent, "image.described", draft.capture_id, order)
+
+    def _is_proven(self, draft: Draft, image_id: ImageId, evidence: Mapping[str, Evidence]) -> bool:
+        """Whether the bytes that were read back are those of the clean image: the ledger holds a keyed digest only."""
+        clean = draft.image(image_id).sha256_clean or ""
+        return evidence["verify"][f"digest-{image_id}"] == self._parts.vault.keyed_digest(clean.encode())
+
+    def _keep_beside_record(self, image: DraftImage, owner: str) -> None:
+        """The thumbnail goes on living in the vault; the original only where policy keeps it (X23)."""
+        kept: list[tuple[VaultId | None, Compartment]] = [(image.thumbnail, Compartment.THUMBNAIL)]
+        if self._parts.policy.keep_original:
+            kept.append((image.received, Compartment.AUDIT_COPY))
+        for item, compartment in kept:
+            if item is not None:
+                self._parts.vault.put(self._parts.vault.get(item), compartment=compartment, owner=owner)
+
+    def _abandon(self, intent: Intent) -> None:
+        parts = self._parts
+        draft = parts.drafts.get(CaptureId(intent.subject), for_change=True)
+        parts.drafts.save(replace(draft, state=DraftState.OPEN, filing=None, updated=parts.clock.now()))
+        parts.audit.append(
+            AuditEntry(
+                action="capture.undone",
+                actor=intent.user,
+                patient=f"Patient/{intent.patient}",
+                launch=intent.launch,
+                subject=draft.capture_id,
+                policy=parts.policy.reference,
+                outcome="failure",
+                detail={"reason": intent.reason, "intent": intent.id, "residue": len(intent.residue)},
+            )
+        )
+
+    def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder) -> None:
+        self._parts.audit.append(
+            AuditEntry(
+                action=action,
+                actor=intent.user,
+                patient=f"Patient/{intent.patient}",
+                launch=intent.launch,
+                subject=subject,
+                policy=order.consent.policy_version,
+                detail={"capture": order.capture_id, "intent": intent.id},
+            )
+        )

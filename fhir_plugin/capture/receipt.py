@@ -1,0 +1,216 @@
+"""What a clinician is told after *File*: what is where, what is not, and what is still to do. In plain words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_plugin.capability import Capability
+from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.capture.filing import FilingOrder, read_captured
+from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
+from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
+from mappings.model.images import Arrival
+from mappings.model.labels import Label
+from mappings.terminology.labels import plain_label
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FiledLine:
+    """One image in the record. `labels` in people's words, `label_codes` as `system|code`; `link` into the chart."""
+
+    image_id: ImageId
+    reference: Reference
+    version: str
+    binary: Reference
+    provenance: Reference
+    site: str
+    taken: dt.datetime | dt.date | None
+    labels: tuple[str, ...]
+    label_codes: tuple[str, ...]
+    sha256_received: Sha256
+    sha256_clean: Sha256
+    sha256_read_back: Sha256
+    removed: tuple[str, ...]
+    show_online: bool | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a capture.
+
+    `state` is one word: filed, described, discarded, filing, waiting-for-sign-in, unresolved, nothing-current or open.
+    `retry_after` in seconds, when we shall try again by ourselves.
+    """
+
+    capture_id: CaptureId
+    state: str
+    message: str
+    filed: tuple[FiledLine, ...] = ()
+    consent: Reference | None = None
+    provenance: Reference | None = None
+    note: Reference | None = None
+    audit_event: Reference | None = None
+    not_stored: tuple[tuple[ImageId, str], ...] = ()
+    residue: tuple[str, ...] = ()
+    still_to_do: tuple[str, ...] = ()
+    online_record: str = ""
+    note_text: str = field(default="", repr=False)
+    reason: str = ""
+    retry_after: float | None = None
+    outcome: str | None = None
+
+
+MESSAGES: Mapping[str, str] = {
+    "filed": "Filed, read back and identical.",
+    "described": "The note is in the record. No picture was kept.",
+    "discarded": "Nothing was filed. The pictures have been destroyed.",
+    "filing": "Still being filed. You can leave this page: the pictures are safe and filing goes on by itself.",
+    "waiting-for-sign-in": (
+        "Your sign-in at the EHR has ended. The pictures are safe. Open this patient again from the EHR and "
+        "filing goes on by itself."
+    ),
+    "unresolved": (
+        "The EHR did not say whether everything was written, and cannot be asked. The pictures are safe. Somebody "
+        "will look at it, and we keep checking."
+    ),
+    "nothing-current": "The EHR did not accept it, so nothing was filed. The pictures are safe: change or try again.",
+    "open": "Not filed yet.",
+}
+
+
+def receipt_of(
+    draft: Draft, intent: Intent | None, *, now: dt.datetime, link: Callable[[Reference], str | None]
+) -> Receipt:
+    """Where a capture stands, from what our own database knows for certain. `link` leads into the EHR's chart."""
+    result: Json = dict(draft.result or {})
+    state = _state(draft, intent)
+    message = MESSAGES[state]
+    if state in ("nothing-current", "filing", "unresolved") and intent is not None and intent.message:
+        message = f"{message} ({intent.message})"
+    filed = tuple(_read_line(line, link) for line in result.get("filed", []))
+    retry = intent.next_attempt - now if intent is not None and intent.next_attempt and not intent.ended else None
+    return Receipt(
+        capture_id=draft.capture_id,
+        state=state,
+        message=message,
+        filed=filed,
+        consent=_reference(result.get("consent")),
+        provenance=filed[0].provenance if filed else None,
+        note=_reference(result.get("note")),
+        audit_event=_reference(result.get("audit_event")),
+        not_stored=tuple((ImageId(image), how) for image, how in result.get("not_stored", [])),
+        residue=intent.residue if intent is not None else (),
+        still_to_do=tuple(result.get("still_to_do", [])),
+        online_record=result.get("online_record", ""),
+        note_text=result.get("note_text", ""),
+        reason=intent.reason if intent is not None else "",
+        retry_after=max(0.0, retry.total_seconds()) if retry is not None else None,
+        outcome=intent.outcome.value if intent is not None and intent.outcome is not None else None,
+    )
+
+
+def result_of(
+    draft: Draft,
+    order: FilingOrder,
+    evidence: Mapping[str, Evidence],
+    capability: Capability,
+    *,
+    proven: Collection[ImageId],
+) -> Json:
+    """What to keep for the receipt once an order has been carried out; part of the sealed draft."""
+    filed = []
+    for image in order.images:
+        drafted = draft.image(image.image_id)
+        filed.append(
+            {
+                "image_id": image.image_id,
+                "reference": evidence[f"image-{image.image_id}"]["reference"],
+                "version": evidence.get(f"current-{image.image_id}", evidence[f"image-{image.image_id}"])["version"],
+                "binary": evidence[f"binary-{image.image_id}"]["reference"],
+                "provenance": evidence[f"provenance-{image.image_id}"]["reference"],
+                "site": image.site.display + (f", {image.laterality}" if image.laterality else ""),
+                "taken": image.captured.isoformat() if image.captured else None,
+                "labels": [[label.system, label.code] for label in image.labels],
+                "sha256_received": drafted.sha256_received,
+                "sha256_clean": drafted.sha256_clean,
+                "sha256_read_back": drafted.sha256_clean if image.image_id in proven else "",
+                "removed": list(drafted.removed),
+                "show_online": image.show_online,
+            }
+        )
+    return {
+        "filed": filed,
+        "consent": evidence["consent"]["reference"] if "consent" in evidence else None,
+        "note": evidence["note"]["reference"],
+        "audit_event": evidence["audit-event"]["reference"],
+        "not_stored": [[image, "described"] for image in order.described]
+        + [[image, "discarded"] for image in order.discarded],
+        "still_to_do": still_to_do(order),
+        "online_record": online_record(order, capability),
+        "note_text": order.note,
+    }
+
+
+def still_to_do(order: FilingOrder) -> list[str]:
+    """What a person must do outside this software (G-R130, G-R275)."""
+    if order.arrival is Arrival.EMAIL:
+        return ["Delete the e-mail and its picture from the mailbox, the deleted items and the device."]
+    if order.arrival is Arrival.OTHER:
+        return ["Delete the picture from wherever it arrived: the message, the device, any cloud copy."]
+    return []
+
+
+def online_record(order: FilingOrder, capability: Capability) -> str:
+    """Whether the patient's online record shows it, and whether this EHR is known to obey."""
+    choices = {image.show_online for image in order.images}
+    if not choices or choices == {None}:
+        return ""
+    wish = "may be shown" if choices == {True} else "is not to be shown"
+    if capability.vendor.obeys_online_record_flag:
+        return f"It {wish} in the patient's online record."
+    return (
+        f"It {wish} in the patient's online record. We wrote this down, but cannot tell whether this EHR obeys it: "
+        "check the online visibility there."
+    )
+
+
+def _state(draft: Draft, intent: Intent | None) -> str:
+    if draft.state is DraftState.FILING and intent is not None:
+        if intent.state is IntentState.OPEN:
+            return "filing"
+        return intent.state.value
+    if draft.state is DraftState.OPEN and intent is not None and intent.outcome is Outcome.NOTHING_CURRENT:
+        return "nothing-current"
+    return draft.state.value
+
+
+def _read_line(line: Json, link: Callable[[Reference], str | None]) -> FiledLine:
+    labels = tuple(Label(system, code) for system, code in line["labels"])
+    reference = Reference(line["reference"])
+    return FiledLine(
+        image_id=ImageId(line["image_id"]),
+        reference=reference,
+        version=line["version"],
+        binary=Reference(line["binary"]),
+        provenance=Reference(line["provenance"]),
+        site=line["site"],
+        taken=read_captured(line["taken"]),
+        labels=tuple(plain_label(label) for label in labels),
+        label_codes=tuple(str(label) for label in labels),
+        sha256_received=Sha256(line["sha256_received"]),
+        sha256_clean=Sha256(line["sha256_clean"]),
+        sha256_read_back=Sha256(line["sha256_read_back"]),
+        removed=tuple(line["removed"]),
+        show_online=line["show_online"],
+        link=link(reference),
+    )
+
+
+def _reference(value: str | None) -> Reference | None:
+    return Reference(value) if value else None

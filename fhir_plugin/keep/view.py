@@ -1,0 +1,176 @@
+"""Looking at the images of a record: dates and sites at once, pixels of restricted ones only after a reason.
+
+The server sends no pixel of a restricted image before its reveal; every reveal is in the audit chain, which is
+also where we look whether it happened, so that a log that was lost never shows more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_plugin.capture.carry_out import kept_under
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, UnacceptableImage
+from fhir_plugin.ports import ClinicalRecord, Compartment, Json
+from mappings.model.filing import RecordedImage
+from mappings.model.identifiers import ImageId, Reference, Sha256
+from mappings.model.images import ReceivedImage
+from mappings.model.labels import Label, is_restricted
+from mappings.model.people import ClinicalSession, Role
+from mappings.r4.document_reference import from_document_reference, is_image_document
+from mappings.r4.media import from_media, is_photograph
+from mappings.terminology.labels import plain_label
+
+SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
+"""What a browser may get as it is. Anything else is cleaned by the worker first, or not shown."""
+REVEALED = "image.revealed"
+
+
+@dataclass(frozen=True)
+class GalleryItem:
+    """One image of the record, without pixels. `reason_category`: people's words for why it is a calm tile."""
+
+    entry: RecordedImage
+    sensitive: bool
+    revealed: bool
+    reason_category: str
+
+
+class Gallery:
+    """The images of this launch's patient, as this launch may see them."""
+
+    def __init__(self, parts: CaptureParts) -> None:
+        self._parts = parts
+
+    def images(self, session: ClinicalSession) -> list[GalleryItem]:
+        """Newest first. Those entered in error, in preparation or superseded are not current and do not show."""
+        record = self._parts.records(session.launch_id)
+        revealed = self._is_revealed(session)
+        entries = [entry for entry in self._entries(record, session) if entry.status in ("completed", "current")]
+        items = []
+        for entry in sorted(entries, key=_when, reverse=True):
+            sensitive = is_restricted(list(entry.labels))
+            items.append(GalleryItem(entry, sensitive, not sensitive or revealed, category(entry.labels)))
+        return items
+
+    def reveal(self, session: ClinicalSession, reference: Reference, reason: str) -> None:
+        """One reason opens this patient's restricted images for this launch. Logged before anything is sent."""
+        self._need_clinician(session)
+        if reason not in self._parts.policy.reveal_reasons:
+            raise NotAllowed("Choose a reason before opening a sensitive picture.", code="reason-needed")
+        self._entry(session, reference)
+        with self._parts.work.transaction():
+            self._parts.note(session, REVEALED, reference, reason=reason)
+
+    def picture(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
+        """The image and its type. Raises `NotAllowed` for a restricted one that has not been revealed."""
+        entry, resource = self._entry(session, reference)
+        self._need_revealed(session, entry)
+        content, content_type = self._bytes(session, entry, resource)
+        if is_restricted(list(entry.labels)):
+            with self._parts.work.transaction():
+                self._parts.note(session, "image.viewed", reference)
+        if content_type in SHOWN:
+            return content, content_type
+        clean = self._parts.worker.clean(_foreign(content, content_type))
+        return clean.content, clean.content_type
+
+    def thumbnail(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
+        """A small picture, kept in the vault only and under the same label. Made now for images of other systems."""
+        entry, resource = self._entry(session, reference)
+        self._need_revealed(session, entry)
+        owner = kept_under(session.fhir_base, reference)
+        kept = self._parts.vault.items(compartment=Compartment.THUMBNAIL, owner=owner)
+        if kept:
+            return self._parts.vault.get(kept[0].vault_id), "image/jpeg"
+        content, content_type = self._bytes(session, entry, resource)
+        small = self._parts.worker.clean(_foreign(content, content_type)).thumbnail
+        self._parts.vault.put(small, compartment=Compartment.THUMBNAIL, owner=owner)
+        return small, "image/jpeg"
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _entries(self, record: ClinicalRecord, session: ClinicalSession) -> list[RecordedImage]:
+        patient = session.patient_id
+        capability = record.capability()
+        found: list[RecordedImage] = []
+        if capability.may("Media", "search-type"):
+            media = record.search("Media", {"patient": patient})
+            found += [from_media(each) for each in media if _is_about(each, patient) and is_photograph(each)]
+        if capability.may("DocumentReference", "search-type"):
+            documents = record.search("DocumentReference", {"patient": patient})
+            found += [
+                from_document_reference(each)
+                for each in documents
+                if _is_about(each, patient) and is_image_document(each)
+            ]
+        return found
+
+    def _entry(self, session: ClinicalSession, reference: Reference) -> tuple[RecordedImage, Json]:
+        """The image and its resource, if it is this patient's. Otherwise it does not exist for this launch."""
+        resource_type, _, id = reference.partition("/")
+        if resource_type not in ("Media", "DocumentReference") or not id:
+            raise NotFound("there is no such picture", status=404)
+        resource = self._parts.records(session.launch_id).read(resource_type, id)
+        if not _is_about(resource, session.patient_id):
+            raise NotFound("there is no such picture", status=404)
+        entry = from_media(resource) if resource_type == "Media" else from_document_reference(resource)
+        return entry, resource
+
+    def _bytes(self, session: ClinicalSession, entry: RecordedImage, resource: Json) -> tuple[bytes, str]:
+        if entry.inline:
+            return _inline(resource), entry.content_type
+        if entry.content_url is None:
+            raise NotFound("this entry of the record holds no picture", status=404)
+        binary = self._parts.records(session.launch_id).read_binary(entry.content_url)
+        return binary.content, binary.content_type.split(";")[0].strip().lower()
+
+    def _need_clinician(self, session: ClinicalSession) -> None:
+        if Role.CLINICIAN not in session.user.roles:
+            raise NotAllowed("Only clinicians may open a sensitive picture. Ask one of them.", code="role")
+
+    def _need_revealed(self, session: ClinicalSession, entry: RecordedImage) -> None:
+        if is_restricted(list(entry.labels)) and not self._is_revealed(session):
+            raise NotAllowed("Choose a reason before opening a sensitive picture.", code="reveal-first")
+
+    def _is_revealed(self, session: ClinicalSession) -> bool:
+        patient = f"Patient/{session.patient_id}"
+        return any(
+            each.entry.action == REVEALED and each.entry.launch == session.launch_id
+            for each in self._parts.audit.entries(patient=patient)
+        )
+
+
+def category(labels: Sequence[Label]) -> str:
+    """Why an image is restricted, in people's words: the most telling label, or that there is none."""
+    telling = [label for label in labels if label.system.endswith("v3-ActCode")]
+    return plain_label(telling[0]) if telling else ("sensitive" if labels else "not labelled")
+
+
+def _is_about(resource: Json, patient: str) -> bool:
+    subject = resource.get("subject")
+    reference = str(subject.get("reference", "")) if isinstance(subject, dict) else ""
+    return reference.split("/_history")[0].split("/")[-2:] == ["Patient", patient]
+
+
+def _inline(resource: Json) -> bytes:
+    contents = resource.get("content")
+    content = contents[0].get("attachment") if isinstance(contents, list) and contents else contents
+    try:
+        return base64.b64decode(str((content or {}).get("data", "")), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RecordRefused("this entry of the record holds a broken picture", status=422) from error
+
+
+def _foreign(content: bytes, content_type: str) -> ReceivedImage:
+    if not content:
+        raise UnacceptableImage("This entry of the record holds an empty picture.", code="empty")
+    return ReceivedImage(ImageId("foreign"), content, content_type, Sha256("0" * 64))
+
+
+def _when(entry: RecordedImage) -> str:
+    moment = entry.taken or entry.recorded
+    return moment.isoformat() if moment is not None else ""

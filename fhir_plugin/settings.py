@@ -1,0 +1,41 @@
+"""The only reader of the environment. Every setting has the prefix `FHIR_PLUGIN_`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_state_directory() -> Path:
+    """Where one installation keeps its database, vault and key, by the platform's own rule."""
+    return Path.home() / ".local" / "share" / "fhir-plugin"
+
+
+class Settings(BaseSettings):
+    """What an installation decides. Production sets at least `base_url`, `issuers_file` and `master_key`."""
+
+    model_config = SettingsConfigDict(env_prefix="FHIR_PLUGIN_", extra="ignore")
+
+    base_url: str = "http://127.0.0.1:8080"
+    """The public origin of this app, without a trailing slash: launch URL, redirect URI and JWKS lie below it."""
+    state: Path = Field(default_factory=default_state_directory)
+    """Directory of the embedded database, the vault and the key file. Made with mode 0700."""
+    database_url: str = ""
+    """PostgreSQL URL; empty: SQLite inside `state`."""
+    master_key: SecretStr = SecretStr("")
+    """Master keys, base64url of 32 bytes each, the current one first; empty: a 0600 key file inside `state`."""
+    issuers_file: Path | None = None
+    """TOML with the EHRs that may launch this app."""
+    redis_url: str = ""
+    """Queue in production; empty: SQLite inside `state`."""
+    policy: str = "strict"
+    """Name of the policy pack in force."""
+    image_workers: int = Field(default=2, ge=1, le=16)
+    sandbox_role: str = ""
+    """Role of users without a known job role at sandbox issuers only, e.g. `clinician`; empty: none."""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.state / 'plugin.sqlite'}"
