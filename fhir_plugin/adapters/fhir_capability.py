@@ -6,6 +6,7 @@ is recognised by the software name in the CapabilityStatement, or named outright
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from fhir_plugin.errors import RecordRefused
 
 Json = dict[str, Any]
 
-ACCEPTED_VERSIONS = ("4.0", "4.3")
+ACCEPTED_VERSIONS = re.compile(r"^4\.[03](\.[0-9]+)?\Z")
 """R4 and R4B: Media, which we file, is the same in both and gone in R5."""
 
 
@@ -49,8 +50,8 @@ def build_capability(
     """
     if statement.get("resourceType") != "CapabilityStatement":
         raise RecordRefused("the record did not describe itself", code="capability-unusable")
-    version = str(statement.get("fhirVersion", ""))
-    if not version.startswith(ACCEPTED_VERSIONS):
+    version = statement.get("fhirVersion")
+    if not isinstance(version, str) or not ACCEPTED_VERSIONS.match(version):
         raise RecordRefused("the record does not speak FHIR R4", code="fhir-version")
     rest = next((r for r in _objects(statement.get("rest")) if r.get("mode") == "server"), None)
     if rest is None:

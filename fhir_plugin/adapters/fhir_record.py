@@ -241,7 +241,7 @@ class FhirServerRecord:
                 raise RecordRefused(f"{what}: the next page lies outside this record", code="outside-base")
             if following in seen:
                 raise RecordRefused(f"{what}: the pages go round in a circle", code="pages-loop")
-            if any(value in unquote_plus(following) for value in private):
+            if any(value and value in unquote_plus(following) for value in private):
                 raise RecordRefused(f"{what}: the next page would name a person", code="private-link")
             if len(seen) == self._most_pages:
                 raise RecordRefused(f"{what}: more than {self._most_pages} pages", code="too-many-results")
