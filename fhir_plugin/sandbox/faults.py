@@ -239,7 +239,7 @@ def _refusal(status: int, code: str, text: str) -> flask.Response:
 
 
 def create_faults_blueprint(faults: Faults) -> flask.Blueprint:
-    """`GET`, `POST` (a JSON list of faults, or one) and `DELETE /_sandbox/faults`; 403 from anywhere but this machine."""
+    """`GET`, `POST` (a JSON list of faults, or one) and `DELETE /_sandbox/faults`; from this machine only, else 403."""
     blueprint = flask.Blueprint("faults", __name__, url_prefix="/_sandbox")
 
     @blueprint.before_request

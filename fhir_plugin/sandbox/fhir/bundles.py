@@ -99,10 +99,10 @@ def answer_entry(entry: Entry, unit: Unit, answer: Answer) -> Json:
     """One entry of a batch, as a response entry. Raises `FhirError`."""
     if not entry.call.path:
         raise FhirError(400, "not-supported", "A Bundle inside a Bundle is not carried out")
-    return response_entry(unit, entry, answer(unit, entry.call))
+    return response_entry(entry, answer(unit, entry.call))
 
 
-def response_entry(unit: Unit, entry: Entry, reply: Reply) -> Json:
+def response_entry(entry: Entry, reply: Reply) -> Json:
     """What the answer's Bundle says of one entry."""
     response: Json = {"status": str(reply.status)}
     if "Location" in reply.headers:
@@ -144,7 +144,7 @@ def run_transaction(unit: Unit, entries: Sequence[Entry], answer: Answer) -> lis
     answers: dict[int, Json] = {}
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.call.method]):
         with _blame(entry):
-            answers[entry.number] = response_entry(unit, entry, answer(unit, entry.call))
+            answers[entry.number] = response_entry(entry, answer(unit, entry.call))
     unit.verify()
     return [answers[number] for number in range(len(entries))]
 

@@ -150,14 +150,15 @@ def _compile_chain(condition: Condition, now: dt.datetime) -> Sql:
         sql, more = compile_condition(inner, now)
         if condition.reverse:
             clause = (
-                "SELECT x.target_id FROM reference x JOIN resource r ON r.key = x.key"
+                "SELECT x.target_id FROM reference x JOIN resource r ON r.key = x.key"  # noqa: S608
                 f" WHERE x.type = ? AND x.param = ? AND x.target_type = ? AND {sql}"
             )
             head = [condition.resource_type, condition.parameter.code, condition.target_type]
             alternatives.append(f"r.id IN ({clause})")
         else:
             clause = (
-                "SELECT x.key FROM reference x JOIN resource r ON r.type = x.target_type AND r.id = x.target_id"
+                "SELECT x.key FROM reference x JOIN resource r"  # noqa: S608
+                " ON r.type = x.target_type AND r.id = x.target_id"
                 f" WHERE x.type = ? AND x.param = ? AND x.target_type = ? AND r.deleted = 0 AND {sql}"
             )
             head = [condition.resource_type, condition.parameter.code, inner.resource_type]

@@ -52,7 +52,7 @@ class Call:
         """`Prefer: return=...`."""
         for wish in ("minimal", "representation", "OperationOutcome"):
             if f"return={wish}".lower() in self._prefer:
-                return wish  # type: ignore[return-value]  # one of the three
+                return wish
         return None
 
     @property

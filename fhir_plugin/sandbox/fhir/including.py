@@ -38,11 +38,12 @@ def included(unit: Unit, query: Query, matches: Sequence[Version]) -> list[Versi
 
 def _reachable(unit: Unit, keys: Iterable[int]) -> Iterable[Version]:
     for key in keys:
-        version = unit.visible(unit.session.by_key(key))
+        version = unit.session.by_key(key)
         if (
             version
             and version.type not in unit.personality.absent_types
             and unit.access.allows(version.type, "search-type")
+            and unit.visible(version)
         ):
             yield version
 

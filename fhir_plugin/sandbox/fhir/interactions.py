@@ -181,9 +181,9 @@ def check_match(call: Call, before: Version | None) -> None:
         tags: Sequence[str] = read_tags(wanted)
         if current is None or not {"*", current} & set(tags):
             raise FhirError(412, "conflict", f"If-Match does not name the current version, which is {current}")
-    if (unwanted := call.headers.get("if-none-match")) is not None and current is not None:
-        if {"*", current} & set(read_tags(unwanted)):
-            raise FhirError(412, "conflict", "If-None-Match names the current version")
+    unwanted = call.headers.get("if-none-match")
+    if unwanted is not None and current is not None and {"*", current} & set(read_tags(unwanted)):
+        raise FhirError(412, "conflict", "If-None-Match names the current version")
 
 
 def require_client_id(unit: Unit, id: str) -> None:

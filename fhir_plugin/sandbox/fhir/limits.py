@@ -20,11 +20,10 @@ def check_limits(personality: Personality, resource: Json, *, content: bytes | N
     for key, text in _strings(resource):
         if longest is not None and len(text.encode()) > longest:
             raise FhirError(400, "too-long", f"A string cannot be larger than {longest} bytes", expression=key)
-        if key == "contentType" and personality.attachment_types:
-            if text.split(";")[0].strip().lower() not in personality.attachment_types:
-                raise FhirError(
-                    422, "not-supported", "This server does not hold attachments of this type", expression=key
-                )
+        wrong_type = key == "contentType" and text.split(";")[0].strip().lower() not in personality.attachment_types
+        if wrong_type and personality.attachment_types:
+            text = "This server does not hold attachments of this type"
+            raise FhirError(422, "not-supported", text, expression=key)
 
 
 def _strings(value: object) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ _OTHER_FHIR = frozenset(
 
 
 def read_content_type(header: str | None) -> str:
-    """The type without parameters, lower case. Raises `FhirError` 415 for a charset or FHIR version that is not ours."""
+    """The type without parameters, lower case. Raises `FhirError` 415 for another charset or FHIR version."""
     content_type, options = parse_options_header(header or "")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii") and content_type in JSON_TYPES:
         raise FhirError(415, "not-supported", "FHIR JSON is UTF-8")

@@ -202,7 +202,7 @@ def _expunge_options(call: Call) -> ExpungeOptions:
             if not isinstance(part.get("valueBoolean"), bool):
                 raise FhirError(400, "value", f"{name} must have a valueBoolean")
             changes: dict[str, bool] = {names[name]: part["valueBoolean"]}
-            options = replace(options, **changes)  # type: ignore[arg-type]  # the names are those of flags
+            options = replace(options, **changes)
         else:
             raise FhirError(400, "not-supported", "$expunge has no such parameter", expression="Parameters.parameter")
     return options

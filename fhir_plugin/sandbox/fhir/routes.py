@@ -171,8 +171,6 @@ def _drain(request: flask.Request) -> None:
     """Reads what is left of a refused body: a server that closes with bytes unread resets the connection."""
     left = min(request.content_length or 0, _DRAINED)
     source = request.environ["wsgi.input"]
-    if request.environ.get("fhir.body_read"):
-        return
     while left > 0 and (chunk := source.read(min(left, 65_536))):
         left -= len(chunk)
 
