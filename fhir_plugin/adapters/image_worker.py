@@ -24,7 +24,7 @@ from fhir_plugin.errors import Unavailable
 from fhir_plugin.imaging import wire
 from fhir_plugin.imaging.jpeg import look_at_jpeg
 from fhir_plugin.imaging.png import look_at_png
-from fhir_plugin.imaging.refusals import REFUSALS, refuse
+from fhir_plugin.imaging.refusals import MAX_BYTES, REFUSALS, refuse
 from mappings.model.identifiers import Sha256
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
 
@@ -172,6 +172,8 @@ class ProcessImageWorker:
 
     def _ask(self, header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
         """One job on one child. Raises `UnacceptableImage` or `Unavailable`."""
+        if len(content) > MAX_BYTES:
+            raise refuse("too-many-bytes")
         header = {**header, "cpu_seconds": self._cpu_seconds}
         idle = self._idle_here()
         try:

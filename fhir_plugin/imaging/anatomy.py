@@ -23,7 +23,8 @@ class Anatomy:
 
     `width` and `height` are those of the stored pixels, `orientation` (1 to 8, EXIF tag 0x0112) still has
     to be applied to them. `essential` is the same picture with nothing but what decoding needs: the only
-    bytes that a decoder gets to see. `found` names in plain words what else the file carried.
+    bytes that a decoder gets to see. `halved_colour` says that a JPEG keeps colour at half the resolution
+    (4:2:0), so that nothing is lost by doing the same again. `found` names in plain words what else the file carried.
     """
 
     kind: Kind
@@ -31,6 +32,7 @@ class Anatomy:
     height: int
     essential: bytes = field(repr=False)
     orientation: int = 1
+    halved_colour: bool = False
     icc: bytes | None = field(default=None, repr=False)
     primaries: Primaries | None = None
     exif: bytes | None = field(default=None, repr=False)

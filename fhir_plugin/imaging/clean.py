@@ -20,7 +20,7 @@ from fhir_plugin.imaging.rebuild import (
     thumbnail,
     upright_pixels,
 )
-from fhir_plugin.imaging.refusals import refuse
+from fhir_plugin.imaging.refusals import MAX_BYTES, refuse
 from fhir_plugin.imaging.sniff import sniff
 from fhir_plugin.imaging.webp import look_at_webp
 from mappings.model.identifiers import Sha256
@@ -37,6 +37,8 @@ MAX_PREVIEW_SIDE = 4000
 
 def look(content: bytes) -> Anatomy:
     """What the file is and holds, without decoding it. Raises `UnacceptableImage`."""
+    if len(content) > MAX_BYTES:
+        raise refuse("too-many-bytes")
     return _LOOK[sniff(content)](content)
 
 

@@ -39,6 +39,7 @@ class _Walk:
     height: int = 0
     progressive: bool = False
     blocks: int = 0
+    halved_colour: bool = False
     scans: int = 0
     scan_bytes: int = 0
     exif: bytes | None = None
@@ -85,6 +86,7 @@ def look_at_jpeg(content: bytes) -> Anatomy:
         height=walk.height,
         essential=b"".join((b"\xff\xd8", _JFIF if walk.has_jfif else b"", *walk.kept, b"\xff\xd9")),
         orientation=walk.facts.orientation,
+        halved_colour=walk.halved_colour,
         icc=icc,
         primaries=ADOBE_RGB if icc is None and walk.facts.adobe_rgb else None,
         exif=walk.exif,
@@ -134,6 +136,7 @@ def _take_frame(walk: _Walk, marker: int, payload: bytes) -> None:
     walk.blocks = sum(
         -(-width * across // (widest * 8)) * -(-height * down // (tallest * 8)) for across, down in sampling
     )
+    walk.halved_colour = sampling == [(2, 2), (1, 1), (1, 1)]
     walk.width, walk.height, walk.progressive = width, height, marker == 0xC2
 
 

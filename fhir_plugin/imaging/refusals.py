@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fhir_plugin.errors import UnacceptableImage
 
+MAX_BYTES = 25 << 20
+"""Of one file as received."""
+
 MAX_PIXELS = 50_000_000
 """Width times height; a picture with more is refused before it is decoded."""
 
@@ -14,6 +17,7 @@ _SAVE_AS_JPEG = "Open it on the device it came from, save or export it as JPEG, 
 
 REFUSALS: dict[str, str] = {
     "empty-file": "This file is empty. Send or choose the picture again.",
+    "too-many-bytes": "This file is larger than 25 megabytes. Add a smaller one, or save the picture as JPEG first.",
     "not-an-image": f"This file is not a picture that can be filed. {_SAVE_AS_JPEG}",
     "executable": "This file is a program, not a picture. Do not open it; tell your IT team where it came from.",
     "archive": "This file is an archive or an office document. Take the pictures out of it and add each one.",
