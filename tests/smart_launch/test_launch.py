@@ -55,8 +55,8 @@ def configuration_of(at: Issuer, **changes: Any) -> SmartConfiguration:
     return read_configuration(at, a_configuration(**changes))
 
 
-def begun(issuer: Issuer | None = None, *, launch: str | None = "handle", **changes: Any) -> tuple[PendingLaunch, str]:
-    issuer = issuer or an_issuer()
+def begun(at: Issuer | None = None, *, launch: str | None = "handle", **changes: Any) -> tuple[PendingLaunch, str]:
+    issuer = at or an_issuer()
     return begin_launch(
         issuer,
         configuration_of(issuer, **changes),
