@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -33,8 +31,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.digest_key import DigestKey
-from fhir_plugin.adapters.keys import KEY_BYTES, KeyUse, MasterKeys, bytes_of, sync_directory
+from fhir_plugin.adapters.keys import KEY_BYTES, KeyUse, MasterKeys, bytes_of
 from fhir_plugin.adapters.tables import vault_items
+from fhir_plugin.adapters.vault_files import VaultFiles
 from fhir_plugin.errors import NotFound, Tampered, Unavailable
 from fhir_plugin.ports import Clock, Compartment, VaultItem
 from mappings.model.identifiers import VaultId
@@ -45,7 +44,6 @@ YOUNG = dt.timedelta(hours=1)
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
 _NAME = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"([0-9a-f]{32})(\.part)?")
 _BATCH = 500
 
 
@@ -54,13 +52,10 @@ class FileVault:
 
     def __init__(self, database: Database, directory: Path, master_keys: MasterKeys, clock: Clock) -> None:
         self._database = database
-        self._directory = directory
+        self._files = VaultFiles(directory)
         self._masters = master_keys
         self._clock = clock
         self._digest_key = DigestKey(database, master_keys, clock)
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        directory.chmod(0o700)
-        sync_directory(directory.parent)
 
     # ----------------------------------------------------------------------------------------------- the port
 
@@ -89,7 +84,7 @@ class FileVault:
         """Raises `NotFound` when destroyed or never there, `Tampered` when bytes or row do not verify."""
         row = self._row(vault_id)
         try:
-            sealed = self._path(vault_id).read_bytes()
+            sealed = self._files.read(vault_id)
         except FileNotFoundError:
             self._row(vault_id)  # destroyed since we looked: not found
             raise Tampered(f"The bytes of vault item {vault_id} are missing.", code="vault-bytes-missing") from None
@@ -130,11 +125,9 @@ class FileVault:
         A `ready` item whose bytes are missing is not tidied away: that is a loss, and `get` says so.
         """
         removed = self._sweep_rows()
-        names = sorted(entry.name for entry in os.scandir(self._directory))
+        names = self._files.names()
         for start in range(0, len(names), _BATCH):
             removed |= self._sweep_files(names[start : start + _BATCH])
-        if removed:
-            sync_directory(self._directory)
         self._database.scrub()
         return len(removed)
 
@@ -178,11 +171,18 @@ class FileVault:
         with self._database.writing() as connection:
             connection.execute(sa.insert(vault_items).values(**row, state="making"))
         try:
-            with contextlib.closing(_Descriptor(self._write(vault_id, sealed, row["created"]))):
+            with contextlib.closing(self._files.write(vault_id, sealed, row["created"])):
                 self._promise(vault_id)
         except OSError as error:
-            self.destroy(vault_id)
+            self._give_up(vault_id)
             raise _cannot_write() from error
+
+    def _give_up(self, vault_id: VaultId) -> None:
+        unpromised = (vault_items.c.vault_id == vault_id) & (vault_items.c.state == "making")
+        with contextlib.suppress(OSError, Unavailable):
+            with self._database.writing() as connection:
+                connection.execute(sa.delete(vault_items).where(unpromised))
+            self._files.remove(vault_id)
 
     def _promise(self, vault_id: VaultId) -> None:
         with self._database.writing() as connection:
@@ -197,13 +197,14 @@ class FileVault:
     def _put_joined(self, row: dict[str, Any], sealed: bytes) -> None:
         vault_id = VaultId(row["vault_id"])
         try:
-            held = _Descriptor(self._write(vault_id, sealed, row["created"]))
+            held = self._files.write(vault_id, sealed, row["created"])
         except OSError as error:
-            self._unlink(vault_id)
+            self._give_up(vault_id)
             raise _cannot_write() from error
 
         def undo() -> None:
-            self._unlink(vault_id)
+            with contextlib.suppress(OSError):
+                self._files.remove(vault_id)
             held.close()
 
         self._database.after_commit(held.close)
@@ -211,38 +212,13 @@ class FileVault:
         with self._database.connection() as connection:
             connection.execute(sa.insert(vault_items).values(**row, state="ready"))
 
-    def _write(self, vault_id: VaultId, sealed: bytes, created: dt.datetime) -> int:
-        """Durable bytes under their final name; returns the descriptor, locked for as long as it is open."""
-        aside = self._path(vault_id, ".part")
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            view = memoryview(sealed)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.utime(descriptor, (created.timestamp(), created.timestamp()))
-            os.fsync(descriptor)
-            aside.rename(self._path(vault_id))
-            sync_directory(self._directory)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
-
     # -------------------------------------------------------------------------------------- destroy and sweep
 
     def _forget(self, vault_id: VaultId) -> None:
-        self._database.scrub()
-        if self._unlink(vault_id):
-            sync_directory(self._directory)
-
-    def _unlink(self, vault_id: VaultId) -> bool:
-        gone = False
-        for suffix in ("", ".part"):
-            with contextlib.suppress(FileNotFoundError):
-                self._path(vault_id, suffix).unlink()
-                gone = True
-        return gone
+        """The key is gone for good already: what fails here is finished by `sweep`."""
+        with contextlib.suppress(OSError, Unavailable):
+            self._database.scrub()
+            self._files.remove(vault_id)
 
     def _sweep_rows(self) -> set[str]:
         """Rows that were never promised, with their bytes. Whoever is still at it will find the row gone."""
@@ -257,48 +233,32 @@ class FileVault:
                     sa.delete(vault_items).where(vault_items.c.vault_id == vault_id, stale)
                 ).rowcount
             if gone:
-                self._unlink(VaultId(vault_id))
+                self._files.remove(vault_id)
                 swept.add(vault_id)
         return swept
 
     def _sweep_files(self, names: Sequence[str]) -> set[str]:
-        ids = {match[1] for name in names if (match := _FILE.fullmatch(name))}
+        """Bytes whose key is gone, or never came."""
         with self._database.connection() as connection:
-            states = {
-                row.vault_id: row.state
-                for row in connection.execute(
-                    sa.select(vault_items.c.vault_id, vault_items.c.state).where(vault_items.c.vault_id.in_(ids))
-                )
-            }
-        swept: set[str] = set()
+            query = sa.select(vault_items.c.vault_id, vault_items.c.state)
+            rows = connection.execute(query.where(vault_items.c.vault_id.in_(names))).all()
+        states = {row.vault_id: row.state for row in rows}
+        swept = {name for name in names if states.get(name) == "destroyed" and self._files.remove(name)}
         for name in names:
-            match = _FILE.fullmatch(name)
-            if match is None:
-                continue
-            state = states.get(match[1])
-            half_destroyed = state == "destroyed"
-            half_made = state is None or (state == "ready" and match[2])
-            path = self._directory / name
-            if half_destroyed or (half_made and self._is_abandoned(path)):
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
-                    swept.add(match[1])
+            if name not in states and self._remove_abandoned(name):
+                swept.add(name)
         return swept
 
-    def _is_abandoned(self, path: Path) -> bool:
-        """Old, and nobody holds it."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            made = dt.datetime.fromtimestamp(os.fstat(descriptor).st_mtime, dt.UTC)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return self._clock.now() - made > YOUNG
+    def _remove_abandoned(self, name: str) -> bool:
+        with self._files.hold_abandoned(name, now=self._clock.now(), young=YOUNG) as abandoned:
+            # Whoever wrote it has let go. If that was by committing, the row is there now.
+            return abandoned and self._state(name) is None and self._files.remove(name)
+
+    def _state(self, vault_id: str) -> str | None:
+        with self._database.connection() as connection:
+            return connection.execute(
+                sa.select(vault_items.c.state).where(vault_items.c.vault_id == vault_id)
+            ).scalar_one_or_none()
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -316,21 +276,6 @@ class FileVault:
         if row.state != "ready" or row.wrapped_key is None:
             raise Tampered(f"The row of vault item {vault_id} is damaged.", code="vault-row-damaged")
         return row.compartment, row.owner, row.size, row.created, row.wrapped_key
-
-    def _path(self, vault_id: VaultId, suffix: str = "") -> Path:
-        return self._directory / f"{vault_id}{suffix}"
-
-
-class _Descriptor:
-    """An open, locked file that is closed once."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def _binding(vault_id: str, compartment: str, owner: str, size: int, created: dt.datetime) -> list[str]:
