@@ -30,6 +30,8 @@ SKEW_SECONDS = 60
 """How far apart the EHR's clock and ours may be."""
 _LONGEST = 64 * 1024
 _PublicKey = RSAKey | ECKey
+_RSA_BITS = (2048, 8200)
+"""The size of an RSA modulus that is taken: neither weak nor made to keep us busy (in whole base64 digits)."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +187,12 @@ def _fitting(keys: tuple[Mapping[str, Any], ...], kid: str | None, algorithm: st
 def _import_key(entry: Mapping[str, Any], kind: str) -> _PublicKey | None:
     wanted = ("kty", "crv", "x", "y") if kind == "EC" else ("kty", "n", "e")
     public = {name: entry[name] for name in wanted if isinstance(entry.get(name), str)}
+    if kind == "RSA" and not _RSA_BITS[0] <= 6 * len(public.get("n", "")) <= _RSA_BITS[1]:
+        return None
     try:
-        key = ECKey.import_key(public) if kind == "EC" else RSAKey.import_key(public)
+        return ECKey.import_key(public) if kind == "EC" else RSAKey.import_key(public)
     except (JoseError, ValueError, KeyError, TypeError):
         return None
-    return None if isinstance(key, RSAKey) and key.public_key.key_size < 2048 else key
 
 
 def _check_claims(claims: Mapping[str, Any], trusted: str, issuer: Issuer, nonce: str, now: datetime) -> None:

@@ -191,13 +191,13 @@ def ask_token_endpoint(
 
 def oauth_refusal(reply: Reply) -> TokenError:
     """The error that a token, revocation or introspection endpoint answered with (RFC 6749, 5.2)."""
-    error: object = None
+    error: str | None = None
     try:
         answer = reply.json()
     except UnusableReply:
         answer = None
-    if isinstance(answer, dict):
-        error = answer.get("error")
+    if isinstance(answer, dict) and isinstance(answer.get("error"), str):
+        error = answer["error"]
     if error == "invalid_grant":
         return InvalidGrant(error, status=reply.status, retry_after=reply.retry_after)
     if error in {"invalid_client", "unauthorized_client"} or (error is None and reply.status == 401):
