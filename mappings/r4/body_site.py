@@ -15,6 +15,7 @@ from mappings.model.images import BodySite, Laterality
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.terminology import systems
+from mappings.terminology.body_sites import body_sites
 from mappings.terminology.photographs import LATERALITY_WORDS
 
 LATERALITY_ATTRIBUTE: Final = "272741003"
@@ -38,7 +39,8 @@ def body_site_concept(site: BodySite, laterality: Laterality | None) -> Json:
     words = site_words(site, laterality)
     if not site.code:
         return {"text": words}
-    codings = [elements.coding(systems.SNOMED_CT, site.code, site.display)]
+    listed = body_sites().get(site.code)
+    codings = [elements.coding(systems.SNOMED_CT, site.code, listed.term if listed else site.display)]
     if laterality is not None:
         expression = f"{site.code}:{LATERALITY_ATTRIBUTE}={LATERALITY_CODES[laterality]}"
         codings.append(elements.coding(systems.SNOMED_CT, expression))

@@ -202,8 +202,9 @@ def _photographer_in(agents: list[Json]) -> Photographer | None:
 def _arrival_in(entities: list[Json]) -> Arrival | None:
     for entity in entities:
         for extension in elements.extensions_of(entity, systems.ARRIVAL_EXTENSION):
-            if extension.get("valueCode") in {arrival.value for arrival in Arrival}:
-                return Arrival(extension["valueCode"])
+            code = elements.text_of(extension.get("valueCode"))
+            if code in set(Arrival):
+                return Arrival(code)
     return None
 
 
