@@ -355,6 +355,23 @@ def test_connections_are_kept_per_thread(transport: Transport) -> None:
     assert len(server.requests) == 7
 
 
+def test_a_connection_that_the_server_closed_is_not_used_again(transport: Transport) -> None:
+    with serving(once(answer())) as server:
+        for _ in range(5):
+            assert transport.send("POST", server.url, content=b"x").status == 200
+            time.sleep(0.02)
+    assert len(server.clients) == 5
+    assert len(server.requests) == 5
+
+
+def test_a_forked_process_makes_connections_of_its_own(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(always(answer())) as server:
+        transport.send("GET", server.url)
+        monkeypatch.setattr("smart_launch.transport.os.getpid", lambda: -1)
+        transport.send("GET", server.url)
+    assert len(set(server.clients)) == 2
+
+
 def test_an_iterable_is_streamed(transport: Transport) -> None:
     with serving(always(answer())) as server:
         transport.send("PUT", server.url, content=iter([b"ab", b"", b"cd"]))
