@@ -3,7 +3,7 @@
 The whole flow::
 
     registry = load_registry(Path("issuers.toml"), secret=secrets)         # once
-    transport = Transport()
+    transport = Transport(allowed_private_hosts=registry.private_hosts)
     configurations, verifier = ConfigurationCache(transport), IdTokenVerifier(transport)
 
     request = read_launch(query, registry)                                 # GET /launch?iss=...&launch=...

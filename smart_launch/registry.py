@@ -66,6 +66,8 @@ class Issuer:
     """Whether its configuration must advertise S256. We send S256 in any case (client-js#174)."""
     require_nonce: bool = False
     """Whether an id_token without the nonce we sent is refused. A wrong nonce always is."""
+    private_network: bool = False
+    """Whether its hosts may live at private addresses: an EHR inside the organisation's own network."""
     sandbox: bool = False
     """For trials, never real patients."""
     prefix: bool = False
@@ -132,6 +134,12 @@ class IssuerRegistry:
 
     def __len__(self) -> int:
         return len(self._issuers)
+
+    @property
+    def private_hosts(self) -> frozenset[str]:
+        """The hosts of the entries with `private_network`, for `Transport(allowed_private_hosts=...)`."""
+        inside = [issuer for issuer in self._issuers if issuer.private_network]
+        return frozenset().union(*(issuer.allowed_hosts | {host_of(issuer.iss)} for issuer in inside))
 
     def find(self, iss: str) -> Issuer:
         """The entry of an `iss`, compared character by character but for a trailing slash.

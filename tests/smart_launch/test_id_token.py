@@ -284,6 +284,14 @@ def test_a_weak_key_is_no_key(edge: responses.RequestsMock, wire: Transport) -> 
     assert refused(wire, token()) == "key"
 
 
+def test_a_point_off_the_curve_is_no_key(edge: responses.RequestsMock, wire: Transport) -> None:
+    key = ECKey.generate_key("P-384", {"kid": "ec"}, private=True)
+    numbers = key.as_dict(private=False)
+    publish(edge, {**numbers, "x": numbers["y"]}, {**numbers, "y": None}, {**numbers, "crv": "P-256"})
+    raw = token(key, header={"alg": "ES384", "kid": "ec"})
+    assert refused(wire, raw, issuer=an_issuer(id_token_algorithms=("ES384",))) == "key"
+
+
 def test_a_rotated_key_is_found_by_asking_once_more(edge: responses.RequestsMock, wire: Transport) -> None:
     verifier = IdTokenVerifier(wire)
     first = publish(edge)

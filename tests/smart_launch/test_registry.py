@@ -164,6 +164,13 @@ def test_two_entries_for_one_base_are_refused() -> None:
         IssuerRegistry([an_issuer(), an_issuer(name="other", iss=BASE + "/")])
 
 
+def test_only_marked_entries_may_live_at_private_addresses() -> None:
+    inside = an_issuer(private_network=True)
+    outside = an_issuer(name="other", iss="https://other.example/r4", allowed_hosts=frozenset({"x.example"}))
+    assert IssuerRegistry([inside, outside]).private_hosts == {"fhir.ehr.example", "login.ehr.example"}
+    assert IssuerRegistry([outside]).private_hosts == frozenset()
+
+
 def test_no_entries_means_nobody() -> None:
     registry = read_registry("")
     assert list(registry) == []
