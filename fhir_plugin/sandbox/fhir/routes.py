@@ -100,7 +100,7 @@ def create_fhir_blueprint(
 
 def _read_call(request: flask.Request, path: str, base: str, personality: Personality) -> Call:
     segments = tuple(part for part in path.split("/") if part)
-    query = read_query(request.query_string.decode("latin-1"))
+    query = read_query(request.query_string.decode("utf-8", "replace"))
     call = Call(
         request.method,
         segments,
@@ -162,13 +162,17 @@ def _read_body(request: flask.Request, personality: Personality) -> bytes:
         raise too_large
     request.max_content_length = limit
     try:
-        return request.get_data(cache=False)
+        content = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise too_large from None
+    request.environ["fhir.body_read"] = True
+    return content
 
 
 def _drain(request: flask.Request) -> None:
     """Reads what is left of a refused body: a server that closes with bytes unread resets the connection."""
+    if request.environ.get("fhir.body_read"):
+        return  # Beyond its end, a socket waits for the next request.
     left = min(request.content_length or 0, _DRAINED)
     source = request.environ["wsgi.input"]
     while left > 0 and (chunk := source.read(min(left, 65_536))):
