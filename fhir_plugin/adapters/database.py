@@ -17,7 +17,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from fhir_plugin.errors import Unavailable
 
 SQLITE_BUSY_SECONDS = 30
-SCRUB_BUSY_SECONDS = 2
+SCRUB_BUSY_SECONDS = 0.25
+"""Emptying the log waits for readers and makes writers wait: not for long, it is tried again later."""
 _WRITES = "fhir_plugin_writes"
 
 Act = Callable[[], None]
@@ -137,7 +138,7 @@ class Database:
         with _database_errors(), self._live_engine().connect() as connection:
             raw = connection.connection.cursor()
             try:
-                raw.execute(f"PRAGMA busy_timeout={SCRUB_BUSY_SECONDS * 1000}")
+                raw.execute(f"PRAGMA busy_timeout={int(SCRUB_BUSY_SECONDS * 1000)}")
                 busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")

@@ -41,6 +41,7 @@ class KeyUse(StrEnum):
     COMPANION = "companion"
     DIGEST = "digest"
     SIGNING = "signing"
+    DRAFTS = "drafts"
 
 
 class MasterKeys:

@@ -147,7 +147,7 @@ class LaunchSessions:
     def purge(self) -> int:
         """Forgets sessions that ran out long ago, with their tokens; returns how many."""
         over = launch_sessions.c.ends < self._clock.now() - KEEP_ENDED
-        with self._database.writing() as connection:
+        with self._database.connection() as connection:
             ids = connection.execute(sa.select(launch_sessions.c.launch_id).where(over)).scalars().all()
         for launch_id in ids:
             self.end(LaunchId(launch_id))

@@ -171,14 +171,6 @@ intent_steps = sa.Table(
     _instant("updated"),
 )
 
-leases = sa.Table(
-    "leases",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    _text("owner", nullable=True),
-    _instant("until", nullable=True),
-)
-
 drafts = sa.Table(
     "drafts",
     metadata,
@@ -189,7 +181,7 @@ drafts = sa.Table(
     _text("user"),
     _text("state", index=True),
     sa.Column("version", sa.Integer, nullable=False),
-    _text("vault_id"),
+    _sealed("sealed"),
     _instant("created"),
     _instant("updated"),
     sa.Index("ix_drafts_fhir_base_patient", "fhir_base", "patient"),

@@ -74,10 +74,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_companion_resources_last_updated"), "companion_resources", ["last_updated"], unique=False)
     op.create_index(
-        "ix_companion_resources_patient",
-        "companion_resources",
-        ["fhir_base", "patient", "type"],
-        unique=False,
+        "ix_companion_resources_patient", "companion_resources", ["fhir_base", "patient", "type"], unique=False
     )
     op.create_table(
         "drafts",
@@ -88,7 +85,7 @@ def upgrade() -> None:
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("vault_id", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created", Instant(), nullable=False),
         sa.Column("updated", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("capture_id", name=op.f("pk_drafts")),
@@ -141,17 +138,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_launch_sessions_ends"), "launch_sessions", ["ends"], unique=False)
     op.create_index(
-        "ix_launch_sessions_fhir_base_patient_user",
-        "launch_sessions",
-        ["fhir_base", "patient", "user"],
-        unique=False,
-    )
-    op.create_table(
-        "leases",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("until", Instant(), nullable=True),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+        "ix_launch_sessions_fhir_base_patient_user", "launch_sessions", ["fhir_base", "patient", "user"], unique=False
     )
     op.create_table(
         "pending_launches",
@@ -223,7 +210,6 @@ def downgrade() -> None:
     op.drop_table("signing_keys")
     op.drop_index(op.f("ix_pending_launches_expires"), table_name="pending_launches")
     op.drop_table("pending_launches")
-    op.drop_table("leases")
     op.drop_index("ix_launch_sessions_fhir_base_patient_user", table_name="launch_sessions")
     op.drop_index(op.f("ix_launch_sessions_ends"), table_name="launch_sessions")
     op.drop_table("launch_sessions")
