@@ -234,7 +234,7 @@ class AuditTrail(Protocol):
 
 
 class StatementSigner(Protocol):
-    """Signs our own statements: RFC 8785 canonical JSON, detached JWS (RFC 7515 appendix F, ES384), kid in the header."""
+    """Signs our own statements: RFC 8785 canonical JSON, detached JWS (RFC 7515 appendix F, ES384) with kid."""
 
     def sign(self, statement: Json) -> str:
         """The detached JWS, `header..signature`."""

@@ -21,7 +21,7 @@ from mappings.model.identifiers import ImageId, IntentId
 from mappings.model.images import Arrival, BodySite, Photographer
 from mappings.model.labels import NORMAL, Intimacy, Label, Source, image_labels, is_restricted
 from mappings.model.people import ClinicalSession, Patient
-from mappings.terminology.body_sites import site_of
+from mappings.terminology.body_sites import site_with_code
 
 
 def facts(draft: Draft) -> list[ImageFacts]:
@@ -40,7 +40,7 @@ def facts(draft: Draft) -> list[ImageFacts]:
 
 def site(draft: Draft, image_id: ImageId) -> BodySite | None:
     code = read_image(draft.answers, image_id).site
-    return site_of(code) if code else None
+    return site_with_code(code) if code else None
 
 
 def assess_draft(parts: CaptureParts, draft: Draft, patient: Patient) -> Assessment:

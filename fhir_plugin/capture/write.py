@@ -24,7 +24,7 @@ from mappings.model.consent import ConsentAnswer
 from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import CleanImage
-from mappings.r4.audit_event import to_audit_event
+from mappings.r4.audit_event import AuditedObject, to_audit_event
 from mappings.r4.consent import to_consent
 from mappings.r4.document_reference import to_document_reference
 from mappings.r4.media import to_media
@@ -32,8 +32,11 @@ from mappings.r4.note import to_note
 from mappings.r4.provenance import to_provenance
 from mappings.r4.statement import statement
 from mappings.terminology import systems
+from mappings.terminology.audit import Lifecycle, Operation, Outcome
 
 KIND = "capture"
+SHARED = ("consent", "note")
+"""Roles of what all images of one capture share."""
 
 Settle = Callable[[Intent, Mapping[str, Evidence]], None]
 Abandon = Callable[[Intent], None]
@@ -244,18 +247,22 @@ class FilePlan:
     def _audit_event(self) -> ResourceStep:
         def build(id: str | None) -> Json:
             order = self.order
-            written = [step for step in self._found.by_role if step.startswith(("image-", "consent", "note"))]
+            written = sorted(
+                role for role in self._found.by_role if role.startswith(("image-", "provenance-")) or role in SHARED
+            )
             return to_audit_event(
                 action="image.filed" if order.images else "image.described",
+                operation=Operation.CREATE,
                 at=order.recorded_at,
                 user=order.user,
-                user_display=order.user_display,
                 patient=order.patient,
-                entities=[self._found.reference(role) for role in sorted(written)],
-                labels=order.labels,
-                capture_id=order.capture_id,
-                policy_version=order.consent.policy_version,
+                objects=[
+                    AuditedObject(self._found.reference(role), order.labels, Lifecycle.ORIGINATION) for role in written
+                ],
+                purpose="TREAT",
+                outcome=Outcome.SUCCESS,
                 software_version=VERSION,
+                capture_id=order.capture_id,
                 id=id,
             )
 

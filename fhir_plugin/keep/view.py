@@ -20,7 +20,7 @@ from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import ReceivedImage
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
-from mappings.r4.document_reference import from_document_reference, is_image_document
+from mappings.r4.document_reference import from_document_reference, holds_image
 from mappings.r4.media import from_media, is_photograph
 from mappings.terminology.labels import plain_label
 
@@ -105,7 +105,7 @@ class Gallery:
             found += [
                 from_document_reference(each)
                 for each in documents
-                if _is_about(each, patient) and is_image_document(each)
+                if _is_about(each, patient) and holds_image(each)
             ]
         return found
 

@@ -1,0 +1,85 @@
+"""The record of one launch: its EHR's server with its token and scopes, and our companion store beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.composite import CompositeRecord
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.fhir_record import BinaryForms, FhirServerRecord
+from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.sessions import LaunchSessions
+from fhir_plugin.adapters.tokens import TokenSource
+from fhir_plugin.ports import ClinicalRecord, Clock
+from mappings.model.identifiers import LaunchId
+from smart_launch import GrantedScopes, IssuerRegistry, Transport
+
+KEEP = dt.timedelta(minutes=10)
+"""How long what a server can do is believed before it is asked again."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    record: ClinicalRecord
+    since: dt.datetime
+
+
+class LaunchRecords:
+    """`record_of(launch)` for every launch that is signed in. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        masters: MasterKeys,
+        sessions: LaunchSessions,
+        tokens: TokenSource,
+        transport: Transport,
+        registry: IssuerRegistry,
+        clock: Clock,
+        around: Callable[[ClinicalRecord], ClinicalRecord] = lambda record: record,
+    ) -> None:
+        self._database = database
+        self._masters = masters
+        self._sessions = sessions
+        self._tokens = tokens
+        self._transport = transport
+        self._registry = registry
+        self._clock = clock
+        self._around = around
+        self._forms = BinaryForms()
+        self._kept: dict[LaunchId, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def record_of(self, launch: LaunchId) -> ClinicalRecord:
+        """What this launch may see and write. Raises `SignInNeeded` once its session has ended."""
+        session = self._sessions.get(launch)
+        now = self._clock.now()
+        with self._lock:
+            kept = self._kept.get(launch)
+            if kept is not None and now - kept.since < KEEP:
+                return kept.record
+        issuer = self._registry.named(session.issuer)
+        ehr = FhirServerRecord(
+            self._transport,
+            session.fhir_base,
+            lambda: self._tokens.current(launch),
+            granted=GrantedScopes.parse(session.scopes).allows,
+            vendor=None if issuer.vendor == "unknown" else issuer.vendor,
+            binary_forms=self._forms,
+        )
+        companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock)
+        record = self._around(CompositeRecord(ehr, companion))
+        with self._lock:
+            self._kept = {key: each for key, each in self._kept.items() if now - each.since < KEEP}
+            self._kept[launch] = _Kept(record, now)
+        return record
+
+    def forget(self, launch: LaunchId) -> None:
+        """After a sign-out."""
+        with self._lock:
+            self._kept.pop(launch, None)

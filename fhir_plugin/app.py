@@ -1,0 +1,323 @@
+"""The only place where parts are joined: an installation, and the web application over it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from flask import Flask
+
+from fhir_plugin.adapters.audit import DatabaseAuditTrail
+from fhir_plugin.adapters.clock import SystemClock
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.ehr_records import LaunchRecords
+from fhir_plugin.adapters.ehr_users import find_user
+from fhir_plugin.adapters.image_worker import ProcessImageWorker
+from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.ledger_store import DatabaseLedger
+from fhir_plugin.adapters.queue import HueyQueue
+from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.signing import DatabaseStatementSigner
+from fhir_plugin.adapters.tokens import Tokens, TokenSource
+from fhir_plugin.adapters.vault import FileVault
+from fhir_plugin.capture.captures import Captures
+from fhir_plugin.capture.carry_out import CarryOut
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
+from fhir_plugin.capture.write import KIND
+from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.keep.view import Gallery
+from fhir_plugin.ledger.engine import Engine
+from fhir_plugin.ledger.intents import Intent, LedgerStore
+from fhir_plugin.policy.pack import PolicyPack, shipped_pack
+from fhir_plugin.ports import AuditEntry, AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
+from fhir_plugin.settings import Settings
+from fhir_plugin.web.access import shut_by_default
+from fhir_plugin.web.launch import Launching, NewSession, register_launch
+from fhir_plugin.web.pages import register_pages
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
+from mappings.model.people import ClinicalSession, User
+from smart_launch import (
+    ClientKey,
+    CompletedLaunch,
+    ConfigurationCache,
+    Grant,
+    IdTokenVerifier,
+    Issuer,
+    IssuerRegistry,
+    Transport,
+    binding_of,
+    load_registry,
+    public_jwks,
+    refresh,
+)
+
+P = TypeVar("P")
+
+
+class Around(Protocol):
+    """Wraps a port as it is joined: for tests that count, delay or kill at port calls."""
+
+    def __call__(self, name: str, port: P) -> P: ...
+
+
+def unwrapped(name: str, port: P) -> P:  # noqa: ARG001
+    """The port itself."""
+    return port
+
+
+@dataclass
+class Installation:
+    """One installation of the app, in one process. `close()` when done."""
+
+    settings: Settings
+    policy: PolicyPack
+    registry: IssuerRegistry
+    transport: Transport
+    clock: Clock
+    database: Database
+    vault: Vault
+    audit: AuditTrail
+    signer: StatementSigner
+    ledger: LedgerStore
+    worker: ImageWorker
+    queue: HueyQueue
+    pending: PendingLaunches
+    sessions: LaunchSessions
+    tokens: Tokens
+    records: LaunchRecords
+    configurations: ConfigurationCache
+    verifier: IdTokenVerifier
+    client_keys: Mapping[str, ClientKey]
+    engine: Engine
+    parts: CaptureParts
+    captures: Captures
+    gallery: Gallery
+
+    def resume(self) -> list[Intent]:
+        """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
+        resumed = self.engine.run_due()
+        mend(self.parts)
+        self.audit.sign_head()
+        self.pending.purge()
+        self.sessions.purge()
+        return resumed
+
+    def waiting_too_long(self) -> list[WaitingItem]:
+        """What a person must look at."""
+        return waiting_too_long(self.parts)
+
+    def close(self) -> None:
+        """Ends the image workers and the database's connections."""
+        if isinstance(self.worker, ProcessImageWorker):
+            self.worker.close()
+        self.queue.close()
+        self.database.dispose()
+
+
+def install(
+    settings: Settings,
+    *,
+    registry: IssuerRegistry | None = None,
+    transport: Transport | None = None,
+    clock: Clock | None = None,
+    worker: ImageWorker | None = None,
+    client_keys: Mapping[str, ClientKey] | None = None,
+    chart_link: Callable[[FhirBase, PatientId, Reference], str | None] = lambda _base, _patient, _reference: None,
+    around: Around = unwrapped,
+) -> Installation:
+    """Joins the parts. Without arguments everything is the embedded default below `settings.state`."""
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clock = clock or SystemClock()
+    registry = registry or (load_registry(settings.issuers_file) if settings.issuers_file else IssuerRegistry([]))
+    transport = transport or Transport()
+    masters = _masters(settings)
+    database = Database(settings.database)
+    database.upgrade()
+    signer: StatementSigner = around("signer", DatabaseStatementSigner(database, masters, clock))
+    vault: Vault = around("vault", FileVault(database, settings.state / "vault", masters, clock))
+    audit: AuditTrail = around("audit", DatabaseAuditTrail(database, clock, signer))
+    ledger: LedgerStore = around("ledger", DatabaseLedger(database, clock))
+    sessions = LaunchSessions(database, masters, clock)
+    tokens = Tokens(database, masters, clock)
+    configurations = ConfigurationCache(transport)
+    keys = dict(client_keys or {})
+
+    def refresh_grant(grant: Grant) -> Grant:
+        issuer = registry.find(grant.iss)
+        now = clock.now()
+        configuration = configurations.get(issuer, now=now)
+        return refresh(grant, issuer, configuration, transport, key=keys.get(issuer.key_id), now=now)
+
+    records = LaunchRecords(
+        database=database,
+        masters=masters,
+        sessions=sessions,
+        tokens=TokenSource(tokens, refresh_grant, clock),
+        transport=transport,
+        registry=registry,
+        clock=clock,
+        around=lambda record: around("record", record),
+    )
+    policy = shipped_pack(settings.policy)
+    worker = around("worker", worker or ProcessImageWorker(workers=settings.image_workers))
+    plans: dict[str, Callable[[Intent], Any]] = {}
+    engine = Engine(
+        store=ledger, work=database, clock=clock, plans=plans, owner=f"{os.getpid()}-{secrets.token_hex(4)}"
+    )
+
+    installation: Installation
+
+    def wake() -> None:
+        installation.resume()
+
+    queue = HueyQueue(settings.redis_url or settings.state / "queue.sqlite", wake)
+    parts = CaptureParts(
+        work=database,
+        drafts=around("drafts", DatabaseDrafts(database, masters)),
+        vault=vault,
+        audit=audit,
+        signer=signer,
+        worker=worker,
+        ledger=ledger,
+        engine=engine,
+        queue=queue,
+        clock=clock,
+        policy=policy,
+        records=records.record_of,
+        chart_link=chart_link,
+        new_id=lambda: str(uuid.uuid4()),
+    )
+    plans[KIND] = CarryOut(parts)
+    installation = Installation(
+        settings=settings,
+        policy=policy,
+        registry=registry,
+        transport=transport,
+        clock=clock,
+        database=database,
+        vault=vault,
+        audit=audit,
+        signer=signer,
+        ledger=ledger,
+        worker=worker,
+        queue=queue,
+        pending=PendingLaunches(database, masters, clock),
+        sessions=sessions,
+        tokens=tokens,
+        records=records,
+        configurations=configurations,
+        verifier=IdTokenVerifier(transport),
+        client_keys=keys,
+        engine=engine,
+        parts=parts,
+        captures=Captures(parts),
+        gallery=Gallery(parts),
+    )
+    return installation
+
+
+def create_app(installation: Installation) -> Flask:
+    """The web application. `app.extensions["fhir_plugin"]` is the installation."""
+    app = Flask("fhir_plugin.web", static_folder=None, template_folder="templates")
+    app.secret_key = installation.vault.keyed_digest(b"csrf cookie")  # alike in every worker and after a restart
+    app.extensions["fhir_plugin"] = installation
+    registry = installation.registry
+
+    def frame_ancestors(launch: str | None) -> tuple[str, ...]:
+        if launch is None:
+            return ()
+        try:
+            return registry.named(installation.sessions.get(LaunchId(launch)).issuer).frame_ancestors
+        except SignInNeeded:
+            # Whoever framed a session that has ended may still show its "launch again" page.
+            return tuple({origin for issuer in registry for origin in issuer.frame_ancestors})
+
+    register_pages(app, picture_bytes=installation.policy.most_bytes_per_image, frame_ancestors=frame_ancestors)
+    register_launch(app, _launching(installation))
+    shut_by_default(app)
+    return app
+
+
+def _launching(installation: Installation) -> Launching:
+    def keep_session(new: NewSession, done: CompletedLaunch) -> None:
+        with installation.database.transaction():
+            installation.sessions.create(
+                LaunchSession(
+                    launch_id=new.launch_id,
+                    browser_binding_hash=binding_of(new.browser_secret),
+                    fhir_base=new.fhir_base,
+                    issuer=new.issuer,
+                    patient=new.patient,
+                    encounter=new.encounter,
+                    user=new.user.reference,
+                    user_display=new.user.display,
+                    scopes=new.scopes,
+                    context=new.context,
+                    created=new.created,
+                    last_seen=new.created,
+                    ends=new.ends,
+                )
+            )
+            installation.tokens.save(new.launch_id, done.grant)
+            installation.audit.append(
+                AuditEntry(
+                    action="launch.completed",
+                    actor=new.user.reference,
+                    patient=f"Patient/{new.patient}",
+                    launch=new.launch_id,
+                    subject=new.issuer,
+                )
+            )
+
+    def end_session(launch: LaunchId) -> None:
+        installation.sessions.end(launch)
+        installation.records.forget(launch)
+
+    def user_of(issuer: Issuer, done: CompletedLaunch) -> User:
+        return find_user(
+            installation.transport,
+            done,
+            today=installation.clock.now().date(),
+            default_role=installation.settings.sandbox_role if issuer.sandbox else "",
+        )
+
+    def after_launch(session: ClinicalSession) -> None:
+        installation.captures.resume_for(session)
+
+    def jwks() -> Json:
+        ours: list[Any] = installation.signer.public_jwks()["keys"]
+        clients: list[Any] = public_jwks(installation.client_keys.values())["keys"]
+        return {"keys": [*ours, *clients]}
+
+    return Launching(
+        base_url=installation.settings.base_url,
+        registry=installation.registry,
+        transport=installation.transport,
+        configurations=installation.configurations,
+        verifier=installation.verifier,
+        client_keys=installation.client_keys,
+        clock=installation.clock,
+        keep_pending=installation.pending.save,
+        take_pending=installation.pending.take,
+        keep_session=keep_session,
+        end_session=end_session,
+        find_user=user_of,
+        after_launch=after_launch,
+        public_jwks=jwks,
+    )
+
+
+def _masters(settings: Settings) -> MasterKeys:
+    text = settings.master_key.get_secret_value()
+    return MasterKeys.from_text(text) if text else MasterKeys.from_file(settings.state / "master.key")
+
+
+def app_from_environment() -> Flask:
+    """For WSGI servers: the app that the environment describes."""
+    return create_app(install(Settings()))

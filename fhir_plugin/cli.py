@@ -1,0 +1,259 @@
+"""The `fhir-plugin` command. Exit statuses: 0 done, 1 a check failed, 2 refused, 3 done but somebody must look,
+64 usage, 69 something needed is unavailable. Imports are inside the commands, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from fhir_plugin import VERSION
+from fhir_plugin.errors import PluginError, Refused, Unavailable
+from fhir_plugin.imaging.cli import bench, sanitise
+
+if TYPE_CHECKING:
+    from fhir_plugin.app import Installation
+
+DONE, CHECK_FAILED, REFUSED, SOMEBODY_MUST_LOOK, USAGE, UNAVAILABLE = 0, 1, 2, 3, 64, 69
+click.UsageError.exit_code = USAGE
+
+state_option = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for this installation's database, vault and key.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout and nothing else.")
+like_option = click.option(
+    "--like", default="default", show_default=True, help="Behave like another server: hapi, no-transaction, ..."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Patients' photographs in the record: with consent, labels and provenance. A SMART-on-FHIR app."""
+
+
+main.add_command(sanitise)
+main.add_command(bench)
+
+
+def say(value: Any, *, as_json: bool, text: str) -> None:
+    """The answer of a command: one JSON value, or words."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)
+
+
+def refuse(error: PluginError, *, as_json: bool) -> NoReturn:
+    """Ends with 2 (the person must do something else), 69 (try again) or 1 (something is wrong)."""
+    if as_json:
+        click.echo(json.dumps({"refused": {"code": error.code, "message": error.message}}, ensure_ascii=False))
+    else:
+        click.echo(f"{error.code}: {error.message}", err=True)
+    if isinstance(error, Refused):
+        sys.exit(REFUSED)
+    sys.exit(UNAVAILABLE if isinstance(error, Unavailable) else CHECK_FAILED)
+
+
+def open_installation(state: Path | None) -> Installation:
+    """The installation that the environment describes, at `--state` if given."""
+    from fhir_plugin.app import install
+    from fhir_plugin.settings import Settings
+
+    settings = Settings() if state is None else Settings(state=state)
+    return install(settings)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(VERSION)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, help="Port of the app.")
+@click.option("--ehr-port", default=8090, show_default=True, help="Port of the sandbox EHR.")
+@click.option("--once", is_flag=True, help="File one drawn photograph, print what was written, and end.")
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep the demo here instead of a temporary place."
+)
+@like_option
+@json_option
+def demo(host: str, port: int, ehr_port: int, once: bool, state: Path | None, like: str, as_json: bool) -> None:
+    """Start a sandbox EHR with this app in it, on this machine only. Synthetic people."""
+    if once:
+        _walk(_drawn_photograph(), "image/jpeg", like=like, as_json=as_json)
+        return
+    import threading
+
+    from fhir_plugin.demo import keep_resuming, start_demo
+
+    with tempfile.TemporaryDirectory(prefix="fhir-plugin-demo-") as folder:
+        running = start_demo(state or Path(folder), like=like, host=host, app_port=port, ehr_port=ehr_port)
+        stop = threading.Event()
+        keep_resuming(running.installation, stop)
+        click.echo(f"\n  Open the EHR:  {running.sandbox.origin}/\n", err=True)
+        click.echo("  Sign in as the GP, open a patient, launch Patient images. Stop with Ctrl+C.\n", err=True)
+        try:
+            stop.wait()
+        except KeyboardInterrupt:
+            stop.set()
+        running.stop()
+
+
+@main.command()
+@click.option("--photo", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@like_option
+@json_option
+def walkthrough(photo: Path, like: str, as_json: bool) -> None:
+    """The whole journey without a screen, over real HTTP: launch, add, answer, file, read back."""
+    from fhir_plugin.walkthrough import declared_type_of
+
+    _walk(photo.read_bytes(), declared_type_of(photo), like=like, as_json=as_json)
+
+
+def _walk(photo: bytes, declared_type: str, *, like: str, as_json: bool) -> None:
+    from fhir_plugin.demo import temporary_demo
+    from fhir_plugin.walkthrough import walk
+
+    try:
+        with temporary_demo(like=like) as running:
+            result = walk(running, photo, declared_type)
+    except PluginError as error:
+        refuse(error, as_json=as_json)
+    words = [f"Filed to {result['patient']}, read back and identical."]
+    names = ("media", "binary", "consent", "provenance", "audit_event", "note")
+    words += [f"  {name.replace('_', ' '):<12} {result[name]}" for name in names]
+    words.append(f"  {'labels':<12} " + ", ".join(label.rsplit("|", 1)[1] for label in result["labels"]))
+    words.append(f"  {'removed':<12} " + (", ".join(result["removed_metadata"]) or "nothing was hidden in it"))
+    words.append(f"  {'seconds':<12} " + ", ".join(f"{step} {took}" for step, took in result["seconds"].items()))
+    say(result, as_json=as_json, text="\n".join(words))
+    if result["sha256_clean"] != result["sha256_read_back"]:
+        sys.exit(CHECK_FAILED)
+
+
+def _drawn_photograph() -> bytes:
+    """A picture of a thing, drawn here: nobody's body."""
+    import io
+
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (1600, 1200), "#d9c7b0")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((560, 380, 1040, 820), fill="#b0573f", outline="#8f3f2d", width=12)
+    for x in range(100, 1500, 50):
+        draw.line((x, 1040, x, 1080 if x % 100 else 1110), fill="#333333", width=4)
+    draw.line((100, 1040, 1500, 1040), fill="#333333", width=4)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Example", "Sandbox camera"
+    exif.get_ifd(0x8825)[1] = "N"
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=92, exif=exif)
+    return file.getvalue()
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True)
+@click.option("--workers", default=1, show_default=True)
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the app (granian). Settings come from the environment; run `fhir-plugin worker` beside it."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    Granian(
+        "fhir_plugin.app:app_from_environment",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=4,
+        log_access=False,
+    ).serve()
+
+
+@main.command()
+@state_option
+def worker(state: Path | None) -> None:
+    """Go on with unfinished filings whenever woken, and once a minute. Run it beside `serve`."""
+    installation = open_installation(state)
+    installation.queue.run_consumer()
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
+@click.option("--port", default=8090, show_default=True)
+@click.option("--open", "is_open", is_flag=True, help="Serve FHIR without a token, for testers.")
+@click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep the records in this SQLite file.")
+@like_option
+def sandbox(host: str, port: int, is_open: bool, data: Path | None, like: str) -> None:
+    """Serve the sandbox EHR alone: FHIR R4 at /fhir, SMART 2.2, synthetic people."""
+    from fhir_plugin.sandbox.app import SandboxConfig
+    from fhir_plugin.sandbox.serve import serve_forever
+
+    click.echo(f"Sandbox EHR, synthetic people only: http://{host}:{port}/   FHIR: http://{host}:{port}/fhir", err=True)
+    try:
+        serve_forever(SandboxConfig(personality=like, open=is_open, data=data), host, port)
+    except KeyboardInterrupt:
+        return
+
+
+@main.command()
+@state_option
+@json_option
+def resume(state: Path | None, as_json: bool) -> None:
+    """Take everything unfinished as far as it goes now. Safe to repeat. Exit 3: somebody must look."""
+    try:
+        installation = open_installation(state)
+    except PluginError as error:
+        refuse(error, as_json=as_json)
+    try:
+        resumed = installation.resume()
+        late = installation.waiting_too_long()
+        unsettled = installation.ledger.unsettled()
+    finally:
+        installation.close()
+    result = {
+        "resumed": [{"intent": each.id, "state": each.state, "outcome": each.outcome} for each in resumed],
+        "unsettled": [{"intent": each.id, "state": each.state, "reason": each.reason} for each in unsettled],
+        "waiting_too_long": [
+            {"capture": each.capture_id, "kind": each.kind, "since": each.since.isoformat()} for each in late
+        ],
+    }
+    text = f"{len(resumed)} taken on, {len(unsettled)} not settled, {len(late)} waiting too long."
+    say(result, as_json=as_json, text=text)
+    sys.exit(SOMEBODY_MUST_LOOK if unsettled or late else DONE)
+
+
+@main.group()
+def audit() -> None:
+    """The audit chain."""
+
+
+@audit.command()
+@state_option
+@json_option
+def verify(state: Path | None, as_json: bool) -> None:
+    """Check every link and every signed head of the chain. Exit 1 if anything was changed, removed or reordered."""
+    try:
+        installation = open_installation(state)
+    except PluginError as error:
+        refuse(error, as_json=as_json)
+    try:
+        report = installation.audit.verify()
+    finally:
+        installation.close()
+    result = {
+        "intact": report.intact,
+        "entries": report.entries,
+        "signed_heads": report.signed_heads,
+        "broken_at": report.broken_at,
+        "message": report.message,
+    }
+    words = "intact" if report.intact else f"BROKEN at entry {report.broken_at}: {report.message}"
+    say(result, as_json=as_json, text=f"{report.entries} entries, {report.signed_heads} signed heads: {words}")
+    sys.exit(DONE if report.intact else CHECK_FAILED)

@@ -1,0 +1,128 @@
+"""An EHR in a box with this app in it, on this machine: what `make demo` shows."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhir_plugin.app import Around, Installation, create_app, install, unwrapped
+from fhir_plugin.ports import Clock, ImageWorker
+from fhir_plugin.running import RunningApp, bind, run
+from fhir_plugin.sandbox.app import SandboxConfig
+from fhir_plugin.sandbox.oauth.clients import SandboxClient
+from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
+from fhir_plugin.settings import Settings
+from mappings.model.identifiers import FhirBase, PatientId, Reference
+from smart_launch import ClientKey, Issuer, IssuerRegistry
+
+CLIENT_ID = "patient-images"
+KEY_ID = "demo-client"
+SCOPES = (
+    "openid",
+    "fhirUser",
+    "offline_access",
+    "patient/Patient.rs",
+    "patient/Media.cruds",
+    "patient/DocumentReference.cruds",
+    "patient/Binary.cruds",
+    "patient/Consent.cruds",
+    "patient/Provenance.cruds",
+    "patient/AuditEvent.cruds",
+    "user/Practitioner.rs",
+    "user/PractitionerRole.rs",
+)
+
+
+@dataclass
+class Demo:
+    """A sandbox and an installation that know each other."""
+
+    sandbox: RunningSandbox
+    app: RunningApp
+    installation: Installation
+
+    def stop(self) -> None:
+        self.app.stop()
+        self.installation.close()
+        self.sandbox.stop()
+
+
+def start_demo(
+    state: Path,
+    *,
+    like: str = "default",
+    host: str = "127.0.0.1",
+    app_port: int = 0,
+    ehr_port: int = 0,
+    sandbox: RunningSandbox | None = None,
+    clock: Clock | None = None,
+    worker: ImageWorker | None = None,
+    around: Around = unwrapped,
+) -> Demo:
+    """Starts both and makes them known to each other. `sandbox`: one that already runs, e.g. in another process."""
+    running = sandbox or start_sandbox(
+        SandboxConfig(personality=like, data=state / "ehr.sqlite"), host=host, port=ehr_port
+    )
+    server, origin = bind(host, app_port)
+    key = ClientKey.generate(KEY_ID, "ES384")
+    running.register(
+        SandboxClient(
+            client_id=CLIENT_ID,
+            name="Patient images",
+            launch_url=f"{origin}/launch",
+            redirect_uris=(f"{origin}/callback",),
+            auth_method="private_key_jwt",
+            jwks={"keys": [key.public_jwk()]},
+        )
+    )
+    issuer = Issuer(
+        name="sandbox",
+        iss=running.fhir_base,
+        client_id=CLIENT_ID,
+        auth_method="private_key_jwt",
+        key_id=KEY_ID,
+        scopes=SCOPES,
+        frame_ancestors=(running.origin,),
+        sandbox=True,
+    )
+
+    def chart_link(_base: FhirBase, patient: PatientId, reference: Reference) -> str:
+        return f"{running.origin}/patients/{patient}#{reference.replace('/', '-')}"
+
+    installation = install(
+        Settings(state=state / "app", base_url=origin),
+        registry=IssuerRegistry([issuer]),
+        client_keys={KEY_ID: key},
+        chart_link=chart_link,
+        clock=clock,
+        worker=worker,
+        around=around,
+    )
+    return Demo(running, run(server, origin, create_app(installation)), installation)
+
+
+@contextlib.contextmanager
+def temporary_demo(*, like: str = "default") -> Iterator[Demo]:
+    """A demo whose state goes with it."""
+    with tempfile.TemporaryDirectory(prefix="fhir-plugin-") as folder:
+        demo = start_demo(Path(folder), like=like)
+        try:
+            yield demo
+        finally:
+            demo.stop()
+
+
+def keep_resuming(installation: Installation, stop: threading.Event, *, every_seconds: float = 5) -> threading.Thread:
+    """Goes on with unfinished work until told to stop. In production `fhir-plugin worker` does this."""
+
+    def work() -> None:
+        while not stop.wait(every_seconds):
+            installation.resume()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,147 @@
+"""Who may ask for what. Shut by default: a route that nobody marked answers nobody.
+
+A page of a launch needs three things that agree: the launch in its path, a live session, and the
+browser-binding cookie of the browser that launched it. There is no "current patient" anywhere else, so two
+charts in two tabs cannot cross (smart-client D, recommended design).
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, cast
+
+from flask import Flask, Response, abort, current_app, request
+from flask.typing import ResponseReturnValue
+
+from fhir_plugin.errors import NotAllowed, SignInNeeded
+from fhir_plugin.ports import Json
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
+from mappings.model.people import ClinicalSession, Role, User
+from smart_launch.authorize import binding_of
+
+BINDING_COOKIE = "__Host-bid"
+_MARK = "_who_may"
+PUBLIC = "public"
+LAUNCHED = "launched"
+
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+
+
+class KeptSession(Protocol):
+    """What the store keeps of a launch session."""
+
+    @property
+    def launch_id(self) -> LaunchId: ...
+    @property
+    def browser_binding_hash(self) -> str: ...
+    @property
+    def fhir_base(self) -> FhirBase: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def patient(self) -> PatientId | None: ...
+    @property
+    def encounter(self) -> str | None: ...
+    @property
+    def user(self) -> Reference | None: ...
+    @property
+    def user_display(self) -> str: ...
+    @property
+    def context(self) -> Json: ...
+
+
+class SessionStore(Protocol):
+    def touch(self, launch_id: LaunchId) -> KeptSession: ...
+
+
+class AccessParts(Protocol):
+    @property
+    def sessions(self) -> SessionStore: ...
+
+
+def public(view: View) -> View:
+    """Marks a page that anybody may ask for: no patient, no session."""
+    setattr(view, _MARK, PUBLIC)
+    return view
+
+
+def launched(*roles: Role) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
+    """Marks a page below `/l/<launch>` for people with one of `roles`; it gets the `ClinicalSession` first."""
+
+    def mark(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+        @functools.wraps(view)
+        def guarded(launch: str, **values: Any) -> ResponseReturnValue:
+            session = current_session(LaunchId(launch))
+            if not session.user.roles & frozenset(roles):
+                raise NotAllowed(
+                    "Your role in the EHR does not include this. Ask your practice's administrator.", code="role"
+                )
+            return view(session, **values)
+
+        setattr(guarded, _MARK, LAUNCHED)
+        return guarded
+
+    return mark
+
+
+def current_session(launch_id: LaunchId) -> ClinicalSession:
+    """The session of this launch for this browser. Raises `SignInNeeded`, all reasons alike."""
+    parts = cast(AccessParts, current_app.extensions["fhir_plugin"])
+    kept = parts.sessions.touch(launch_id)
+    if not bound_to_this_browser(kept.browser_binding_hash):
+        raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
+    return clinical_session(kept)
+
+
+def clinical_session(kept: KeptSession) -> ClinicalSession:
+    """Our own words for a kept session. Raises `NotAllowed` without a patient or a known person."""
+    if kept.patient is None or kept.user is None:
+        raise NotAllowed("The EHR did not say which patient or which person this is.", code="no-context")
+    roles = frozenset(Role(role) for role in kept.context.get("roles", []))
+    return ClinicalSession(
+        launch_id=kept.launch_id,
+        fhir_base=kept.fhir_base,
+        issuer=kept.issuer,
+        patient_id=kept.patient,
+        user=User(kept.user, kept.user_display, roles),
+        encounter=Reference(f"Encounter/{kept.encounter}") if kept.encounter else None,
+        need_patient_banner=bool(kept.context.get("need_patient_banner", True)),
+    )
+
+
+def bound_to_this_browser(binding: str) -> bool:
+    """Whether the cookie of this browser is the one that began the launch. Constant time."""
+    cookie = request.cookies.get(BINDING_COOKIE, "")
+    return bool(cookie) and hmac.compare_digest(binding_of(cookie), binding)
+
+
+def browser_secret() -> str:
+    """The value of this browser's binding cookie, or a fresh one that `set_browser_secret` must set."""
+    return request.cookies.get(BINDING_COOKIE, "") or secrets.token_urlsafe(32)
+
+
+def set_browser_secret(response: Response, value: str) -> Response:
+    """Sets the binding cookie so that it also comes back inside an EHR's frame (CHIPS). It opens nothing alone."""
+    response.set_cookie(BINDING_COOKIE, value, secure=True, httponly=True, samesite="None", path="/", partitioned=True)
+    return response
+
+
+def shut_by_default(app: Flask) -> None:
+    """Before every request: an endpoint whose view was not marked does not exist."""
+
+    @app.before_request
+    def refuse_unmarked() -> None:
+        endpoint = request.endpoint or ""
+        if endpoint.endswith("assets.static") or not endpoint:
+            return
+        if getattr(app.view_functions.get(endpoint), _MARK, None) is None:
+            abort(404)
+
+
+def mark_of(app: Flask, endpoint: str) -> str | None:
+    """How a route is marked; None: shut."""
+    mark = getattr(app.view_functions.get(endpoint), _MARK, None)
+    return str(mark) if mark else None
