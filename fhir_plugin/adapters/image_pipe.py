@@ -14,7 +14,7 @@ import psutil
 
 from fhir_plugin.imaging import wire
 
-_LOOK_EVERY = 0.01
+_LOOK_EVERY = 0.02
 """Seconds between two looks at the child's memory."""
 _PIPE_BYTES = 1 << 20
 _CHUNK = 1 << 20

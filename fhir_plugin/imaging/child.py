@@ -15,9 +15,8 @@ import threading
 
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging import wire
-from fhir_plugin.imaging.clean import clean, preview
-from mappings.model.identifiers import ImageId, Sha256
-from mappings.model.images import CleanImage, ReceivedImage
+from fhir_plugin.imaging.clean import clean_content, preview
+from fhir_plugin.imaging.cleaned import Cleaned
 
 _REQUESTS, _ANSWERS = 0, 1
 _MAX_OPEN_FILES = 32
@@ -77,7 +76,7 @@ def _warm_up() -> None:
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "JPEG")
     content = out.getvalue()
-    clean(ReceivedImage(ImageId("warm-up"), content, "image/jpeg", Sha256("")))
+    clean_content(content)
     pi_heif.libheif_version()
 
 
@@ -112,18 +111,17 @@ def _send(answers: int, header: wire.Header, parts: list[bytes]) -> None:
 
 
 def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
-    received = ReceivedImage(ImageId("in-worker"), content, "", Sha256(""))
     try:
         if header["job"] == "preview":
-            small = preview(received, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
+            small = preview(content, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
             return {"status": "preview"}, [small]
         geometry = wire.geometry_from_json(header["geometry"])
-        return _describe(clean(received, geometry=geometry, lossless=header["lossless"]))
+        return _describe(clean_content(content, geometry=geometry, lossless=header["lossless"]))
     except UnacceptableImage as refusal:
         return {"status": "refused", "code": refusal.code}, []
 
 
-def _describe(image: CleanImage) -> tuple[wire.Header, list[bytes]]:
+def _describe(image: Cleaned) -> tuple[wire.Header, list[bytes]]:
     header = {
         "status": "clean",
         "content_type": image.content_type,

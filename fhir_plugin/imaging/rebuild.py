@@ -234,7 +234,7 @@ def preview_jpeg(image: Image.Image, longest_side: int) -> bytes:
 
 
 def _small_jpeg(image: Image.Image, longest_side: int, quality: int) -> bytes:
-    small = image.copy() if max(image.size) <= longest_side else _shrunk(image, longest_side)
+    small = image if max(image.size) <= longest_side else _shrunk(image, longest_side)
     if small.mode == "RGBA":
         ground = Image.new("RGB", small.size, (255, 255, 255))
         ground.paste(small, mask=small.getchannel("A"))
