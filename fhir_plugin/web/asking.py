@@ -1,0 +1,49 @@
+"""What pages share: who asks, about whom, and that a page and its launch name the same patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flask import current_app, render_template, request
+
+from fhir_plugin.errors import WrongPatient
+from fhir_plugin.web.contract import PageParts
+from mappings.model.people import ClinicalSession, Patient
+
+PATIENT_HEADER = "X-Patient"
+IDENTITY_HEADER = "X-Identity"
+
+
+def parts() -> PageParts:
+    """The joined parts of this app."""
+    return cast(PageParts, current_app.extensions["fhir_plugin"])
+
+
+def claimed(name: str, header: str) -> str:
+    """What the page says it was made for: a field of its form, or a header of its script."""
+    return request.form.get(name, "") or request.headers.get(header, "")
+
+
+def same_patient(session: ClinicalSession) -> tuple[Patient, str]:
+    """The patient and the identity digest, when the page that writes was made for exactly these.
+
+    Raises `WrongPatient`: a page left open while the chart moved on must write nothing (G-R126).
+    """
+    captures = parts().captures
+    patient = captures.patient(session)
+    identity = captures.identity_digest(patient)
+    if claimed("patient", PATIENT_HEADER) != session.patient_id or claimed("identity", IDENTITY_HEADER) != identity:
+        raise WrongPatient("The page was made for another patient than this launch, or their details have changed.")
+    return patient, identity
+
+
+def show(template: str, session: ClinicalSession, patient: Patient, **values: Any) -> str:
+    """A page of this launch: with its patient named, and the two fields that every form of it carries."""
+    shared: Mapping[str, Any] = {
+        "session": session,
+        "patient": patient,
+        "identity": parts().captures.identity_digest(patient),
+        "launch": session.launch_id,
+    }
+    return render_template(template, **shared, **values)

@@ -1,0 +1,225 @@
+"""Adding pictures: one screen, autosaved, from the first file to the button that writes.
+
+Pages of the editor are in `editing`, what became of it in `receipt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS
+from fhir_plugin.capture.captures import CaptureView
+from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.errors import Incomplete
+from fhir_plugin.web import sites
+from fhir_plugin.web.access import launched
+from fhir_plugin.web.asking import parts, same_patient, show
+from fhir_plugin.web.questions import LATERALITY, QUESTIONS
+from fhir_plugin.web.security import picture_response, takes_picture
+from fhir_plugin.web.uploads import read_picture
+from mappings.model.identifiers import CaptureId, ImageId
+from mappings.model.people import ClinicalSession, Patient, Role
+from mappings.terminology.body_sites import site_with_code
+
+capture = Blueprint("capture", __name__, url_prefix="/l/<launch>/captures")
+
+
+def said(form: MultiDict[str, str], draft: Draft) -> dict[str, str]:
+    """The answers of a form, by name. A page sends `whole`, and `image` for every picture that it shows: of
+    these, an unticked box or an unchosen choice is said as empty, so that it clears what was there. Nothing is
+    said about a picture that the page did not show (another tab may have added it)."""
+    on_page = frozenset(form.getlist("image"))
+    answers: dict[str, str] = {}
+    for name in SHARED_FIELDS:
+        if name in form or "whole" in form:
+            answers[name] = form.get(name, "")
+    for image in draft.images:
+        for name in IMAGE_FIELDS:
+            key = f"{name}-{image.image_id}"
+            if key in form or image.image_id in on_page:
+                answers[key] = form.get(key, "")
+    return answers
+
+
+def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
+    kept = [image for image in draft.images if image.discarded_at is None]
+    assessment = parts().captures.assess(session, draft.capture_id)
+    return {
+        "draft": draft,
+        "kept": kept,
+        "assessment": assessment,
+        "writes_only_note": _writes_only_note(draft),
+        "image_numbers": {image.image_id: number for number, image in enumerate(draft.images, 1)},
+        "policy": parts().policy,
+        "questions": QUESTIONS,
+        "sides": [{"value": side.value, "text": side.text} for side in LATERALITY],
+        "site_named": site_with_code,
+        "all_sites": sites.every_site(),
+        "regions": sites.REGION_NAMES,
+    }
+
+
+def _writes_only_note(draft: Draft) -> bool:
+    choices = {
+        draft.answers.per_image.get(image.image_id, {}).get("decision", "")
+        for image in draft.images
+        if image.discarded_at is None
+    }
+    return bool(choices) and choices <= {"describe", "discard"} and "describe" in choices
+
+
+def _screen(
+    session: ClinicalSession, patient: Patient, draft: Draft, *, errors: Mapping[str, str] | None = None
+) -> str:
+    return show("capture.html", session, patient, errors=errors or {}, **_facts(session, draft))
+
+
+@capture.post("")
+@launched(Role.CLINICIAN)
+def begin(session: ClinicalSession) -> ResponseReturnValue:
+    """A new capture; nothing is asked yet."""
+    same_patient(session)
+    capture_id = parts().captures.begin(session)
+    return redirect(url_for(".screen", capture_id=capture_id), 303)
+
+
+@capture.get("/<capture_id>")
+@launched(Role.CLINICIAN)
+def screen(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """Add images: pictures on the left, questions on the right."""
+    draft = parts().captures.draft(session, CaptureId(capture_id))
+    if draft.state is not DraftState.OPEN:
+        return redirect(url_for("receipt.shown", capture_id=capture_id), 303)
+    return _screen(session, parts().captures.patient(session), draft)
+
+
+@capture.route("/<capture_id>/answers", methods=["POST", "PUT"])
+@launched(Role.CLINICIAN)
+def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on."""
+    patient, identity = same_patient(session)
+    draft = _save(session, CaptureId(capture_id))
+    if "HX-Request" in request.headers:
+        return render_template(
+            "capture/_standing.html",
+            session=session,
+            patient=patient,
+            identity=identity,
+            errors={},
+            **_facts(session, draft),
+        )
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
+
+
+def _save(session: ClinicalSession, capture_id: CaptureId) -> Draft:
+    captures = parts().captures
+    draft = captures.draft(session, capture_id)
+    return captures.answer(session, capture_id, said(request.form, draft))
+
+
+@capture.route("/<capture_id>/images", methods=["POST", "PUT"])
+@takes_picture
+@launched(Role.CLINICIAN)
+def add_image(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """One more picture. A script gets its card as HTML; a form goes back to the screen."""
+    patient, _ = same_patient(session)
+    captures = parts().captures
+    content, declared = read_picture(request, most_bytes=parts().policy.most_bytes_per_image)
+    if request.form:
+        _save(session, CaptureId(capture_id))
+    added = captures.receive(session, CaptureId(capture_id), content, declared)
+    if request.form:
+        return redirect(url_for(".screen", capture_id=capture_id, _anchor=f"image-{added.image_id}"), 303)
+    draft = captures.draft(session, CaptureId(capture_id))
+    page = show("capture/_card.html", session, patient, image=added, errors={}, **_facts(session, draft))
+    response = make_response(page, 201)
+    response.headers["X-Image"] = added.image_id
+    return response
+
+
+@capture.get("/<capture_id>/images/<image_id>/thumbnail")
+@launched(Role.CLINICIAN)
+def thumbnail(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
+    """The small clean picture."""
+    return picture_response(*parts().captures.thumbnail(session, CaptureId(capture_id), ImageId(image_id)))
+
+
+@capture.get("/<capture_id>/images/<image_id>/picture")
+@launched(Role.CLINICIAN)
+def picture(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
+    """The clean picture exactly as it will be filed."""
+    return picture_response(*parts().captures.picture(session, CaptureId(capture_id), ImageId(image_id)))
+
+
+@capture.post("/<capture_id>/images/<image_id>/discard")
+@launched(Role.CLINICIAN)
+def discard(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
+    """Not needed: never filed. Can be undone for a while."""
+    same_patient(session)
+    _save(session, CaptureId(capture_id))
+    parts().captures.discard(session, CaptureId(capture_id), ImageId(image_id))
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor=f"image-{image_id}"), 303)
+
+
+@capture.post("/<capture_id>/images/<image_id>/keep")
+@launched(Role.CLINICIAN)
+def undo_discard(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
+    """The undo of a discard."""
+    same_patient(session)
+    _save(session, CaptureId(capture_id))
+    parts().captures.undo_discard(session, CaptureId(capture_id), ImageId(image_id))
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor=f"image-{image_id}"), 303)
+
+
+@capture.post("/<capture_id>/discard")
+@launched(Role.CLINICIAN)
+def discard_all(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """Everything of this capture, never filed."""
+    same_patient(session)
+    parts().captures.discard_all(session, CaptureId(capture_id))
+    return redirect(url_for("gallery.timeline"), 303)
+
+
+@capture.post("/<capture_id>/file")
+@launched(Role.CLINICIAN)
+def file(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """The button that writes. What is missing is shown on the same screen, with every word still there."""
+    patient, identity = same_patient(session)
+    draft = parts().captures.draft(session, CaptureId(capture_id))
+    if draft.state is DraftState.OPEN:
+        draft = _save(session, CaptureId(capture_id))
+        standing = parts().captures.assess(session, CaptureId(capture_id))
+        if not standing.may_file:
+            return _screen(session, patient, draft, errors=_said_what_is_missing(standing)), 422
+        try:
+            parts().captures.file(
+                session, CaptureId(capture_id), patient_id=session.patient_id, identity_digest=identity
+            )
+        except Incomplete as incomplete:
+            return _screen(session, patient, draft, errors=incomplete.fields), 422
+    return redirect(url_for("receipt.shown", capture_id=capture_id), 303)
+
+
+def _said_what_is_missing(standing: CaptureView) -> dict[str, str]:
+    missing = dict(standing.missing)
+    if not missing:
+        missing["standing"] = "More is needed before this can be filed."
+    return missing
+
+
+@capture.get("/sites")
+@launched(Role.CLINICIAN)
+def find_sites(_session: ClinicalSession) -> ResponseReturnValue:
+    """Body sites whose names begin with what was typed, or that lie in a region of the outline."""
+    found = sites.search(request.args.get("q", "")[:60], region=request.args.get("region", ""))
+    return {
+        "sites": [
+            {"code": site.code, "display": site.display, "paired": site.paired, "private": site.private}
+            for site in found
+        ]
+    }

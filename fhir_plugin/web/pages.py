@@ -1,0 +1,72 @@
+"""All pages of the app, in one call: blueprints, templates, static files, errors, headers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+from jinja2 import StrictUndefined
+
+from fhir_plugin.web.capture import capture
+from fhir_plugin.web.components import nhs
+from fhir_plugin.web.editing import editing
+from fhir_plugin.web.errors import register_errors
+from fhir_plugin.web.gallery import gallery
+from fhir_plugin.web.receipt import receipt
+from fhir_plugin.web.security import FrameAncestors, protect
+from fhir_plugin.web.words import register_words
+
+ASSETS = "assets.static"
+"""The only endpoint that anybody may fetch without a launch: our own styles and scripts."""
+
+_YEAR = 31_536_000
+
+
+def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors = lambda _launch: ()) -> None:
+    """Adds every clinical page to `app` and puts all of `app` under the rules of `security` and `errors`.
+
+    `picture_bytes`: most bytes of one picture (policy). `frame_ancestors`: which origins may frame the pages
+    of a launch; nobody unless told.
+    """
+    protect(app, picture_bytes=picture_bytes, frame_ancestors=frame_ancestors)
+    register_errors(app)
+    register_words(app)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["nhs"] = nhs
+    assets = Blueprint(
+        "assets", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
+    )
+    version = _version(Path(__file__).parent / "static")
+
+    @app.url_defaults
+    def stay_in_launch_and_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == ASSETS:
+            values.setdefault("v", version)
+        elif app.url_map.is_endpoint_expecting(endpoint, "launch"):
+            launch = (request.view_args or {}).get("launch")
+            if launch is not None:
+                values.setdefault("launch", launch)
+
+    @assets.after_app_request
+    def keep_assets(response: Response) -> Response:
+        if request.endpoint == ASSETS and response.status_code == 200:
+            exact = request.args.get("v") == version
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if exact else "no-cache"
+        return response
+
+    for blueprint in (assets, gallery, capture, editing, receipt):
+        app.register_blueprint(blueprint)
+
+
+def _version(folder: Path) -> str:
+    """Changes when any static file does, so that browsers may keep them for a year."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

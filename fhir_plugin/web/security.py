@@ -1,0 +1,131 @@
+"""What every answer carries, and what every write must bring: headers, CSRF, limits.
+
+A page runs only scripts of its own origin plus the one that carries its nonce; nothing is kept by the
+browser or named to another site; only the EHR of this launch may frame it (SMART App Launch 2.2, embedded
+apps); an upload never touches the disk.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import IO, TypeVar
+
+from flask import Flask, Request, Response, g, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+FrameAncestors = Callable[[str | None], Sequence[str]]
+"""Launch id (None outside a launch) to the origins that may frame its pages. Empty: nobody may."""
+
+FORM_BYTES = 1_000_000
+"""Most bytes of an ordinary form; picture routes have a limit of their own."""
+
+_PERMISSIONS = (
+    "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), payment=(), "
+    "accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()"
+)
+_MARK = "_takes_picture_bytes"
+
+Page = TypeVar("Page", bound=Callable[..., object])
+
+
+class MemoryRequest(Request):
+    """A request whose uploaded parts stay in memory: the default would spill them to a temporary file."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return BytesIO()
+
+
+def takes_picture(page: Page) -> Page:
+    """Marks a page that takes the bytes of one picture: its body may be as large as the policy lets a picture be."""
+    setattr(page, _MARK, True)
+    return page
+
+
+def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) -> None:
+    """Puts every answer of `app` under these rules. `picture_bytes`: most bytes of one picture."""
+    app.request_class = MemoryRequest
+    app.config.update(
+        MAX_CONTENT_LENGTH=FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_PARTS=400,
+        SESSION_COOKIE_NAME="__Host-csrf",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="None",
+        SESSION_COOKIE_PARTITIONED=True,
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_DOMAIN=None,
+        WTF_CSRF_TIME_LIMIT=None,  # the launch session expires, not the page under a clinician's hands
+        WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which our pages never send; Sec-Fetch-Site stands in
+    )
+
+    @app.before_request
+    def limit_body() -> None:
+        page = app.view_functions.get(request.endpoint or "")
+        if getattr(page, _MARK, False):
+            request.max_content_length = picture_bytes + FORM_BYTES
+
+    @app.before_request
+    def refuse_other_sites() -> None:
+        crossing = request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
+        if crossing and request.method not in ("GET", "HEAD", "OPTIONS"):
+            raise CSRFError("This request came from another site.")
+
+    CSRFProtect(app)
+
+    @app.context_processor
+    def nonce_for_templates() -> dict[str, object]:
+        return {"csp_nonce": _nonce}
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        headers = response.headers
+        if "Content-Security-Policy" not in headers:
+            launch = (request.view_args or {}).get("launch")
+            headers["Content-Security-Policy"] = _policy(frame_ancestors(launch))
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Permissions-Policy"] = _PERMISSIONS
+        return response
+
+
+def _nonce() -> str:
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(18)
+    return str(g.csp_nonce)
+
+
+def _policy(origins: Sequence[str]) -> str:
+    ancestors = " ".join(origins) or "'none'"
+    script = f"'self' 'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'self'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {script}",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
+
+
+def picture_response(content: bytes, content_type: str) -> Response:
+    """Image bytes: shown, never kept, never run, never named."""
+    response = Response(content, content_type=content_type)
+    response.headers["Content-Disposition"] = "inline"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

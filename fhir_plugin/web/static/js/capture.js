@@ -1,0 +1,17 @@
+// The add-images screen: uploads, body sites, follow-up questions, and telling people that their words are safe.
+import { followUps } from './follow-ups.js'
+import { pickSites } from './site-picker.js'
+import { takeUploads } from './uploads.js'
+import { watchSaving } from './saving.js'
+
+const form = document.getElementById('answers')
+const save = () => window.htmx.trigger(form, 'save-now')
+
+followUps(form)
+pickSites(form, save)
+watchSaving(form)
+takeUploads(form, (card) => {
+  window.htmx.process(card)
+  pickSites(form, save)
+  save()
+})

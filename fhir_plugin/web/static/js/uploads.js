@@ -1,0 +1,147 @@
+// Pictures on their way: chosen, dropped, pasted or taken; one after the other, each with its own progress.
+import { guard } from './page.js'
+
+const words = {
+  0: 'The connection broke off.',
+  413: 'This picture is too large.',
+}
+
+export function takeUploads (form, added) {
+  const list = document.getElementById('uploads')
+  const cards = document.getElementById('cards')
+  const status = document.getElementById('upload-status')
+  const drop = document.getElementById('drop')
+  const most = Number(form.dataset.mostImages)
+  const mostBytes = Number(form.dataset.mostBytes)
+  const queue = []
+  let busy = false
+  let number = 0
+
+  const say = (text) => { status.textContent = text }
+
+  const row = (file) => {
+    const item = document.createElement('li')
+    item.className = 'app-upload'
+    const what = document.createElement('span')
+    what.className = 'app-upload__what'
+    what.textContent = `New picture ${++number}, ${(file.size / 1e6).toFixed(1)} MB`
+    const bar = document.createElement('progress')
+    bar.max = 1
+    bar.value = 0
+    bar.setAttribute('aria-label', what.textContent)
+    item.append(what, bar)
+    list.append(item)
+    return { item, what, bar, file }
+  }
+
+  const fail = (upload, text, mayRetry) => {
+    upload.item.classList.add('app-upload--failed')
+    upload.bar.remove()
+    const problem = document.createElement('span')
+    problem.className = 'app-upload__problem'
+    problem.textContent = text
+    upload.item.append(problem)
+    if (mayRetry) {
+      const retry = document.createElement('button')
+      retry.type = 'button'
+      retry.className = 'app-tool'
+      retry.textContent = 'Try again'
+      retry.addEventListener('click', () => { upload.item.remove(); take([upload.file]) })
+      upload.item.append(retry)
+    }
+    const close = document.createElement('button')
+    close.type = 'button'
+    close.className = 'app-tool'
+    close.textContent = 'Remove'
+    close.setAttribute('aria-label', `Remove ${upload.what.textContent} from the list`)
+    close.addEventListener('click', () => { upload.item.remove(); document.getElementById('pictures').focus() })
+    upload.item.append(close)
+    say(`${upload.what.textContent}: ${text}`)
+  }
+
+  const send = (upload) => new Promise((resolve) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', form.dataset.images)
+    for (const [name, value] of Object.entries(guard())) request.setRequestHeader(name, value)
+    request.setRequestHeader('Content-Type', 'application/octet-stream')
+    request.setRequestHeader('X-File-Type', upload.file.type || 'application/octet-stream')
+    request.upload.addEventListener('progress', (event) => {
+      if (event.lengthComputable) upload.bar.value = event.loaded / event.total
+      if (event.loaded === event.total) {
+        upload.what.textContent = `${upload.what.textContent.split(':')[0]}: removing hidden details`
+        upload.bar.removeAttribute('value')
+      }
+    })
+    request.addEventListener('load', () => {
+      if (request.status === 201) {
+        upload.item.remove()
+        const holder = document.createElement('template')
+        holder.innerHTML = request.responseText
+        const card = holder.content.querySelector('li')
+        cards.append(card)
+        added(card)
+        say(`${card.getAttribute('aria-label')} added. ${card.querySelector('.app-removed').textContent.trim()}`)
+      } else {
+        let text = words[request.status] ?? 'This picture could not be added.'
+        try {
+          const { error } = JSON.parse(request.responseText)
+          text = [error.message || error.title, error.what_to_do].filter(Boolean).join(' ')
+        } catch { /* not our answer: keep the plain words */ }
+        fail(upload, text, request.status >= 500)
+      }
+      resolve()
+    })
+    request.addEventListener('error', () => { fail(upload, words[0], true); resolve() })
+    request.addEventListener('abort', () => { fail(upload, words[0], true); resolve() })
+    request.send(upload.file)
+  })
+
+  const work = async () => {
+    if (busy) return
+    busy = true
+    while (queue.length) await send(queue.shift())
+    busy = false
+  }
+
+  const take = (files) => {
+    for (const file of files) {
+      const here = cards.querySelectorAll('li:not(.app-card--gone)').length + queue.length + (busy ? 1 : 0)
+      const upload = row(file)
+      if (here >= most) fail(upload, `A set holds up to ${most} pictures. File these first.`, false)
+      else if (file.size > mostBytes) fail(upload, `Too large: up to ${Math.floor(mostBytes / 1048576)} MB each.`, false)
+      else if (file.size === 0) fail(upload, 'The file is empty. Choose it again.', false)
+      else queue.push(upload)
+    }
+    work()
+  }
+
+  for (const id of ['choose', 'camera']) {
+    const input = document.getElementById(id)
+    input.addEventListener('change', (event) => {
+      event.stopPropagation()
+      take(input.files)
+      input.value = ''
+    })
+  }
+  for (const over of ['dragenter', 'dragover']) {
+    form.addEventListener(over, (event) => {
+      if (![...event.dataTransfer.types].includes('Files')) return
+      event.preventDefault()
+      drop.classList.add('app-drop--over')
+    })
+  }
+  for (const away of ['dragleave', 'drop']) form.addEventListener(away, () => drop.classList.remove('app-drop--over'))
+  form.addEventListener('drop', (event) => {
+    if (!event.dataTransfer.files.length) return
+    event.preventDefault()
+    take(event.dataTransfer.files)
+  })
+  document.addEventListener('paste', (event) => {
+    const files = [...(event.clipboardData?.files ?? [])]
+    if (files.length) {
+      event.preventDefault()
+      take(files)
+    }
+  })
+  window.addEventListener('beforeunload', (event) => { if (busy) event.preventDefault() })
+}

@@ -1,0 +1,451 @@
+"""The flows as the pages see them, in memory: what `fhir_plugin.web.contract` asks, decided by the real rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from PIL import Image, ImageDraw
+
+from fhir_plugin.capture import decide, note
+from fhir_plugin.capture.answers import ImageAnswers, read_image, read_shared
+from fhir_plugin.capture.captures import CaptureView
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.receipt import MESSAGES, FiledLine, Receipt
+from fhir_plugin.capture.verdicts import Store
+from fhir_plugin.capture.waiting import WaitingItem
+from fhir_plugin.errors import (
+    Incomplete,
+    NotAllowed,
+    NotFound,
+    PluginError,
+    Refused,
+    SignInNeeded,
+    UnacceptableImage,
+    WrongPatient,
+)
+from fhir_plugin.keep.view import GalleryItem
+from fhir_plugin.policy.pack import PolicyPack, shipped_pack
+from fhir_plugin.ports import Json
+from mappings.model.filing import RecordedImage
+from mappings.model.identifiers import (
+    CaptureId,
+    FhirBase,
+    ImageId,
+    LaunchId,
+    PatientId,
+    Reference,
+    Sha256,
+    VaultId,
+)
+from mappings.model.images import Geometry, Region
+from mappings.model.people import ClinicalSession, Patient, Role, User
+from mappings.terminology.body_sites import site_with_code
+from smart_launch import binding_of
+from tests.fakes.clock import FakeClock
+
+AMY = Patient(PatientId("amy"), "Amy LEE", dt.date(1984, 6, 21), "9990000018", "female")
+SAM = Patient(PatientId("sam"), "Samira O’NEILL-CHATTERJEE", dt.date(2012, 2, 3), "9990000026", "female")
+DOCTOR = User(Reference("Practitioner/dr"), "Dr Priya Shah", frozenset({Role.CLINICIAN}))
+BASE = FhirBase("https://ehr.example/fhir")
+
+
+def session(launch: str = "launch-1", patient: Patient = AMY, *, banner: bool = True) -> ClinicalSession:
+    return ClinicalSession(
+        launch_id=LaunchId(launch),
+        fhir_base=BASE,
+        issuer=BASE,
+        patient_id=patient.id,
+        user=DOCTOR,
+        need_patient_banner=banner,
+    )
+
+
+BROWSER = "the secret of the browser that launched"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A launch session as the store keeps it."""
+
+    launch_id: LaunchId
+    patient: PatientId | None
+    context: Json
+    browser_binding_hash: str = binding_of(BROWSER)
+    fhir_base: FhirBase = BASE
+    issuer: str = BASE
+    encounter: str | None = None
+    user: Reference | None = DOCTOR.reference
+    user_display: str = DOCTOR.display
+
+
+def kept(session: ClinicalSession) -> Kept:
+    roles = sorted(role.value for role in session.user.roles)
+    context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
+    return Kept(session.launch_id, session.patient_id, context)
+
+
+def _jpeg(image: Image.Image, quality: int = 85) -> bytes:
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
+    return (
+        round(region.left * width),
+        round(region.top * height),
+        round(region.right * width),
+        round(region.bottom * height),
+    )
+
+
+class FakeCaptures:
+    """Drafts in a dict. `trouble` is raised by the next call of the method of that name."""
+
+    def __init__(self, clock: FakeClock, policy: PolicyPack, patients: Sequence[Patient] = (AMY, SAM)) -> None:
+        self.clock, self.policy = clock, policy
+        self.patients = {patient.id: patient for patient in patients}
+        self.drafts: dict[CaptureId, Draft] = {}
+        self.received: dict[ImageId, Image.Image] = {}
+        self.received_bytes: dict[ImageId, tuple[bytes, str]] = {}
+        self.trouble: dict[str, PluginError] = {}
+        self.outcomes: dict[CaptureId, Receipt] = {}
+        self.extra_waiting: list[WaitingItem] = []
+        self.filed_with: list[tuple[str, str]] = []
+        self.resumed: list[CaptureId] = []
+        self._numbers = itertools.count(1)
+
+    def _stumble(self, method: str) -> None:
+        if error := self.trouble.pop(method, None):
+            raise error
+
+    def patient(self, session: ClinicalSession) -> Patient:
+        self._stumble("patient")
+        return self.patients[session.patient_id]
+
+    def identity_digest(self, patient: Patient) -> str:
+        return hashlib.sha256(repr((patient.id, patient.birth_date, patient.nhs_number)).encode()).hexdigest()[:24]
+
+    def begin(self, session: ClinicalSession) -> CaptureId:
+        self._stumble("begin")
+        now = self.clock.now()
+        capture_id = CaptureId(f"capture-{next(self._numbers)}")
+        self.drafts[capture_id] = Draft(
+            capture_id=capture_id,
+            fhir_base=session.fhir_base,
+            patient=session.patient_id,
+            user=session.user.reference,
+            launch=session.launch_id,
+            encounter=None,
+            state=DraftState.OPEN,
+            created=now,
+            updated=now,
+        )
+        return capture_id
+
+    def waits(self, capture_id: CaptureId, kind: str, message: str) -> WaitingItem:
+        return WaitingItem(capture_id, kind, message, self.clock.now(), DOCTOR.reference, BASE, AMY.id)
+
+    def waiting(self, session: ClinicalSession) -> Sequence[WaitingItem]:
+        unfinished = [
+            self.waits(draft.capture_id, "unfinished", f"{len(draft.images)} pictures wait for your decision.")
+            for draft in self.drafts.values()
+            if draft.state is DraftState.OPEN and draft.patient == session.patient_id and draft.images
+        ]
+        return [*unfinished, *self.extra_waiting]
+
+    def draft(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
+        self._stumble("draft")
+        draft = self.drafts.get(capture_id)
+        if draft is None or draft.patient != session.patient_id:
+            raise NotFound(f"capture {capture_id} is not here", status=404)
+        return draft
+
+    def _save(self, draft: Draft) -> Draft:
+        draft = replace(draft, updated=self.clock.now())
+        self.drafts[draft.capture_id] = draft
+        return draft
+
+    def receive(
+        self, session: ClinicalSession, capture_id: CaptureId, content: bytes, declared_type: str
+    ) -> DraftImage:
+        self._stumble("receive")
+        draft = self.draft(session, capture_id)
+        draft.need_open()
+        if len(draft.images) >= self.policy.most_images:
+            raise Refused(
+                "A set holds up to ten pictures. File these first, then start another set.", code="too-many-images"
+            )
+        if not content:
+            raise UnacceptableImage("The file is empty. Choose it again.", code="empty")
+        try:
+            picture = Image.open(io.BytesIO(content))
+            picture.load()
+        except (OSError, ValueError) as error:
+            raise UnacceptableImage("This is not a picture that the app knows.", code="not-an-image") from error
+        image_id = ImageId(f"i{next(self._numbers)}")
+        self.received[image_id] = picture.convert("RGB")
+        self.received_bytes[image_id] = (content, declared_type)
+        image = DraftImage(
+            image_id=image_id,
+            declared_type=declared_type,
+            sha256_received=Sha256(hashlib.sha256(content).hexdigest()),
+            size=len(content),
+            received=VaultId("v"),
+            clean=VaultId("c"),
+            thumbnail=VaultId("t"),
+            sha256_clean=Sha256(hashlib.sha256(content[::-1]).hexdigest()),
+            content_type="image/jpeg",
+            width=picture.width,
+            height=picture.height,
+            removed=("location", "phone model", "time"),
+        )
+        self._save(replace(draft, images=(*draft.images, image)))
+        return image
+
+    def edit(
+        self,
+        session: ClinicalSession,
+        capture_id: CaptureId,
+        image_id: ImageId,
+        geometry: Geometry,
+        *,
+        lossless: bool = False,
+    ) -> DraftImage:
+        self._stumble("edit")
+        draft = self.draft(session, capture_id)
+        changed = replace(draft.image(image_id), geometry=geometry, lossless=lossless)
+        self._save(draft.with_image(changed))
+        return changed
+
+    def _edited(self, image_id: ImageId, geometry: Geometry) -> Image.Image:
+        picture = self.received[image_id].rotate(-90 * geometry.quarter_turns, expand=True)
+        pen = ImageDraw.Draw(picture)
+        for region in geometry.black_out:
+            pen.rectangle(_box(region, *picture.size), fill=(0, 0, 0))
+        return picture.crop(_box(geometry.crop, *picture.size)) if geometry.crop else picture
+
+    def preview(
+        self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, quarter_turns: int
+    ) -> bytes:
+        self.draft(session, capture_id).image(image_id)
+        picture = self._edited(image_id, Geometry(quarter_turns=quarter_turns))
+        picture.thumbnail((1200, 1200))
+        return _jpeg(picture)
+
+    def picture(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
+        image = self.draft(session, capture_id).image(image_id)
+        return _jpeg(self._edited(image_id, image.geometry)), "image/jpeg"
+
+    def thumbnail(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
+        image = self.draft(session, capture_id).image(image_id)
+        picture = self._edited(image_id, image.geometry)
+        picture.thumbnail((320, 320))
+        return _jpeg(picture), "image/jpeg"
+
+    def answer(self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str]) -> Draft:
+        self._stumble("answer")
+        draft = self.draft(session, capture_id)
+        draft.need_open()
+        answers = draft.answers.with_form(form, tuple(image.image_id for image in draft.images))
+        return self._save(replace(draft, answers=answers))
+
+    def assess(self, session: ClinicalSession, capture_id: CaptureId) -> CaptureView:
+        draft, patient = self.draft(session, capture_id), self.patient(session)
+        facts = [
+            decide.ImageFacts(
+                image.image_id,
+                image.captured_at.date() if image.captured_at else None,
+                site_with_code(read_image(draft.answers, image.image_id).site or ""),
+                image.discarded_at is not None,
+            )
+            for image in draft.images
+        ]
+        now = self.clock.now()
+        standing = decide.assess(draft.answers, facts, patient, today=now.date(), policy=self.policy)
+        noted = [
+            note.NotedImage(
+                fact.image_id,
+                fact.site,
+                read_image(draft.answers, fact.image_id).laterality,
+                standing.verdicts[fact.image_id],
+            )
+            for fact in facts
+        ]
+        return CaptureView(
+            verdicts=standing.verdicts,
+            missing=standing.missing,
+            holds=standing.holds,
+            warnings=standing.warnings,
+            note=note.draft_note(read_shared(draft.answers), noted, now=now),
+            may_file=standing.may_file,
+            labels={
+                image: ("private to the patient",)
+                for image, verdict in standing.verdicts.items()
+                if isinstance(verdict, Store) and draft.answers.shared.get("intimacy") == "private"
+            },
+            show_online_default={},
+        )
+
+    def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
+        draft = self.draft(session, capture_id)
+        return self._save(draft.with_image(replace(draft.image(image_id), discarded_at=self.clock.now())))
+
+    def undo_discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
+        draft = self.draft(session, capture_id)
+        return self._save(draft.with_image(replace(draft.image(image_id), discarded_at=None)))
+
+    def discard_all(self, session: ClinicalSession, capture_id: CaptureId) -> None:
+        self._save(replace(self.draft(session, capture_id), state=DraftState.DISCARDED))
+        self.outcomes[capture_id] = Receipt(capture_id, "discarded", MESSAGES["discarded"])
+
+    def file(
+        self, session: ClinicalSession, capture_id: CaptureId, *, patient_id: str, identity_digest: str
+    ) -> Receipt:
+        self._stumble("file")
+        if patient_id != session.patient_id or identity_digest != self.identity_digest(self.patient(session)):
+            raise WrongPatient("the page and the launch do not name the same patient")
+        standing = self.assess(session, capture_id)
+        if not standing.may_file:
+            raise Incomplete("answers are missing", fields=dict(standing.missing))
+        self.filed_with.append((patient_id, identity_digest))
+        draft = self.draft(session, capture_id)
+        self.outcomes.setdefault(capture_id, self._outcome(draft))
+        state = self.outcomes[capture_id].state
+        known = state in ("filed", "described")
+        self._save(replace(draft, state=DraftState(state) if known else DraftState.FILING))
+        return self.outcomes[capture_id]
+
+    def _outcome(self, draft: Draft) -> Receipt:
+        filed: list[FiledLine] = []
+        not_stored: list[tuple[ImageId, str]] = []
+        for image in draft.images:
+            said = read_image(draft.answers, image.image_id)
+            if image.discarded_at is not None:
+                not_stored.append((image.image_id, "discarded"))
+            elif said.choice == "describe":
+                not_stored.append((image.image_id, "described"))
+            else:
+                filed.append(self._line(image, said))
+        emptied = draft.answers.shared.get("arrival") in ("email", "other")
+        state = "filed" if filed else "described"
+        return Receipt(
+            capture_id=draft.capture_id,
+            state=state,
+            message=MESSAGES[state],
+            filed=tuple(filed),
+            consent=Reference("Consent/c1") if filed else None,
+            provenance=Reference("Provenance/p1") if filed else None,
+            audit_event=Reference("AuditEvent/a1"),
+            note=Reference("DocumentReference/n1"),
+            not_stored=tuple(not_stored),
+            online_record="It may be shown in the patient's online record." if filed else "",
+            still_to_do=("Delete the e-mail and its picture from the mailbox.",) if emptied else (),
+        )
+
+    def _line(self, image: DraftImage, said: ImageAnswers) -> FiledLine:
+        site = site_with_code(said.site or "")
+        digest = image.sha256_clean or Sha256("0" * 64)
+        return FiledLine(
+            image_id=image.image_id,
+            reference=Reference(f"Media/{image.image_id}"),
+            version="1",
+            binary=Reference(f"Binary/{image.image_id}"),
+            provenance=Reference("Provenance/p1"),
+            site=(site.display if site else "") + (f", {said.laterality}" if said.laterality else ""),
+            taken=self.clock.now(),
+            labels=("ordinary",),
+            label_codes=(),
+            sha256_received=image.sha256_received,
+            sha256_clean=digest,
+            sha256_read_back=digest,
+            removed=image.removed,
+            link=f"https://ehr.example/chart/{image.image_id}",
+        )
+
+    def resume(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
+        self.resumed.append(capture_id)
+        return self.receipt(session, capture_id)
+
+    def mark_source_emptied(self, session: ClinicalSession, capture_id: CaptureId) -> None:
+        self.extra_waiting = [item for item in self.extra_waiting if item.capture_id != capture_id]
+        self._save(replace(self.draft(session, capture_id), source_emptied_at=self.clock.now()))
+
+    def receipt(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
+        self._stumble("receipt")
+        self.draft(session, capture_id)
+        return self.outcomes[capture_id]
+
+
+class FakeGallery:
+    """Pictures of one patient. Sensitive ones give no pixel until revealed by this session."""
+
+    def __init__(self, items: Sequence[GalleryItem] = ()) -> None:
+        self.items = list(items)
+        self.pixels = _jpeg(Image.linear_gradient("L").resize((640, 480)))
+        self.by_reference: dict[Reference, bytes] = {}
+        self.revealed: dict[str, str] = {}
+        self.trouble: PluginError | None = None
+
+    def images(self, session: ClinicalSession) -> Sequence[GalleryItem]:
+        if self.trouble:
+            raise self.trouble
+        return [replace(item, revealed=session.launch_id in self.revealed) for item in self.items]
+
+    def reveal(self, session: ClinicalSession, reference: Reference, reason: str) -> None:
+        self.revealed[session.launch_id] = reason
+
+    def picture(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
+        for item in self.images(session):
+            if item.entry.reference == reference:
+                if item.sensitive and not item.revealed:
+                    raise NotAllowed("This image is sensitive. Open it with a reason first.", code="not-revealed")
+                return self.by_reference.get(reference, self.pixels), "image/jpeg"
+        raise NotFound("no such picture", status=404)
+
+    def thumbnail(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
+        return self.picture(session, reference)
+
+
+class FakeSessions:
+    def __init__(self) -> None:
+        self.known: dict[str, ClinicalSession] = {}
+
+    def touch(self, launch_id: LaunchId) -> Kept:
+        if launch_id not in self.known:
+            raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
+        return kept(self.known[launch_id])
+
+
+@dataclass
+class FakeParts:
+    clock: FakeClock = field(default_factory=FakeClock)
+    policy: PolicyPack = field(default_factory=shipped_pack)
+    gallery: FakeGallery = field(default_factory=FakeGallery)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
+    captures: FakeCaptures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.captures = FakeCaptures(self.clock, self.policy)
+
+
+def recorded(number: int, site: str, taken: dt.date | None, *, category: str = "", ours: bool = True) -> GalleryItem:
+    entry = RecordedImage(
+        reference=Reference(f"Media/m{number}"),
+        version="1",
+        status="completed",
+        labels=(),
+        taken=taken,
+        recorded=dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC),
+        site=site,
+        content_type="image/jpeg",
+        content_url=f"Binary/b{number}",
+        inline=False,
+        ours=ours,
+    )
+    return GalleryItem(entry, sensitive=bool(category), revealed=False, reason_category=category)
