@@ -35,7 +35,9 @@ def test_raw_in_json_out(fhir: FhirUnderTest) -> None:
 
 
 def test_json_in_raw_out(fhir: FhirUnderTest) -> None:
-    made = fhir.put("Binary/b1", binary(base64.b64encode(JPEG).decode(), id="b1", securityContext={"reference": "Media/m"}))
+    made = fhir.put(
+        "Binary/b1", binary(base64.b64encode(JPEG).decode(), id="b1", securityContext={"reference": "Media/m"})
+    )
     assert made.status_code == 201
     assert made.data == b""
     assert fhir.get("Binary/b1", accept="*/*").data == JPEG
@@ -43,7 +45,9 @@ def test_json_in_raw_out(fhir: FhirUnderTest) -> None:
 
 
 def test_plain_json_is_a_resource_only_if_it_says_so(fhir: FhirUnderTest) -> None:
-    made = fhir.raw("POST", "Binary", b'{"resourceType": "Binary", "contentType": "image/png", "data": "AAEC"}', "application/json")
+    made = fhir.raw(
+        "POST", "Binary", b'{"resourceType": "Binary", "contentType": "image/png", "data": "AAEC"}', "application/json"
+    )
     assert fhir.get(made.headers["Location"].removeprefix(f"{BASE}/")).data == b"\0\1\2"
     made = fhir.raw("POST", "Binary", b'{"a": 1}', "application/json")
     path = made.headers["Location"].removeprefix(f"{BASE}/")
@@ -128,7 +132,11 @@ def test_25_megabytes_are_as_quick_per_byte_as_one(fhir: FhirUnderTest) -> None:
         started = time.perf_counter()
         assert fhir.raw("PUT", "Binary/raw", content, "image/jpeg").status_code in (200, 201)
         assert len(fhir.get("Binary/raw").data) == size
-        sent = b'{"resourceType":"Binary","id":"json","contentType":"image/jpeg","data":"' + base64.b64encode(content) + b'"}'
+        sent = (
+            b'{"resourceType":"Binary","id":"json","contentType":"image/jpeg","data":"'
+            + base64.b64encode(content)
+            + b'"}'
+        )
         assert fhir.raw("PUT", "Binary/json", sent, FHIR_JSON).status_code in (200, 201)
         assert len(fhir.get("Binary/json", accept=FHIR_JSON).data) > size * 4 // 3
         return time.perf_counter() - started

@@ -208,7 +208,9 @@ def test_what_makes_no_sense_is_400(ward: FhirUnderTest, query: str) -> None:
     assert_refused(ward.get(query), 400)
 
 
-@pytest.mark.parametrize("query", ["Media?nonsense=1", "Media?_sort=nonsense", "Media?_include=Media:status", "Media?subject.nonsense=1"])
+@pytest.mark.parametrize(
+    "query", ["Media?nonsense=1", "Media?_sort=nonsense", "Media?_include=Media:status", "Media?subject.nonsense=1"]
+)
 def test_an_unknown_parameter_is_named_or_refused(ward: FhirUnderTest, query: str) -> None:
     lenient = got(ward.get(query))
     outcomes = [e["resource"] for e in lenient["entry"] if e["search"]["mode"] == "outcome"]
@@ -219,7 +221,9 @@ def test_an_unknown_parameter_is_named_or_refused(ward: FhirUnderTest, query: st
 
 
 def test_post_search_is_the_same_search(ward: FhirUnderTest) -> None:
-    response = ward.raw("POST", "Media/_search?status=completed", b"patient=p1&_total=accurate", "application/x-www-form-urlencoded")
+    response = ward.raw(
+        "POST", "Media/_search?status=completed", b"patient=p1&_total=accurate", "application/x-www-form-urlencoded"
+    )
     assert matches(got(response)) == ["Media/m1"]
     assert matches(got(ward.raw("POST", "Media/_search", b""))) == ["Media/m1", "Media/m2", "Media/m3"]
     assert_refused(ward.raw("POST", "Media/_search", b"{}", "application/json"), 415)

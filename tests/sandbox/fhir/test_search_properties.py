@@ -133,7 +133,9 @@ def test_pages_neither_repeat_nor_miss(
         for number in deleted:
             fhir.delete(f"Media/m{number:03}")
         for number in range(added):
-            fhir.store.put(resource_of({"status": "completed", "patient": "p1", "sites": (), "day": None}, 100 + number))
+            fhir.store.put(
+                resource_of({"status": "completed", "patient": "p1", "sites": (), "day": None}, 100 + number)
+            )
         while following := [link["url"] for link in page["link"] if link["relation"] == "next"]:
             page = got(fhir.get(following[0].removeprefix(f"{BASE}/")))
             assert len(matches(page)) <= count
