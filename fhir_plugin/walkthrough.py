@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -75,7 +74,6 @@ class Browser:
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(secure_protocols=("https", "http")))
 
     def close(self) -> None:
         self._session.close()
@@ -88,7 +86,7 @@ class Browser:
         carried = {
             "csrf_token": page.meta.get("csrf-token", ""),
             "patient": page.meta.get("patient", ""),
-            "identity": page.meta.get("identity", ""),
+            "identity_seen": page.meta.get("identity", ""),
         }
         return self.send("POST", urljoin(page.url, url), data={**carried, **(form or {})})
 
@@ -109,6 +107,8 @@ class Browser:
         """Follows redirects as a browser does: every 303 by GET."""
         for _ in range(10):
             reply = self._session.request(method, url, timeout=TIMEOUT, allow_redirects=False, **options)
+            for cookie in self._session.cookies:
+                cookie.secure = False  # browsers hold loopback for trustworthy and send Secure cookies there
             if reply.status_code not in (301, 302, 303, 307, 308):
                 meta = _Meta()
                 meta.feed(reply.text)

@@ -33,7 +33,7 @@ def same_patient(session: ClinicalSession) -> tuple[Patient, str]:
     captures = parts().captures
     patient = captures.patient(session)
     identity = captures.identity_digest(patient)
-    if claimed("patient", PATIENT_HEADER) != session.patient_id or claimed("identity", IDENTITY_HEADER) != identity:
+    if claimed("patient", PATIENT_HEADER) != session.patient_id or claimed("identity_seen", IDENTITY_HEADER) != identity:
         raise WrongPatient("The page was made for another patient than this launch, or their details have changed.")
     return patient, identity
 
