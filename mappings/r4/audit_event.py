@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mappings.model.identifiers import CaptureId, Reference
-from mappings.model.labels import NORMAL, Label
+from mappings.model.labels import NORMAL, RESTRICTED, Label
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.r4.provenance import software
 from mappings.terminology import audit, systems
 from mappings.terminology.audit import Lifecycle, Operation, Outcome
+from mappings.terminology.labels import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,10 @@ def to_audit_event(
     """The AuditEvent of one act. `action` is our word (`image.filed`), `purpose` a v3-ActReason code.
 
     It carries the labels of everything that it names, as it reveals as much. No free text goes in. Raises
-    `NotMappable` for an instant without an offset or a label that cannot be written.
+    `NotMappable` for an instant without an offset.
     """
     recorded = elements.instant(at)
-    labels = elements.merged_labels(each.labels for each in objects) or (NORMAL,)
+    labels = elements.merged_labels(_copied(each.labels) for each in objects) or (NORMAL,)
     event: Json = {"resourceType": "AuditEvent"}
     if id is not None:
         event["id"] = id
@@ -142,8 +143,13 @@ def _entity(audited: AuditedObject) -> Json:
             systems.DICOM_LIFECYCLE, audited.lifecycle.value, audit.LIFECYCLE_DISPLAYS[audited.lifecycle]
         )
     if audited.labels:
-        entity["securityLabel"] = elements.security(audited.labels)
+        entity["securityLabel"] = elements.security(_copied(audited.labels))
     return entity
+
+
+def _copied(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    """Labels as another resource had them. One that could not be read stands as restricted: the audit must not fail."""
+    return elements.merged_labels([tuple(RESTRICTED if label == UNREADABLE else label for label in labels)])
 
 
 def _lifecycle(entity: Json) -> Lifecycle | None:

@@ -1,0 +1,207 @@
+"""Examples and Hypothesis strategies for everything that the mappings write. No person in here is real."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
+from mappings.model.filing import ConsultationNote, LabelledImage
+from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
+from mappings.model.images import Arrival, BodySite, CleanImage, Laterality, Photographer
+from mappings.model.labels import Intimacy, Label, Source, image_labels
+from mappings.terminology.body_sites import body_sites
+from mappings.terminology.labels import known_labels
+
+Json = dict[str, Any]
+
+NOW = dt.datetime(2026, 11, 20, 9, 30, 1, 250000, tzinfo=dt.UTC)
+
+PATIENT = Reference("Patient/p1")
+CLINICIAN = Reference("Practitioner/gp-1")
+CAPTURE = CaptureId("cap-6f1d")
+
+INTIMATE = image_labels(intimacy=Intimacy.INTIMATE, private_site=False, source=Source.PATIENT)
+ORDINARY = image_labels(intimacy=Intimacy.NO, private_site=False, source=Source.PATIENT)
+
+
+def clean_image(**changes: Any) -> CleanImage:
+    values: dict[str, Any] = {
+        "image_id": ImageId("img-91c2"),
+        "content": b"\xff\xd8 not a real picture \xff\xd9",
+        "content_type": "image/jpeg",
+        "width": 1600,
+        "height": 1200,
+        "sha256": Sha256("c" * 64),
+        "sha256_received": Sha256("e" * 64),
+        "thumbnail": b"",
+    }
+    return CleanImage(**(values | changes))
+
+
+def labelled_image(**changes: Any) -> LabelledImage:
+    values: dict[str, Any] = {
+        "image": clean_image(),
+        "labels": ORDINARY,
+        "capture_id": CAPTURE,
+        "patient": PATIENT,
+        "encounter": Reference("Encounter/e1"),
+        "site": body_sites()["14975008"].site,
+        "laterality": Laterality.LEFT,
+        "purpose": "Rash for two weeks, is it spreading?",
+        "arrival": Arrival.OUR_LINK,
+        "photographer": Photographer.PATIENT,
+        "recorded_by": CLINICIAN,
+        "recorded_at": NOW,
+        "captured": dt.date(2026, 11, 19),
+        "show_online": True,
+        "policy_version": "strict-mdu-nhs 1.0",
+    }
+    return LabelledImage(**(values | changes))
+
+
+def photo_consent(**changes: Any) -> PhotoConsent:
+    values: dict[str, Any] = {
+        "capture_id": CAPTURE,
+        "patient": PATIENT,
+        "recorded_by": CLINICIAN,
+        "recorded_at": NOW,
+        "receive": ConsentAnswer.GIVEN,
+        "store": ConsentAnswer.GIVEN,
+        "form": ConsentForm.VERBAL,
+        "understood": True,
+        "policy_version": "strict-mdu-nhs 1.0",
+    }
+    return PhotoConsent(**(values | changes))
+
+
+def consultation_note(**changes: Any) -> ConsultationNote:
+    values: dict[str, Any] = {
+        "capture_id": CAPTURE,
+        "patient": PATIENT,
+        "encounter": Reference("Encounter/e1"),
+        "author": CLINICIAN,
+        "author_display": "Dr Amara Test",
+        "recorded_at": NOW,
+        "text": "Photograph seen.\nErythema on the left forearm, 3 cm. Advice given.",
+        "labels": ORDINARY,
+    }
+    return ConsultationNote(**(values | changes))
+
+
+# ---------------------------------------------------------------------------------------------- strategies
+
+ids = st.from_regex(r"[A-Za-z0-9.-]{1,64}", fullmatch=True)
+texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=80)
+offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
+instants = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2999, 12, 31), timezones=offsets)
+sites = st.sampled_from([listed.site for listed in body_sites().values()]) | st.builds(
+    BodySite, code=st.just(""), display=texts.filter(str.strip)
+)
+label_sets = st.lists(
+    st.sampled_from([words.label for words in known_labels().values() if not words.retired])
+    | st.builds(Label, system=st.just("urn:example:labels"), code=ids),
+    min_size=1,
+    max_size=6,
+    unique=True,
+).map(tuple)
+
+
+def references(*types: str) -> st.SearchStrategy[Reference]:
+    return st.builds(lambda kind, id: Reference(f"{kind}/{id}"), st.sampled_from(types), ids)
+
+
+clean_images = st.builds(
+    clean_image,
+    image_id=ids.map(ImageId),
+    content=st.binary(min_size=1, max_size=64),
+    content_type=st.sampled_from(["image/jpeg", "image/png"]),
+    width=st.integers(1, 20_000),
+    height=st.integers(1, 20_000),
+    sha256=st.from_regex(r"[0-9a-f]{64}", fullmatch=True).map(Sha256),
+    sha256_received=st.from_regex(r"[0-9a-f]{64}", fullmatch=True).map(Sha256),
+)
+
+labelled_images = st.builds(
+    LabelledImage,
+    image=clean_images,
+    labels=label_sets,
+    capture_id=ids.map(CaptureId),
+    patient=references("Patient"),
+    encounter=st.none() | references("Encounter"),
+    site=sites,
+    laterality=st.none() | st.sampled_from(Laterality),
+    purpose=texts,
+    arrival=st.sampled_from(Arrival),
+    photographer=st.sampled_from(Photographer),
+    recorded_by=references("Practitioner", "PractitionerRole"),
+    recorded_at=instants,
+    captured=st.none() | st.dates(dt.date(1900, 1, 1)) | instants,
+    show_online=st.none() | st.booleans(),
+    policy_version=texts.filter(str.strip),
+)
+
+consents = st.builds(
+    PhotoConsent,
+    capture_id=ids.map(CaptureId),
+    patient=references("Patient"),
+    recorded_by=references("Practitioner", "PractitionerRole"),
+    recorded_at=instants,
+    receive=st.sampled_from(ConsentAnswer),
+    store=st.sampled_from(ConsentAnswer),
+    form=st.none() | st.sampled_from(ConsentForm),
+    understood=st.booleans(),
+    policy_version=texts.filter(str.strip),
+    private=st.booleans(),
+)
+
+notes = st.builds(
+    ConsultationNote,
+    capture_id=ids.map(CaptureId),
+    patient=references("Patient"),
+    encounter=st.none() | references("Encounter"),
+    author=references("Practitioner", "PractitionerRole"),
+    author_display=texts.filter(str.strip),
+    recorded_at=instants,
+    text=st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip),
+    labels=label_sets,
+)
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@st.composite
+def damaged(draw: Callable[[st.SearchStrategy[Any]], Any], resource: Json) -> Json:
+    """The resource with one to four of its parts, anywhere, replaced by something else, repeated or removed."""
+    broken: Json = _copy(resource)
+    for _ in range(draw(st.integers(1, 4))):
+        holder: Any = broken
+        while True:
+            keys = [key for key in holder if key != "resourceType"] if isinstance(holder, dict) else range(len(holder))
+            if not keys:
+                break
+            key = draw(st.sampled_from(list(keys)))
+            inner = holder[key]
+            if isinstance(inner, dict | list) and inner and draw(st.booleans()):
+                holder = inner
+                continue
+            action = draw(st.sampled_from(["replace", "remove", "repeat"]))
+            if action == "remove":
+                del holder[key]
+            else:
+                holder[key] = draw(json_values) if action == "replace" else [inner, _copy(inner)]
+            break
+    return broken
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
