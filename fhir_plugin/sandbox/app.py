@@ -18,11 +18,9 @@ from fhir_plugin.sandbox.access import create_access
 from fhir_plugin.sandbox.browser_policy import guard_pages
 from fhir_plugin.sandbox.face.banner import read_banner
 from fhir_plugin.sandbox.face.routes import create_face_blueprint
-from fhir_plugin.sandbox.fhir.faults import Faults
+from fhir_plugin.sandbox.faults import Faults, create_faults_blueprint
+from fhir_plugin.sandbox.fhir import FhirStore, create_fhir_blueprint, load_personality
 from fhir_plugin.sandbox.fhir.outcome import Issue, operation_outcome
-from fhir_plugin.sandbox.fhir.personality import load_personality
-from fhir_plugin.sandbox.fhir.routes import create_fhir_blueprint
-from fhir_plugin.sandbox.fhir.store import FhirStore
 from fhir_plugin.sandbox.hooks import create_hooks_blueprint
 from fhir_plugin.sandbox.launching import Launcher
 from fhir_plugin.sandbox.oauth.clients import ClientRegistry, SandboxClient
@@ -105,6 +103,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
 
     guard_pages(app)
     app.register_blueprint(_fhir(sandbox))
+    app.register_blueprint(create_faults_blueprint(sandbox.faults))
     app.register_blueprint(create_oauth_blueprint(server, _Ward(sandbox)))
     app.register_blueprint(create_hooks_blueprint(server, sandbox.launcher))
     app.register_blueprint(
@@ -130,7 +129,9 @@ def _fhir(sandbox: Sandbox) -> Blueprint:
     server, config = sandbox.server, sandbox.config
     access = create_access(server.book, fhir_base=server.fhir_base, look_up=look_up, is_open=config.open)
     personality = load_personality(config.personality)
-    return create_fhir_blueprint(sandbox.store, personality, sandbox.faults, access)
+    oauth = f"{server.base_url}/oauth"
+    uris = {"authorize": f"{oauth}/authorize", "token": server.token_url, "revoke": f"{oauth}/revoke"}
+    return create_fhir_blueprint(sandbox.store, personality, sandbox.faults, access, oauth_uris=lambda: uris)
 
 
 class _Ward:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from fhir_plugin.sandbox.app import Sandbox, SandboxConfig, create_sandbox, sandbox_of
-from fhir_plugin.sandbox.fhir.faults import Faults
+from fhir_plugin.sandbox.faults import Faults
 from fhir_plugin.sandbox.fhir.store import FhirStore
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
 

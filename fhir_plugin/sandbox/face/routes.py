@@ -121,7 +121,7 @@ def _add_chart(blueprint: Blueprint, server: SmartServer, store: FhirStore, toda
             filed=timeline.read_filed(store, patient),
             history=timeline.read_history(store, patient),
             visits=_visits(store, patient),
-            related=store.search("RelatedPerson", {"patient": f"Patient/{patient}"}),
+            related=timeline.read_related(store, patient),
             clients=clients,
         )
 

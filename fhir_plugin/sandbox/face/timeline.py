@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fhir_plugin.sandbox.face.banner import read_date
+from fhir_plugin.sandbox.face.banner import read_date, read_name
 from fhir_plugin.sandbox.fhir.references import read_reference
 
 Json = dict[str, Any]
@@ -73,6 +73,12 @@ def read_history(record: Record, patient: str) -> list[Entry]:
     found = [r for kind in _HISTORY for r in record.search(kind, {"patient": f"Patient/{patient}"})]
     found.sort(key=_about, reverse=True)
     return [_entry(resource, _about(resource)) for resource in found]
+
+
+def read_related(record: Record, patient: str) -> list[Entry]:
+    """Relatives, attorneys and the like, as recorded."""
+    found = record.search("RelatedPerson", {"patient": f"Patient/{patient}"})
+    return [_entry(resource, "") for resource in found]
 
 
 def read_attachment(resource: Json) -> Json:
@@ -188,6 +194,14 @@ def _describe_observation(observation: Json) -> tuple[str, tuple[str, ...]]:
     return _text(observation.get("code")), (" / ".join(value for value in values if value),)
 
 
+def _describe_related(person: Json) -> tuple[str, tuple[str, ...]]:
+    relations = []
+    for relationship in person.get("relationship") or ():
+        relations += [str(c.get("display") or c.get("code") or "") for c in relationship.get("coding") or ()]
+        relations.append(str(relationship.get("text", "")))
+    return read_name(person), tuple(relations)
+
+
 def _describe_other(resource: Json) -> tuple[str, tuple[str, ...]]:
     title = _text(resource.get("code")) or str(resource["resourceType"])
     return title, (str(resource.get("status", "")) and f"Status: {resource['status']}",)
@@ -201,6 +215,7 @@ _DESCRIBE = {
     "AuditEvent": _describe_audit,
     "Encounter": _describe_encounter,
     "Observation": _describe_observation,
+    "RelatedPerson": _describe_related,
 }
 
 
