@@ -123,30 +123,26 @@ class IdTokenVerifier:
     def _key(self, uri: str, kid: object, algorithm: str, now: datetime) -> _PublicKey:
         if kid is not None and not isinstance(kid, str):
             raise _refused("kid", "its key id is not text")
-        asked_at, keys = self._keys(uri, now, older_than=self._ttl)
-        fitting = _fitting(keys, kid, algorithm)
-        if not fitting and now - asked_at >= self._pause:
-            _, keys = self._keys(uri, now, older_than=self._pause)
-            fitting = _fitting(keys, kid, algorithm)
+        fitting = _fitting(self._keys(uri, now, older_than=self._ttl), kid, algorithm)
+        if not fitting:
+            fitting = _fitting(self._keys(uri, now, older_than=self._pause), kid, algorithm)
         if not fitting:
             raise _refused("key", "no published key could have signed it")
         if len(fitting) > 1:
             raise _refused("kid", "it does not say which of several keys signed it")
         return fitting[0]
 
-    def _keys(
-        self, uri: str, now: datetime, *, older_than: timedelta
-    ) -> tuple[datetime, tuple[Mapping[str, Any], ...]]:
+    def _keys(self, uri: str, now: datetime, *, older_than: timedelta) -> tuple[Mapping[str, Any], ...]:
         with self._lock:
             kept = self._sets.get(uri)
         if kept is not None and timedelta(0) <= now - kept[0] < older_than:
-            return kept
+            return kept[1]
         document = fetch_document(self._transport, uri, "key set")
         entries = document.get("keys")
         keys = tuple(entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
         with self._lock:
             self._sets[uri] = (now, keys)
-        return now, keys
+        return keys
 
 
 def _refused(check: str, says: str) -> IdTokenError:

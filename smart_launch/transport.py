@@ -243,14 +243,15 @@ class Transport:
         except (zlib.error, EOFError):
             lost = "damaged"
         finally:
-            if not finished:
+            if finished:
+                response.raw.release_conn()
+            else:
                 response.close()
         if lost:
             says = f"No whole answer came from {host} ({lost})."
             raise AnswerLost(says, code=lost, host=host, status=status)
         if too_large:
             raise ReplyTooLarge(f"{host} answered with more than {limit} bytes.", host=host, status=status)
-        response.raw.release_conn()
         return Reply(status, CaseInsensitiveDict(response.headers), content, url)
 
 
