@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, KeyParameters, RSAKey
 
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import AuthMethod, SandboxClient
@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 @functools.cache
 def client_key(algorithm: str) -> RSAKey | ECKey:
     """One key of each kind for the whole run: RSA keys take long to make."""
-    parameters = {"use": "sig", "alg": algorithm}
+    parameters: KeyParameters = {"use": "sig", "alg": algorithm}
     key: RSAKey | ECKey
     if algorithm == "ES384":
         key = ECKey.generate_key("P-384", parameters, private=True)

@@ -89,8 +89,9 @@ def test_a_header_that_is_wrong_or_missing_is_refused(make_app: MakeApp, header:
     app = make_app("ES384")
     # joserfc puts `typ: JWT` in by itself, so a header without it is signed as plain JWS.
     assertion = app.assertion()
+    assert app.key is not None
     claims = jwt.decode(assertion, app.key, algorithms=["ES384"]).claims
-    shown = {"alg": "ES384", "typ": "JWT", "kid": app.key.kid if app.key else None, **header}
+    shown = {"alg": "ES384", "typ": "JWT", "kid": app.key.kid, **header}
     wanted = {name: value for name, value in shown.items() if value is not None}
     signed = jws.serialize_compact(wanted, json.dumps(claims).encode(), app.key, algorithms=["ES384"])
     assert error_of(_try(app, signed)) == "invalid_client"
@@ -99,7 +100,9 @@ def test_a_header_that_is_wrong_or_missing_is_refused(make_app: MakeApp, header:
 def test_another_key_under_the_right_name_is_refused(make_app: MakeApp) -> None:
     app = make_app("ES384")
     assert app.key is not None
-    app.key = ECKey.generate_key("P-384", {"kid": app.key.kid}, private=True)
+    kid = app.key.kid
+    assert kid is not None
+    app.key = ECKey.generate_key("P-384", {"kid": kid}, private=True)
     assert error_of(_try(app, app.assertion())) == "invalid_client"
 
 
@@ -109,8 +112,8 @@ def _base64url(value: object) -> str:
 
 def test_weaker_and_symmetric_algorithms_are_refused(make_app: MakeApp) -> None:
     app = make_app("RS384")
-    claims = jwt.decode(app.assertion(), app.key, algorithms=["RS384"]).claims
     assert isinstance(app.key, RSAKey)
+    claims = jwt.decode(app.assertion(), app.key, algorithms=["RS384"]).claims
     public = json.dumps(app.key.as_dict(private=False))
     forged = jwt.encode(
         {"alg": "HS256", "typ": "JWT", "kid": app.key.kid},
