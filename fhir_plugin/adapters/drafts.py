@@ -61,6 +61,19 @@ class DatabaseDrafts:
             .order_by(drafts.c.created)
         )
 
+    def rotate_master(self) -> int:
+        """Seals every draft again under the current master key; returns how many."""
+        count = 0
+        with self._database.writing() as connection:
+            for row in connection.execute(sa.select(drafts.c.sealed, drafts.c.capture_id)).all():
+                if not self._masters.is_current(row.sealed):
+                    fresh = self._masters.seal_again(KeyUse.DRAFTS, row.sealed, bound_to=["draft", row.capture_id])
+                    connection.execute(
+                        drafts.update().where(drafts.c.capture_id == row.capture_id).values(sealed=fresh)
+                    )
+                    count += 1
+        return count
+
     def _all(self, query: sa.Select[Any]) -> list[Draft]:
         with self._database.connection() as connection:
             return [self._open(row) for row in connection.execute(query)]

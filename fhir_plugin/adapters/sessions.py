@@ -74,6 +74,23 @@ class PendingLaunches:
                 sa.delete(pending_launches).where(pending_launches.c.expires < self._clock.now())
             ).rowcount
 
+    def rotate_master(self) -> int:
+        """Seals every pending launch again under the current master; returns how many."""
+        count = 0
+        with self._database.writing() as connection:
+            for row in connection.execute(sa.select(pending_launches)).all():
+                if not self._masters.is_current(row.sealed):
+                    fresh = self._masters.seal_again(
+                        KeyUse.SESSIONS, row.sealed, bound_to=["pending", row.state_digest]
+                    )
+                    connection.execute(
+                        sa.update(pending_launches)
+                        .where(pending_launches.c.state_digest == row.state_digest)
+                        .values(sealed=fresh)
+                    )
+                    count += 1
+        return count
+
 
 @dataclass(frozen=True)
 class LaunchSession:

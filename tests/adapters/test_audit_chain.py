@@ -99,6 +99,12 @@ def test_a_change_of_any_bit_of_any_column_is_found(own: OwnStores, pytestconfig
     assert _verify(own).intact
 
 
+def test_the_same_detail_in_other_words_is_found(own: OwnStores) -> None:
+    _fill(own)
+    _execute(own, "UPDATE audit_entries SET detail = replace(detail, ',', ', ') WHERE sequence = 21")
+    assert _verify(own).broken_at == 21
+
+
 @pytest.mark.parametrize("bit", range(12))
 def test_a_change_of_any_bit_of_a_sequence_is_found(own: OwnStores, bit: int) -> None:
     _fill(own)

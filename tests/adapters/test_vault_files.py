@@ -6,6 +6,8 @@ import datetime as dt
 import os
 import sqlite3
 import stat
+import threading
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,40 @@ def test_sweep_spares_what_an_open_transaction_holds_however_the_clock_jumps(own
     own.clock.advance(days=1)
     assert own.vault.sweep() == 0
     assert own.vault.get(vault_id) == CANARY
+
+
+def test_sweep_looks_again_once_the_writer_has_let_go(own: OwnStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer commits after `sweep` has read the rows and before it looks at the file; the clock jumps too."""
+    written, go_on = threading.Event(), threading.Event()
+    kept: list[VaultId] = []
+
+    def write() -> None:
+        with own.database.transaction():
+            kept.append(_put(own))
+            written.set()
+            go_on.wait(10)
+
+    hold = own.vault._files.hold_abandoned
+
+    def hold_late(name: str, *, now: dt.datetime, young: dt.timedelta) -> AbstractContextManager[bool]:
+        go_on.set()
+        writer.join()
+        return hold(name, now=now + dt.timedelta(days=1), young=young)
+
+    monkeypatch.setattr(own.vault._files, "hold_abandoned", hold_late)
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert written.wait(10)
+    assert own.vault.sweep() == 0
+    assert go_on.is_set()
+    assert own.vault.get(kept[0]) == CANARY
+
+
+def test_bytes_of_a_transaction_that_failed_go_at_once(own: OwnStores) -> None:
+    with pytest.raises(KeyError), own.database.transaction():
+        _put(own)
+        raise KeyError
+    assert _files(own) == set()
 
 
 def test_a_put_that_was_given_up_meanwhile_is_not_acknowledged(own: OwnStores, monkeypatch: pytest.MonkeyPatch) -> None:

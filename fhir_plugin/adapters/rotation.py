@@ -1,0 +1,35 @@
+"""Rotating the master key of an installation: everything that is sealed is sealed again under the current one.
+
+The order for whoever operates it: add a key (`MasterKeys.add_to_file`, or put it first in the settings), restart
+every worker, call `rotate_master`, and only then forget the old key. Each store works in batches that may be
+interrupted; running it again does the rest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fhir_plugin.adapters import companion
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.signing import DatabaseStatementSigner
+from fhir_plugin.adapters.tokens import Tokens
+from fhir_plugin.adapters.vault import FileVault
+from fhir_plugin.ports import Clock
+
+
+def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: Path) -> dict[str, int]:
+    """How many of each were sealed again; all zero when nothing is left under an old master."""
+    counts = {
+        "vault": FileVault(database, vault, masters, clock).rotate_master(),
+        "signing-keys": DatabaseStatementSigner(database, masters, clock).rotate_master(),
+        "sessions": LaunchSessions(database, masters, clock).rotate_master(),
+        "pending-launches": PendingLaunches(database, masters, clock).rotate_master(),
+        "tokens": Tokens(database, masters, clock).rotate_master(),
+        "drafts": DatabaseDrafts(database, masters).rotate_master(),
+        "companion": companion.seal_again(database, masters),
+    }
+    database.scrub()
+    return counts

@@ -1,0 +1,71 @@
+"""After a rotation nothing at all is left under the old master key."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.rotation import rotate_master
+from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.tables import metadata
+from fhir_plugin.adapters.tokens import Tokens
+from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.ports import Compartment
+from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
+from tests.adapters.launches import BASE, make_grant, make_pending, make_session
+from tests.conftest import OwnStores, open_stores
+
+LAUNCH = LaunchId("launch-1")
+SEALED = [column for table in metadata.sorted_tables for column in table.c if isinstance(column.type, sa.LargeBinary)]
+
+
+def _draft(own: OwnStores) -> Draft:
+    return Draft(
+        capture_id=CaptureId("c-1"),
+        fhir_base=FhirBase(BASE),
+        patient=PatientId("p1"),
+        user=Reference("Practitioner/gp-1"),
+        launch=LAUNCH,
+        encounter=None,
+        state=DraftState.OPEN,
+        created=own.clock.now(),
+        updated=own.clock.now(),
+    )
+
+
+def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> None:
+    now, path = own.clock.now(), own.state / "master.key"
+    vault_id = own.vault.put(b"bytes", compartment=Compartment.CLEAN, owner="c-1")
+    digest = own.vault.keyed_digest(b"bytes")
+    jws = own.signer.sign({"x": 1})
+    PendingLaunches(own.database, own.masters, own.clock).save(make_pending(now))
+    LaunchSessions(own.database, own.masters, own.clock).create(make_session(now))
+    Tokens(own.database, own.masters, own.clock).save(LAUNCH, make_grant(now))
+    DatabaseDrafts(own.database, own.masters).add(_draft(own))
+    consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
+    stored = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock).create(consent)
+
+    both = MasterKeys.add_to_file(path)
+    counts = rotate_master(own.database, both, own.clock, own.state / "vault")
+    assert all(counts.values()), counts
+    assert not any(rotate_master(own.database, both, own.clock, own.state / "vault").values())
+    with own.database.connection() as connection:
+        for column in SEALED:
+            values = connection.execute(sa.select(column)).scalars().all()
+            assert values, f"{column} holds nothing: fill it above"
+            assert all(both.is_current(value) for value in values), f"{column} is under the old key"
+
+    new = MasterKeys.forget_old(path)
+    again = open_stores(f"sqlite:///{own.state}/plugin.db", own.state, own.clock)
+    assert again.vault.get(vault_id) == b"bytes"
+    assert again.vault.keyed_digest(b"bytes") == digest
+    assert again.signer.verify({"x": 1}, jws)
+    assert PendingLaunches(own.database, new, own.clock).take(make_pending(now).key) == make_pending(now)
+    assert LaunchSessions(own.database, new, own.clock).get(LAUNCH) == make_session(now)
+    assert Tokens(own.database, new, own.clock).get(LAUNCH).grant == make_grant(now)
+    assert DatabaseDrafts(own.database, new).get(CaptureId("c-1")) == _draft(own)
+    companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
+    assert companion.read("Consent", stored.id)["patient"] == consent["patient"]
+    again.database.dispose()
