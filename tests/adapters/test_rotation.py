@@ -45,7 +45,9 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     Tokens(own.database, own.masters, own.clock).save(LAUNCH, make_grant(now))
     DatabaseDrafts(own.database, own.masters).add(_draft(own))
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
-    stored = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock).create(consent)
+    before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
+    stored = before.create(consent)
+    before.put({**consent, "id": stored.id, "status": "inactive"})
 
     both = MasterKeys.add_to_file(path)
     counts = rotate_master(own.database, both, own.clock, own.state / "vault")
@@ -67,5 +69,5 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert Tokens(own.database, new, own.clock).get(LAUNCH).grant == make_grant(now)
     assert DatabaseDrafts(own.database, new).get(CaptureId("c-1")) == _draft(own)
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
-    assert companion.read("Consent", stored.id)["patient"] == consent["patient"]
+    assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()
