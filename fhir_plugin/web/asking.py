@@ -33,9 +33,15 @@ def same_patient(session: ClinicalSession) -> tuple[Patient, str]:
     captures = parts().captures
     patient = captures.patient(session)
     identity = captures.identity_digest(patient)
-    if claimed("patient", PATIENT_HEADER) != session.patient_id or claimed("identity_seen", IDENTITY_HEADER) != identity:
+    made_for = (claimed("patient", PATIENT_HEADER), claimed("identity_seen", IDENTITY_HEADER))
+    if made_for != (session.patient_id, identity):
         raise WrongPatient("The page was made for another patient than this launch, or their details have changed.")
     return patient, identity
+
+
+def asked_by_script() -> bool:
+    """Whether a script of ours asked (htmx, XHR, fetch): it gets fragments and JSON, and needs no `noscript`."""
+    return "HX-Request" in request.headers or request.headers.get("X-Requested-With") == "fetch"
 
 
 def show(template: str, session: ClinicalSession, patient: Patient, **values: Any) -> str:
@@ -44,6 +50,6 @@ def show(template: str, session: ClinicalSession, patient: Patient, **values: An
         "session": session,
         "patient": patient,
         "identity": parts().captures.identity_digest(patient),
-        "launch": session.launch_id,
+        "scripted": asked_by_script(),
     }
     return render_template(template, **shared, **values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -61,6 +61,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "site_named": site_with_code,
         "all_sites": sites.every_site(),
         "regions": sites.REGION_NAMES,
+        "errors_in_order": errors_in_order,
     }
 
 
@@ -77,6 +78,24 @@ def _screen(
     session: ClinicalSession, patient: Patient, draft: Draft, *, errors: Mapping[str, str] | None = None
 ) -> str:
     return show("capture.html", session, patient, errors=errors or {}, **_facts(session, draft))
+
+
+def errors_in_order(errors: Mapping[str, str], numbers: Mapping[ImageId, int]) -> list[dict[str, str]]:
+    """What is missing, as the error summary lists it: in the order of the page, each picture by its number."""
+    by_image: list[tuple[int, dict[str, str]]] = []
+    shared: list[tuple[int, dict[str, str]]] = []
+    for name, text in errors.items():
+        field, _, image = name.partition("-")
+        number = numbers.get(ImageId(image))
+        link = {"images": "#pictures"}.get(name, f"#{name}")
+        if field in IMAGE_FIELDS and number is not None:
+            by_image.append((number, {"text": f"Picture {number}: {text}", "href": link}))
+        else:
+            place = SHARED_FIELDS.index(name) if name in SHARED_FIELDS else -1
+            shared.append((place, {"text": text, "href": link}))
+    by_image.sort(key=lambda each: each[0])
+    shared.sort(key=lambda each: each[0])
+    return [each for _, each in [*by_image, *shared]]
 
 
 @capture.post("")
@@ -102,17 +121,10 @@ def screen(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on."""
-    patient, identity = same_patient(session)
+    patient, _ = same_patient(session)
     draft = _save(session, CaptureId(capture_id))
     if "HX-Request" in request.headers:
-        return render_template(
-            "capture/_standing.html",
-            session=session,
-            patient=patient,
-            identity=identity,
-            errors={},
-            **_facts(session, draft),
-        )
+        return show("capture/_standing.html", session, patient, errors={}, **_facts(session, draft))
     return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
 
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from fhir_plugin import errors
 from fhir_plugin.errors import PluginError
+from fhir_plugin.web.asking import asked_by_script
 
 log = structlog.get_logger(__name__)
 
@@ -209,7 +210,7 @@ def status_and_explanation(error: PluginError) -> tuple[HTTPStatus, Explanation]
 
 def wants_json() -> bool:
     """A script asked (fetch, XHR or htmx): it shows the words itself."""
-    if "HX-Request" in request.headers or request.headers.get("X-Requested-With") == "fetch":
+    if asked_by_script():
         return True
     best = request.accept_mimetypes.best_match(("text/html", "application/json"))
     return best == "application/json"

@@ -59,8 +59,3 @@ def read_geometry(form: Mapping[str, str], black_outs: Sequence[str]) -> Geometr
         crop=_percentages(crop) if crop else None,
         black_out=tuple(_percentages(box) for box in boxes),
     )
-
-
-def turn_region(region: Region) -> Region:
-    """Where a region lies after the picture is turned a quarter clockwise."""
-    return Region(left=1 - region.bottom, top=region.left, right=1 - region.top, bottom=region.right)

@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, request, send_from_directory
 from jinja2 import StrictUndefined
 
+from fhir_plugin.web.access import public
 from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
 from fhir_plugin.web.editing import editing
@@ -37,26 +38,27 @@ def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAnce
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["nhs"] = nhs
-    assets = Blueprint(
-        "assets", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
-    )
-    version = _version(Path(__file__).parent / "static")
+    folder = Path(__file__).parent / "static"
+    app.config["ASSETS_VERSION"] = version = _version(folder)
+    assets = Blueprint("assets", __name__, template_folder="templates")
+
+    @assets.get("/assets/<version>/<path:filename>", endpoint="static")
+    @public
+    def asset(version: str, filename: str) -> Response:
+        """Our own styles and scripts. The version is in the path, so that what a script imports carries it too."""
+        response = send_from_directory(folder, filename)
+        current = version == app.config["ASSETS_VERSION"]
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if current else "no-cache"
+        return response
 
     @app.url_defaults
     def stay_in_launch_and_version(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == ASSETS:
-            values.setdefault("v", version)
+            values.setdefault("version", version)
         elif app.url_map.is_endpoint_expecting(endpoint, "launch"):
             launch = (request.view_args or {}).get("launch")
             if launch is not None:
                 values.setdefault("launch", launch)
-
-    @assets.after_app_request
-    def keep_assets(response: Response) -> Response:
-        if request.endpoint == ASSETS and response.status_code == 200:
-            exact = request.args.get("v") == version
-            response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if exact else "no-cache"
-        return response
 
     for blueprint in (assets, gallery, capture, editing, receipt):
         app.register_blueprint(blueprint)
