@@ -25,7 +25,7 @@ from mappings.model.identifiers import CaptureId, LaunchId
 
 TIMEOUT = 60
 DEMO_CLINICIAN = "gp"
-DEMO_PATIENT = "p-adult-1"
+DEMO_PATIENT = "p-adult-2"
 ANSWERS = {
     "purpose": "Rash on the forearm, to compare in two weeks",
     "face_to_face": "yes",
@@ -190,9 +190,20 @@ def walk(demo: Demo, photo: bytes, declared_type: str) -> dict[str, Any]:
             form = answers_for([image])
             _need(browser.post(capture, f"{capture.url}/answers", form), 200, "save the answers")
         with timed("file"):
-            receipt = _need(browser.post(capture, f"{capture.url}/file", form), 200, "file")
+            receipt = browser.post(capture, f"{capture.url}/file", form)
+            if receipt.status == 422:
+                raise _what_stops(demo, capture)
+            _need(receipt, 200, "file")
         with timed("read_back"):
             return {**_what_the_ehr_holds(demo, receipt, photo), "seconds": seconds}
+
+
+def _what_stops(demo: Demo, page: Page) -> JourneyRefused:
+    session = clinical_session(demo.installation.sessions.get(launch_of(page)))
+    view = demo.installation.captures.assess(session, capture_of(page))
+    if view.holds:
+        return JourneyRefused(f"{view.holds[0].text} {view.holds[0].action}", code=view.holds[0].code)
+    return JourneyRefused(" ".join(view.missing.values()), code="incomplete")
 
 
 def _what_the_ehr_holds(demo: Demo, page: Page, photo: bytes) -> dict[str, Any]:
