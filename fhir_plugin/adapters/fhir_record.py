@@ -183,6 +183,7 @@ class FhirServerRecord:
             accept_write(reply, what, expected=frozenset({200, 204}))
 
     def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
+        """One outcome per entry. A server that is not atomic may keep half even of one that it refused."""
         if not entries:
             return []
         what = f"a transaction of {len(entries)}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from fhir_plugin.adapters.fhir_binaries import BinaryForms
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.errors import AnswerLost
 from fhir_plugin.ports import ClinicalRecord
+from fhir_plugin.sandbox.app import SandboxConfig
+from fhir_plugin.sandbox.serve import running_sandbox
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Transport
 from tests.conftest import OwnStores
@@ -32,6 +35,21 @@ PLACES = tuple(DEVIATIONS)
 def sekmet_base() -> Iterator[FhirBase]:
     with running_sekmet() as base:
         yield base
+
+
+@pytest.fixture(scope="session")
+def sandbox_bases() -> Iterator[Mapping[str, FhirBase]]:
+    """Our sandbox, once per personality that has a line in the deviations."""
+    with contextlib.ExitStack() as running:
+        yield {
+            name: FhirBase(running.enter_context(running_sandbox(_sandbox(name))).fhir_base)
+            for name in PLACES
+            if name.startswith("sandbox-")
+        }
+
+
+def _sandbox(place: str) -> SandboxConfig:
+    return SandboxConfig(personality=place.removeprefix("sandbox-"), open=True)
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +76,16 @@ def _record(name: str, request: pytest.FixtureRequest) -> ClinicalRecord:
         own: OwnStores = request.getfixturevalue("own")
         companion = CompanionRecord(own.database, own.masters, FhirBase("https://ehr.example/fhir"), own.clock)
         return companion if name == "companion" else CompositeRecord(_epic_like(), companion)
-    base: FhirBase = request.getfixturevalue(f"{name.partition('-')[0]}_base")
+    base = _base(name, request)
     return FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=BinaryForms())
+
+
+def _base(name: str, request: pytest.FixtureRequest) -> FhirBase:
+    if name == "sekmet":
+        sekmet: FhirBase = request.getfixturevalue("sekmet_base")
+        return sekmet
+    sandboxes: Mapping[str, FhirBase] = request.getfixturevalue("sandbox_bases")
+    return sandboxes[name]
 
 
 def _epic_like() -> FakeRecord:
@@ -74,7 +100,7 @@ def test_promise(promise: Promise, place: Place) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PLACES if name.partition("-")[0] in ("sandbox", "sekmet")])
 def test_binary_goes_in_the_form_that_the_server_takes(name: str, request: pytest.FixtureRequest) -> None:
-    base: FhirBase = request.getfixturevalue(f"{name.partition('-')[0]}_base")
+    base = _base(name, request)
     forms = BinaryForms()
     record = FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=forms)
     stored = record.create_binary(b"\xff\xd8\xff not quite", "image/jpeg", id=None, security_context=None)
