@@ -70,7 +70,7 @@ def read_entry(entry: object, number: int, outer: Call) -> Entry:
     if not isinstance(entry, dict) or not isinstance(request, dict):
         raise FhirError(400, "required", "An entry needs a request", expression=where)
     method, url, full_url = request.get("method"), request.get("url"), entry.get("fullUrl")
-    if method not in _ORDER:
+    if not isinstance(method, str) or method not in _ORDER:
         raise FhirError(400, "value", "request.method is not one of R4", expression=f"{where}.request.method")
     if not isinstance(url, str) or not (full_url is None or isinstance(full_url, str)):
         raise FhirError(400, "required", "An entry needs request.url", expression=f"{where}.request.url")
@@ -89,7 +89,7 @@ def read_entry(entry: object, number: int, outer: Call) -> Entry:
         path, query = split_url(url, outer.base)
     except FhirError as error:
         raise error.within(where) from None
-    return Entry(number, Call(str(method), path, outer.base, query, headers, resource), full_url)
+    return Entry(number, Call(method, path, outer.base, query, headers, resource), full_url)
 
 
 # -------------------------------------------------------------------------------------------- batch

@@ -198,7 +198,7 @@ def _expunge_options(call: Call) -> ExpungeOptions:
             if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit < 10**9:
                 raise FhirError(400, "value", "limit must be a positive valueInteger")
             options = replace(options, limit=limit)
-        elif name in names:
+        elif isinstance(name, str) and name in names:
             if not isinstance(part.get("valueBoolean"), bool):
                 raise FhirError(400, "value", f"{name} must have a valueBoolean")
             changes: dict[str, bool] = {names[name]: part["valueBoolean"]}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask
-from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from fhir_plugin.sandbox.faults import Faults
 from fhir_plugin.sandbox.fhir.access import Access
@@ -29,6 +29,7 @@ _HEADERS = (
     "if-modified-since",
     "x-security-context",
 )
+_CHUNK = 1 << 20
 _DRAINED = 256_000_000
 """Bytes of a refused body that are still read, so that the caller hears the answer and not a reset."""
 
@@ -160,23 +161,23 @@ def _read_body(request: flask.Request, personality: Personality) -> bytes:
     too_large = FhirError(personality.body_limit_status, "too-long", f"A body may have {limit} bytes at most")
     if (request.content_length or 0) > limit:
         raise too_large
-    request.max_content_length = limit
-    try:
-        content = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise too_large from None
-    request.environ["fhir.body_read"] = True
-    return content
+    chunks, size = list[bytes](), 0
+    while chunk := request.stream.read(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:  # a chunked body does not say its length beforehand
+            raise too_large
+    return b"".join(chunks)
 
 
 def _drain(request: flask.Request) -> None:
     """Reads what is left of a refused body: a server that closes with bytes unread resets the connection."""
-    if request.environ.get("fhir.body_read"):
-        return  # Beyond its end, a socket waits for the next request.
     left = min(request.content_length or 0, _DRAINED)
-    source = request.environ["wsgi.input"]
-    while left > 0 and (chunk := source.read(min(left, 65_536))):
-        left -= len(chunk)
+    try:
+        while left > 0 and (chunk := request.stream.read(min(left, _CHUNK))):
+            left -= len(chunk)
+    except ClientDisconnected:
+        return
 
 
 def _decode(content: bytes) -> str:

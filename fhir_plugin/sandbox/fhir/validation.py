@@ -6,7 +6,6 @@ The models only look; what is stored is what was sent (they rewrite decimals and
 from __future__ import annotations
 
 import base64
-import binascii
 import importlib
 import re
 from functools import cache
@@ -16,9 +15,12 @@ from pydantic import BaseModel, ValidationError
 
 from fhir_plugin.sandbox.fhir.outcome import FhirError, Issue, Json
 from fhir_plugin.sandbox.fhir.parameters import resource_types
-from fhir_plugin.sandbox.fhir.references import without
+from fhir_plugin.sandbox.fhir.primitives import check_primitives, decode_base64
+from fhir_plugin.sandbox.fhir.references import ID, without
 
 _MOST_ISSUES = 20
+_MODEL_CRASHES = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError)
+"""What the models raise, beside ValidationError, on JSON of an unexpected shape (a number for a url, say)."""
 _CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?")
 _BINARY_ELEMENTS = {"resourceType", "id", "meta", "implicitRules", "language", "contentType", "securityContext", "data"}
 
@@ -29,11 +31,15 @@ def validate(resource: Json) -> None:
     if not isinstance(resource_type, str) or resource_type not in resource_types():
         raise FhirError(400, "structure", "resourceType is missing, or not a type of R4", expression="resourceType")
     _check_shape(resource, resource_type)
+    if "id" in resource and not (isinstance(resource["id"], str) and ID.fullmatch(resource["id"])):
+        raise FhirError(
+            422, "value", "An id has 1 to 64 letters, digits, hyphens and dots", expression=f"{resource_type}.id"
+        )
     if resource_type == "Binary":
         _check_binary(resource)
         return
     try:
-        _model(resource_type).model_validate(resource)
+        parsed = _model(resource_type).model_validate(resource)
     except ValidationError as error:
         issues = [
             Issue(
@@ -42,13 +48,17 @@ def validate(resource: Json) -> None:
             for found in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_ISSUES]
         ]
         raise FhirError(422, "invalid", "", issues=issues) from None
+    except _MODEL_CRASHES:
+        text = f"This does not have the shape of a {resource_type}"
+        raise FhirError(422, "structure", text, expression=resource_type) from None
+    check_primitives(resource, parsed, resource_type)
 
 
 def split_binary(resource: Json) -> tuple[Json, bytes | None]:
     """A Binary without its data, and the data; anything else as it is. The resource must have been validated."""
     if resource["resourceType"] != "Binary":
         return resource, None
-    return without(resource, "data"), base64.b64decode(resource.get("data", ""))
+    return without(resource, "data"), decode_base64(resource.get("data", ""))
 
 
 def join_binary(resource: Json, content: bytes) -> Json:
@@ -100,8 +110,8 @@ def _check_binary(resource: Json) -> None:
     data = resource.get("data")
     try:
         if data is not None:
-            base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError, TypeError):
+            decode_base64(data)
+    except (ValueError, AttributeError):
         raise FhirError(422, "value", "This is not base64", expression="Binary.data") from None
 
 

@@ -71,6 +71,11 @@ def test_versions_and_deletion(fhir: FhirUnderTest) -> None:
     assert fhir.store.binary("b") is None
 
 
+def test_base64_may_have_line_breaks(fhir: FhirUnderTest) -> None:
+    fhir.put("Binary/b", binary("AAEC\r\n AAEC\n", id="b"))
+    assert fhir.get("Binary/b").data == b"\0\1\2\0\1\2"
+
+
 def test_an_empty_binary(fhir: FhirUnderTest) -> None:
     fhir.raw("PUT", "Binary/b", b"", "image/jpeg")
     assert fhir.get("Binary/b").data == b""

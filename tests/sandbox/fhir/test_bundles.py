@@ -93,7 +93,7 @@ def test_a_failing_entry_leaves_nothing(fhir: FhirUnderTest) -> None:
     assert fhir.found("Binary") == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_whichever_entry_fails_nothing_stays(data: st.DataObject) -> None:
     good = [
@@ -107,7 +107,7 @@ def test_whichever_entry_fails_nothing_stays(data: st.DataObject) -> None:
     bad = data.draw(
         st.sampled_from(
             [
-                entry("POST", "Media", media(subject=7)),
+                entry("POST", "Media", media(view=7)),
                 entry("PUT", "Patient/x", patient(id="y")),
                 entry("PUT", "Patient/gone", patient(id="gone"), ifMatch='W/"9"'),
                 entry("GET", "Patient/none"),

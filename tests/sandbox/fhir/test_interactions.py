@@ -281,6 +281,17 @@ def test_history_is_paged_and_limited_by_time(fhir: FhirUnderTest) -> None:
         {"nonsense": 1},
         {"name": "Okafor"},
         {"multipleBirthBoolean": True, "multipleBirthInteger": 2},
+        {"gender": "purple"},
+        {"active": "true"},
+        {"active": 1},
+        {"multipleBirthInteger": "3"},
+        {"multipleBirthInteger": True},
+        {"multipleBirthInteger": 2.5},
+        {"id": "a_b"},
+        {"id": "x" * 65},
+        {"photo": [{"contentType": "image/png", "data": "!!!"}]},
+        {"photo": [{"url": False}]},
+        {"contained": [{"resourceType": "Nonsense"}]},
     ],
 )
 def test_what_is_not_r4_is_422_and_names_the_element(fhir: FhirUnderTest, wrong: dict[str, object]) -> None:
