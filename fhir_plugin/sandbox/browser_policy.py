@@ -37,7 +37,8 @@ def guard_pages(app: Flask) -> None:
         policy = f"{_FIXED}; form-action {forms}; frame-src {frames}"
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        # Nothing goes to other sites; `no-referrer` would make browsers send `Origin: null` to ourselves.
+        response.headers["Referrer-Policy"] = "same-origin"
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         return response

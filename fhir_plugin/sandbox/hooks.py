@@ -26,11 +26,14 @@ def require_this_machine() -> None:
 
 
 def require_same_site() -> None:
-    """403 for what another site's page sends on somebody's behalf."""
+    """403 for what another site's page sends on somebody's behalf. Programs send neither header."""
+    sent_by = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") or (
-        origin is not None and origin != request.host_url.rstrip("/")
-    ):
+    if sent_by is not None:
+        own = sent_by in ("same-origin", "none")
+    else:
+        own = origin is None or origin == request.host_url.rstrip("/")
+    if not own:
         abort(403, "Not from another site's page.")
 
 

@@ -307,7 +307,7 @@ def _pressure(pressure: Mapping[str, Any]) -> Json:
     }
 
 
-def _quantity(value: float, unit: str) -> Json:
+def _quantity(value: int, unit: str) -> Json:
     return {"value": value, "unit": unit, "system": _UCUM, "code": unit}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -93,10 +93,14 @@ def start_sandbox(config: SandboxConfig | None = None, *, host: str = "127.0.0.1
     return RunningSandbox(sandbox.config.base_url, sandbox, server, thread)
 
 
-def serve_forever(config: SandboxConfig, host: str, port: int) -> None:
-    """Serve in the foreground until interrupted."""
+def serve_forever(
+    config: SandboxConfig, host: str, port: int, *, on_ready: Callable[[Sandbox], None] | None = None
+) -> None:
+    """Serve in the foreground until interrupted. `on_ready` is told when requests can come."""
     server, sandbox = _bind(config, host, port)
     try:
+        if on_ready is not None:
+            on_ready(sandbox)
         server.serve_forever()
     finally:
         server.server_close()

@@ -77,8 +77,10 @@ def test_signing_in_as_nobody_or_from_another_site_is_refused(ehr: RunningSandbo
     assert requests.post(where, data={"user": "nobody"}, timeout=5).status_code == 400
     elsewhere = {"Origin": "https://other.invalid"}
     assert requests.post(where, data={"user": "gp"}, headers=elsewhere, timeout=5).status_code == 403
-    own = {"Origin": ehr.origin}
-    assert requests.post(where, data={"user": "gp"}, headers=own, timeout=5).status_code == 200
+    for own in ({"Origin": ehr.origin}, {"Origin": "null", "Sec-Fetch-Site": "same-origin"}):
+        assert requests.post(where, data={"user": "gp"}, headers=own, timeout=5).status_code == 200
+    for other in ({"Origin": "null"}, {"Origin": ehr.origin, "Sec-Fetch-Site": "cross-site"}):
+        assert requests.post(where, data={"user": "gp"}, headers=other, timeout=5).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/sign-in", *PAGES, "/nowhere"])
@@ -91,7 +93,7 @@ def test_every_page_says_what_it_is_and_lets_nothing_in(
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "script-src" not in policy
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     tags = Tags(answer.text)
     assert tags.named("html")[0]["lang"] == "en-GB"

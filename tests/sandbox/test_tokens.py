@@ -129,6 +129,25 @@ def test_a_code_given_twice_at_the_same_moment_yields_one_token(app: App) -> Non
     assert sorted(answers) == [200, 400, 400, 400]
 
 
+def test_a_refresh_token_given_twice_at_the_same_moment_ends_the_family(app: App) -> None:
+    refresh_token = app.token()["refresh_token"]
+    answers: list[requests.Response] = []
+    together = threading.Barrier(4)
+
+    def race() -> None:
+        together.wait()
+        answers.append(app.refresh(refresh_token))
+
+    racers = [threading.Thread(target=race) for _ in range(4)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    (winner,) = [answer.json() for answer in answers if answer.status_code == 200]
+    assert app.fhir(winner["access_token"], "GET", "Patient/p-adult-1").status_code == 401
+    assert error_of(app.refresh(winner["refresh_token"])) == "invalid_grant"
+
+
 def test_a_request_with_its_parameters_in_the_url_is_not_read(app: App) -> None:
     parameters = {
         "grant_type": "authorization_code",

@@ -63,8 +63,10 @@ def read_filed(record: Record, patient: str) -> list[Entry]:
             wanted = ",".join(subjects[start : start + _PER_SEARCH])
             around.update({r["id"]: r for r in record.search(kind, {parameter: wanted})})
         found.extend(around.values())
-    found.sort(key=lambda r: _ORDER.index(r["resourceType"]) if r["resourceType"] in _ORDER else len(_ORDER))
+    # What was filed within one second belongs together: the image before what surrounds it.
     found.sort(key=_updated, reverse=True)
+    found.sort(key=lambda r: _ORDER.index(r["resourceType"]) if r["resourceType"] in _ORDER else len(_ORDER))
+    found.sort(key=lambda r: _updated(r)[:19], reverse=True)
     return [_entry(resource, _updated(resource)) for resource in found]
 
 

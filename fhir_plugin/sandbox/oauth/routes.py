@@ -45,7 +45,6 @@ def create_oauth_blueprint(server: SmartServer, ward: Ward) -> Blueprint:
     def keep_private(response: Response) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["Pragma"] = "no-cache"
-        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     return blueprint

@@ -101,6 +101,7 @@ class TokenBook:
         self._access: dict[str, Token] = {}
         self._refresh: dict[str, Token] = {}
         self._assertions: dict[tuple[str, str], float] = {}
+        self._ended: set[str] = set()
         self._lock = threading.RLock()
 
     def add_code(self, code: AuthorizationCode) -> None:
@@ -132,6 +133,8 @@ class TokenBook:
 
     def add_token(self, token: Token) -> None:
         with self._lock:
+            # A replay may have ended the family while this token was being made.
+            token.revoked = token.revoked or token.family in self._ended
             self._access[token.access_token] = token
             if token.refresh_token is not None:
                 self._refresh[token.refresh_token] = token
@@ -170,6 +173,7 @@ class TokenBook:
 
     def revoke_family(self, family: str) -> None:
         with self._lock:
+            self._ended.add(family)
             for token in self._access.values():
                 if token.family == family:
                     token.revoked = True
