@@ -8,6 +8,7 @@ it counts as clean, so that a decoder taken over by its input cannot smuggle met
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -82,12 +83,12 @@ class ProcessImageWorker:
     def start(self) -> None:
         """Starts all children now, so that the first picture finds them warm. Otherwise they start when needed."""
         idle = self._idle_here()
-        for _ in range(self._workers):
-            try:
-                child = idle.get_nowait()
-            except queue.Empty:
-                return
-            idle.put(child if child is not None and child.is_alive() else self._spawn())
+        taken: list[Pipe | None] = []
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._workers):
+                taken.append(idle.get_nowait())
+        for child in taken:
+            idle.put(child if child is not None and child.is_alive() else self._spawn_or_none())
 
     def close(self) -> None:
         """Ends every child, by its own id, also those at work: their callers get `Unavailable`. Final."""

@@ -62,7 +62,7 @@ def _measure_jpeg(worker: _Worker, content: bytes, rounds: int) -> Figures:
         "cleaned": round(statistics.median(cleaned), 4),
         "lossless_strip": round(statistics.median(stripped), 4),
         "lossless_with_thumbnail_and_worker": _median(lambda: worker.clean(received, lossless=True), rounds),
-        "worker_peak_megabytes": max(map(_peak_megabytes, worker.pids())),
+        "workerpeak_megabytes": max(map(peak_megabytes, worker.pids())),
     }
     figures["ratio"] = round(figures["cleaned"] / figures["bare"], 3)
     figures["ratio_goal"] = GOAL_RATIO
@@ -138,7 +138,7 @@ def _median(work: Callable[[], object], rounds: int) -> float:
     return round(statistics.median(_timed(work) for _ in range(rounds)), 4)
 
 
-def _peak_megabytes(pid: int) -> int:
+def peak_megabytes(pid: int) -> int:
     """The most resident memory a process ever had; 0 where the system does not tell (not Linux)."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():

@@ -144,7 +144,7 @@ def _plain_mode(image: Image.Image) -> Image.Image:
         return image.convert("RGBA") if "transparency" in image.info else image
     if image.mode.startswith("I"):
         # 16-bit greys: convert() would clip, not scale.
-        return image.point([level >> 8 for level in range(65536)], "L")
+        return image.convert("I").point([level >> 8 for level in range(65536)], "L")
     if image.mode == "1":
         return image.convert("L")
     if image.mode == "P" and "transparency" not in image.info:

@@ -32,9 +32,7 @@ def chart(width: int = 64, height: int = 48) -> Image.Image:
     """Four flat corners: any turn or mirroring moves them."""
     image = Image.new("RGB", (width, height))
     half, middle = width // 2, height // 2
-    for corner, box in zip(
-        CORNERS, ((0, 0), (half, 0), (0, middle), (half, middle)), strict=True
-    ):
+    for corner, box in zip(CORNERS, ((0, 0), (half, 0), (0, middle), (half, middle)), strict=True):
         image.paste(corner, (*box, box[0] + width - half, box[1] + height - middle))
     return image
 
@@ -140,9 +138,7 @@ class Canaries:
         return [
             word
             for word in self.words
-            if any(
-                word.decode().encode(encoding) in content for encoding in ("utf-8", "utf-16-le", "utf-16-be")
-            )
+            if any(word.decode().encode(encoding) in content for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
         ]
 
 
@@ -190,8 +186,9 @@ def icc_with(canaries: Canaries, profile: bytes) -> bytes:
     count = int.from_bytes(profile[128:132], "big")
     end = len(whole)
     for at in range(132, 132 + 12 * count, 12):
-        if whole[at : at + 4] in (b"desc", b"cprt"):
-            text = b"text\0\0\0\0" + canaries.new("icc-" + whole[at : at + 4].decode())
+        name = bytes(whole[at : at + 4])
+        if name in (b"desc", b"cprt"):
+            text = b"text\0\0\0\0" + canaries.new("icc-" + name.decode())
             whole[at + 4 : at + 12] = struct.pack(">II", end, len(text))
             whole += text
             end = len(whole)
@@ -215,7 +212,9 @@ def iptc_with(canaries: Canaries) -> bytes:
     return b"Photoshop 3.0\0" + resource
 
 
-def loaded_jpeg(canaries: Canaries, *, orientation: int = 1, icc: bytes = b"", image: Image.Image | None = None) -> bytes:
+def loaded_jpeg(
+    canaries: Canaries, *, orientation: int = 1, icc: bytes = b"", image: Image.Image | None = None
+) -> bytes:
     """A JPEG with a canary in every carrier that the format has, between scans and after the end too."""
     plain = as_jpeg(image or chart())
     extended = canaries.new("xmp-extended")
@@ -240,7 +239,9 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def loaded_png(canaries: Canaries, *, orientation: int = 1, icc: bytes = b"", image: Image.Image | None = None) -> bytes:
+def loaded_png(
+    canaries: Canaries, *, orientation: int = 1, icc: bytes = b"", image: Image.Image | None = None
+) -> bytes:
     """A PNG with a canary in every text, private and metadata chunk, and after the end."""
     plain = as_png(image or chart())
     carriers = b""

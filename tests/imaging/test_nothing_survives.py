@@ -34,9 +34,7 @@ def _translucent() -> Image.Image:
 def _assert_bare_jpeg(content: bytes) -> None:
     segments = jpeg_segments(content)
     assert {marker for marker, _ in segments} <= _REBUILT_JPEG
-    assert [payload for marker, payload in segments if marker == 0xE0] == [
-        b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
-    ]
+    assert [payload for marker, payload in segments if marker == 0xE0] == [b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"]
 
 
 def _assert_no_canary(canaries: Canaries, image: CleanImage) -> None:
