@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import (
@@ -282,8 +282,3 @@ class SmartRevocation(RevocationEndpoint):  # type: ignore[misc]  # authlib carr
             self.server.book.revoke_family(token.family)
         else:
             self.server.book.revoke_access(token)
-
-
-def with_encounter(context: LaunchContext, encounter: str | None) -> LaunchContext:
-    """The same context with an encounter, for a standalone launch that asked for one."""
-    return replace(context, encounter=encounter)

@@ -136,14 +136,6 @@ class SmartServer(AuthorizationServer):  # type: ignore[misc]  # authlib carries
     def fhir_user_url(self, user: str) -> str:
         return f"{self.fhir_base}/{self.users[user].fhir_user}"
 
-    def open_launch(self, *, client_id: str, user: str, context: LaunchContext) -> str:
-        """A launch handle. Raises KeyError for a client or a person that is unknown."""
-        if self.clients.find(client_id) is None:
-            raise KeyError(client_id)
-        if user not in self.users:
-            raise KeyError(user)
-        return self.launches.open(client_id=client_id, user=user, context=context)
-
     # What Authlib asks of us
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
