@@ -36,11 +36,11 @@ _TERMS = re.compile(r"\|[^|]*\|")
 
 def body_site_concept(site: BodySite, laterality: Laterality | None) -> Json:
     """A site with its side; only words where the site has no code."""
-    words = site_words(site, laterality)
+    words = elements.string(site_words(site, laterality))
     if not site.code:
         return {"text": words}
     listed = body_sites().get(site.code)
-    codings = [elements.coding(systems.SNOMED_CT, site.code, listed.term if listed else site.display)]
+    codings = [elements.coding(systems.SNOMED_CT, site.code, listed.term if listed else elements.string(site.display))]
     if laterality is not None:
         expression = f"{site.code}:{LATERALITY_ATTRIBUTE}={LATERALITY_CODES[laterality]}"
         codings.append(elements.coding(systems.SNOMED_CT, expression))

@@ -46,7 +46,7 @@ def to_document_reference(
     document["subject"] = elements.reference(labelled.patient)
     document["date"] = elements.instant(labelled.recorded_at)
     document["author"] = [elements.reference(labelled.recorded_by)]
-    document["description"] = "\n".join(filter(str.strip, (labelled.purpose, arrival_note(labelled))))
+    document["description"] = "\n".join(filter(str.strip, (elements.string(labelled.purpose), arrival_note(labelled))))
     document["securityLabel"] = security_label(labelled.labels)
     content = attachment(labelled, binary_url)
     content["extension"] = [

@@ -23,6 +23,8 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
+_OTHER_SPACE = re.compile(r"[^\S \t\r\n]")
+_NEVER_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _WIDEST_OFFSET = dt.timedelta(hours=14)
 
 
@@ -46,6 +48,13 @@ def instant(moment: dt.datetime) -> str:
 def date_time(moment: dt.datetime | dt.date) -> str:
     """R4 `dateTime`: a day, or an instant with its offset."""
     return instant(moment) if isinstance(moment, dt.datetime) else moment.isoformat()
+
+
+def string(text: str) -> str:
+    """R4 `string`: other kinds of space (pasted text has no-break spaces) become plain ones, control characters and
+    halves of surrogate pairs go."""
+    spaced = _OTHER_SPACE.sub(" ", text)
+    return _NEVER_IN_TEXT.sub("", spaced)
 
 
 def coding(system: str, code: str, display: str | None = None) -> Json:

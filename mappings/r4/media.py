@@ -47,8 +47,9 @@ def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None,
     media["issued"] = elements.instant(labelled.recorded_at)
     if labelled.photographer is Photographer.CLINICIAN:
         media["operator"] = elements.reference(labelled.recorded_by)
-    if labelled.purpose.strip():
-        media["reasonCode"] = [{"text": labelled.purpose}]
+    purpose = elements.string(labelled.purpose)
+    if purpose.strip():
+        media["reasonCode"] = [{"text": purpose}]
     media["bodySite"] = body_site_concept(labelled.site, labelled.laterality)
     media["height"] = image.height
     media["width"] = image.width

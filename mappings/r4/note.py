@@ -38,7 +38,7 @@ def to_note(note: ConsultationNote, *, id: str | None = None) -> Json:
     document["type"] = elements.concept(systems.LOINC, *CONSULT_NOTE)
     document["subject"] = elements.reference(note.patient)
     document["date"] = elements.instant(note.recorded_at)
-    document["author"] = [elements.reference(note.author, note.author_display)]
+    document["author"] = [elements.reference(note.author, elements.string(note.author_display).strip())]
     document["securityLabel"] = security_label(note.labels)
     document["content"] = [
         {

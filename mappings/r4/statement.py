@@ -46,7 +46,7 @@ def statement(labelled: LabelledImage, *, consent: str | None) -> Json:
         "sha256_received": labelled.image.sha256_received,
         "labels": signed_labels(labelled.labels),
         "consent": consent,
-        "policy_version": labelled.policy_version,
+        "policy_version": elements.string(labelled.policy_version),
     }
 
 

@@ -13,6 +13,7 @@ from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival, BodySite, CleanImage, Laterality, Photographer
 from mappings.model.labels import Intimacy, Label, Source, image_labels
+from mappings.r4.elements import string
 from mappings.terminology.body_sites import body_sites
 from mappings.terminology.labels import known_labels
 
@@ -95,11 +96,17 @@ def consultation_note(**changes: Any) -> ConsultationNote:
 # ---------------------------------------------------------------------------------------------- strategies
 
 ids = st.from_regex(r"[A-Za-z0-9.-]{1,64}", fullmatch=True)
-texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=80)
+texts = st.text(max_size=80).map(string)
+pasted = st.text(st.characters(), max_size=80)
+"""What people paste: control characters, no-break spaces, halves of surrogate pairs."""
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
-instants = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2999, 12, 31), timezones=offsets)
+instants = st.datetimes(
+    NOW.replace(year=1900, tzinfo=None),
+    NOW.replace(year=3000, tzinfo=None),
+    timezones=offsets,
+)
 sites = st.sampled_from([listed.site for listed in body_sites().values()]) | st.builds(
-    BodySite, code=st.just(""), display=texts.filter(str.strip)
+    BodySite, code=st.just(""), display=texts.map(str.strip).filter(bool)
 )
 label_sets = st.lists(
     st.sampled_from([words.label for words in known_labels().values() if not words.retired])
@@ -164,9 +171,9 @@ notes = st.builds(
     patient=references("Patient"),
     encounter=st.none() | references("Encounter"),
     author=references("Practitioner", "PractitionerRole"),
-    author_display=texts.filter(str.strip),
+    author_display=texts.map(str.strip).filter(bool),
     recorded_at=instants,
-    text=st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip),
+    text=st.text(min_size=1).filter(str.strip),
     labels=label_sets,
 )
 

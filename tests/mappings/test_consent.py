@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.consent import Consent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
@@ -27,6 +27,7 @@ def test_a_round_trip_loses_nothing(consent: PhotoConsent, images: list[Referenc
     assert consented_images(json) == (tuple(images) if answered else ())
 
 
+@settings(max_examples=20)
 @given(consents)
 def test_every_consent_is_valid(consent: PhotoConsent) -> None:
     json = to_consent(consent, images=IMAGES)

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from fhir.resources.R4B.documentreference import DocumentReference
-from hypothesis import given
+from hypothesis import given, settings
 
 from mappings.model.filing import ConsultationNote, LabelledImage
+from mappings.model.images import BodySite
 from mappings.model.labels import CONFIDENTIALITY, VERY_RESTRICTED, is_restricted
 from mappings.r4.document_reference import from_document_reference, holds_image, to_document_reference
+from mappings.r4.elements import string
 from mappings.r4.errors import NotMappable, NotReadable
 from mappings.r4.media import from_media, show_online, to_media
 from mappings.r4.note import from_note, to_note
 from tests.definitions.validator import issues
-from tests.mappings.samples import consultation_note, labelled_image, labelled_images, notes
+from tests.mappings.samples import consultation_note, labelled_image, labelled_images, notes, pasted
 
 
 @given(labelled_images)
@@ -28,6 +31,7 @@ def test_a_document_says_the_same_as_a_media(labelled: LabelledImage) -> None:
     assert holds_image(document)
 
 
+@settings(max_examples=20)
 @given(labelled_images)
 def test_every_document_is_valid(labelled: LabelledImage) -> None:
     document = to_document_reference(labelled, binary_url="urn:uuid:5b0e3f0c-5d8f-4e0b-9c38-0d8a2f2b8a11")
@@ -75,6 +79,7 @@ def test_a_document_marked_as_a_mistake_by_either_status_is_one() -> None:
     assert from_document_reference(document | {"docStatus": "entered-in-error"}).status == "entered-in-error"
 
 
+@settings(max_examples=20)
 @given(notes)
 def test_a_note_round_trip_loses_nothing(note: ConsultationNote) -> None:
     document = to_note(note, id="n1")
@@ -111,3 +116,21 @@ def test_a_mistaken_note_is_not_read(status: str) -> None:
     with pytest.raises(NotReadable) as refused:
         from_note(to_note(consultation_note()) | {status: "entered-in-error"})
     assert refused.value.code == "entered-in-error"
+
+
+@settings(max_examples=25)
+@given(pasted, pasted)
+def test_pasted_text_becomes_valid(purpose: str, name: str) -> None:
+    labelled = labelled_image(purpose=purpose, site=BodySite("", f"Knee {name}"))
+    note = to_note(consultation_note(author_display=f"Dr {name}"))
+    for resource in (
+        to_media(labelled, binary_url="Binary/b"),
+        to_document_reference(labelled, binary_url="Binary/b"),
+        note,
+    ):
+        assert issues(resource) == []
+        json.dumps(resource, ensure_ascii=False).encode("utf-8")
+
+
+def test_a_no_break_space_is_a_space() -> None:
+    assert string("5\u00a0mm\x00\ud800") == "5 mm"

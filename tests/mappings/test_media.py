@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.media import Media
-from hypothesis import given
+from hypothesis import given, settings
 
 from mappings.model.filing import LabelledImage
 from mappings.model.images import Laterality, Photographer
@@ -42,6 +42,7 @@ def test_nothing_that_a_gallery_needs_is_lost(labelled: LabelledImage) -> None:
         assert site_laterality(media["bodySite"]) is labelled.laterality
 
 
+@settings(max_examples=20)
 @given(labelled_images)
 def test_every_media_is_valid(labelled: LabelledImage) -> None:
     media = to_media(labelled, binary_url="urn:uuid:5b0e3f0c-5d8f-4e0b-9c38-0d8a2f2b8a11")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.provenance import Provenance
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.model.filing import LabelledImage
@@ -46,6 +46,7 @@ def test_a_round_trip_loses_nothing(labelled: LabelledImage, consent: str | None
     assert read.jws == JWS
 
 
+@settings(max_examples=20)
 @given(labelled_images)
 def test_every_provenance_is_valid(labelled: LabelledImage) -> None:
     json = signed(labelled)
