@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class Condition:
         return below | {self.resource_type} if self.reverse else below
 
 
+Find = Callable[[Condition], list[tuple[int, str]]]
+"""(key, Type/id) of every resource of a condition's type that satisfies it and that the caller may see: a chain
+must not tell about what is hidden."""
+
+
 def parse_condition(
     resource_type: str, name: str, value: str, known: Known, base: str, depth: int = 0
 ) -> Condition | None:
@@ -80,11 +86,11 @@ def parse_condition(
     return Condition(resource_type, parameter, modifier, values, target_type=target_type)
 
 
-def compile_condition(condition: Condition, now: dt.datetime) -> Sql:
-    """A clause on `resource r` and its arguments."""
+def compile_condition(condition: Condition, now: dt.datetime, find: Find) -> Sql:
+    """A clause on `resource r` and its arguments; `find` answers the conditions inside chains."""
     parameter = condition.parameter
     if condition.chain:
-        return _compile_chain(condition, now)
+        return _compile_chain(condition, find)
     if parameter.code == "_id":
         marks = ", ".join("?" * len(condition.values))
         return f"r.id IN ({marks})", [_unescape(value) for value in condition.values]
@@ -144,27 +150,24 @@ def _parse_has(resource_type: str, name: str, value: str, known: Known, base: st
     return Condition(source, parameter, chain=(inner,), reverse=True, target_type=resource_type)
 
 
-def _compile_chain(condition: Condition, now: dt.datetime) -> Sql:
-    alternatives, args = list[str](), list[object]()
-    for inner in condition.chain:
-        sql, more = compile_condition(inner, now)
-        if condition.reverse:
-            clause = (
-                "SELECT x.target_id FROM reference x JOIN resource r ON r.key = x.key"  # noqa: S608
-                f" WHERE x.type = ? AND x.param = ? AND x.target_type = ? AND {sql}"
-            )
-            head = [condition.resource_type, condition.parameter.code, condition.target_type]
-            alternatives.append(f"r.id IN ({clause})")
-        else:
-            clause = (
-                "SELECT x.key FROM reference x JOIN resource r"  # noqa: S608
-                " ON r.type = x.target_type AND r.id = x.target_id"
-                f" WHERE x.type = ? AND x.param = ? AND x.target_type = ? AND r.deleted = 0 AND {sql}"
-            )
-            head = [condition.resource_type, condition.parameter.code, inner.resource_type]
-            alternatives.append(f"r.key IN ({clause})")
-        args.extend([*head, *more])
-    return f"({' OR '.join(alternatives)})", args
+def _compile_chain(condition: Condition, find: Find) -> Sql:
+    found = [one for inner in condition.chain for one in find(inner)]
+    if condition.reverse:
+        return (
+            "r.id IN (SELECT x.target_id FROM reference x WHERE x.type = ? AND x.param = ? AND x.target_type = ?"
+            " AND x.key IN (SELECT value FROM json_each(?)))",
+            [
+                condition.resource_type,
+                condition.parameter.code,
+                condition.target_type,
+                json.dumps([k for k, _ in found]),
+            ],
+        )
+    return (
+        "r.key IN (SELECT x.key FROM reference x WHERE x.type = ? AND x.param = ?"
+        " AND x.target_type || '/' || x.target_id IN (SELECT value FROM json_each(?)))",
+        [condition.resource_type, condition.parameter.code, json.dumps([reference for _, reference in found])],
+    )
 
 
 # ------------------------------------------------------------------------------------------- values

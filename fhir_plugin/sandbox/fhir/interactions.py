@@ -131,9 +131,10 @@ def update(unit: Unit, call: Call, resource_type: str, id: str) -> Reply:
     if resource.get("id") != id:
         raise FhirError(400, "invalid", "The resource must have the id of the URL", expression=f"{resource_type}.id")
     before = unit.session.current(resource_type, id)
-    check_match(call, before)
     if before is not None and not before.deleted:
         unit.require_reach(before.resource)
+    check_match(call, before)
+    if before is not None and not before.deleted:
         return _store(unit, call, resource, id, "PUT", 200, before)
     if before is None:
         require_client_id(unit, id)

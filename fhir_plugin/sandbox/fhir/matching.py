@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fhir_plugin.sandbox.fhir.exchange import read_query
+from fhir_plugin.sandbox.fhir.finding import find_keys
 from fhir_plugin.sandbox.fhir.outcome import FhirError
-from fhir_plugin.sandbox.fhir.query import compile_query, parse_query
+from fhir_plugin.sandbox.fhir.query import parse_query
 from fhir_plugin.sandbox.fhir.session import Version
 from fhir_plugin.sandbox.fhir.unit import Unit
 
@@ -18,12 +19,9 @@ def find_matches(unit: Unit, resource_type: str, query: str, base: str) -> list[
     parsed = parse_query(resource_type, params, known=unit.personality.searches, base=base)
     if parsed.ignored:
         raise FhirError(412, "not-supported", f"A condition on an unknown parameter: {parsed.ignored[0]!r}")
+    for other in {other for condition in parsed.conditions for other in condition.types()}:
+        unit.authorise(other, "search-type")
     if not parsed.conditions:
         raise FhirError(412, "required", "A condition needs at least one search parameter")
-    found = list[Version]()
-    for key in unit.session.select(*compile_query(parsed, unit.session.now())):
-        if version := unit.visible(unit.session.by_key(key)):
-            found.append(version)
-        if len(found) == 2:
-            break
-    return found
+    keys = find_keys(unit.session, parsed, unit.reaches)[:2]
+    return [version for key in keys if (version := unit.session.by_key(key))]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fhir_plugin.sandbox.fhir.conditions import Condition, Sql, compile_condition, parse_condition
+from fhir_plugin.sandbox.fhir.conditions import Condition, Find, Sql, compile_condition, parse_condition
 from fhir_plugin.sandbox.fhir.outcome import FhirError
 from fhir_plugin.sandbox.fhir.parameters import SearchParameter, parameters_of, resource_types
 
@@ -108,11 +108,11 @@ def parse_query(
     )
 
 
-def compile_query(query: Query, now: dt.datetime) -> Sql:
-    """SQL for the keys of all matches, in order."""
+def compile_query(query: Query, now: dt.datetime, find: Find) -> Sql:
+    """SQL for the keys of all matches, in order; `find` answers the conditions inside chains."""
     clauses, args = ["r.type = ?", "r.deleted = 0"], list[object]([query.resource_type])
     for condition in query.conditions:
-        sql, more = compile_condition(condition, now)
+        sql, more = compile_condition(condition, now, find)
         clauses.append(sql)
         args.extend(more)
     if len(args) > _MOST_ARGUMENTS:

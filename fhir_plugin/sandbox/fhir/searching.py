@@ -6,16 +6,17 @@ again at whether a resource is still there and still within the caller's reach.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from fhir_plugin.sandbox.fhir.dates import date_range, instant
 from fhir_plugin.sandbox.fhir.exchange import Call, Reply
+from fhir_plugin.sandbox.fhir.finding import find_keys
 from fhir_plugin.sandbox.fhir.including import included
 from fhir_plugin.sandbox.fhir.interactions import whole
 from fhir_plugin.sandbox.fhir.outcome import FhirError, Issue, Json, operation_outcome
 from fhir_plugin.sandbox.fhir.personality import Personality
-from fhir_plugin.sandbox.fhir.query import TRANSPORT_PARAMETERS, Query, compile_query, parse_query
+from fhir_plugin.sandbox.fhir.query import TRANSPORT_PARAMETERS, Query, parse_query
 from fhir_plugin.sandbox.fhir.session import Version
 from fhir_plugin.sandbox.fhir.unit import Unit
 from fhir_plugin.sandbox.fhir.validation import mandatory_elements
@@ -37,8 +38,7 @@ def search(unit: Unit, call: Call, resource_type: str) -> Reply:
     if token := call.first(PAGE):
         return _later_page(unit, call, resource_type, token)
     query = _parse(unit, call, resource_type, call.query)
-    visible = _visible(unit, unit.session.select(*compile_query(query, unit.session.now())))
-    return _search_page(unit, call, query, visible, 0, None)
+    return _search_page(unit, call, query, find_keys(unit.session, query, unit.reaches), 0, None)
 
 
 def _parse(unit: Unit, call: Call, resource_type: str, params: Sequence[tuple[str, str]]) -> Query:
@@ -91,10 +91,6 @@ def _search_page(unit: Unit, call: Call, query: Query, found: Sequence[int], off
 def page_size(personality: Personality, asked: int | None) -> int:
     """How many matches one page holds."""
     return min(asked or personality.default_count, personality.max_count)
-
-
-def _visible(unit: Unit, keys: Iterable[int]) -> list[int]:
-    return [key for key in keys if unit.visible(unit.session.by_key(key))]
 
 
 def _entry(unit: Unit, call: Call, query: Query, version: Version, mode: str) -> Json:

@@ -15,8 +15,9 @@ from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import Self
 
+from fhir_plugin.sandbox.fhir.finding import find_keys
 from fhir_plugin.sandbox.fhir.outcome import Json
-from fhir_plugin.sandbox.fhir.query import compile_query, parse_query
+from fhir_plugin.sandbox.fhir.query import parse_query
 from fhir_plugin.sandbox.fhir.references import without
 from fhir_plugin.sandbox.fhir.session import Session, Version
 from fhir_plugin.sandbox.fhir.validation import split_binary, validate
@@ -113,7 +114,7 @@ class FhirStore:
         """Every match, in the order asked for. Raises `FhirError` 400 for a parameter that is not known."""
         query = parse_query(resource_type, list(params.items()), strict=True)
         with self.session() as session:
-            keys = session.select(*compile_query(query, self._now()))
+            keys = find_keys(session, query, lambda _key: True)
             found = [session.by_key(key) for key in keys]
         return [version.resource for version in found if version and not version.deleted]
 

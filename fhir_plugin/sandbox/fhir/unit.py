@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fhir_plugin.sandbox.fhir.access import Access
+from fhir_plugin.sandbox.fhir.access import Access, OpenAccess
 from fhir_plugin.sandbox.fhir.outcome import FhirError, Json
 from fhir_plugin.sandbox.fhir.parameters import resource_types
 from fhir_plugin.sandbox.fhir.personality import Personality
@@ -41,6 +41,10 @@ class Unit:
         if version is None or version.deleted or not self.access.sees(version.resource):
             return None
         return version
+
+    def reaches(self, key: int) -> bool:
+        """Whether the current resource with this key is within the caller's reach."""
+        return isinstance(self.access, OpenAccess) or self.visible(self.session.by_key(key)) is not None
 
     def require_reach(self, resource: Json) -> None:
         """Before a write. Raises `FhirError` 403."""

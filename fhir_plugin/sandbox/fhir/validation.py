@@ -21,7 +21,7 @@ from fhir_plugin.sandbox.fhir.references import ID, without
 _MOST_ISSUES = 20
 _MODEL_CRASHES = (AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError)
 """What the models raise, beside ValidationError, on JSON of an unexpected shape (a number for a url, say)."""
-_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?")
+_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
 _BINARY_ELEMENTS = {"resourceType", "id", "meta", "implicitRules", "language", "contentType", "securityContext", "data"}
 
 

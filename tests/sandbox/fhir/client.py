@@ -134,7 +134,7 @@ def matches(searchset: Json, mode: str = "match") -> list[str]:
 
 def assert_refused(response: TestResponse, status: int, code: str | None = None) -> Json:
     """An OperationOutcome with this status; returns its first issue."""
-    assert response.status_code == status, response.text
+    assert response.status_code == status, response.text[:500]
     assert response.content_type.startswith(FHIR_JSON)
     outcome = got(response)
     assert outcome["resourceType"] == "OperationOutcome"

@@ -183,6 +183,21 @@ def test_chains_and_conditions_do_not_look_where_one_may_not() -> None:
         assert_refused(fhir.transaction(entry("POST", "Media", media("Patient?birthdate=1980-02-03"))), 403)
 
 
+def test_chains_tell_nothing_about_what_is_hidden() -> None:
+    with under(Only(ALL, of_p1)) as fhir:
+        seed(fhir)
+        assert matches(got(fhir.get("Provenance?target:Media.status=completed&_id=v"))) == ["Provenance/v"]
+        assert got(fhir.get("Provenance?target:Media.patient=p2"))["total"] == 0
+        assert got(fhir.get("Patient?_has:Media:subject:_id=m-p2"))["total"] == 0
+        assert matches(got(fhir.get("Patient?_has:Media:subject:_id=m-p1"))) == ["Patient/p1"]
+
+
+def test_if_match_tells_nothing_about_what_is_hidden() -> None:
+    with under(Only(ALL, of_p1)) as fhir:
+        seed(fhir)
+        assert_refused(fhir.put("Media/m-p2", media("Patient/p1", id="m-p2"), if_match='W/"7"'), 403)
+
+
 def test_later_pages_are_judged_by_who_asks_for_them() -> None:
     who: list[Access] = [Only(ALL)]
     with FhirUnderTest(access=lambda _request: who[0]) as fhir:

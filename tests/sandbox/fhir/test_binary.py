@@ -93,6 +93,7 @@ def test_an_empty_binary(fhir: FhirUnderTest) -> None:
         ({"contentType": None}, 400),
         ({"contentType": "jpeg"}, 422),
         ({"contentType": "image/jpeg\r\nX-Evil: 1"}, 422),
+        ({"contentType": "image/png; \u2603"}, 422),
         ({"contentType": 1}, 422),
         ({"securityContext": "Patient/1"}, 422),
         ({"name": "x"}, 422),
