@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from fhir_plugin.errors import Unavailable
 
@@ -233,8 +234,8 @@ def _database_errors() -> Iterator[None]:
     """The driver's "cannot reach it, locked, full" in our words. Mistakes of ours stay as they are."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY":
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_READONLY":
             raise
         raise Unavailable(
             "The plugin's own database cannot be used at the moment: try again.",
