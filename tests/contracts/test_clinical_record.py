@@ -54,7 +54,7 @@ def _sandbox(place: str) -> SandboxConfig:
 
 @pytest.fixture(scope="session")
 def transport() -> Iterator[Transport]:
-    transport = Transport()
+    transport = Transport(read_timeout=30, total_timeout=60)
     yield transport
     transport.close()
 
