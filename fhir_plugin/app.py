@@ -34,6 +34,7 @@ from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
+from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import AuditEntry, AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
 from fhir_plugin.settings import Settings
@@ -132,6 +133,7 @@ def install(
     around: Around = unwrapped,
 ) -> Installation:
     """Joins the parts. Without arguments everything is the embedded default below `settings.state`."""
+    configure_logs()
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = clock or SystemClock()
     registry = registry or (load_registry(settings.issuers_file) if settings.issuers_file else IssuerRegistry([]))

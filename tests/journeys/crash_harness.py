@@ -24,10 +24,10 @@ import requests
 from fhir_plugin.app import Installation, create_app, install
 from fhir_plugin.cli import _drawn_photograph
 from fhir_plugin.demo import KEY_ID, SCOPES
-from fhir_plugin.errors import PluginError
+from fhir_plugin.errors import PluginError, Unavailable
 from fhir_plugin.running import bind, run
 from fhir_plugin.settings import Settings
-from fhir_plugin.walkthrough import answers_for, open_browser
+from fhir_plugin.walkthrough import answers_for, launch_of, open_browser
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId, LaunchId
 from mappings.model.people import ClinicalSession
@@ -156,12 +156,15 @@ class Harness:
         if expire:
             reply = requests.post(f"{self.origin}/_sandbox/tokens/expire", json={"refresh": True}, timeout=5)
             reply.raise_for_status()
-        receipt = captures.file(
-            session, capture, patient_id=session.patient_id, identity_digest=captures.identity_digest(patient)
-        )
+        try:
+            digest = captures.identity_digest(patient)
+            receipt = captures.file(session, capture, patient_id=session.patient_id, identity_digest=digest)
+            answer = {"state": receipt.state, "reason": receipt.reason}
+        except Unavailable as error:  # said to the clinician before anything began: the capture stays open
+            answer = {"state": "open", "reason": error.code}
         counter.armed = False
         installation.close()
-        return {"count": counter.count, "state": receipt.state, "reason": receipt.reason}
+        return {"count": counter.count, **answer}
 
     def recover(self, state: Path, relaunch: bool) -> dict[str, Any]:
         """What an operator and a clinician do afterwards: resume until it settles, sign in again if needed, twice."""
@@ -171,8 +174,9 @@ class Harness:
             clock.by += STEP
             installation.resume()
         if relaunch and any(each.state == "waiting-for-sign-in" for each in installation.ledger.unsettled()):
+            later, clock.by = clock.by, dt.timedelta()  # the EHR's clock is the real one
             self._launch_again(installation)
-            clock.by += STEP
+            clock.by = later + STEP
             installation.resume()
         first = self._standing(installation, state)
         clock.by += STEP
@@ -182,7 +186,7 @@ class Harness:
         installation.close()
         return {**second, "stable": first == second, "chain": chain.intact}
 
-    def _launch_again(self, installation: Installation) -> None:
+    def _launch_again(self, installation: Installation) -> str:
         server, origin = bind("127.0.0.1", self.port)
         app = run(server, origin, create_app(installation))
         asked = requests.post(
@@ -195,6 +199,7 @@ class Harness:
                 page = browser.get(asked.json()["launch_url"])
             if page.status != 200:
                 raise PluginError(f"the second launch ended with HTTP {page.status}")
+            return launch_of(page)
         finally:
             app.stop()
 
@@ -233,7 +238,15 @@ class Harness:
             ran = _in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
             requests.delete(f"{self.origin}/_sandbox/faults", timeout=5)
             recovered = _in_child(lambda: self.recover(state, relaunch=True), group=True)
-            return {"ran": ran, "recovered": recovered}
+        if expire:  # every token of this EHR, the template's too
+            self.launch = LaunchId(_in_child(self._renew_template, group=True)["launch"])
+        return {"ran": ran, "recovered": recovered}
+
+    def _renew_template(self) -> dict[str, Any]:
+        installation = self.open(self.template, Counter(None), ShiftedClock())
+        launch = self._launch_again(installation)
+        installation.close()
+        return {"launch": launch}
 
 
 def _files(state: Path) -> int:
