@@ -103,6 +103,8 @@ class ProcessImageWorker:
             resting = idle.get_nowait()
             if resting is not None:
                 self._end(resting)
+        # Who still waits for a free child is let through, to be told that there will be none.
+        idle.put(None)
 
     def __enter__(self) -> ProcessImageWorker:
         return self
@@ -200,6 +202,8 @@ class ProcessImageWorker:
                     child.send(header, content, within=self._wall_seconds)
                 except ChildDied:
                     # It never began, so it is not the picture's fault.
+                    self._end(child)
+                    child = None
                     continue
                 return self._outcome(child)
             raise Unavailable(

@@ -73,13 +73,13 @@ def _measure_jpeg(worker: _Worker, content: bytes, rounds: int) -> Figures:
     return figures
 
 
-def draw_photo(icc: bytes | None = None, size: tuple[int, int] = PHOTO_SIZE) -> bytes:
+def draw_photo(icc: bytes | None = None, size: tuple[int, int] | None = None) -> bytes:
     """A camera-like JPEG, the same each time: skin-like gradients, edges, grain; lying on its side (orientation 6)."""
-    width, height = size
+    width, height = size or PHOTO_SIZE
     random = np.random.default_rng(12)
     down, across = np.mgrid[0:height, 0:width].astype(np.float32)
     ground = 150 + 60 * np.sin(across / 310) * np.cos(down / 270) + 25 * np.sin((across + 2 * down) / 37)
-    spot = ((across - width * 0.4) ** 2 + (down - height * 0.5) ** 2) < (min(size) / 5) ** 2
+    spot = ((across - width * 0.4) ** 2 + (down - height * 0.5) ** 2) < (min(width, height) / 5) ** 2
     photo = np.stack((ground + 35, ground - 10 - 45 * spot, ground - 30 - 55 * spot), axis=-1)
     del ground, down, across
     photo += random.normal(0, 5, (height, width, 1)).astype(np.float32)

@@ -110,7 +110,8 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
         sanitise.main([str(tmp_path), "-o", "-"], standalone_mode=False)
 
 
-def test_bench_measures_and_prints_one_json_value() -> None:
+def test_bench_measures_and_prints_one_json_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_plugin.imaging.bench.PHOTO_SIZE", (640, 480))
     result = CliRunner().invoke(bench, ["--json", "--rounds", "1", "--photo", str(SAMPLES / "samplefilehub.heif")])
     assert result.exit_code == 0
     figures = json.loads(result.stdout)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from fhir_plugin.adapters.image_worker import MEBIBYTE, ProcessImageWorker
 from fhir_plugin.errors import UnacceptableImage, Unavailable
 from fhir_plugin.imaging.clean import clean
 from fhir_plugin.ports import ImageWorker
-from mappings.model.images import CleanImage, Geometry, Region
+from mappings.model.images import Geometry, Region
 from tests.imaging.bombs import BOMBS
 from tests.imaging.drawing import Canaries, as_jpeg, as_png, chart, grainy, loaded_jpeg, received
 
@@ -214,8 +213,10 @@ def test_children_are_gone_after_close() -> None:
     assert len(pids) == 2
     worker.close()
     assert all(_gone(pid) for pid in pids)
-    with pytest.raises(Unavailable):
-        worker.clean(received(as_jpeg(chart())))
+    for _ in range(3):
+        with pytest.raises(Unavailable) as closed:
+            worker.clean(received(as_jpeg(chart())))
+        assert closed.value.code == "image-worker-unavailable"
 
 
 def test_closing_in_the_middle_of_a_picture_says_try_again() -> None:
@@ -319,9 +320,3 @@ def test_a_child_has_no_secrets_no_files_and_no_core(monkeypatch: pytest.MonkeyP
             assert "Max core file size        0" in limits
             assert "Max file size             0" in limits
             assert "Umask:\t0077" in Path(f"/proc/{pid}/status").read_text()
-
-
-def test_pictures_do_not_show_in_what_is_printed() -> None:
-    image: CleanImage = clean(received(as_jpeg(chart())))
-    assert "\\xff" not in repr(image)
-    assert threading.active_count() >= 1
