@@ -46,7 +46,7 @@ def build_capability(
 
     `vendor` names the family when the registry of issuers knows it; otherwise it is recognised, else
     `unknown`. `granted` says what the granted scopes allow. Raises `RecordRefused` (`fhir-version`,
-    `capability-unusable`).
+    `capability-unusable`, `vendor-unknown`).
     """
     if statement.get("resourceType") != "CapabilityStatement":
         raise RecordRefused("the record did not describe itself", code="capability-unusable")
@@ -57,6 +57,9 @@ def build_capability(
     if rest is None:
         raise RecordRefused("the record describes no server", code="capability-unusable")
     software = _software_name(statement)
+    if vendor is not None and vendor not in _vendors():
+        message = "the registry of issuers names a server family that has no file"
+        raise RecordRefused(message, code="vendor-unknown")
     described = {str(r["type"]): r for r in _objects(rest.get("resource")) if isinstance(r.get("type"), str)}
     return Capability(
         fhir_version=version,

@@ -46,7 +46,7 @@ def _walk(node: Any, steps: list[str]) -> Iterator[Any]:
 
 
 TOKENS: Final[Mapping[str, Callable[[Json], Iterator[Any]]]] = {
-    "identifier": _at("identifier"),
+    "identifier": _at("identifier", "masterIdentifier"),
     "_tag": _at("meta.tag"),
     "_security": _at("meta.security"),
     "_profile": _at("meta.profile"),
@@ -64,7 +64,19 @@ TOKENS: Final[Mapping[str, Callable[[Json], Iterator[Any]]]] = {
 
 REFERENCES: Final[Mapping[str, tuple[Callable[[Json], Iterator[Any]], str | None]]] = {
     "patient": (
-        _at("subject", "patient", "for", "beneficiary", "individual", "target", "entity.what", "agent.who"),
+        _at(
+            "subject",
+            "patient",
+            "for",
+            "beneficiary",
+            "individual",
+            "participant.actor",
+            "actor",
+            "link.target",
+            "target",
+            "entity.what",
+            "agent.who",
+        ),
         "Patient",
     ),
     "subject": (_at("subject", "for"), None),
@@ -72,7 +84,7 @@ REFERENCES: Final[Mapping[str, tuple[Callable[[Json], Iterator[Any]], str | None
     "focus": (_at("focus"), None),
     "entity": (_at("entity.what"), None),
     "agent": (_at("agent.who"), None),
-    "encounter": (_at("encounter", "context.encounter"), "Encounter"),
+    "encounter": (_at("encounter", "context.encounter", "item.encounter"), "Encounter"),
     "part-of": (_at("partOf"), None),
     "based-on": (_at("basedOn"), None),
     "owner": (_at("owner"), None),

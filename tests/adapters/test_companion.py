@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,35 @@ def test_it_joins_the_open_transaction(companion: CompanionRecord, own: OwnStore
         raise ZeroDivisionError
     with pytest.raises(NotFound):
         companion.read("Consent", "c1")
+
+
+@pytest.mark.parametrize("stores", ["own", pytest.param("own_on_postgresql", marks=pytest.mark.needs("postgresql"))])
+def test_of_many_who_change_one_version_one_succeeds(stores: str, request: pytest.FixtureRequest) -> None:
+    own: OwnStores = request.getfixturevalue(stores)
+    companion = CompanionRecord(own.database, own.masters, BASE, own.clock)
+    companion.put(consent())
+
+    def change(number: int) -> bool:
+        try:
+            companion.put(consent(status=f"s{number}"), version="1")
+        except VersionConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as many:
+        assert sorted(many.map(change, range(12))) == [False] * 11 + [True]
+    assert len(companion.history("Consent", "c1")) == 2
+
+
+@pytest.mark.parametrize("stores", ["own", pytest.param("own_on_postgresql", marks=pytest.mark.needs("postgresql"))])
+def test_of_many_who_create_under_one_condition_one_creates(stores: str, request: pytest.FixtureRequest) -> None:
+    own: OwnStores = request.getfixturevalue(stores)
+    companion = CompanionRecord(own.database, own.masters, BASE, own.clock)
+    resource = {**consent(), "identifier": [{"system": "urn:x", "value": "1"}]}
+
+    def create(_number: int) -> str:
+        return companion.create(resource, if_none_exist="identifier=urn%3Ax%7C1").id
+
+    with ThreadPoolExecutor(6) as many:
+        assert len(set(many.map(create, range(12)))) == 1
+    assert len(companion.search("Consent", {})) == 1

@@ -125,5 +125,8 @@ def test_the_registry_of_issuers_has_the_last_word() -> None:
     named = build_capability(statement(software={"name": "HAPI FHIR Server"}), vendor="medplum")
     assert named.vendor.name == "medplum"
     assert not named.may_transact
+    with pytest.raises(RecordRefused) as raised:
+        build_capability(statement(), vendor="nobody")
+    assert raised.value.code == "vendor-unknown"
     with pytest.raises(KeyError):
         vendor_named("nobody")

@@ -102,6 +102,8 @@ def test_only_a_literal_reference_within_the_base_is_that_person(reference: obje
         {"resourceType": "AuditEvent", "entity": [{"what": {"reference": "Patient/p1"}}]},
         {"resourceType": "AuditEvent", "agent": [{"who": {"reference": "Patient/p1"}}]},
         {"resourceType": "Communication", "subject": {"reference": "Patient/p1"}},
+        {"resourceType": "Appointment", "participant": [{"actor": {"reference": "Patient/p1"}}]},
+        {"resourceType": "Person", "link": [{"target": {"reference": "Patient/p1"}}]},
     ],
 )
 def test_each_type_says_in_its_own_place_whose_it_is(resource: dict[str, Any]) -> None:
@@ -113,3 +115,9 @@ def test_each_type_says_in_its_own_place_whose_it_is(resource: dict[str, Any]) -
 def test_a_crooked_resource_answers_nothing(junk: dict[str, Any]) -> None:
     for name in ("subject", "patient", "_tag", "_security", "identifier"):
         assert answers(junk, name, "x", base=BASE) is False
+
+
+def test_a_document_is_known_by_either_identifier() -> None:
+    document = {"resourceType": "DocumentReference", "masterIdentifier": {"system": "urn:x", "value": "1"}}
+    assert answers(document, "identifier", "urn:x|1", base=BASE)
+    assert not answers(document, "identifier", "urn:x|2", base=BASE)

@@ -59,11 +59,16 @@ def transport() -> Iterator[Transport]:
     transport.close()
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.needs("postgresql")] if name.endswith("postgresql") else [])
+        for name in PLACES
+    ]
+)
 def place(request: pytest.FixtureRequest) -> Place:
     name: str = request.param
     record = _record(name, request)
-    if name == "companion":
+    if name.startswith("companion"):
         return Place(name, record, Reference("Patient/a"), Reference("Patient/b"), DEVIATIONS[name])
     patients = [record.create({"resourceType": "Patient"}).reference for _ in range(2)]
     return Place(name, record, patients[0], patients[1], DEVIATIONS[name])
@@ -72,10 +77,10 @@ def place(request: pytest.FixtureRequest) -> Place:
 def _record(name: str, request: pytest.FixtureRequest) -> ClinicalRecord:
     if name == "fake":
         return FakeRecord()
-    if name in ("companion", "composite"):
-        own: OwnStores = request.getfixturevalue("own")
+    if name in ("companion", "companion-postgresql", "composite"):
+        own: OwnStores = request.getfixturevalue("own_on_postgresql" if name.endswith("postgresql") else "own")
         companion = CompanionRecord(own.database, own.masters, FhirBase("https://ehr.example/fhir"), own.clock)
-        return companion if name == "companion" else CompositeRecord(_epic_like(), companion)
+        return companion if name != "composite" else CompositeRecord(_epic_like(), companion)
     base = _base(name, request)
     return FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=BinaryForms())
 
