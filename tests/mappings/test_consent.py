@@ -150,3 +150,10 @@ def test_a_consent_without_our_marks_is_not_ours(part: str) -> None:
 @pytest.mark.parametrize("form", ConsentForm)
 def test_each_form_is_kept(form: ConsentForm) -> None:
     assert from_consent(edited(photo_consent(form=form))).form is form
+
+
+def test_one_doubt_about_understanding_is_enough() -> None:
+    json = edited(photo_consent())
+    json["verification"].append({"verified": False})
+    assert not from_consent(json).understood
+    assert not from_consent(json | {"verification": []}).understood

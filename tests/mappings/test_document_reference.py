@@ -57,6 +57,13 @@ def test_a_document_label_that_cannot_be_read_restricts(label: object) -> None:
     assert is_restricted(from_document_reference(document).labels) is (label != [])
 
 
+@pytest.mark.parametrize("meta", ["N", None, [], 5])
+def test_labels_that_are_no_object_restrict_whatever_the_document_says(meta: object) -> None:
+    normal = [{"coding": [{"system": CONFIDENTIALITY, "code": "N"}]}]
+    document = {"resourceType": "DocumentReference", "id": "x1", "meta": meta, "securityLabel": normal}
+    assert is_restricted(from_document_reference(document).labels)
+
+
 def test_of_several_contents_the_image_counts() -> None:
     document = {
         "resourceType": "DocumentReference",

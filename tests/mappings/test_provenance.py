@@ -13,7 +13,7 @@ from mappings.model.identifiers import Reference, Sha256
 from mappings.model.images import Photographer
 from mappings.model.labels import VERY_RESTRICTED
 from mappings.r4.document_reference import to_document_reference
-from mappings.r4.media import to_media
+from mappings.r4.media import from_media, show_online, to_media
 from mappings.r4.provenance import from_provenance, to_provenance
 from mappings.r4.statement import disagreements, statement
 from tests.definitions.validator import issues
@@ -178,3 +178,44 @@ def test_without_a_signature_there_is_none() -> None:
     assert "signature" not in json
     assert issues(json) == []
     assert from_provenance(json).statement is None
+
+
+@given(labelled_images)
+def test_media_and_provenance_together_hold_every_answer(labelled: LabelledImage) -> None:
+    """Nothing but the pixels is needed from elsewhere to know what was filed, by whom and under which policy."""
+    media, read = to_media(labelled, binary_url="Binary/b", id="m1"), from_provenance(signed(labelled))
+    image = from_media(media)
+    assert read.statement is not None
+    assert {
+        "labels": image.labels,
+        "capture_id": image.capture_id,
+        "patient": media["subject"]["reference"],
+        "encounter": media.get("encounter", {}).get("reference"),
+        "purpose": "".join(reason["text"] for reason in media.get("reasonCode", [])),
+        "arrival": read.arrival,
+        "photographer": read.photographer,
+        "recorded_by": read.author,
+        "recorded_at": image.recorded,
+        "captured": image.taken,
+        "show_online": show_online(media),
+        "policy_version": read.policy_version,
+        "size": (media["width"], media["height"]),
+        "digests": (read.statement["sha256_clean"], read.sha256_received),
+        "image_id": read.statement["image"],
+    } == {
+        "labels": labelled.labels,
+        "capture_id": labelled.capture_id,
+        "patient": labelled.patient,
+        "encounter": labelled.encounter,
+        "purpose": labelled.purpose if labelled.purpose.strip() else "",
+        "arrival": labelled.arrival,
+        "photographer": labelled.photographer,
+        "recorded_by": labelled.recorded_by,
+        "recorded_at": labelled.recorded_at,
+        "captured": labelled.captured,
+        "show_online": labelled.show_online,
+        "policy_version": labelled.policy_version,
+        "size": (labelled.image.width, labelled.image.height),
+        "digests": (labelled.image.sha256, labelled.image.sha256_received),
+        "image_id": labelled.image.image_id,
+    }
