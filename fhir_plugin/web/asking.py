@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from flask import current_app, render_template, request
+from flask import current_app, render_template, request, url_for
 
 from fhir_plugin.errors import WrongPatient
 from fhir_plugin.web.contract import PageParts
@@ -13,6 +13,8 @@ from mappings.model.people import ClinicalSession, Patient
 
 PATIENT_HEADER = "X-Patient"
 IDENTITY_HEADER = "X-Identity"
+SIGN_OUT = "way_in.sign_out"
+"""The way out belongs to the way in (`launch`); pages alone have none."""
 
 
 def parts() -> PageParts:
@@ -51,5 +53,6 @@ def show(template: str, session: ClinicalSession, patient: Patient, **values: An
         "patient": patient,
         "identity": parts().captures.identity_digest(patient),
         "scripted": asked_by_script(),
+        "sign_out": url_for(SIGN_OUT) if SIGN_OUT in current_app.view_functions else "",
     }
     return render_template(template, **shared, **values)

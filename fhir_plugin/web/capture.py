@@ -56,6 +56,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "writes_only_note": _writes_only_note(draft),
         "image_numbers": {image.image_id: number for number, image in enumerate(draft.images, 1)},
         "policy": parts().policy,
+        "last_try": _last_try(session, draft),
         "questions": QUESTIONS,
         "sides": [{"value": side.value, "text": side.text} for side in LATERALITY],
         "site_named": site_with_code,
@@ -63,6 +64,14 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "regions": sites.REGION_NAMES,
         "errors_in_order": errors_in_order,
     }
+
+
+def _last_try(session: ClinicalSession, draft: Draft) -> str:
+    """What the record said when filing this capture failed and was taken back; empty when it never did."""
+    if draft.intent is None:
+        return ""
+    outcome = parts().captures.receipt(session, draft.capture_id)
+    return outcome.message if outcome.state == "nothing-current" else ""
 
 
 def _writes_only_note(draft: Draft) -> bool:

@@ -9,7 +9,9 @@ from flask import Flask, Response
 
 from fhir_plugin.web.access import public, set_browser_secret, shut_by_default
 from fhir_plugin.web.pages import register_pages
-from tests.web.fake import AMY, BROWSER, SAM, FakeParts, recorded, session
+from tests.web.fake import FakeParts
+from tests.web.fake_gallery import recorded
+from tests.web.people import BROWSER
 
 
 def page_app(parts: FakeParts) -> Flask:
@@ -17,11 +19,6 @@ def page_app(parts: FakeParts) -> Flask:
     app = Flask("pages", static_folder=None)
     app.secret_key = "only for tests"
     app.extensions["fhir_plugin"] = parts
-    parts.sessions.known = {
-        "amy": session("amy", AMY),
-        "sam": session("sam", SAM),
-        "framed": session("framed", AMY, banner=False),
-    }
     register_pages(
         app,
         picture_bytes=parts.policy.most_bytes_per_image,

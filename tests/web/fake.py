@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import io
 import itertools
@@ -20,79 +19,26 @@ from fhir_plugin.capture.verdicts import Store
 from fhir_plugin.capture.waiting import WaitingItem
 from fhir_plugin.errors import (
     Incomplete,
-    NotAllowed,
     NotFound,
     PluginError,
     Refused,
-    SignInNeeded,
     UnacceptableImage,
     WrongPatient,
 )
-from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from fhir_plugin.ports import Json
-from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import (
     CaptureId,
-    FhirBase,
     ImageId,
-    LaunchId,
-    PatientId,
     Reference,
     Sha256,
     VaultId,
 )
 from mappings.model.images import Geometry, Region
-from mappings.model.people import ClinicalSession, Patient, Role, User
+from mappings.model.people import ClinicalSession, Patient
 from mappings.terminology.body_sites import site_with_code
-from smart_launch import binding_of
 from tests.fakes.clock import FakeClock
-
-AMY = Patient(PatientId("amy"), "Amy LEE", dt.date(1984, 6, 21), "9990000018", "female")
-SAM = Patient(PatientId("sam"), "Samira O’NEILL-CHATTERJEE", dt.date(2012, 2, 3), "9990000026", "female")
-DOCTOR = User(Reference("Practitioner/dr"), "Dr Priya Shah", frozenset({Role.CLINICIAN}))
-BASE = FhirBase("https://ehr.example/fhir")
-
-
-def session(launch: str = "launch-1", patient: Patient = AMY, *, banner: bool = True) -> ClinicalSession:
-    return ClinicalSession(
-        launch_id=LaunchId(launch),
-        fhir_base=BASE,
-        issuer=BASE,
-        patient_id=patient.id,
-        user=DOCTOR,
-        need_patient_banner=banner,
-    )
-
-
-BROWSER = "the secret of the browser that launched"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A launch session as the store keeps it."""
-
-    launch_id: LaunchId
-    patient: PatientId | None
-    context: Json
-    browser_binding_hash: str = binding_of(BROWSER)
-    fhir_base: FhirBase = BASE
-    issuer: str = BASE
-    encounter: str | None = None
-    user: Reference | None = DOCTOR.reference
-    user_display: str = DOCTOR.display
-
-
-def kept(session: ClinicalSession) -> Kept:
-    roles = sorted(role.value for role in session.user.roles)
-    context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
-    return Kept(session.launch_id, session.patient_id, context)
-
-
-def _jpeg(image: Image.Image, quality: int = 85) -> bytes:
-    out = io.BytesIO()
-    image.convert("RGB").save(out, "JPEG", quality=quality)
-    return out.getvalue()
+from tests.web.fake_gallery import FakeGallery, as_jpeg
+from tests.web.people import AMY, BASE, DOCTOR, SAM, FakeSessions
 
 
 def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
@@ -236,17 +182,17 @@ class FakeCaptures:
         self.draft(session, capture_id).image(image_id)
         picture = self._edited(image_id, Geometry(quarter_turns=quarter_turns))
         picture.thumbnail((1200, 1200))
-        return _jpeg(picture)
+        return as_jpeg(picture)
 
     def picture(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
         image = self.draft(session, capture_id).image(image_id)
-        return _jpeg(self._edited(image_id, image.geometry)), "image/jpeg"
+        return as_jpeg(self._edited(image_id, image.geometry)), "image/jpeg"
 
     def thumbnail(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
         image = self.draft(session, capture_id).image(image_id)
         picture = self._edited(image_id, image.geometry)
         picture.thumbnail((320, 320))
-        return _jpeg(picture), "image/jpeg"
+        return as_jpeg(picture), "image/jpeg"
 
     def answer(self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str]) -> Draft:
         self._stumble("answer")
@@ -382,46 +328,6 @@ class FakeCaptures:
         return self.outcomes[capture_id]
 
 
-class FakeGallery:
-    """Pictures of one patient. Sensitive ones give no pixel until revealed by this session."""
-
-    def __init__(self, items: Sequence[GalleryItem] = ()) -> None:
-        self.items = list(items)
-        self.pixels = _jpeg(Image.linear_gradient("L").resize((640, 480)))
-        self.by_reference: dict[Reference, bytes] = {}
-        self.revealed: dict[str, str] = {}
-        self.trouble: PluginError | None = None
-
-    def images(self, session: ClinicalSession) -> Sequence[GalleryItem]:
-        if self.trouble:
-            raise self.trouble
-        return [replace(item, revealed=session.launch_id in self.revealed) for item in self.items]
-
-    def reveal(self, session: ClinicalSession, reference: Reference, reason: str) -> None:
-        self.revealed[session.launch_id] = reason
-
-    def picture(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
-        for item in self.images(session):
-            if item.entry.reference == reference:
-                if item.sensitive and not item.revealed:
-                    raise NotAllowed("This image is sensitive. Open it with a reason first.", code="not-revealed")
-                return self.by_reference.get(reference, self.pixels), "image/jpeg"
-        raise NotFound("no such picture", status=404)
-
-    def thumbnail(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
-        return self.picture(session, reference)
-
-
-class FakeSessions:
-    def __init__(self) -> None:
-        self.known: dict[str, ClinicalSession] = {}
-
-    def touch(self, launch_id: LaunchId) -> Kept:
-        if launch_id not in self.known:
-            raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
-        return kept(self.known[launch_id])
-
-
 @dataclass
 class FakeParts:
     clock: FakeClock = field(default_factory=FakeClock)
@@ -432,20 +338,3 @@ class FakeParts:
 
     def __post_init__(self) -> None:
         self.captures = FakeCaptures(self.clock, self.policy)
-
-
-def recorded(number: int, site: str, taken: dt.date | None, *, category: str = "", ours: bool = True) -> GalleryItem:
-    entry = RecordedImage(
-        reference=Reference(f"Media/m{number}"),
-        version="1",
-        status="completed",
-        labels=(),
-        taken=taken,
-        recorded=dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC),
-        site=site,
-        content_type="image/jpeg",
-        content_url=f"Binary/b{number}",
-        inline=False,
-        ours=ours,
-    )
-    return GalleryItem(entry, sensitive=bool(category), revealed=False, reason_category=category)

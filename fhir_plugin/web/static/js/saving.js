@@ -25,6 +25,7 @@ export function watchSaving (form) {
     if (xhr.status >= 500) again()
   })
   form.addEventListener('htmx:afterOnLoad', () => clearTimeout(trying))
+  form.addEventListener('htmx:afterSwap', tidyErrors)
 
   // A second press while the first is on its way would only ask the same again.
   form.addEventListener('submit', (event) => {
@@ -36,4 +37,21 @@ export function watchSaving (form) {
     }
   })
   window.addEventListener('pageshow', (event) => { if (event.persisted) window.location.reload() })
+}
+
+/** What was marked as missing and is answered now loses its mark; nothing is newly marked while somebody types. */
+function tidyErrors () {
+  const missing = document.getElementById('standing').dataset.missing.split(' ')
+  for (const message of document.querySelectorAll('.nhsuk-error-message[id$="-error"]')) {
+    const name = message.id.slice(0, -'-error'.length)
+    if (missing.includes(name)) continue
+    message.closest('.nhsuk-form-group--error, .app-decision--error')?.classList.remove('nhsuk-form-group--error', 'app-decision--error')
+    document.querySelector(`.nhsuk-error-summary a[href="#${CSS.escape(name)}"]`)?.closest('li').remove()
+    for (const field of document.querySelectorAll(`[aria-describedby~="${CSS.escape(message.id)}"]`)) {
+      field.classList.remove('nhsuk-input--error', 'nhsuk-textarea--error')
+    }
+    message.remove()
+  }
+  const summary = document.querySelector('.nhsuk-error-summary')
+  if (summary && !summary.querySelector('li')) summary.remove()
 }

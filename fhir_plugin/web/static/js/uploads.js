@@ -24,7 +24,8 @@ export function takeUploads (form, added) {
     item.className = 'app-upload'
     const what = document.createElement('span')
     what.className = 'app-upload__what'
-    what.textContent = `New picture ${++number}, ${(file.size / 1e6).toFixed(1)} MB`
+    what.textContent = `New picture ${++number}, ${file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} KB` : `${(file.size / 1e6).toFixed(1)} MB`}`
+    item.dataset.name = what.textContent
     const bar = document.createElement('progress')
     bar.max = 1
     bar.value = 0
@@ -36,6 +37,7 @@ export function takeUploads (form, added) {
 
   const fail = (upload, text, mayRetry) => {
     upload.item.classList.add('app-upload--failed')
+    upload.what.textContent = upload.item.dataset.name
     upload.bar.remove()
     const problem = document.createElement('span')
     problem.className = 'app-upload__problem'
@@ -68,7 +70,7 @@ export function takeUploads (form, added) {
     request.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable) upload.bar.value = event.loaded / event.total
       if (event.loaded === event.total) {
-        upload.what.textContent = `${upload.what.textContent.split(':')[0]}: removing hidden details`
+        upload.what.textContent = `${upload.item.dataset.name}: removing hidden details`
         upload.bar.removeAttribute('value')
       }
     })

@@ -1,0 +1,66 @@
+"""Who the tests are about, and their launches."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.ports import Json
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
+from mappings.model.people import ClinicalSession, Patient, Role, User
+from smart_launch import binding_of
+
+AMY = Patient(PatientId("amy"), "Amy LEE", dt.date(1984, 6, 21), "9990000018", "female")
+SAM = Patient(PatientId("sam"), "Samira O’NEILL-CHATTERJEE", dt.date(2012, 2, 3), "9990000026", "female")
+DOCTOR = User(Reference("Practitioner/dr"), "Dr Priya Shah", frozenset({Role.CLINICIAN}))
+BASE = FhirBase("https://ehr.example/fhir")
+
+
+def session(launch: str = "launch-1", patient: Patient = AMY, *, banner: bool = True) -> ClinicalSession:
+    return ClinicalSession(
+        launch_id=LaunchId(launch),
+        fhir_base=BASE,
+        issuer=BASE,
+        patient_id=patient.id,
+        user=DOCTOR,
+        need_patient_banner=banner,
+    )
+
+
+BROWSER = "the secret of the browser that launched"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A launch session as the store keeps it."""
+
+    launch_id: LaunchId
+    patient: PatientId | None
+    context: Json
+    browser_binding_hash: str = binding_of(BROWSER)
+    fhir_base: FhirBase = BASE
+    issuer: str = BASE
+    encounter: str | None = None
+    user: Reference | None = DOCTOR.reference
+    user_display: str = DOCTOR.display
+
+
+def kept(session: ClinicalSession) -> Kept:
+    roles = sorted(role.value for role in session.user.roles)
+    context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
+    return Kept(session.launch_id, session.patient_id, context)
+
+
+class FakeSessions:
+    def __init__(self) -> None:
+        self.known: dict[str, ClinicalSession] = {
+            "amy": session("amy", AMY),
+            "sam": session("sam", SAM),
+            "framed": session("framed", AMY, banner=False),
+        }
+
+    def touch(self, launch_id: LaunchId) -> Kept:
+        if launch_id not in self.known:
+            raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
+        return kept(self.known[launch_id])

@@ -1,0 +1,356 @@
+"""Adding pictures: what is sent, saved, refused and filed, without a browser."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from fhir_plugin.errors import Incomplete, RecordUnavailable, UnacceptableImage
+from fhir_plugin.web.capture import errors_in_order
+from mappings.model.identifiers import CaptureId, ImageId
+from tests.web.conftest import FOREHEAD, READY, Person, jpeg
+from tests.web.fake import FakeParts
+
+
+def test_from_nothing_to_a_receipt(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    screen = person.get(f"captures/{capture}")
+    assert "Removed: location, phone model and time" in screen.text
+    assert "Ready to file" in screen.text
+    assert "Reason for image: Is it infected?" in screen.text
+    filed = person.post(f"captures/{capture}/file")
+    assert (filed.status_code, filed.headers["Location"]) == (303, f"/l/amy/captures/{capture}/receipt")
+    assert parts.captures.filed_with[0][0] == "amy"
+    receipt = person.get(f"captures/{capture}/receipt")
+    for words in (
+        "1 image filed",
+        "Read back and identical",
+        "Forehead",
+        "Dr Priya Shah",
+        "Consent/c1",
+        f"Media/{image}",
+    ):
+        assert words in receipt.text
+    assert person.get(f"captures/{capture}").headers["Location"].endswith("/receipt")
+
+
+def test_nothing_is_ticked_before_anybody_answers(person: Person) -> None:
+    capture = person.begin()
+    person.add(capture)
+    screen = person.get(f"captures/{capture}").text
+    assert " checked" not in screen
+    assert " selected" not in screen
+
+
+def test_bytes_and_declared_type_arrive_as_they_were(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    content = jpeg(300, 200)
+    answer = person.add(capture, content)
+    assert answer.status_code == 201
+    assert parts.captures.received_bytes[ImageId(answer.headers["X-Image"])] == (content, "image/jpeg")
+    assert "<noscript" not in answer.text
+
+
+def test_a_picture_that_cannot_be_used_is_refused_in_words(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    answer = person.add(capture, b"MZ\x90\x00 this is a program")
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert answer.json["error"]["code"] == "not-an-image"
+    assert answer.json["error"]["message"]
+    assert answer.json["error"]["what_to_do"]
+    assert person.add(capture, b"").status_code == 422
+    parts.captures.trouble["receive"] = UnacceptableImage("A HEIC with ten pictures: export one.", code="many-pictures")
+    assert "export one" in person.add(capture).text
+
+
+def test_an_eleventh_picture_is_refused(person: Person) -> None:
+    capture = person.begin()
+    for _ in range(10):
+        assert person.add(capture).status_code == 201
+    refused = person.add(capture)
+    assert refused.status_code == 400
+    assert refused.json is not None
+    assert refused.json["error"]["code"] == "too-many-images"
+
+
+class Endless:
+    """A body that goes on; counts what was read of it."""
+
+    def __init__(self, length: int) -> None:
+        self.left, self.read_so_far = length, 0
+
+    def read(self, size: int = -1) -> bytes:
+        count = min(self.left if size < 0 else size, self.left)
+        self.left -= count
+        self.read_so_far += count
+        return bytes(count)
+
+
+def multipart(fields: dict[str, str], content: bytes, file_name: str) -> tuple[bytes, str]:
+    """A form as a browser sends it, made by hand: the test client would put a large one into a file itself."""
+    lines = [f'--edge\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
+    part = f'--edge\r\nContent-Disposition: form-data; name="picture"; filename="{file_name}"\r\n'
+    body = "".join(lines) + part + "Content-Type: image/jpeg\r\n\r\n"
+    return body.encode() + content + b"\r\n--edge--\r\n", "multipart/form-data; boundary=edge"
+
+
+def test_a_declared_300_megabytes_is_refused_before_a_byte_is_read(person: Person) -> None:
+    capture = person.begin()
+    body = Endless(300_000_000)
+    answer = person.client.post(
+        f"/l/amy/captures/{capture}/images",
+        content_type="application/octet-stream",
+        headers=person.script_headers,
+        environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": "300000000"},
+    )
+    assert answer.status_code == 413
+    assert body.read_so_far == 0
+    assert answer.json is not None
+    assert "25 MB" in answer.json["error"]["what_to_do"]
+
+
+def test_a_body_without_length_is_cut_at_the_limit(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    body = Endless(60_000_000)
+    answer = person.client.post(
+        f"/l/amy/captures/{capture}/images",
+        content_type="application/octet-stream",
+        headers=person.script_headers,
+        environ_overrides={"wsgi.input": body, "wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
+    assert body.read_so_far < 28_000_000
+    assert parts.captures.received_bytes == {}
+
+
+def test_an_upload_that_breaks_off_is_not_taken_for_a_picture(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    answer = person.client.post(
+        f"/l/amy/captures/{capture}/images",
+        content_type="application/octet-stream",
+        headers=person.script_headers,
+        environ_overrides={"wsgi.input": io.BytesIO(jpeg()[:100]), "CONTENT_LENGTH": "5000"},
+    )
+    assert answer.status_code == 400
+    assert parts.captures.received_bytes == {}
+
+
+@pytest.mark.parametrize("mimetype", ["image/jpeg", "text/html", "application/json"])
+def test_other_kinds_of_body_are_refused(person: Person, mimetype: str) -> None:
+    capture = person.begin()
+    answer = person.client.post(
+        f"/l/amy/captures/{capture}/images", data=jpeg(), content_type=mimetype, headers=person.script_headers
+    )
+    assert answer.status_code == 415
+
+
+def test_without_scripts_a_form_adds_a_picture_and_never_touches_the_disk(
+    person: Person, parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_file(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file was opened")
+
+    for name in ("TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile", "mkstemp"):
+        monkeypatch.setattr(f"tempfile.{name}", no_file)
+    monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", no_file)
+    capture = person.begin()
+    content = jpeg() + bytes(3_000_000)
+    body, content_type = multipart({**person.guard, "purpose": "kept too"}, content, "amy lee knee.jpg")
+    answer = person.client.post(f"/l/amy/captures/{capture}/images", data=body, content_type=content_type)
+    assert answer.status_code == 303
+    [(kept, declared)] = parts.captures.received_bytes.values()
+    assert (kept, declared) == (content, "image/jpeg")
+    draft = parts.captures.drafts[CaptureId(capture)]
+    assert draft.answers.shared["purpose"] == "kept too"
+    assert "amy lee knee" not in repr(draft)
+
+
+def test_a_form_with_too_large_a_picture_is_refused(person: Person) -> None:
+    capture = person.begin()
+    for size in (26_500_000, 40_000_000):
+        body, content_type = multipart(person.guard, bytes(size), "x.jpg")
+        answer = person.client.post(f"/l/amy/captures/{capture}/images", data=body, content_type=content_type)
+        assert answer.status_code == 413
+
+
+def test_an_ordinary_form_may_not_be_large(person: Person) -> None:
+    capture = person.begin()
+    answer = person.post(f"captures/{capture}/answers", {"findings": "x" * 1_100_000})
+    assert answer.status_code == 413
+
+
+def test_answers_are_kept_valid_or_not_and_cleared_when_unticked(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    image = person.add(capture).headers["X-Image"]
+    typed = {"whole": "yes", "image": image, "purpose": " ", "taken_on": "last week", "capacity_doubt": "yes"}
+    person.post(f"captures/{capture}/answers", typed)
+    shared = parts.captures.drafts[CaptureId(capture)].answers.shared
+    assert (shared["purpose"], shared["taken_on"], shared["capacity_doubt"]) == (" ", "last week", "yes")
+    person.post(f"captures/{capture}/answers", {"whole": "yes", "image": image, "purpose": "x"})
+    shared = parts.captures.drafts[CaptureId(capture)].answers.shared
+    assert (shared["purpose"], shared["capacity_doubt"]) == ("x", "")
+
+
+def test_a_page_says_nothing_about_pictures_that_it_does_not_show(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    person.post(f"captures/{capture}/answers", {"whole": "yes", "purpose": "from another tab"})
+    draft = parts.captures.drafts[CaptureId(capture)]
+    assert draft.answers.per_image[ImageId(image)]["site"] == FOREHEAD
+
+
+def test_autosave_answers_with_where_things_stand(person: Person) -> None:
+    capture = person.begin()
+    image = person.add(capture).headers["X-Image"]
+    answer = person.client.put(
+        f"/l/amy/captures/{capture}/answers",
+        data={**READY, "whole": "yes", "image": image, "intimacy": "intimate"},
+        headers={**person.script_headers, "HX-Request": "true"},
+    )
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith("<section")
+    assert "More is needed" in answer.text
+    assert "G-R172" in answer.text
+    assert "Filing is off" in answer.text
+    assert 'id="file"' not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"intimacy": "intimate"}, "intimate image"),
+        ({"capacity_doubt": "yes"}, "best-interests"),
+        ({"arrival": "unasked", "taken_on": "2026-03-01"}, "Nobody asked"),
+        ({"arrival": "other", "taken_unknown": "yes"}, "counts as an image of a child"),
+    ],
+)
+def test_what_needs_more_stops_filing_and_loses_nothing(
+    person: Person, parts: FakeParts, changed: dict[str, str], words: str
+) -> None:
+    capture, _ = person.ready(**changed)
+    screen = person.get(f"captures/{capture}")
+    assert "More is needed" in screen.text
+    assert words in screen.text
+    assert 'id="file"' not in screen.text
+    forced = person.post(f"captures/{capture}/file")
+    assert forced.status_code == 422
+    assert parts.captures.filed_with == []
+    assert "Is it infected?" in forced.text
+
+
+def test_what_is_missing_is_listed_with_links_and_every_word_stays(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    own = {"image": image, "whole": "yes", f"site-{image}": "", f"decision-{image}": "store"}
+    answer = person.post(f"captures/{capture}/file", {**READY, **own, "findings": "", "advice": "Rest <b>well</b>"})
+    assert answer.status_code == 422
+    assert "Not filed yet" in answer.text
+    assert f'href="#site-{image}"' in answer.text
+    assert 'href="#findings"' in answer.text
+    assert "Rest &lt;b&gt;well&lt;/b&gt;" in answer.text
+    assert "<title>Error:" in answer.text
+    assert parts.captures.filed_with == []
+
+
+def test_describe_only_writes_a_note_and_the_button_says_so(person: Person) -> None:
+    capture, _ = person.ready("describe")
+    assert "Write note to Amy LEE’s record" in person.get(f"captures/{capture}").text
+    person.post(f"captures/{capture}/file")
+    receipt = person.get(f"captures/{capture}/receipt").text
+    assert "Note written" in receipt
+    assert "described in the note" in receipt
+
+
+def test_discard_and_undo(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    person.post(f"captures/{capture}/images/{image}/discard")
+    screen = person.get(f"captures/{capture}").text
+    assert "It was never filed" in screen
+    assert "Undo until 9:40am" in screen
+    person.post(f"captures/{capture}/images/{image}/keep")
+    assert "Ready to file" in person.get(f"captures/{capture}").text
+    assert person.post(f"captures/{capture}/discard").headers["Location"] == "/l/amy/"
+    assert "Nothing was filed" in person.get(f"captures/{capture}/receipt").text
+
+
+def test_geometry_is_sent_exactly(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    sent = {"quarter_turns": "1", "crop": "10 20 90 100", "black_out": ["0 0 50 50", "", "60.5 10 70 30"]}
+    answer = person.post(f"captures/{capture}/images/{image}/geometry", sent)
+    assert answer.headers["Location"] == f"/l/amy/captures/{capture}#image-{image}"
+    geometry = parts.captures.drafts[CaptureId(capture)].images[0].geometry
+    assert geometry.quarter_turns == 1
+    assert geometry.crop is not None
+    assert (geometry.crop.left, geometry.crop.bottom) == (0.1, 1.0)
+    assert [box.left for box in geometry.black_out] == [0.0, 0.605]
+    editor = person.get(f"captures/{capture}/images/{image}/edit").text
+    assert 'data-crop="10 20 90 100"' in editor
+    assert 'data-black-outs="0 0 50 50;60.5 10 70 30"' in editor
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"quarter_turns": "4"},
+        {"crop": "10 20 5 100"},
+        {"crop": "nan 0 10 10"},
+        {"crop": "1 2 3"},
+        {"black_out": ["a b c d"]},
+        {"black_out": ["0 0 inf 1"]},
+        {"black_out": ["0 0 1 1"] * 41},
+    ],
+)
+def test_geometry_that_is_none_changes_nothing(
+    person: Person, parts: FakeParts, sent: dict[str, str | list[str]]
+) -> None:
+    capture, image = person.ready()
+    assert person.post(f"captures/{capture}/images/{image}/geometry", sent).status_code == 400
+    assert parts.captures.drafts[CaptureId(capture)].images[0].geometry.is_identity
+
+
+def test_the_editor_is_reached_with_the_answers_saved(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready()
+    answer = person.post(f"captures/{capture}/images/{image}/edit", {"advice": "typed just now"})
+    assert answer.status_code == 303
+    assert parts.captures.drafts[CaptureId(capture)].answers.shared["advice"] == "typed just now"
+    assert person.get(f"captures/{capture}/images/{image}/preview?turns=1").content_type == "image/jpeg"
+    assert person.get(f"captures/{capture}/images/{image}/preview?turns=9").status_code == 400
+    for pixels in ("picture", "thumbnail"):
+        assert person.get(f"captures/{capture}/images/{image}/{pixels}").headers["Cache-Control"] == "no-store"
+
+
+def test_sites_are_found_by_word_and_by_region(person: Person) -> None:
+    found = person.get("captures/sites?q=kne").json
+    assert found is not None
+    assert found["sites"][0]["display"] == "Knee"
+    assert found["sites"][0]["paired"] is True
+    region = person.get("captures/sites?region=hand").json
+    assert region is not None
+    assert region["sites"]
+    assert person.get("captures/sites?region=nowhere").json == {"sites": []}
+
+
+def test_another_patients_capture_does_not_exist_here(person: Person) -> None:
+    capture, image = person.ready()
+    person.launch = "sam"
+    person.get()
+    for path in ("", "/receipt", f"/images/{image}/edit", f"/images/{image}/thumbnail"):
+        assert person.get(f"captures/{capture}{path}").status_code == 404
+
+
+def test_filing_that_the_flow_refuses_shows_what_is_missing(person: Person, parts: FakeParts) -> None:
+    capture, _ = person.ready()
+    parts.captures.trouble["file"] = Incomplete("answers are missing", fields={"purpose": "Say why."})
+    answer = person.post(f"captures/{capture}/file")
+    assert answer.status_code == 422
+    assert 'href="#purpose"' in answer.text
+    parts.captures.trouble["file"] = RecordUnavailable("The EHR does not answer.")
+    assert person.post(f"captures/{capture}/file").status_code == 503
+    assert person.post(f"captures/{capture}/file").status_code == 303
+
+
+def test_errors_are_listed_in_the_order_of_the_page() -> None:
+    numbers = {ImageId("b"): 2, ImageId("a"): 1}
+    errors = {"advice": "Advise.", "decision-b": "Choose.", "purpose": "Say why.", "site-a": "Where?"}
+    texts = [each["text"] for each in errors_in_order(errors, numbers)]
+    assert texts == ["Picture 1: Where?", "Picture 2: Choose.", "Say why.", "Advise."]
