@@ -31,7 +31,7 @@ FAULTS: list[tuple[str, list[dict[str, Any]], bool]] = [
     ("503 before the second write", [{"kind": "error-before-write", "match": WRITES, "skip": 1}], False),
     ("201 and nothing stored", [{"kind": "not-stored", "match": {"method": "PUT", "path": "/fhir/Binary"}}], False),
     ("the token has expired", [], True),
-    ("the token expires after the first write", [{"kind": "unauthorised", "match": WRITES, "skip": 1, "times": 99}], False),
+    ("the token expires half-way", [{"kind": "unauthorised", "match": WRITES, "skip": 1, "times": 99}], False),
 ]
 
 
