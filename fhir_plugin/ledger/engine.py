@@ -18,7 +18,10 @@ from fhir_plugin.errors import (
     ReadBackMismatch,
     RecordRefused,
     RecordUnavailable,
+    Refused,
     SignInNeeded,
+    Tampered,
+    Unavailable,
 )
 from fhir_plugin.ledger.intents import (
     Direction,
@@ -40,6 +43,8 @@ LEASE_SECONDS = 120.0
 BACKOFF_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0)
 ASKS_BEFORE_A_PERSON = 5
 """How often the world may fail to tell whether something happened before a person is shown it."""
+TURNS_ROUND = (RecordRefused, ReadBackMismatch, Refused, Tampered)
+"""What no second attempt mends: the server said no, or what we hold cannot be filed."""
 
 PlanFor = Callable[[Intent], Plan]
 
@@ -74,7 +79,8 @@ class Engine:
             if intent.ended or not self._lease(intent_id, owner):
                 return intent
             intent = replace(intent, attempts=intent.attempts + 1)
-            self._store.save(intent)
+            # Should this run die, the next one comes after a while: one that always dies must not starve the others.
+            self._store.save(replace(intent, next_attempt=self._after_a_while(intent)))
         try:
             return self._advance(intent, owner)
         except LeaseLost:
@@ -86,12 +92,14 @@ class Engine:
         """Every intent whose time has come. Safe to call from any number of workers at once."""
         return [self.run(intent_id) for intent_id in self._store.due(self._clock.now())]
 
-    def adopt(self, intent: Intent, launch: LaunchId) -> None:
-        """The same user has launched the same patient again: go on under the new launch's token."""
+    def adopt(self, intent: Intent, launch: LaunchId) -> bool:
+        """The same user has launched the same patient again: go on under the new launch's token, if that is awaited."""
         with self._work.transaction():
             current = self._store.get(intent.id)
-            if current.state is IntentState.WAITING_FOR_SIGN_IN:
-                self._store.save(replace(current, launch=launch, state=IntentState.OPEN, next_attempt=None))
+            if current.state is not IntentState.WAITING_FOR_SIGN_IN or current.launch == launch:
+                return False
+            self._store.save(replace(current, launch=launch, state=IntentState.OPEN, next_attempt=None))
+        return True
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -104,19 +112,24 @@ class Engine:
             if intent.direction is Direction.FORWARD:
                 try:
                     return self._go_forward(intent, plan, owner)
-                except (RecordRefused, ReadBackMismatch) as error:
-                    intent = self._turn_round(intent, error)
+                except TURNS_ROUND as error:
+                    intent = self._turn_round(intent, owner, error)
             return self._undo(intent, plan, owner)
+        except LeaseLost:
+            raise
         except SignInNeeded as error:
-            return self._hold(intent, IntentState.WAITING_FOR_SIGN_IN, error)
-        except RecordUnavailable as error:
-            return self._hold(intent, IntentState.OPEN, error, retry_after=error.retry_after)
+            return self._hold(intent, owner, IntentState.WAITING_FOR_SIGN_IN, error)
+        except Unavailable as error:
+            # A person who was told that this is unresolved is not told otherwise because nobody answers.
+            unresolved = intent.state is IntentState.UNRESOLVED
+            return self._hold(intent, owner, IntentState.UNRESOLVED if unresolved else IntentState.OPEN, error)
         except AnswerLost as error:
             patient = intent.attempts < ASKS_BEFORE_A_PERSON
-            return self._hold(intent, IntentState.OPEN if patient else IntentState.UNRESOLVED, error)
-        except (RecordRefused, ReadBackMismatch) as error:
-            # Undoing was refused: something of ours may still be current, so a person must look.
-            return self._hold(intent, IntentState.UNRESOLVED, error)
+            return self._hold(intent, owner, IntentState.OPEN if patient else IntentState.UNRESOLVED, error)
+        except PluginError as error:
+            # Undoing was refused, or the plan cannot be carried out: something of ours may still be current, so a
+            # person must look.
+            return self._hold(intent, owner, IntentState.UNRESOLVED, error)
 
     def _go_forward(self, intent: Intent, plan: Plan, owner: str) -> Intent:
         records = self._store.steps(intent.id)
@@ -129,7 +142,9 @@ class Engine:
                 evidence[step.name] = record.evidence
         with self._work.transaction():
             self._renew(intent, owner)
-            ended = replace(intent, state=IntentState.ENDED, outcome=Outcome.DONE, reason="", message="")
+            ended = replace(
+                intent, state=IntentState.ENDED, outcome=Outcome.DONE, next_attempt=None, reason="", message=""
+            )
             plan.settle(ended, evidence)
             self._store.save(ended)
         return ended
@@ -151,9 +166,10 @@ class Engine:
             self._store.save_step(intent.id, position, StepRecord(step.name, StepState.DONE, evidence))
         return evidence
 
-    def _turn_round(self, intent: Intent, error: PluginError) -> Intent:
+    def _turn_round(self, intent: Intent, owner: str, error: PluginError) -> Intent:
         turned = replace(intent, direction=Direction.UNDOING, reason=error.code, message=error.message)
         with self._work.transaction():
+            self._renew(intent, owner)
             self._store.save(turned)
         return turned
 
@@ -170,29 +186,34 @@ class Engine:
             with self._work.transaction():
                 self._renew(intent, owner)
                 self._store.save_step(intent.id, position, StepRecord(step.name, StepState.UNDONE))
-                intent = replace(intent, residue=(*intent.residue, *remains))
+                intent = replace(intent, residue=tuple(dict.fromkeys((*intent.residue, *remains))))
                 self._store.save(intent)
         with self._work.transaction():
             self._renew(intent, owner)
-            ended = replace(intent, state=IntentState.ENDED, outcome=Outcome.NOTHING_CURRENT)
+            ended = replace(intent, state=IntentState.ENDED, outcome=Outcome.NOTHING_CURRENT, next_attempt=None)
             plan.abandon(ended)
             self._store.save(ended)
         return ended
 
-    def _hold(
-        self, intent: Intent, state: IntentState, error: PluginError, *, retry_after: float | None = None
-    ) -> Intent:
-        wait = BACKOFF_SECONDS[min(intent.attempts, len(BACKOFF_SECONDS)) - 1]
-        held = replace(
-            intent,
-            state=state,
-            reason=intent.reason if intent.direction is Direction.UNDOING else error.code,
-            message=intent.message if intent.direction is Direction.UNDOING else error.message,
-            next_attempt=self._clock.now() + dt.timedelta(seconds=max(wait, retry_after or 0)),
-        )
+    def _hold(self, intent: Intent, owner: str, state: IntentState, error: PluginError) -> Intent:
+        undoing = intent.direction is Direction.UNDOING  # what turned it round is what a person must know
+        retry_after = error.retry_after if isinstance(error, RecordUnavailable) else None
         with self._work.transaction():
+            self._renew(intent, owner)
+            current = self._store.get(intent.id)  # with the residue of what has been undone in this run
+            held = replace(
+                current,
+                state=state,
+                reason=intent.reason if undoing else error.code,
+                message=intent.message if undoing else error.message,
+                next_attempt=self._after_a_while(intent, retry_after),
+            )
             self._store.save(held)
         return held
+
+    def _after_a_while(self, intent: Intent, retry_after: float | None = None) -> dt.datetime:
+        wait = BACKOFF_SECONDS[min(intent.attempts, len(BACKOFF_SECONDS)) - 1]
+        return self._clock.now() + dt.timedelta(seconds=max(wait, retry_after or 0))
 
     def _renew(self, intent: Intent, owner: str) -> None:
         if not self._lease(intent.id, owner):
