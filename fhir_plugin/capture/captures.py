@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fhir_plugin.capture import receive, sanitise
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_to_json
-from fhir_plugin.capture.order import assess_draft, draft_labels, make_order, note_text, online_default
+from fhir_plugin.capture.order import assess_draft, draft_labels, make_order, need_clean, note_text, online_default
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import Receipt, receipt_of
 from fhir_plugin.capture.verdicts import Discard, Reason, Verdict
@@ -202,6 +202,7 @@ class Captures:
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
+            need_clean(draft)
             assessment = assess_draft(parts, draft, patient)
             verdicts = assessment.verdicts.values()
             if draft.images and assessment.may_file and all(isinstance(each, Discard) for each in verdicts):
@@ -214,22 +215,23 @@ class Captures:
 
     def resume(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         """Goes on with a filing that waits, under this launch, and says where it stands."""
-        draft = self._parts.draft(session, capture_id)
+        parts = self._parts
+        draft = parts.draft(session, capture_id)
         if draft.intent is not None and draft.state is DraftState.FILING:
-            intent = self._parts.ledger.get(draft.intent)
-            if intent.launch != session.launch_id:
-                self._parts.engine.adopt(intent, session.launch_id)
-            due = intent.next_attempt is None or intent.next_attempt <= self._parts.clock.now()
-            if due or intent.launch != session.launch_id:
-                self._run(draft.intent)
+            intent = parts.ledger.get(draft.intent)
+            due = intent.next_attempt is None or intent.next_attempt <= parts.clock.now()
+            if parts.engine.adopt(intent, session.launch_id) or due:
+                self._run(intent.id)
+            if parts.engine.adopt(intent, session.launch_id):  # that run found out that the old sign-in has ended
+                self._run(intent.id)
         return self.receipt(session, capture_id)
 
     def resume_for(self, session: ClinicalSession) -> list[Receipt]:
-        """After a launch: everything of this user for this patient that waited for a sign-in goes on."""
-        waiting = self._parts.ledger.waiting(
+        """After a launch: everything of this user for this patient that is not finished goes on, where it may now."""
+        mine = self._parts.drafts.of(
             fhir_base=session.fhir_base, patient=session.patient_id, user=session.user.reference
         )
-        return [self.resume(session, CaptureId(intent.subject)) for intent in waiting if intent.kind == KIND]
+        return [self.resume(session, draft.capture_id) for draft in mine if draft.state is DraftState.FILING]
 
     def receipt(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         parts = self._parts

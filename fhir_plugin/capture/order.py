@@ -34,7 +34,7 @@ def facts(draft: Draft) -> list[ImageFacts]:
             discarded=image.discarded_at is not None,
         )
         for image in draft.images
-        if image.is_clean
+        if image.is_clean or image.discarded_at is not None
     ]
 
 
@@ -172,9 +172,15 @@ def _signed(parts: CaptureParts, draft: Draft, order: FilingOrder, image: Ordere
     return replace(image, jws=parts.signer.sign(image_statement(labelled)))
 
 
+def need_clean(draft: Draft) -> None:
+    """Raises `Incomplete` while a picture that nobody discarded is not clean: nobody has seen it, so nobody decided."""
+    if any(not image.is_clean and image.discarded_at is None for image in draft.images):
+        text = "A picture is still being cleaned. Wait a moment, then try again."
+        raise Incomplete(text, fields={"images": text})
+
+
 def _need_complete(draft: Draft, assessment: Assessment) -> None:
-    if any(not image.is_clean for image in draft.images):
-        raise Incomplete("A picture is still being cleaned. Wait a moment, then try again.")
+    need_clean(draft)
     if assessment.holds:
         first = assessment.holds[0]
         fields = {reason.code: reason.text for reason in assessment.holds}
