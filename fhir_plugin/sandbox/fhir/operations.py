@@ -45,11 +45,13 @@ def everything(unit: Unit, call: Call, id: str) -> Reply:
         token = token or unit.session.keep_result({"path": path, "count": count}, found)
         bundle["link"].append({"relation": "next", "url": f"{path}?{PAGE}={token}&_offset={offset + count}"})
     page = [unit.visible(unit.session.by_key(key)) for key in found[offset : offset + count]]
-    bundle["entry"] = [
+    entries = [
         {"fullUrl": f"{call.base}/{version.reference}", "resource": whole(unit, version), "search": {"mode": "match"}}
         for version in page
         if version
     ]
+    if entries:
+        bundle["entry"] = entries
     return Reply(200, bundle)
 
 

@@ -65,7 +65,9 @@ def operation_outcome(issues: Sequence[Issue]) -> Json:
 
 
 def _issue(issue: Issue) -> Json:
-    made: Json = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.text}
+    # Names that the caller chose are repeated in texts: whatever is in them, the answer must be FHIR JSON.
+    text = "".join(character if character.isprintable() else "\ufffd" for character in issue.text)
+    made: Json = {"severity": issue.severity, "code": issue.code, "diagnostics": text}
     if issue.expression:
         made["expression"] = [issue.expression]
     return made

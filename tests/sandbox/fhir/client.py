@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import flask
+from fhir.resources.R4B.parameters import Parameters
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -20,6 +21,8 @@ from fhir_plugin.sandbox.fhir import (
     create_fhir_blueprint,
     load_personality,
 )
+from fhir_plugin.sandbox.fhir.json_text import parse
+from fhir_plugin.sandbox.fhir.validation import validate
 
 Json = dict[str, Any]
 
@@ -87,14 +90,22 @@ class FhirUnderTest:
         content_type: str = FHIR_JSON,
         headers: dict[str, str] | None = None,
     ) -> TestResponse:
+        """Every answer that is FHIR JSON must be valid R4, whatever was asked."""
         content = None if body is None else flask.json.dumps(body)
-        return self.http.open(
+        response = self.http.open(
             f"/fhir/{path}",
             method=method,
             data=content,
             content_type=None if content is None else content_type,
             headers=_names(headers or {}),
         )
+        if response.data and response.mimetype == FHIR_JSON:
+            resource = parse(response.data)
+            if resource["resourceType"] == "Parameters":
+                Parameters.model_validate(resource)
+            else:
+                validate(resource)
+        return response
 
     def created(self, resource: Json, **headers: str) -> Json:
         """Creates it and returns it as stored."""

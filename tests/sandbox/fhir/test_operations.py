@@ -34,7 +34,7 @@ def test_everything_of_one_patient_and_nothing_of_another(fhir: FhirUnderTest) -
     assert sorted(matches(found)) == ["Binary/b1", "Media/m1", "Patient/p1", "Provenance/v1"]
     assert found["entry"][2]["resource"].get("data", "AAEC") == "AAEC"
     assert matches(got(fhir.get("Patient/p1/$everything?_type=Media,Binary"))) == ["Media/m1", "Binary/b1"]
-    assert got(fhir.get("Patient/p1/$everything?_since=2099-01-01"))["entry"] == []
+    assert "entry" not in got(fhir.get("Patient/p1/$everything?_since=2099-01-01"))
     asked = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCode": "Media"}]}
     assert matches(got(fhir.post("Patient/p1/$everything", asked))) == ["Media/m1"]
     assert_refused(fhir.get("Patient/none/$everything"), 404)
