@@ -23,6 +23,7 @@ _MAX_SEGMENTS = 4000
 _MAX_ICC = 4 << 20
 
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_FILL = re.compile(rb"\xff{2,}")
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _EXIF_LABEL = b"Exif\0"
 _XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
@@ -151,7 +152,11 @@ def _take_scan(walk: _Walk, content: bytes, at: int, end: int) -> int:
     if following is None:
         raise refuse("truncated")
     walk.scan_bytes += following.start() - end
-    walk.kept.append(content[at - 2 : following.start()])
+    scan = content[at - 2 : following.start()]
+    if b"\xff\xff" in scan or scan.endswith(b"\xff"):
+        # Fill bytes before a marker (B.1.1.2): nothing needs them, and their number could say something.
+        scan = scan[: end - at + 2] + _FILL.sub(b"\xff", scan[end - at + 2 :]).removesuffix(b"\xff")
+    walk.kept.append(scan)
     return following.start()
 
 
