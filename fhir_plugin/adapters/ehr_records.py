@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.composite import CompositeRecord
 from fhir_plugin.adapters.database import Database
-from fhir_plugin.adapters.fhir_record import BinaryForms, FhirServerRecord
+from fhir_plugin.adapters.fhir_binaries import BinaryForms
+from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource

@@ -41,7 +41,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class ConsultationNote:
-    """The words that go with a capture: always written, and all that stays where no image is stored (G-R158 to G-R162)."""
+    """The words that go with a capture: always written, and all that stays of what is not stored (G-R158 to G-R162)."""
 
     capture_id: CaptureId
     patient: Reference

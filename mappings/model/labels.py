@@ -56,7 +56,7 @@ class Source(StrEnum):
 
 
 def image_labels(*, intimacy: Intimacy, private_site: bool, source: Source) -> tuple[Label, ...]:
-    """The labels of one image, sorted by nothing but meaning: confidentiality, why, on whose word, who reports, handling.
+    """The labels of one image: confidentiality, why, on whose word, who reports, handling.
 
     `private_site`: the body site is on the policy's list of private areas, which alone makes the image intimate.
     """
@@ -74,6 +74,11 @@ def image_labels(*, intimacy: Intimacy, private_site: bool, source: Source) -> t
 
 
 def is_restricted(labels: tuple[Label, ...] | list[Label]) -> bool:
-    """Fail closed: everything but a single U, L, M or N counts as restricted; no confidentiality label at all too."""
+    """Fail closed: everything but U, L, M or N counts as restricted, as does no confidentiality label at all.
+
+    A sensitivity, obligation or refrain label (all v3-ActCode) restricts whatever confidentiality stands beside it:
+    other systems write N and SEX on the same image.
+    """
     levels = {label.code for label in labels if label.system == CONFIDENTIALITY}
-    return not levels or not levels <= {"U", "L", "M", "N"}
+    sensitive = any(label.system == ACT_CODE for label in labels)
+    return sensitive or not levels or not levels <= {"U", "L", "M", "N"}

@@ -277,8 +277,8 @@ def _in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, A
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return {"killed": os.WTERMSIG(status)}
-    answer: dict[str, Any] = json.loads(said)
-    return answer
+    told: dict[str, Any] = json.loads(said)
+    return told
 
 
 def main() -> None:

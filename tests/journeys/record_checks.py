@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -18,7 +19,8 @@ def sets_of(store: FhirStore, capture: str) -> tuple[list[str], list[str]]:
     """(images that are complete and current, images that are current but incomplete), by reference."""
     images = [*of_capture(store, "Media", capture), *of_capture(store, "DocumentReference", capture)]
     current = [each for each in images if _is_image(each) and each["status"] in ("completed", "current")]
-    complete, partial = [], []
+    complete: list[str] = []
+    partial: list[str] = []
     for image in current:
         reference = f"{image['resourceType']}/{image['id']}"
         (complete if _is_complete(store, image, reference, capture) else partial).append(reference)
@@ -39,7 +41,7 @@ def _is_complete(store: FhirStore, image: dict[str, Any], reference: str, captur
     binary = store.binary(attachment["url"].split("/")[-1])
     if binary is None or len(binary[0]) != attachment["size"] or not image.get("meta", {}).get("security"):
         return False
-    if hashlib.sha1(binary[0]).digest() != _base64(attachment["hash"]):
+    if hashlib.sha1(binary[0]).digest() != base64.b64decode(attachment["hash"]):
         return False
     provenances = of_capture(store, "Provenance", capture)
     ours = [each for each in provenances if any(target["reference"] == reference for target in each["target"])]
@@ -47,9 +49,3 @@ def _is_complete(store: FhirStore, image: dict[str, Any], reference: str, captur
     events = of_capture(store, "AuditEvent", capture)
     notes = [each for each in of_capture(store, "DocumentReference", capture) if not _is_image(each)]
     return len(ours) == len(consents) == len(events) == len(notes) == 1
-
-
-def _base64(text: str) -> bytes:
-    import base64
-
-    return base64.b64decode(text)
