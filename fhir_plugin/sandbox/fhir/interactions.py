@@ -116,7 +116,7 @@ def create(unit: Unit, call: Call, resource_type: str) -> Reply:
         if len(matches) > 1:
             raise FhirError(412, "multiple-matches", "If-None-Exist matches more than one resource")
         if matches:
-            return _written(unit, call, matches[0], 200)
+            return _written(unit, call, matches[0], 200, sent=False)
     new_id = call.promised_id or unit.session.new_id(unit.personality.server_ids, resource_type)
     return _store(unit, call, without(resource, "id"), new_id, "POST", 201)
 
@@ -227,7 +227,7 @@ def _store(
     unit.require_reach({**body, "id": id})
     version = unit.session.write(body, id, method, base=call.base, content=content)
     unit.written.append(version)
-    return _written(unit, call, version, status)
+    return _written(unit, call, version, status, sent=method != "PATCH")
 
 
 def _with_meta(unit: Unit, resource: Json, before: Version | None) -> Json:
@@ -250,12 +250,16 @@ def _with_meta(unit: Unit, resource: Json, before: Version | None) -> Json:
 # ------------------------------------------------------------------------------------------ answers
 
 
-def _written(unit: Unit, call: Call, version: Version, status: int) -> Reply:
+def _written(unit: Unit, call: Call, version: Version, status: int, *, sent: bool) -> Reply:
+    """`sent`: the caller has sent all of it. What was there before is shown to those who may read."""
     headers = _stamps(version)
-    if status == 201 or version.method == "PATCH":
+    if status == 201 or not sent:
         headers["Location"] = location(unit, version)
+    readable = sent or unit.access.allows(version.type, "read")
     match call.wants:
         case "minimal":
+            shown = None
+        case _ if not readable:
             shown = None
         case "OperationOutcome":
             text = f"{version.reference} version {version.version}"

@@ -189,10 +189,9 @@ def _history_page(
     if offset + count < len(found) and count:
         token = token or unit.session.keep_result({"path": path, "count": count}, found)
         bundle["link"].append(_link("next", f"{path}?{PAGE}={token}&_offset={offset + count}"))
+    one = len(call.path) > 2
     versions = [unit.session.by_sequence(sequence) for sequence in found[offset : offset + count]]
-    entries = [
-        _history_entry(unit, call, version) for version in versions if version and _seen(unit, version, one=True)
-    ]
+    entries = [_history_entry(unit, call, version) for version in versions if version and _seen(unit, version, one=one)]
     if entries:
         bundle["entry"] = entries
     return Reply(200, bundle)

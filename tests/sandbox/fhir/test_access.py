@@ -198,6 +198,18 @@ def test_if_match_tells_nothing_about_what_is_hidden() -> None:
         assert_refused(fhir.put("Media/m-p2", media("Patient/p1", id="m-p2"), if_match='W/"7"'), 403)
 
 
+def test_who_may_not_read_is_not_shown_what_was_there() -> None:
+    with under(Only({("Patient", "create"), ("Patient", "patch"), ("Patient", "update")})) as fhir:
+        seed(fhir)
+        matched = fhir.post("Patient", patient(), if_none_exist="_id=p1")
+        assert (matched.status_code, matched.data) == (200, b"")
+        assert "/Patient/p1/" in matched.headers["Location"]
+        operations = [{"op": "add", "path": "/active", "value": True}]
+        changed = fhir.patch("Patient/p1", operations, prefer="return=representation")
+        assert (changed.status_code, changed.data) == (200, b"")
+        assert got(fhir.put("Patient/p1", patient(id="p1")))["id"] == "p1"
+
+
 def test_later_pages_are_judged_by_who_asks_for_them() -> None:
     who: list[Access] = [Only(ALL)]
     with FhirUnderTest(access=lambda _request: who[0]) as fhir:
@@ -208,6 +220,10 @@ def test_later_pages_are_judged_by_who_asks_for_them() -> None:
         assert matches(got(fhir.get(link))) == []
         who[0] = Only(set())
         assert_refused(fhir.get(link), 403)
+        who[0] = Only(ALL)
+        link = got(fhir.get("_history?_count=2"))["link"][1]["url"].removeprefix("http://localhost/fhir/")
+        who[0] = Only({("Patient", "history-type")})
+        assert {e["fullUrl"].split("/")[-2] for e in got(fhir.get(link))["entry"]} == {"Patient"}
 
 
 def test_a_binary_is_judged_without_its_data() -> None:
