@@ -90,8 +90,8 @@ def start_demo(
         sandbox=True,
     )
 
-    def chart_link(_base: FhirBase, patient: PatientId, reference: Reference) -> str:
-        return f"{running.origin}/patients/{patient}#{reference.replace('/', '-')}"
+    def chart_link(_base: FhirBase, _patient: PatientId, reference: Reference) -> str:
+        return f"{running.origin}/record/{reference}"
 
     installation = install(
         Settings(state=state / "app", base_url=origin),

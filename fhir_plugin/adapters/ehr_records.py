@@ -72,6 +72,7 @@ class LaunchRecords:
             granted=GrantedScopes.parse(session.scopes).allows,
             vendor=None if issuer.vendor == "unknown" else issuer.vendor,
             binary_forms=self._forms,
+            renew=lambda rejected: self._tokens.current(launch, rejected=rejected),
         )
         companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock)
         record = self._around(CompositeRecord(ehr, companion))

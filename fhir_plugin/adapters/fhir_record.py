@@ -59,7 +59,8 @@ class FhirServerRecord:
 
     `access_token` is asked anew for every request and may raise `SignInNeeded`; None is an open server.
     `granted` says what the granted scopes allow; `vendor` names the server family where the registry of
-    issuers knows it; `binary_forms` is shared by all records of a process.
+    issuers knows it; `binary_forms` is shared by all records of a process. `renew` gets a token that the server
+    answered with 401 and gives another one, or raises `SignInNeeded`: each request is repeated at most once.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class FhirServerRecord:
         vendor: str | None = None,
         binary_forms: BinaryForms | None = None,
         most_pages: int = MOST_PAGES,
+        renew: Callable[[str], str] | None = None,
     ) -> None:
         self._transport = transport
         self._within = Within(base)
@@ -80,6 +82,7 @@ class FhirServerRecord:
         self._vendor = vendor
         self._forms = binary_forms or BinaryForms()
         self._most_pages = most_pages
+        self._renew = renew
         self._capability: Capability | None = None
 
     @property
@@ -270,16 +273,32 @@ class FhirServerRecord:
         if address is None:
             raise RecordRefused(f"{what} lies outside this record", code="outside-base")
         sent = {"Accept": FHIR_JSON, **(headers or {})}
-        if token and self._access_token is not None:
-            sent["Authorization"] = f"Bearer {self._access_token()}"
+        bearer = self._access_token() if token and self._access_token is not None else None
         try:
-            return self._transport.send(method, address, headers=sent, content=content, form=form)
+            reply = self._send(method, address, sent, bearer, content=content, form=form)
+            if reply.status == 401 and bearer is not None and self._renew is not None:
+                # Refused before anything was done with it: a token that died early may be renewed, once.
+                reply = self._send(method, address, sent, self._renew(bearer), content=content, form=form)
+            return reply
         except smart.NotSent as not_sent:
             raise RecordUnavailable(f"{what} was not sent ({not_sent.code})") from not_sent
         except (smart.AnswerLost, smart.ReplyTooLarge) as lost:
             if writing:
                 raise half_answered(lost.status, what, lost.code) from lost
             raise RecordUnavailable(f"{what} was not answered ({lost.code})") from lost
+
+    def _send(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        bearer: str | None,
+        *,
+        content: bytes | None,
+        form: Mapping[str, str] | None,
+    ) -> Reply:
+        sent = {**headers, "Authorization": f"Bearer {bearer}"} if bearer is not None else headers
+        return self._transport.send(method, address, headers=sent, content=content, form=form)
 
 
 def _accepted(reply: Reply, what: str, resource_type: str, id: str | None) -> Stored:
