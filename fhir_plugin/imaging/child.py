@@ -6,6 +6,7 @@ it: the parent takes that as a refusal and starts another.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import queue
@@ -49,7 +50,9 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
-    _lower(resource.RLIMIT_AS, _ADDRESS_SPACE)
+    with contextlib.suppress(ValueError, OSError):
+        # Not every system knows this one (macOS).
+        _lower(resource.RLIMIT_AS, _ADDRESS_SPACE)
 
 
 def _lower(what: int, limit: int) -> None:

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -112,6 +112,7 @@ def test_a_crop_to_nothing_is_refused() -> None:
     assert refusal.value.code == "region-too-small"
 
 
+@settings(deadline=None)
 @given(
     left=st.integers(0, 90),
     top=st.integers(0, 90),

@@ -138,23 +138,21 @@ def test_any_death_or_nonsense_is_a_refusal(instead: str, code: str) -> None:
         assert worker.clean(received(as_jpeg(chart()))).width == 64
 
 
-def test_a_child_that_smuggles_metadata_is_not_believed() -> None:
-    smuggled = (
+@pytest.mark.parametrize("smuggles", [True, False])
+def test_a_child_that_smuggles_metadata_is_not_believed(smuggles: bool, tmp_path: Path) -> None:
+    instead = (
         "picture = open(sys.argv[2], 'rb').read()\n"
         "    return {'status': 'clean', 'content_type': 'image/jpeg', 'width': 64, 'height': 48, 'removed': [],"
         " 'captured_at': None}, [picture, picture]"
     )
-    for content, believed in ((loaded_jpeg(Canaries()), False), (clean(received(as_jpeg(chart()))).content, True)):
-        path = Path(ROOT) / "tests" / "imaging" / f"smuggled-{os.getpid()}.jpg"
-        path.write_bytes(content)
-        try:
-            with ProcessImageWorker(workers=1, command=(*_child_that(smuggled), str(path))) as worker:
-                if believed:
-                    assert worker.clean(received(b"bad")).content == content
-                else:
-                    assert _code(lambda pool=worker: pool.clean(received(b"bad"))) == "decoder-crashed"  # type: ignore[misc]  # bound now
-        finally:
-            path.unlink()
+    content = loaded_jpeg(Canaries()) if smuggles else clean(received(as_jpeg(chart()))).content
+    path = tmp_path / "answer.jpg"
+    path.write_bytes(content)
+    with ProcessImageWorker(workers=1, command=(*_child_that(instead), str(path))) as worker:
+        if smuggles:
+            assert _code(lambda: worker.clean(received(b"bad"))) == "decoder-crashed"
+        else:
+            assert worker.clean(received(b"bad")).content == content
 
 
 def test_a_processor_hog_is_stopped() -> None:
