@@ -72,8 +72,10 @@ class CarryOut:
         parts.drafts.save(replace(draft, state=state, images=bare, result=result, filing=None, updated=now))
         for stored in order.images:
             self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)
-        if order.described:
-            self._audit(intent, "image.described", draft.capture_id, order)
+        for described in order.described:
+            self._audit(intent, "image.described", draft.capture_id, order, image=described)
+        for discarded in order.discarded:
+            self._audit(intent, "image.discarded", draft.capture_id, order, image=discarded)
 
     def _is_proven(self, draft: Draft, image_id: ImageId, evidence: Mapping[str, Evidence]) -> bool:
         """Whether the bytes that were read back are those of the clean image: the ledger holds a keyed digest only."""
@@ -106,7 +108,7 @@ class CarryOut:
             )
         )
 
-    def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder) -> None:
+    def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder, **detail: str) -> None:
         self._parts.audit.append(
             AuditEntry(
                 action=action,
@@ -115,6 +117,6 @@ class CarryOut:
                 launch=intent.launch,
                 subject=subject,
                 policy=order.consent.policy_version,
-                detail={"capture": order.capture_id, "intent": intent.id},
+                detail={"capture": order.capture_id, "intent": intent.id, **detail},
             )
         )

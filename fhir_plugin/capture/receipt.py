@@ -76,8 +76,8 @@ MESSAGES: Mapping[str, str] = {
         "filing goes on by itself."
     ),
     "unresolved": (
-        "The EHR did not say whether everything was written, and cannot be asked. The pictures are safe. Somebody "
-        "will look at it, and we keep checking."
+        "We cannot tell what the EHR now holds of this, or it would not take back what was written. The pictures are "
+        "safe. Look at the patient's record; somebody will look at it too, and we keep checking."
     ),
     "nothing-current": "The EHR did not accept it, so nothing was filed. The pictures are safe: change or try again.",
     "open": "Not filed yet.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fhir_plugin.errors import AnswerLost, Gone, NotFound, RecordRefused
+from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused
 from fhir_plugin.ledger.intents import Evidence
-from fhir_plugin.ports import ClinicalRecord, EntryOutcome, Json, Stored, TransactionEntry
+from fhir_plugin.ports import ClinicalRecord, Json, Stored, TransactionEntry
 from mappings.model.identifiers import CaptureId, Reference
+from mappings.r4 import elements
 
 CAPTURE_TAG = "urn:fhir-plugin:capture"
 IDENTIFIED = frozenset({"Media", "Consent", "DocumentReference"})
@@ -31,11 +33,57 @@ class Found:
         return Reference(self.by_role[role]["reference"])
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the parts of one order go at this EHR. Fixed by the first run: every later one asks for the same."""
+
+    image_type: str
+    """Media, or DocumentReference where there is no Media; empty where an image has no place at all."""
+    ours: frozenset[str]
+    """Types that are written under ids of ours."""
+    together: frozenset[str]
+    """Types that one transaction carries; empty where there is none."""
+
+
+@dataclass
+class PlaceStep:
+    """Writes down where everything will go, before anything is written; refuses an image that has no place."""
+
+    place: Place
+    needs_images: bool
+    name: str = "place"
+
+    def happened(self) -> Evidence | None:
+        return None
+
+    def do(self) -> Evidence:
+        if self.needs_images and not self.place.image_type:
+            raise RecordRefused(
+                "This EHR takes neither Media nor DocumentReference from this launch: no image can be filed here.",
+                status=403,
+                code="no-place-for-images",
+            )
+        return {
+            "image_type": self.place.image_type,
+            "ours": " ".join(sorted(self.place.ours)),
+            "together": " ".join(sorted(self.place.together)),
+        }
+
+    def undo(self, evidence: Evidence) -> Sequence[str]:
+        return ()
+
+
+def place_in(evidence: Evidence) -> Place:
+    """The place that an earlier run wrote down."""
+    return Place(evidence["image_type"], frozenset(evidence["ours"].split()), frozenset(evidence["together"].split()))
+
+
 @dataclass
 class ResourceStep:
     """One resource of an order, under an id of ours where the record takes one, else known by identifier or tag.
 
-    `build(id)` gives the JSON, the same at every run. `role` names it within its order.
+    `build(id)` gives the JSON, the same at every run. `role` names it within its order. `final_status` is the status
+    of an image that has been proven; written alone it is not current yet, within a transaction it is.
     """
 
     role: str
@@ -48,10 +96,16 @@ class ResourceStep:
     found: Found = field(repr=False)
     bundled: Mapping[str, Evidence] = field(default_factory=dict, repr=False)
     """What a transaction has already written, by role."""
+    final_status: str | None = None
 
     @property
     def name(self) -> str:
         return self.role
+
+    def in_transaction(self) -> Json:
+        """The resource as a transaction writes it: all at once, so nothing has to wait."""
+        resource = self.build(self.our_id)
+        return {**resource, "status": self.final_status} if self.final_status else resource
 
     def happened(self) -> Evidence | None:
         if self.our_id is not None:
@@ -65,7 +119,7 @@ class ResourceStep:
             return None
         first, *doubles = matches
         for double in doubles:  # a lost answer that was answered twice: one set, never two
-            self.record.delete(self.resource_type, str(double["id"]))
+            withdraw(self.record, Reference(f"{self.resource_type}/{double['id']}"))
         return self._remember(_stored(first))
 
     def do(self) -> Evidence:
@@ -74,8 +128,14 @@ class ResourceStep:
             self.found.by_role[self.role] = evidence
             return evidence
         resource = self.build(self.our_id)
-        stored = self.record.put(resource) if self.our_id is not None else self.record.create(resource)
-        return self._remember(stored)
+        if self.our_id is not None:
+            return self._remember(self.record.put(resource))
+        stored = self.record.create(resource)
+        try:
+            # Counted afterwards: some servers, and some proxies in front of them, write a create twice.
+            return self.happened() or self._remember(stored)
+        except AnswerLost:  # it cannot be searched, so its answer is all there is
+            return self._remember(stored)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         return withdraw(self.record, Reference(evidence["reference"]))
@@ -88,17 +148,33 @@ class ResourceStep:
     def _search(self) -> list[Json]:
         capability = self.record.capability()
         if self.resource_type in IDENTIFIED and capability.searches(self.resource_type, "identifier"):
-            return _oldest_first(self.record.search(self.resource_type, {"identifier": self.identifier or ""}))
-        if capability.searches(self.resource_type, "_tag"):
-            tag = f"{CAPTURE_TAG}|{self.capture_id}"
-            found = self.record.search(self.resource_type, {"_tag": tag})
-            return _oldest_first([each for each in found if self._is_this(each)])
-        raise AnswerLost(f"this server cannot be asked whether {self.role} was written")
+            wanted = {"identifier": self.identifier or ""}
+        elif capability.searches(self.resource_type, "_tag"):
+            wanted = {"_tag": f"{CAPTURE_TAG}|{self.capture_id}"}
+        else:
+            raise AnswerLost(f"this server cannot be asked whether {self.role} was written")
+        try:
+            found = self.record.search(self.resource_type, wanted)
+        except RecordRefused as refused:
+            raise AnswerLost(f"this server would not say whether {self.role} was written") from refused
+        return _oldest_first([each for each in found if self._is_this(each)])
 
     def _is_this(self, candidate: Json) -> bool:
-        """Several resources of one type share the capture's tag: ours is the one with the same targets."""
-        wanted = self.build(candidate.get("id"))
-        return all(candidate.get(key) == wanted.get(key) for key in ("target", "recorded") if key in wanted)
+        """Whether this step wrote it, and not somebody else, another attempt of this capture or another of its steps.
+
+        What a server found is never believed: what is taken for a double of ours is removed.
+        """
+        if candidate.get("status") == "entered-in-error":
+            return False
+        if self.identifier is not None:
+            system, _, value = self.identifier.rpartition("|")
+            return elements.identifier_in(candidate, system) == value
+        wanted = self.build(None)
+        return (
+            elements.capture_of(candidate) == self.capture_id
+            and _targets(candidate) == _targets(wanted)
+            and _recorded(candidate) == _recorded(wanted)
+        )
 
 
 @dataclass
@@ -178,16 +254,18 @@ class TransactionStep:
 
     def do(self) -> Evidence:
         entries = [
-            TransactionEntry("PUT", f"{part.resource_type}/{part.our_id}", part.build(part.our_id))
-            for part in self.parts
+            TransactionEntry("PUT", f"{part.resource_type}/{part.our_id}", part.in_transaction()) for part in self.parts
         ]
-        outcomes = self.record.transact(entries)
+        try:
+            outcomes = self.record.transact(entries)
+        except RecordRefused:
+            # One entry that this EHR does not take, or no transactions at all: the steps that follow find out which.
+            return self.happened() or {"atomic": "refused"}
         written: dict[str, str] = {}
         for part, outcome in zip(self.parts, outcomes, strict=True):
-            if outcome.ok and _is_ours(outcome, part):
-                stored = Stored(
-                    part.resource_type, str(part.our_id), outcome.stored.version if outcome.stored else None
-                )
+            if outcome.ok:
+                # Under whatever id it says: what is not under ours will not be proven, and must be found to be undone.
+                stored = outcome.stored or Stored(part.resource_type, str(part.our_id))
                 self.bundled[part.role] = evidence_of(stored)
                 written[part.role] = stored.reference
         return {"atomic": "yes" if len(written) == len(self.parts) else "no", **written}
@@ -196,19 +274,21 @@ class TransactionStep:
         residue: list[str] = []
         for part in reversed(self.parts):
             if part.role in evidence:
-                residue += withdraw(self.record, Reference(evidence[part.role]), only_if_there=True)
+                residue += withdraw(self.record, Reference(evidence[part.role]))
         return residue
 
 
 @dataclass
 class CurrentStep:
-    """The commit point of an ordered sequence: the image becomes current once everything else has been proven."""
+    """The commit point: an image becomes current once everything has been proven. In a transaction it already is."""
 
     role: str
-    resource_type: str
     image_role: str
+    final_status: str
     record: ClinicalRecord = field(repr=False)
     found: Found = field(repr=False)
+    proven: Mapping[str, Json] = field(repr=False)
+    """What `verify` has just read, by role."""
 
     @property
     def name(self) -> str:
@@ -216,45 +296,76 @@ class CurrentStep:
 
     def happened(self) -> Evidence | None:
         resource = self._read()
-        return evidence_of(_stored(resource)) if resource.get("status") == self._final else None
+        return evidence_of(_stored(resource)) if resource.get("status") == self.final_status else None
 
     def do(self) -> Evidence:
-        resource = self._read()
-        version = str(resource.get("meta", {}).get("versionId") or "") or None
-        changed = {**resource, "status": self._final}
-        return evidence_of(self.record.put(changed, version=version))
+        resource = self.proven.get(self.image_role) or self._read()
+        if resource.get("status") != self.final_status:
+            version = str(elements.version_of(resource) or "") or None
+            self.record.put({**resource, "status": self.final_status}, version=version)
+            before, resource = resource, self._read()
+            kept = set(elements.labels_of(before)) <= set(elements.labels_of(resource))
+            if resource.get("status") != self.final_status or not kept:
+                reference = self.found.reference(self.image_role)
+                raise ReadBackMismatch(f"{reference} did not become current as it was proven")
+        return evidence_of(_stored(resource))
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         return ()  # the image itself is withdrawn by its own step
 
-    @property
-    def _final(self) -> str:
-        return "completed" if self.resource_type == "Media" else "current"
-
     def _read(self) -> Json:
-        return self.record.read(self.resource_type, self.found.reference(self.image_role).split("/")[-1])
+        return self.record.read(*self.found.reference(self.image_role).split("/"))
 
 
-def withdraw(record: ClinicalRecord, reference: Reference, *, only_if_there: bool = False) -> Sequence[str]:
-    """Deletes a resource of ours, or marks it entered in error where the server will not delete. Says what remains."""
+def withdraw(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
+    """Deletes a resource of ours, or marks it entered in error where the server will not delete. Says what remains.
+
+    Only looking proves that it is gone. Raises `ReadBackMismatch` when it is still current after both.
+    """
     resource_type, id = reference.split("/")
-    if only_if_there:
-        try:
-            record.read(resource_type, id)
-        except (NotFound, Gone):
+    try:
+        if _read_if_there(record, resource_type, id) is None:
             return ()
-    capability = record.capability()
+    except RecordRefused:
+        return _withdraw_unseen(record, reference)
+    with contextlib.suppress(RecordRefused):  # what is still there is seen below
+        record.delete(resource_type, id)
+    remaining = _read_if_there(record, resource_type, id)
+    if remaining is None:
+        capability = record.capability()
+        if capability.may(resource_type, "vread") or capability.may(resource_type, "history-instance"):
+            return (f"{reference} was deleted; this server may still show its old version to those who ask for it",)
+        return ()
+    if resource_type not in CORRECTED:
+        return (f"{reference} remains: this server does not delete it",)
+    if remaining.get("status") != CORRECTED[resource_type]:
+        record.put({**remaining, "status": CORRECTED[resource_type]})
+        corrected = _read_if_there(record, resource_type, id)
+        if corrected is not None and corrected.get("status") != CORRECTED[resource_type]:
+            raise ReadBackMismatch(f"{reference} can be neither deleted nor marked as entered in error")
+    return (f"{reference} remains, marked as entered in error",)
+
+
+def _withdraw_unseen(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
+    """Where this launch may write and not read. What people would see as current is never left to hope."""
+    resource_type, id = reference.split("/")
     try:
         record.delete(resource_type, id)
     except RecordRefused:
-        if resource_type not in CORRECTED:
-            return (f"{reference} remains: this server does not delete it",)
-        current = record.read(resource_type, id)
-        record.put({**current, "status": CORRECTED[resource_type]})
-        return (f"{reference} remains, marked as entered in error",)
-    if capability.may(resource_type, "vread") or capability.may(resource_type, "history-instance"):
-        return (f"{reference} was deleted; this server may still show its old version to those who ask for it",)
-    return ()
+        if resource_type in CORRECTED:
+            raise
+        return (f"{reference} remains: this server does not delete it",)
+    return (f"{reference} was deleted; this server does not let us look whether it is gone",)
+
+
+def _read_if_there(record: ClinicalRecord, resource_type: str, id: str) -> Json | None:
+    try:
+        if resource_type == "Binary":  # as its bytes: not every server gives a Binary as JSON
+            record.read_binary(f"Binary/{id}")
+            return {"resourceType": "Binary", "id": id}
+        return record.read(resource_type, id)
+    except (NotFound, Gone):
+        return None
 
 
 def _stored(resource: Json) -> Stored:
@@ -266,5 +377,11 @@ def _oldest_first(resources: list[Json]) -> list[Json]:
     return sorted(resources, key=lambda each: (str(each.get("meta", {}).get("lastUpdated", "")), str(each["id"])))
 
 
-def _is_ours(outcome: EntryOutcome, part: ResourceStep) -> bool:
-    return outcome.stored is None or outcome.stored.id == part.our_id
+def _targets(resource: Json) -> list[Reference | None]:
+    return [elements.reference_of(each) for each in elements.objects_of(resource.get("target"))]
+
+
+def _recorded(resource: Json) -> object:
+    """The moment to the second: servers write the same instant in many ways."""
+    moment = elements.parse_instant(resource.get("recorded"))
+    return moment.replace(microsecond=0) if moment is not None else resource.get("recorded")

@@ -7,20 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
-from fhir_plugin.capture.steps import Found
+from fhir_plugin.capture.steps import Found, ResourceStep
 from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Sha256
+from mappings.r4.consent import from_consent
 from mappings.r4.document_reference import from_document_reference
+from mappings.r4.elements import labels_of
+from mappings.r4.errors import MappingError
 from mappings.r4.media import from_media
+from mappings.r4.note import from_note
 from mappings.r4.provenance import from_provenance
 
 
 @dataclass
 class VerifyStep:
-    """Every image of the order read back: subject, labels, bytes, and the signed statement. Changes nothing."""
+    """Everything that people rely on, read back: images (subject, labels, bytes, signed statement), consent and note.
+
+    Changes nothing. `beside` are the consent and the note; `proven` is filled with the images as they were read.
+    """
 
     order: FilingOrder
     image_type: str
@@ -29,6 +36,8 @@ class VerifyStep:
     vault: Vault = field(repr=False)
     signer: StatementSigner = field(repr=False)
     found: Found = field(repr=False)
+    beside: Sequence[ResourceStep] = field(repr=False)
+    proven: dict[str, Json] = field(repr=False)
     name: str = "verify"
 
     def happened(self) -> Evidence | None:
@@ -36,9 +45,14 @@ class VerifyStep:
 
     def do(self) -> Evidence:
         try:
-            return {f"digest-{image.image_id}": self._look(image) for image in self.order.images}
+            digests = {f"digest-{image.image_id}": self._look(image) for image in self.order.images}
+            for part in self.beside:
+                self._look_beside(part)
         except (NotFound, Gone) as error:
-            raise ReadBackMismatch("The EHR said that it stored the image and does not have it.") from error
+            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
+        except MappingError as error:
+            raise ReadBackMismatch(f"what the EHR stored cannot be read ({error.code})") from error
+        return digests
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         return ()
@@ -51,7 +65,23 @@ class VerifyStep:
         _need(set(image.labels) <= set(recorded.labels), f"{reference} has lost a security label")
         self._look_at_bytes(image, recorded)
         self._look_at_provenance(image, reference)
+        self.proven[f"image-{image.image_id}"] = stored
         return self.vault.keyed_digest(self.clean[image.image_id].encode())
+
+    def _look_beside(self, part: ResourceStep) -> None:
+        capability = self.record.capability()
+        if capability.holds(part.resource_type) and not capability.may(part.resource_type, "read"):
+            return  # written where this launch may not look: the server's answer is all there is
+        reference = self.found.reference(part.role)
+        stored = self.record.read(*reference.split("/"))
+        _need(set(self.order.labels) <= set(labels_of(stored)), f"{reference} has lost a security label")
+        if part.resource_type == "Consent":
+            consent, said = from_consent(stored), self.order.consent
+            same = (consent.patient, consent.receive, consent.store) == (said.patient, said.receive, said.store)
+        else:
+            note = from_note(stored)
+            same = (note.patient, note.text) == (self.order.patient, self.order.note)
+        _need(same, f"{reference} does not say what was sent")
 
     def _look_at_bytes(self, image: OrderedImage, recorded: RecordedImage) -> None:
         _need(recorded.content_url is not None, f"{recorded.reference} has lost the address of its image")
@@ -80,4 +110,4 @@ def _subject(resource: Json) -> str:
 
 def _need(true: bool, message: str) -> None:
     if not true:
-        raise ReadBackMismatch(f"{message}. Nothing was left current; try again or ask support.")
+        raise ReadBackMismatch(message)

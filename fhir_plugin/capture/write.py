@@ -1,8 +1,9 @@
 """Filing: from an order to the record, in steps that survive crashes, lost answers and expired tokens.
 
 Where the server takes our ids and says that it transacts, consent, images, provenance and note go in one
-transaction behind the bytes. Elsewhere they go in order: the image is written as in preparation and becomes
-current only after it has been read back and proven. Either way nothing counts as filed before `verify`.
+transaction behind the bytes. Elsewhere, and where it refuses the transaction, they go in order: the image is
+written as in preparation and becomes current only after it has been read back and proven. Either way nothing
+counts as filed before `verify`, and no picture is destroyed before the words that replace it have been read back.
 """
 
 from __future__ import annotations
@@ -15,9 +16,18 @@ from fhir_plugin.capability import Capability
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label
-from fhir_plugin.capture.steps import BinaryStep, CurrentStep, Found, ResourceStep, TransactionStep
+from fhir_plugin.capture.steps import (
+    BinaryStep,
+    CurrentStep,
+    Found,
+    Place,
+    PlaceStep,
+    ResourceStep,
+    TransactionStep,
+    place_in,
+)
 from fhir_plugin.capture.verify import VerifyStep
-from fhir_plugin.errors import RecordRefused, UnacceptableImage
+from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
 from mappings.model.consent import ConsentAnswer
@@ -42,17 +52,17 @@ Settle = Callable[[Intent, Mapping[str, Evidence]], None]
 Abandon = Callable[[Intent], None]
 
 
-def image_type(capability: Capability) -> str:
-    """Which resource an image becomes at this server: Media, or DocumentReference where there is no Media."""
-    if capability.holds("Media"):
-        return "Media"
-    if capability.holds("DocumentReference"):
-        return "DocumentReference"
-    raise RecordRefused(
-        "This EHR takes neither Media nor DocumentReference from this launch, so an image cannot be filed here.",
-        status=403,
-        code="no-place-for-images",
-    )
+def place_at(capability: Capability) -> Place:
+    """Where the parts of an order go at this server: what it takes under our ids, and what in one transaction.
+
+    A transaction carries all that the EHR holds, and only if it takes our ids for every type.
+    """
+    image_type = next((each for each in ("Media", "DocumentReference") if capability.holds(each)), "")
+    types = {"Binary", "Consent", "Provenance", "DocumentReference", "AuditEvent", image_type} - {""}
+    ours = frozenset(each for each in types if not capability.holds(each) or capability.takes_our_id(each))
+    bundled = frozenset(each for each in types - {"Binary", "AuditEvent"} if capability.holds(each))
+    together = bundled if capability.may_transact and bundled <= ours else frozenset[str]()
+    return Place(image_type, ours, together)
 
 
 @dataclass
@@ -69,34 +79,25 @@ class FilePlan:
     on_abandon: Abandon
 
     def __post_init__(self) -> None:
-        self._capability = self.record.capability()
-        self._image_type = image_type(self._capability) if self.order.images else "Media"
+        placed = self.done.get("place")
+        known = placed is not None and placed.state is StepState.DONE
+        self._place = place_in(placed.evidence) if placed and known else place_at(self.record.capability())
+        self._image_type = self._place.image_type or "Media"
+        self._final_status = "completed" if self._image_type == "Media" else "current"
+        self._proven: dict[str, Json] = {}
         self._found = Found({name: step.evidence for name, step in self.done.items() if step.state is StepState.DONE})
         self._bundled: dict[str, Evidence] = {}
-        self._at_once = False
 
     def steps(self) -> Sequence[Step]:
-        binaries = [self._binary(image) for image in self.order.images]
-        parts = self._parts()
-        together = self._in_one_transaction(parts)
-        self._at_once = bool(together)
-        steps: list[Step] = [*binaries]
-        if together:
+        order, parts = self.order, self._parts()
+        steps: list[Step] = [PlaceStep(self._place, needs_images=bool(order.images))]
+        steps += [self._binary(image) for image in order.images]
+        together = [part for part in parts if part.resource_type in self._place.together]
+        if len(together) > 1:
             steps.append(TransactionStep(together, self.record, self._bundled))
         steps += parts
-        if self.order.images:
-            steps.append(self._verify())
-            if not together:
-                steps += [
-                    CurrentStep(
-                        f"current-{image.image_id}",
-                        self._image_type,
-                        f"image-{image.image_id}",
-                        self.record,
-                        self._found,
-                    )
-                    for image in self.order.images
-                ]
+        steps.append(self._verify([part for part in parts if part.role in SHARED]))
+        steps += [self._current(image) for image in order.images]
         steps.append(self._audit_event())
         return steps
 
@@ -128,17 +129,8 @@ class FilePlan:
         consent = self.order.consent
         return any(answer is not ConsentAnswer.NOT_ASKED for answer in (consent.receive, consent.store))
 
-    def _in_one_transaction(self, parts: Sequence[ResourceStep]) -> list[ResourceStep]:
-        """The parts that one transaction may carry: all that the EHR holds, if it takes our ids for every one."""
-        at_the_ehr = [part for part in parts if self._capability.holds(part.resource_type)]
-        if not self._capability.may_transact or len(at_the_ehr) < 2:
-            return []
-        return at_the_ehr if all(part.our_id is not None for part in at_the_ehr) else []
-
     def _our_id(self, resource_type: str, role: str) -> str | None:
-        at_the_ehr = self._capability.holds(resource_type)
-        takes_ours = not at_the_ehr or self._capability.takes_our_id(resource_type)
-        return self.order.resource_id(role) if takes_ours else None
+        return self.order.resource_id(role) if resource_type in self._place.ours else None
 
     def _resource(
         self, role: str, resource_type: str, build: Callable[[str | None], Json], identifier: str | None
@@ -153,6 +145,7 @@ class FilePlan:
             record=self.record,
             found=self._found,
             bundled=self._bundled,
+            final_status=self._final_status if role.startswith("image-") else None,
         )
 
     # ------------------------------------------------------------------------------------ what they write
@@ -190,11 +183,9 @@ class FilePlan:
         def build(id: str | None) -> Json:
             binary = self._found.reference(f"binary-{image.image_id}")
             if self._image_type == "Media":
-                status = "completed" if self._at_once else "preparation"
-                return to_media(self._labelled(image), binary_url=binary, id=id, status=status)
+                return to_media(self._labelled(image), binary_url=binary, id=id, status="preparation")
             # DocumentReference has no status for "not yet": it is superseded in name until it is proven.
-            status = "current" if self._at_once else "superseded"
-            return to_document_reference(self._labelled(image), binary_url=binary, id=id, status=status)
+            return to_document_reference(self._labelled(image), binary_url=binary, id=id, status="superseded")
 
         return build
 
@@ -231,7 +222,17 @@ class FilePlan:
             id=id,
         )
 
-    def _verify(self) -> VerifyStep:
+    def _current(self, image: OrderedImage) -> CurrentStep:
+        return CurrentStep(
+            role=f"current-{image.image_id}",
+            image_role=f"image-{image.image_id}",
+            final_status=self._final_status,
+            record=self.record,
+            found=self._found,
+            proven=self._proven,
+        )
+
+    def _verify(self, beside: Sequence[ResourceStep]) -> VerifyStep:
         return VerifyStep(
             order=self.order,
             image_type=self._image_type,
@@ -242,6 +243,8 @@ class FilePlan:
             vault=self.vault,
             signer=self.signer,
             found=self._found,
+            beside=beside,
+            proven=self._proven,
         )
 
     def _audit_event(self) -> ResourceStep:
