@@ -33,8 +33,8 @@ SHARED_FIELDS = (
     "show_online",
 )
 IMAGE_FIELDS = ("site", "laterality", "decision")
-LONGEST_TEXT = 4000
-LONGEST_PURPOSE = 500
+LONGEST: Mapping[str, int] = {"purpose": 500, "findings": 4000, "advice": 4000}
+"""Most characters of what is written down. Longer text is kept as typed and sent back to be shortened, never cut."""
 
 
 class Identity(StrEnum):
@@ -72,13 +72,13 @@ class Answers:
         shared = dict(self.shared)
         for name in SHARED_FIELDS:
             if name in form:
-                shared[name] = form[name][:LONGEST_TEXT]
+                shared[name] = form[name]
         per_image = {image: dict(self.per_image.get(image, {})) for image in images}
         for image in images:
             for name in IMAGE_FIELDS:
                 key = f"{name}-{image}"
                 if key in form:
-                    per_image[image][name] = form[key][:64]
+                    per_image[image][name] = form[key]
         return Answers(shared, per_image)
 
 
@@ -136,7 +136,7 @@ def _day(text: str) -> dt.date | None:
 def read_shared(answers: Answers) -> SharedAnswers:
     get: Callable[[str], str] = lambda name: answers.shared.get(name, "").strip()  # noqa: E731
     return SharedAnswers(
-        purpose=get("purpose")[:LONGEST_PURPOSE],
+        purpose=get("purpose"),
         face_to_face=_yes_no(get("face_to_face")),
         arrival=_one_of(Arrival, get("arrival")),
         taken_on=_day(get("taken_on")),

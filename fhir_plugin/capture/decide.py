@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fhir_plugin.capture.answers import Answers, Choice, SharedAnswers, read_image, read_shared
+from fhir_plugin.capture.answers import LONGEST, Answers, Choice, SharedAnswers, read_image, read_shared
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Reason, Store, Verdict
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.consent import ConsentAnswer
@@ -45,11 +45,14 @@ class Assessment:
 
 
 def captured_day(shared: SharedAnswers, camera_day: dt.date | None, today: dt.date) -> dt.date | None:
-    """The earliest day that anybody claims, so that a child's image is never taken for an adult's. None: unknown."""
+    """The earliest day that anybody claims, so that a child's image is never taken for an adult's. None: unknown.
+
+    Never after today: nothing has been taken in the future, whatever a camera's clock or a slip of the pen says.
+    """
     claims = [day for day in (shared.taken_on, camera_day) if day is not None]
-    if shared.arrival is Arrival.TAKEN_NOW and not shared.taken_unknown:
+    if shared.arrival is Arrival.TAKEN_NOW:
         claims.append(today)
-    return min(claims) if claims and not shared.taken_unknown else None
+    return min(*claims, today) if claims and not shared.taken_unknown else None
 
 
 def assess(
@@ -69,7 +72,10 @@ def assess(
         missing["images"] = "Add at least one picture."
     wanted = [image for image in kept if choices[image.image_id] is not Choice.DISCARD]
     if wanted:
-        missing |= _missing_shared(shared, wanted, storing=Choice.STORE in choices.values(), policy=policy)
+        storing = Choice.STORE in choices.values()
+        missing |= _missing_shared(shared, wanted, storing=storing, today=today, policy=policy)
+        if shared.taken_on is None and not shared.taken_unknown and answers.shared.get("taken_on", "").strip():
+            missing["taken_on"] = "This is not a day of the calendar. Say when it was taken, or that this is not known."
     for image in kept:
         missing |= _missing_for_image(answers, image)
 
@@ -77,12 +83,15 @@ def assess(
     for image in wanted:
         for reason in _holds(shared, image, patient, today=today, policy=policy):
             holds.setdefault(reason.code, reason)
+    forbidden = _missing_to_store(shared, policy) if Choice.STORE in choices.values() else {}
     verdicts = {
-        image.image_id: _verdict(Choice.DISCARD if image.discarded else choices.get(image.image_id), holds, policy)
+        image.image_id: _verdict(
+            Choice.DISCARD if image.discarded else choices.get(image.image_id), holds, forbidden, policy
+        )
         for image in images
     }
-    if any(isinstance(v, Store) for v in verdicts.values()):
-        missing |= _missing_to_store(shared, policy)
+    if not holds:
+        missing |= {name: text for name, text in forbidden.items() if name not in missing}
     return Assessment(
         verdicts=verdicts,
         missing=missing,
@@ -91,13 +100,19 @@ def assess(
     )
 
 
-def _verdict(choice: Choice | None, holds: Mapping[str, Reason], policy: PolicyPack) -> Verdict:
+def _verdict(
+    choice: Choice | None, holds: Mapping[str, Reason], forbidden: Mapping[str, str], policy: PolicyPack
+) -> Verdict:
     reference = policy.reference
     match choice:
         case Choice.DISCARD:
             return Discard((Reason("discarded", "Not needed; never filed.", source="G-R270"),), reference)
         case _ if holds:
             return Hold(tuple(holds.values()), reference)
+        case Choice.STORE if forbidden:
+            return Hold(
+                tuple(Reason("may-not-store", text, source="X1, X2, G-R155") for text in forbidden.values()), reference
+            )
         case Choice.STORE:
             return Store(
                 (Reason("face-to-face-parity", "It would have been kept face to face.", source="G-R155"),),
@@ -113,7 +128,7 @@ def _verdict(choice: Choice | None, holds: Mapping[str, Reason], policy: PolicyP
 
 
 def _missing_shared(
-    shared: SharedAnswers, images: Sequence[ImageFacts], *, storing: bool, policy: PolicyPack
+    shared: SharedAnswers, images: Sequence[ImageFacts], *, storing: bool, today: dt.date, policy: PolicyPack
 ) -> dict[str, str]:
     missing: dict[str, str] = {}
     if len(shared.purpose) < policy.shortest_purpose:
@@ -127,6 +142,8 @@ def _missing_shared(
         and any(image.camera_day is None for image in images)
     ):
         missing["taken_on"] = "Say when it was taken, or that this is not known."
+    if shared.taken_on is not None and shared.taken_on > today:
+        missing["taken_on"] = "This day lies in the future. Say when it was taken, or that this is not known."
     if shared.consent_receive is None:
         missing["consent_receive"] = "Say whether the patient agreed to the image being sent or taken."
     if shared.consent_store is None:
@@ -149,6 +166,9 @@ def _missing_shared(
             missing["findings"] = "Write what you found, or tick that it is in today's note."
         if not shared.advice:
             missing["advice"] = "Write what you advised, or tick that it is in today's note."
+    for name, text in (("purpose", shared.purpose), ("findings", shared.findings), ("advice", shared.advice)):
+        if len(text) > LONGEST[name]:
+            missing[name] = f"Shorten this to {LONGEST[name]} characters. It has {len(text)}."
     return missing
 
 
@@ -166,21 +186,25 @@ def _missing_for_image(answers: Answers, image: ImageFacts) -> dict[str, str]:
 
 
 def _missing_to_store(shared: SharedAnswers, policy: PolicyPack) -> dict[str, str]:
-    """What forbids storing although the questions are answered (X1, X2, G-R155, G-R170)."""
+    """What forbids storing, by field: an answer that says no, or one that nobody has given (X1, X2, G-R155, G-R170)."""
     missing: dict[str, str] = {}
-    if shared.face_to_face is False:
+    if shared.face_to_face is not True:
         missing["face_to_face"] = (
             "Keep an image only if you would have kept it face to face. Choose Describe only instead."
         )
     if shared.consent_store is ConsentAnswer.REFUSED:
         missing["consent_store"] = "The patient refused storage. Choose Describe only or Discard instead."
-    elif policy.consent_store_required and shared.consent_store is ConsentAnswer.NOT_ASKED:
+    elif shared.consent_store is None or (
+        policy.consent_store_required and shared.consent_store is ConsentAnswer.NOT_ASKED
+    ):
         missing["consent_store"] = "Ask the patient before storing, or choose Describe only."
     if shared.consent_receive is ConsentAnswer.REFUSED:
         missing["consent_receive"] = "The patient refused this image. Choose Discard."
-    elif policy.consent_receive_required and shared.consent_receive is ConsentAnswer.NOT_ASKED:
+    elif shared.consent_receive is None or (
+        policy.consent_receive_required and shared.consent_receive is ConsentAnswer.NOT_ASKED
+    ):
         missing["consent_receive"] = "Ask the patient before storing, or choose Describe only."
-    if shared.understood is False and ConsentAnswer.GIVEN in (shared.consent_receive, shared.consent_store):
+    if shared.understood is not True and ConsentAnswer.GIVEN in (shared.consent_receive, shared.consent_store):
         missing["understood"] = "Check that the patient understood before storing, or choose Describe only."
     return missing
 

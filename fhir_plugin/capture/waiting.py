@@ -12,7 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.sanitise import clean_into
-from fhir_plugin.errors import UnacceptableImage, Unavailable
+from fhir_plugin.errors import RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.ports import AuditEntry
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
@@ -102,7 +102,11 @@ def _clean_cut_off(parts: CaptureParts, draft: Draft) -> int:
     cut_off = [
         image
         for image in draft.images
-        if not image.is_clean and image.received and image.received_at and now - image.received_at > CLEANING
+        if not image.is_clean
+        and image.discarded_at is None
+        and image.received
+        and image.received_at
+        and now - image.received_at > CLEANING
     ]
     session = session_of(draft)
     for image in cut_off:
@@ -115,8 +119,8 @@ def _clean_cut_off(parts: CaptureParts, draft: Draft) -> int:
             )
         except UnacceptableImage as refusal:
             _drop(parts, draft, image, "image.refused", code=refusal.code)
-        except Unavailable:
-            continue  # its bytes stay sealed; the next round tries again
+        except (Unavailable, Refused, RecordRefused, Tampered):
+            continue  # busy, decided meanwhile, or unreadable: its bytes stay sealed, the others are not kept waiting
     return len(cut_off)
 
 
