@@ -27,6 +27,8 @@ from mappings.terminology.labels import plain_label
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
 """What a browser may get as it is. Anything else is cleaned by the worker first, or not shown."""
 REVEALED = "image.revealed"
+CURRENT = frozenset({"completed", "current"})
+"""An image that was entered in error, superseded or not proven yet is not shown, and not given by its address either."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Gallery:
         """Newest first. Those entered in error, in preparation or superseded are not current and do not show."""
         record = self._parts.records(session.launch_id)
         revealed = self._is_revealed(session)
-        entries = [entry for entry in self._entries(record, session) if entry.status in ("completed", "current")]
+        entries = [entry for entry in self._entries(record, session) if entry.status in CURRENT]
         items = []
         for entry in sorted(entries, key=_when, reverse=True):
             sensitive = is_restricted(list(entry.labels))
@@ -97,16 +99,10 @@ class Gallery:
         patient = session.patient_id
         capability = record.capability()
         found: list[RecordedImage] = []
-        if capability.may("Media", "search-type"):
-            media = record.search("Media", {"patient": patient})
-            found += [from_media(each) for each in media if _is_about(each, patient) and is_photograph(each)]
-        if capability.may("DocumentReference", "search-type"):
-            documents = record.search("DocumentReference", {"patient": patient})
-            found += [
-                from_document_reference(each)
-                for each in documents
-                if _is_about(each, patient) and holds_image(each)
-            ]
+        for resource_type in ("Media", "DocumentReference"):
+            if capability.may(resource_type, "search-type"):
+                resources = record.search(resource_type, {"patient": patient})
+                found += [_read(each) for each in resources if _is_about(each, session) and _is_picture(each)]
         return found
 
     def _entry(self, session: ClinicalSession, reference: Reference) -> tuple[RecordedImage, Json]:
@@ -115,14 +111,16 @@ class Gallery:
         if resource_type not in ("Media", "DocumentReference") or not id:
             raise NotFound("there is no such picture", status=404)
         resource = self._parts.records(session.launch_id).read(resource_type, id)
-        if not _is_about(resource, session.patient_id):
+        if not _is_about(resource, session) or not _is_picture(resource):
             raise NotFound("there is no such picture", status=404)
-        entry = from_media(resource) if resource_type == "Media" else from_document_reference(resource)
+        entry = _read(resource)
+        if entry.status not in CURRENT:
+            raise NotFound("there is no such picture", status=404)
         return entry, resource
 
     def _bytes(self, session: ClinicalSession, entry: RecordedImage, resource: Json) -> tuple[bytes, str]:
         if entry.inline:
-            return _inline(resource), entry.content_type
+            return _inline(resource), entry.content_type.split(";")[0].strip().lower()
         if entry.content_url is None:
             raise NotFound("this entry of the record holds no picture", status=404)
         binary = self._parts.records(session.launch_id).read_binary(entry.content_url)
@@ -150,10 +148,20 @@ def category(labels: Sequence[Label]) -> str:
     return plain_label(telling[0]) if telling else ("sensitive" if labels else "not labelled")
 
 
-def _is_about(resource: Json, patient: str) -> bool:
+def _is_about(resource: Json, session: ClinicalSession) -> bool:
+    """Whether its subject is this patient of this EHR: `Patient/1` of another server is another person."""
     subject = resource.get("subject")
     reference = str(subject.get("reference", "")) if isinstance(subject, dict) else ""
-    return reference.split("/_history")[0].split("/")[-2:] == ["Patient", patient]
+    relative = reference.split("/_history/")[0].removeprefix(f"{session.fhir_base}/")
+    return relative == f"Patient/{session.patient_id}"
+
+
+def _is_picture(resource: Json) -> bool:
+    return is_photograph(resource) if resource.get("resourceType") == "Media" else holds_image(resource)
+
+
+def _read(resource: Json) -> RecordedImage:
+    return from_media(resource) if resource.get("resourceType") == "Media" else from_document_reference(resource)
 
 
 def _inline(resource: Json) -> bytes:
