@@ -38,7 +38,7 @@ from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import AuditEntry, AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
 from fhir_plugin.settings import Settings
-from fhir_plugin.web.access import shut_by_default
+from fhir_plugin.web.access import bound_to_this_browser, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
 from fhir_plugin.web.pages import register_pages
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
@@ -230,15 +230,20 @@ def create_app(installation: Installation) -> Flask:
     app.secret_key = installation.vault.keyed_digest(b"csrf cookie")  # alike in every worker and after a restart
     app.extensions["fhir_plugin"] = installation
     registry = installation.registry
+    every_ehr = tuple(sorted({origin for issuer in registry for origin in issuer.frame_ancestors}))
 
     def frame_ancestors(launch: str | None) -> tuple[str, ...]:
+        """The EHR of a launch alone may frame its pages. Pages that know nobody (the way in, its errors, "launch again")
+        may be framed by every registered EHR, or a failed launch would be a blank frame."""
         if launch is None:
-            return ()
+            return every_ehr
         try:
-            return registry.named(installation.sessions.get(LaunchId(launch)).issuer).frame_ancestors
+            session = installation.sessions.get(LaunchId(launch))
         except SignInNeeded:
-            # Whoever framed a session that has ended may still show its "launch again" page.
-            return tuple({origin for issuer in registry for origin in issuer.frame_ancestors})
+            return every_ehr
+        if not bound_to_this_browser(session.browser_binding_hash):
+            return every_ehr
+        return registry.named(session.issuer).frame_ancestors
 
     register_pages(app, picture_bytes=installation.policy.most_bytes_per_image, frame_ancestors=frame_ancestors)
     register_launch(app, _launching(installation))

@@ -54,6 +54,7 @@ class KeptSession(Protocol):
 
 
 class SessionStore(Protocol):
+    def get(self, launch_id: LaunchId) -> KeptSession: ...
     def touch(self, launch_id: LaunchId) -> KeptSession: ...
 
 
@@ -89,11 +90,13 @@ def launched(*roles: Role) -> Callable[[Callable[..., ResponseReturnValue]], Cal
 
 def current_session(launch_id: LaunchId) -> ClinicalSession:
     """The session of this launch for this browser. Raises `SignInNeeded`, all reasons alike."""
-    parts = cast(AccessParts, current_app.extensions["fhir_plugin"])
-    kept = parts.sessions.touch(launch_id)
-    if not bound_to_this_browser(kept.browser_binding_hash):
-        raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
-    return clinical_session(kept)
+    sessions = cast(AccessParts, current_app.extensions["fhir_plugin"]).sessions
+    try:
+        if bound_to_this_browser(sessions.get(launch_id).browser_binding_hash):
+            return clinical_session(sessions.touch(launch_id))  # only its own browser keeps a session alive
+    except SignInNeeded:
+        pass  # ended, ran out or never was: the answer is the same as to another browser
+    raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
 
 
 def clinical_session(kept: KeptSession) -> ClinicalSession:

@@ -12,7 +12,7 @@ from mappings.model.people import ClinicalSession, Patient, Role, User
 from smart_launch import binding_of
 
 AMY = Patient(PatientId("amy"), "Amy LEE", dt.date(1984, 6, 21), "9990000018", "female")
-SAM = Patient(PatientId("sam"), "Samira O’NEILL-CHATTERJEE", dt.date(2012, 2, 3), "9990000026", "female")
+SAM = Patient(PatientId("sam"), "Samira O’NEILL-CHATTERJEE", dt.date(1979, 2, 3), "9990000026", "female")
 DOCTOR = User(Reference("Practitioner/dr"), "Dr Priya Shah", frozenset({Role.CLINICIAN}))
 BASE = FhirBase("https://ehr.example/fhir")
 
@@ -59,6 +59,9 @@ class FakeSessions:
             "sam": session("sam", SAM),
             "framed": session("framed", AMY, banner=False),
         }
+
+    def get(self, launch_id: LaunchId) -> Kept:
+        return self.touch(launch_id)
 
     def touch(self, launch_id: LaunchId) -> Kept:
         if launch_id not in self.known:
