@@ -24,7 +24,7 @@ export function watchSaving (form) {
     failed(`Not saved. ${error ? `${error.title}. ${error.what_to_do}` : 'Trying again.'}`)
     if (xhr.status >= 500) again()
   })
-  form.addEventListener('htmx:afterOnLoad', () => clearTimeout(trying))
+  form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
   form.addEventListener('htmx:afterSwap', tidyErrors)
 
   // A second press while the first is on its way would only ask the same again.

@@ -119,11 +119,20 @@ export function takeUploads (form, added) {
 
   for (const id of ['choose', 'camera']) {
     const input = document.getElementById(id)
+    const taken = () => {
+      take([...input.files])
+      input.value = ''
+    }
     input.addEventListener('change', (event) => {
       event.stopPropagation()
-      take(input.files)
-      input.value = ''
+      taken()
     })
+    input.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter') return
+      event.preventDefault()
+      input.click()
+    })
+    taken() // chosen before this script had loaded
   }
   for (const over of ['dragenter', 'dragover']) {
     form.addEventListener(over, (event) => {
