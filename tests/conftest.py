@@ -26,6 +26,11 @@ POSTGRESQL_VARIABLE = "FHIR_PLUGIN_TEST_POSTGRESQL"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--exhaustive", action="store_true", help="run the on-demand versions of sampled tests")
     parser.addoption(
+        "--no-skips",
+        action="store_true",
+        help="a test whose tool is missing fails: for CI, which promises to have every tool",
+    )
+    parser.addoption(
         "--postgresql",
         metavar="URL",
         default=os.environ.get(POSTGRESQL_VARIABLE),
@@ -42,6 +47,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             present = bool(item.config.getoption("--postgresql"))
         else:
             present = shutil.which(tool) is not None
+        if not present and item.config.getoption("--no-skips"):
+            pytest.fail(f"needs {tool}, and nothing may be skipped here (--no-skips)", pytrace=False)
         if not present:
             pytest.skip(f"needs {tool}")
 
