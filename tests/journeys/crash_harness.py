@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -101,8 +100,7 @@ class CountedTransport(Transport):
 class Harness:
     def __init__(self, setting: Mapping[str, Any]) -> None:
         self.origin: str = setting["ehr_origin"]
-        self.template = Path(setting["state"])
-        self.launch = LaunchId(setting["launch"])
+        self.launch = LaunchId("")
         self.port: int = setting["port"]
         self.key = ClientKey.from_pem(setting["key"].encode(), kid=KEY_ID)
         self.registry = IssuerRegistry(
@@ -234,19 +232,17 @@ class Harness:
         }
 
     def kill(self, kill_at: int | None, faults: list[Any], expire: bool) -> dict[str, Any]:
-        """One child, one kill, one recovery."""
+        """One launch, one child, one kill, one recovery."""
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
             state = Path(folder) / "app"
-            shutil.copytree(self.template, state)
+            self.launch = LaunchId(_in_child(lambda: self._prepare(state), group=True)["launch"])
             ran = _in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
             requests.delete(f"{self.origin}/_sandbox/faults", timeout=5)
             recovered = _in_child(lambda: self.recover(state, relaunch=True), group=True)
-        if expire:  # every token of this EHR, the template's too
-            self.launch = LaunchId(_in_child(self._renew_template, group=True)["launch"])
         return {"ran": ran, "recovered": recovered}
 
-    def _renew_template(self) -> dict[str, Any]:
-        installation = self.open(self.template, Counter(None), ShiftedClock())
+    def _prepare(self, state: Path) -> dict[str, Any]:
+        installation = self.open(state, Counter(None), ShiftedClock())
         launch = self._launch_again(installation)
         installation.close()
         return {"launch": launch}

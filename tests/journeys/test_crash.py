@@ -13,7 +13,6 @@ import pytest
 
 from fhir_plugin.demo import CLIENT_ID, start_demo
 from fhir_plugin.sandbox.serve import RunningSandbox
-from fhir_plugin.walkthrough import launch, launch_of, open_browser
 from smart_launch import ClientKey
 from tests.journeys.record_checks import sets_of
 
@@ -69,10 +68,7 @@ class Killer:
 
 @pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    state = tmp_path_factory.mktemp("template")
-    demo = start_demo(state, like=request.param)
-    with open_browser() as browser:
-        launched = launch_of(launch(demo, browser))
+    demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     key: ClientKey = demo.installation.client_keys["demo-client"]
     port = demo.app.server.server_port
     demo.app.stop()
@@ -81,8 +77,6 @@ def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "ehr_origin": demo.sandbox.origin,
         "fhir_base": demo.sandbox.fhir_base,
         "client_id": CLIENT_ID,
-        "state": str(state / "app"),
-        "launch": launched,
         "port": port,
         "key": key.as_pem().decode(),
     }
