@@ -62,7 +62,7 @@ def _measure_jpeg(worker: _Worker, content: bytes, rounds: int) -> Figures:
         "cleaned": round(statistics.median(cleaned), 4),
         "lossless_strip": round(statistics.median(stripped), 4),
         "lossless_with_thumbnail_and_worker": _median(lambda: worker.clean(received, lossless=True), rounds),
-        "workerpeak_megabytes": max(map(peak_megabytes, worker.pids())),
+        "worker_peak_megabytes": max(map(peak_megabytes, worker.pids())),
     }
     figures["ratio"] = round(figures["cleaned"] / figures["bare"], 3)
     figures["ratio_goal"] = GOAL_RATIO

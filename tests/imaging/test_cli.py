@@ -116,5 +116,6 @@ def test_bench_measures_and_prints_one_json_value(monkeypatch: pytest.MonkeyPatc
     assert result.exit_code == 0
     figures = json.loads(result.stdout)
     assert figures["jpeg_12_megapixels"]["ratio"] > 0
+    assert figures["jpeg_12_megapixels"]["worker_peak_megabytes"] >= 0
     assert figures["jpeg_12_megapixels"]["ssim"] > 0.98
     assert figures["samplefilehub.heif"]["cleaned"] > 0
