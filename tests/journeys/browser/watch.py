@@ -18,6 +18,9 @@ _WORDS = ("whitlock", "anand", "priya", "thomas", "9993395633", "9999939082", "c
 _TOKENS = re.compile(r"eyJ[\w-]{10,}\.|access_token|refresh_token|id_token|csrf")
 
 
+FITS = "(width) => window.innerWidth === width && document.documentElement.scrollWidth <= width"
+
+
 class Watch:
     """Records every request and every complaint of one browser context. `verify()` at the end."""
 
@@ -39,7 +42,7 @@ class Watch:
     def verify(self) -> None:
         """Nothing complained, nobody else was asked, and no URL tells anything."""
         left = [said for said in self.complaints if not any(re.search(each, said) for each in self.foreseen)]
-        assert left == []
+        assert not left, f"the browser complained: {left}"
         assert self.urls, "nothing was asked for: the watch sees nothing"
         for url in self.urls:
             parts = urlsplit(url)
@@ -67,8 +70,7 @@ def check_page(page: Page, frame: Frame, where: str, *, widths: Sequence[Viewpor
         assert found.violations_count == 0, f"{where} at {size['width']}: {found.generate_report()}"
     for size in (PHONE, NARROWEST):
         page.set_viewport_size(size)
-        wide = frame.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{where} scrolls sideways by {wide} pixels at {size['width']}"
+        until(lambda: frame.evaluate(FITS, size["width"]), f"{where} scrolls sideways at {size['width']}", seconds=3)
     if before:
         page.set_viewport_size(before)
 
@@ -82,5 +84,5 @@ def until(found: Callable[[], bool], what: str, *, seconds: float = 15) -> None:
     """Waits for what no locator can say: the pages' policy lets no string be evaluated in them by a timer."""
     end = time.monotonic() + seconds
     while not found():
-        assert time.monotonic() < end, f"waited in vain: {what}"
+        assert time.monotonic() < end, what
         time.sleep(0.05)
