@@ -300,3 +300,28 @@ def test_a_changed_resource_is_found_by_what_it_is_now(fhir: FhirUnderTest) -> N
     fhir.delete("Media/m")
     assert fhir.found("Media?status=completed") == []
     assert fhir.found("Media?status:missing=true") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("2025", False),  # contained in: no
+        ("ge2025", False),  # nothing of it is after 2025, and 2025 does not contain it
+        ("gt2025", False),
+        ("ge2024", True),
+        ("gt2024", True),
+        ("le2024", True),
+        ("lt2024", False),
+        ("lt2025", True),
+        ("sa2024", False),
+        ("sa2024-05", True),
+        ("eb2025", False),
+        ("eb2026", True),
+        ("ne2025", True),
+    ],
+)
+def test_periods_compare_as_ranges(fhir: FhirUnderTest, value: str, found: bool) -> None:
+    period = {"start": "2024-06-01", "end": "2025-12-31"}
+    status = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "AMB"}}
+    fhir.put("Encounter/e", status | {"period": period})
+    assert fhir.found(f"Encounter?date={value}") == (["Encounter/e"] if found else [])
