@@ -164,7 +164,9 @@ def _add_pictures(blueprint: Blueprint, server: SmartServer, store: FhirStore) -
         content = _content(attachment)
         if content is None or content_type not in timeline.IMAGE_TYPES:
             abort(404, "This entry holds no picture that can be shown.")
-        return Response(content, content_type=content_type)
+        # Opened by itself: a browser styles its own image viewer inline.
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+        return Response(content, content_type=content_type, headers=policy)
 
     def _content(attachment: timeline.Json) -> bytes | None:
         if isinstance(data := attachment.get("data"), str):
