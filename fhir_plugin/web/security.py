@@ -123,7 +123,7 @@ def _policy(origins: Sequence[str]) -> str:
 
 
 def picture_response(content: bytes, content_type: str) -> Response:
-    """Image bytes: shown, never kept, never run, never named. In a tab of its own a browser styles its viewer inline."""
+    """Image bytes: shown, never kept, never run, never named. (In a tab, browsers style their viewer inline.)"""
     response = Response(content, content_type=content_type)
     response.headers["Content-Disposition"] = "inline"
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
