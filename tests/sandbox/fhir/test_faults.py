@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ def test_timeout_after_write_has_written(live: Live) -> None:
 
 
 def test_a_held_answer_ends_when_the_caller_hangs_up_or_the_queue_is_cleared(live: Live) -> None:
+    before = threading.active_count()
     live.fhir.faults.add(Fault(kind="timeout-after-write", seconds=60, times=2))
     with pytest.raises(requests.exceptions.ReadTimeout):
         live.post(timeout=0.2)
@@ -69,9 +71,9 @@ def test_a_held_answer_ends_when_the_caller_hangs_up_or_the_queue_is_cleared(liv
     waiting.join(timeout=10)
     assert [answer.status_code for answer in answers] == [201]
     deadline = time.monotonic() + 5
-    while threading.active_count() > 2 and time.monotonic() < deadline:
+    while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert threading.active_count() <= 2, "the answer to the one who hung up is still held"
+    assert threading.active_count() <= before, "the answer to the one who hung up is still held"
 
 
 def test_cut_has_written_and_breaks_in_the_middle(live: Live) -> None:
@@ -129,6 +131,17 @@ def test_a_refused_large_body_is_read_to_its_end(live: Live) -> None:
         f"{live.base}/Binary", data=b"x" * 30_000_000, headers={"Content-Type": "image/png"}, timeout=30
     )
     assert response.status_code == 503
+
+
+def test_a_body_that_ends_early_is_refused_and_not_stored(live: Live) -> None:
+    with socket.create_connection(("127.0.0.1", live.server.server_port), timeout=10) as connection:
+        head = "PUT /fhir/Binary/b HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head.encode() + b"only these")
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").read()
+    assert b" 400 " in answer.split(b"\r\n")[0]
+    assert b'"code":"incomplete"' in answer
+    assert live.fhir.store.binary("b") is None
 
 
 def test_too_many_requests(fhir: FhirUnderTest) -> None:
