@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -25,6 +26,11 @@ from fhir_plugin.sandbox.fhir.validation import split_binary, validate
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
 
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -33,12 +39,13 @@ class FhirStore:
     """Holds resources; knows neither HTTP nor who may see them. Safe to share between threads.
 
     The methods below are for seeding and for the sandbox's own pages; the server works in sessions.
-    Without a path the store lives in a temporary folder that `close` removes.
+    Without a path the store lives in a temporary folder, removed by `close` or when the process ends.
     """
 
     def __init__(self, path: Path | None = None, *, now: Callable[[], dt.datetime] = _utc_now) -> None:
-        self._folder = None if path else Path(tempfile.mkdtemp(prefix="sandbox-ehr-"))
-        self._path = path or Path(str(self._folder)) / "ehr.sqlite"
+        folder = None if path else Path(tempfile.mkdtemp(prefix="sandbox-ehr-"))
+        self._path = path or Path(str(folder)) / "ehr.sqlite"
+        self._remove_folder = weakref.finalize(self, _remove, folder)
         self._now = now
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._writing = threading.Lock()
@@ -53,8 +60,7 @@ class FhirStore:
                 self._idle.get_nowait().close()
             except Empty:
                 break
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove_folder()
 
     def __enter__(self) -> Self:
         return self
