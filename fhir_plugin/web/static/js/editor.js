@@ -227,7 +227,9 @@ const turn = (quarters, text) => {
 
 function load () {
   const address = `${form.dataset.preview}?turns=${state.turns}`
-  if (picture.getAttribute('src') !== address) picture.src = address
+  if (picture.getAttribute('src') === address) return
+  frame.classList.add('app-stage--busy')
+  picture.src = address
 }
 
 buttons.left.addEventListener('click', () => turn(3, 'Turned left.'))
@@ -245,6 +247,7 @@ buttons.undo.addEventListener('click', () => {
   active = null
   draw()
   load()
+  if (buttons.undo.disabled) buttons.reset.focus() // a button that goes off would take the place with it
   say('Undone.')
 })
 buttons.reset.addEventListener('click', () => {
@@ -252,7 +255,7 @@ buttons.reset.addEventListener('click', () => {
   load()
 })
 
-picture.addEventListener('load', fit)
+picture.addEventListener('load', () => { frame.classList.remove('app-stage--busy'); fit() })
 picture.addEventListener('error', () => say('The picture could not be shown. Go back and try again.'))
 window.addEventListener('resize', fit)
 draw()
