@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -70,7 +71,8 @@ def check_page(page: Page, frame: Frame, where: str, *, widths: Sequence[Viewpor
         assert found.violations_count == 0, f"{where} at {size['width']}: {found.generate_report()}"
     for size in (PHONE, NARROWEST):
         page.set_viewport_size(size)
-        until(lambda: frame.evaluate(FITS, size["width"]), f"{where} scrolls sideways at {size['width']}", seconds=3)
+        fits = functools.partial(frame.evaluate, FITS, size["width"])
+        until(fits, f"{where} scrolls sideways at {size['width']}", seconds=3)
     if before:
         page.set_viewport_size(before)
 
