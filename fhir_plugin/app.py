@@ -233,8 +233,8 @@ def create_app(installation: Installation) -> Flask:
     every_ehr = tuple(sorted({origin for issuer in registry for origin in issuer.frame_ancestors}))
 
     def frame_ancestors(launch: str | None) -> tuple[str, ...]:
-        """The EHR of a launch alone may frame its pages. Pages that know nobody (the way in, its errors, "launch again")
-        may be framed by every registered EHR, or a failed launch would be a blank frame."""
+        """The EHR of a launch alone may frame its pages. Pages that know nobody (the way in, its errors, "launch
+        again") may be framed by every registered EHR, or a failed launch would be a blank frame."""
         if launch is None:
             return every_ehr
         try:

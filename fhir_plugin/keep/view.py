@@ -28,7 +28,7 @@ SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
 """What a browser may get as it is. Anything else is cleaned by the worker first, or not shown."""
 REVEALED = "image.revealed"
 CURRENT = frozenset({"completed", "current"})
-"""An image that was entered in error, superseded or not proven yet is not shown, and not given by its address either."""
+"""An image entered in error, superseded or not proven yet is not shown, and not given by its address either."""
 
 
 @dataclass(frozen=True)

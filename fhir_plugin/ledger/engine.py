@@ -216,5 +216,7 @@ class Engine:
         return self._clock.now() + dt.timedelta(seconds=max(wait, retry_after or 0))
 
     def _renew(self, intent: Intent, owner: str) -> None:
-        if not self._lease(intent.id, owner):
+        """Before every act and every writing down. Whoever ran this in between has counted an attempt, even if the
+        lease is free again by now: then what this run knows is out of date."""
+        if not self._lease(intent.id, owner) or self._store.get(intent.id).attempts != intent.attempts:
             raise LeaseLost("another worker has taken this intent over")
