@@ -326,22 +326,24 @@ def withdraw(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
     try:
         if _read_if_there(record, resource_type, id) is None:
             return ()
+    except Gone:  # an earlier run took it back, and died before it could write that down
+        return _old_version(record, reference)
     except RecordRefused:
         return _withdraw_unseen(record, reference)
     with contextlib.suppress(RecordRefused):  # what is still there is seen below
         record.delete(resource_type, id)
-    remaining = _read_if_there(record, resource_type, id)
+    try:
+        remaining = _read_if_there(record, resource_type, id)
+    except Gone:
+        remaining = None
     if remaining is None:
-        capability = record.capability()
-        if capability.may(resource_type, "vread") or capability.may(resource_type, "history-instance"):
-            return (f"{reference} was deleted; this server may still show its old version to those who ask for it",)
-        return ()
+        return _old_version(record, reference)
     if resource_type not in CORRECTED:
         return (f"{reference} remains: this server does not delete it",)
     if remaining.get("status") != CORRECTED[resource_type]:
         record.put({**remaining, "status": CORRECTED[resource_type]})
-        corrected = _read_if_there(record, resource_type, id)
-        if corrected is not None and corrected.get("status") != CORRECTED[resource_type]:
+        corrected = record.read(resource_type, id)
+        if corrected.get("status") != CORRECTED[resource_type]:
             raise ReadBackMismatch(f"{reference} can be neither deleted nor marked as entered in error")
     return (f"{reference} remains, marked as entered in error",)
 
@@ -364,8 +366,15 @@ def _read_if_there(record: ClinicalRecord, resource_type: str, id: str) -> Json 
             record.read_binary(f"Binary/{id}")
             return {"resourceType": "Binary", "id": id}
         return record.read(resource_type, id)
-    except (NotFound, Gone):
+    except NotFound:
         return None
+
+
+def _old_version(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
+    capability, resource_type = record.capability(), reference.split("/")[0]
+    if capability.may(resource_type, "vread") or capability.may(resource_type, "history-instance"):
+        return (f"{reference} was deleted; this server may still show its old version to those who ask for it",)
+    return ()
 
 
 def _stored(resource: Json) -> Stored:
