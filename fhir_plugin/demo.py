@@ -17,7 +17,7 @@ from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from fhir_plugin.settings import Settings
 from mappings.model.identifiers import FhirBase, PatientId, Reference
-from smart_launch import ClientKey, Issuer, IssuerRegistry
+from smart_launch import ClientKey, Issuer, IssuerRegistry, Transport
 
 CLIENT_ID = "patient-images"
 KEY_ID = "demo-client"
@@ -60,6 +60,7 @@ def start_demo(
     ehr_port: int = 0,
     sandbox: RunningSandbox | None = None,
     clock: Clock | None = None,
+    transport: Transport | None = None,
     worker: ImageWorker | None = None,
     around: Around = unwrapped,
 ) -> Demo:
@@ -99,6 +100,7 @@ def start_demo(
         client_keys={KEY_ID: key},
         chart_link=chart_link,
         clock=clock,
+        transport=transport,
         worker=worker,
         around=around,
     )
