@@ -56,6 +56,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "writes_only_note": _writes_only_note(draft),
         "image_numbers": {image.image_id: number for number, image in enumerate(draft.images, 1)},
         "policy": parts().policy,
+        "camera_day": _camera_day(draft),
         "last_try": _last_try(session, draft),
         "questions": QUESTIONS,
         "sides": [{"value": side.value, "text": side.text} for side in LATERALITY],
@@ -64,6 +65,12 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "regions": sites.REGION_NAMES,
         "errors_in_order": errors_in_order,
     }
+
+
+def _camera_day(draft: Draft) -> str:
+    """The one day that the cameras of all these pictures name, to spare typing it; empty when they differ."""
+    days = {image.captured_at.date() for image in draft.images if image.captured_at and image.discarded_at is None}
+    return days.pop().isoformat() if len(days) == 1 else ""
 
 
 def _last_try(session: ClinicalSession, draft: Draft) -> str:

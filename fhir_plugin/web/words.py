@@ -56,12 +56,16 @@ def listed(words: tuple[str, ...] | list[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def weight(size: int) -> str:
-    """A size in bytes as people say it: 812 KB, 3.4 MB."""
-    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} KB"
+TELLING = ("location", "phone or camera model", "phone model", "owner", "time", "thumbnail")
+"""What people are glad to see gone, first."""
+
+
+def tellingly(removed: tuple[str, ...]) -> list[str]:
+    """What was removed from a picture, what matters to privacy first."""
+    return sorted(removed, key=lambda each: TELLING.index(each) if each in TELLING else len(TELLING))
 
 
 def register_words(app: Flask) -> None:
     """Makes these functions filters of the templates."""
-    for word in (day, clock_time, nhs_number, possessive, checksum, listed, weight):
+    for word in (day, clock_time, nhs_number, possessive, checksum, listed, tellingly):
         app.add_template_filter(word)

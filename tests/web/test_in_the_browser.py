@@ -21,13 +21,15 @@ from mappings.model.identifiers import CaptureId
 from tests.web.conftest import jpeg
 from tests.web.fake import FakeParts
 
+FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield browser
         browser.close()
 
@@ -100,8 +102,13 @@ def well(page: Page, where: str) -> None:
     assert small == [], where
 
 
-def add(page: Page, photos: list[str]) -> None:
+def begin(page: Page) -> None:
     page.get_by_role("button", name="Add images").click()
+    page.locator("#answers[data-ready]").wait_for()
+
+
+def add(page: Page, photos: list[str]) -> None:
+    begin(page)
     page.set_input_files("#choose", photos)
     expect(page.locator("#cards > li")).to_have_count(len(photos))
 
@@ -178,8 +185,7 @@ def test_by_keyboard_alone(launch: Open, photos: list[str], parts: FakeParts) ->
     page = launch()
     tab_to(page, focused(page, ".app-heading button"))
     page.keyboard.press("Enter")
-    page.wait_for_url("**/captures/capture-1")
-    page.wait_for_load_state("networkidle")
+    page.locator("#answers[data-ready]").wait_for()
     tab_to(page, focused(page, "#choose"))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
@@ -301,7 +307,7 @@ def test_a_bad_file_and_a_good_one_side_by_side(launch: Open, photos: list[str],
     bad = tmp_path / "report.jpg"
     bad.write_bytes(b"MZ this is a program")
     page = launch()
-    page.get_by_role("button", name="Add images").click()
+    begin(page)
     page.set_input_files("#choose", [str(bad), photos[0]])
     expect(page.locator("#cards > li")).to_have_count(1)
     expect(page.locator(".app-upload--failed")).to_contain_text("not a picture")
@@ -313,8 +319,7 @@ def test_a_bad_file_and_a_good_one_side_by_side(launch: Open, photos: list[str],
 
 def test_dropping_and_pasting(launch: Open) -> None:
     page = launch()
-    page.get_by_role("button", name="Add images").click()
-    expect(page.locator("#drop")).to_be_visible()
+    begin(page)
     give = """(kind) => {
       const bytes = Uint8Array.from(atob('BYTES'), (letter) => letter.charCodeAt(0))
       const data = new DataTransfer()
@@ -430,3 +435,32 @@ def test_two_patients_in_two_tabs_never_cross(launch: Open, photos: list[str], p
         amy.locator("#file").click()
     expect(amy.get_by_role("heading", level=1)).to_have_text("This page is for another patient")
     assert parts.captures.filed_with == []
+
+
+def test_the_camera_of_this_computer(launch: Open, parts: FakeParts) -> None:
+    page = launch()
+    begin(page)
+    page.get_by_text("Take a picture", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    well(page, "camera")
+    page.get_by_role("button", name="Take picture").click()
+    expect(page.locator("#cards > li")).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    [(content, declared)] = parts.captures.received_bytes.values()
+    assert content.startswith(b"\xff\xd8")
+    assert declared == "image/jpeg"
+
+
+def test_a_date_typed_before_a_change_of_mind_does_not_count(launch: Open, photos: list[str], parts: FakeParts) -> None:
+    page = launch()
+    add(page, photos[:1])
+    say(page, "arrival", "email")
+    page.fill("#taken_on", "2019-05-01")
+    say(page, "arrival", "taken-now")
+    expect(page.locator("#taken_on")).to_be_hidden()
+    page.fill("#purpose", "x")
+    expect(page.locator(".app-note__paper")).to_contain_text("Reason for image: x")
+    [draft] = parts.captures.drafts.values()
+    assert draft.answers.shared["taken_on"] == ""
+    say(page, "arrival", "email")
+    expect(page.locator("#taken_on")).to_have_value("2019-05-01")

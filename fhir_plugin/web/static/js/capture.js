@@ -7,11 +7,13 @@ import { watchSaving } from './saving.js'
 const form = document.getElementById('answers')
 const save = () => window.htmx.trigger(form, 'save-now')
 
-followUps(form)
+const update = followUps(form)
 pickSites(form, save)
 watchSaving(form)
 takeUploads(form, (card) => {
   window.htmx.process(card)
   pickSites(form, save)
+  update()
   save()
 })
+form.dataset.ready = 'yes'

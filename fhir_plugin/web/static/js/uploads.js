@@ -1,4 +1,5 @@
 // Pictures on their way: chosen, dropped, pasted or taken; one after the other, each with its own progress.
+import { offerCamera } from './camera.js'
 import { guard } from './page.js'
 
 const words = {
@@ -154,5 +155,6 @@ export function takeUploads (form, added) {
       take(files)
     }
   })
+  offerCamera(take)
   window.addEventListener('beforeunload', (event) => { if (busy) event.preventDefault() })
 }
