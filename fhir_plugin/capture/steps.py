@@ -302,11 +302,13 @@ class CurrentStep:
         resource = self.proven.get(self.image_role) or self._read()
         if resource.get("status") != self.final_status:
             version = str(elements.version_of(resource) or "") or None
-            self.record.put({**resource, "status": self.final_status}, version=version)
+            reference = self.found.reference(self.image_role)
+            stored = self.record.put({**resource, "status": self.final_status}, version=version)
+            if stored.reference != reference:  # it made another one instead, which nobody has proven
+                withdraw(self.record, stored.reference)
             before, resource = resource, self._read()
             kept = set(elements.labels_of(before)) <= set(elements.labels_of(resource))
             if resource.get("status") != self.final_status or not kept:
-                reference = self.found.reference(self.image_role)
                 raise ReadBackMismatch(f"{reference} did not become current as it was proven")
         return evidence_of(_stored(resource))
 

@@ -32,7 +32,7 @@ def check_truth(bench: Bench, before: Intent | None = None) -> None:
         assert there <= bench.world.undeletable
         assert all(any(name in line for line in intent.residue) for name in there)
     assert (intent.outcome is None) == (not intent.ended)
-    assert len(bench.settled) + len(bench.abandoned) <= 1 or bench.mortal.die_before, "it ended twice"
+    assert len(bench.settled) + len(bench.abandoned) == intent.ended, "it ended twice, or without saying so"
     if before is not None:
         assert not (before.direction is Direction.UNDOING and intent.direction is Direction.FORWARD)
         assert set(before.residue) <= set(intent.residue), "residue was forgotten"

@@ -107,18 +107,18 @@ class WorldStep:
 @dataclass
 class WorldPlan:
     world: World
-    settled: list[Intent]
-    abandoned: list[Intent]
+    settled: dict[int, Intent]
+    abandoned: dict[int, Intent]
 
     def steps(self) -> Sequence[WorldStep]:
         return [WorldStep(name, self.world) for name in STEPS]
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
         assert {name: each["reference"] for name, each in evidence.items()} == {name: name for name in STEPS}
-        self.settled.append(intent)
+        self.settled[len(self.settled)] = intent
 
     def abandon(self, intent: Intent) -> None:
-        self.abandoned.append(intent)
+        self.abandoned[len(self.abandoned)] = intent
 
 
 class MortalUnitOfWork(FakeUnitOfWork):
@@ -169,8 +169,8 @@ class Bench:
         self.work: UnitOfWork = work or self.mortal
         self.store: LedgerStore = store or FakeLedger(self.mortal)
         self.world = World(self.clock, undeletable=undeletable)
-        self.settled: list[Intent] = []
-        self.abandoned: list[Intent] = []
+        self.settled: dict[int, Intent] = self.mortal.table()
+        self.abandoned: dict[int, Intent] = self.mortal.table()
         plan = WorldPlan(self.world, self.settled, self.abandoned)
         self.one, self.other = (
             Engine(store=self.store, work=self.work, clock=self.clock, plans={"capture": lambda _: plan}, owner=owner)
