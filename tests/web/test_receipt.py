@@ -8,7 +8,7 @@ import pytest
 
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.receipt import MESSAGES, Receipt
-from mappings.model.identifiers import CaptureId, IntentId
+from mappings.model.identifiers import CaptureId, IntentId, Sha256
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 
@@ -84,3 +84,15 @@ def test_an_open_capture_has_no_receipt_yet(person: Person, parts: FakeParts) ->
     capture, _ = person.ready()
     parts.captures.outcomes[CaptureId(capture)] = Receipt(CaptureId(capture), "open", MESSAGES["open"])
     assert person.get(f"captures/{capture}/receipt").headers["Location"] == f"/l/amy/captures/{capture}"
+
+
+@pytest.mark.parametrize("read_back", ["", "f" * 64])
+def test_only_what_was_proved_is_called_identical(person: Person, parts: FakeParts, read_back: str) -> None:
+    capture, _ = person.ready()
+    person.post(f"captures/{capture}/file")
+    outcome = parts.captures.outcomes[CaptureId(capture)]
+    unproved = replace(outcome.filed[0], sha256_read_back=Sha256(read_back))
+    parts.captures.outcomes[CaptureId(capture)] = replace(outcome, message="", filed=(unproved,))
+    receipt = person.get(f"captures/{capture}/receipt").text
+    assert "Read back and identical" not in receipt
+    assert "Not read back yet" in receipt
