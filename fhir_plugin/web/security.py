@@ -26,6 +26,7 @@ _PERMISSIONS = (
     "accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()"
 )
 _MARK = "_takes_picture_bytes"
+_PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 Page = TypeVar("Page", bound=Callable[..., object])
 
@@ -124,7 +125,7 @@ def _policy(origins: Sequence[str]) -> str:
 
 def picture_response(content: bytes, content_type: str) -> Response:
     """Image bytes: shown, never kept, never run, never named. (In a tab, browsers style their viewer inline.)"""
-    response = Response(content, content_type=content_type)
+    response = Response(content, content_type=content_type if content_type in _PICTURES else "application/octet-stream")
     response.headers["Content-Disposition"] = "inline"
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

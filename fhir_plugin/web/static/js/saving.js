@@ -25,7 +25,12 @@ export function watchSaving (form) {
     if (xhr.status >= 500) again()
   })
   form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
-  form.addEventListener('htmx:afterSwap', tidyErrors)
+  let reading = false // the note stays open over a save
+  form.addEventListener('htmx:beforeSwap', () => { reading = Boolean(document.querySelector('.app-note[open]')) })
+  form.addEventListener('htmx:afterSwap', () => {
+    document.querySelector('.app-note')?.toggleAttribute('open', reading || Boolean(document.querySelector('.app-note[open]')))
+    tidyErrors()
+  })
 
   // A second press while the first is on its way would only ask the same again.
   form.addEventListener('submit', (event) => {
