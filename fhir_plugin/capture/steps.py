@@ -33,51 +33,6 @@ class Found:
         return Reference(self.by_role[role]["reference"])
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the parts of one order go at this EHR. Fixed by the first run: every later one asks for the same."""
-
-    image_type: str
-    """Media, or DocumentReference where there is no Media; empty where an image has no place at all."""
-    ours: frozenset[str]
-    """Types that are written under ids of ours."""
-    together: frozenset[str]
-    """Types that one transaction carries; empty where there is none."""
-
-
-@dataclass
-class PlaceStep:
-    """Writes down where everything will go, before anything is written; refuses an image that has no place."""
-
-    place: Place
-    needs_images: bool
-    name: str = "place"
-
-    def happened(self) -> Evidence | None:
-        return None
-
-    def do(self) -> Evidence:
-        if self.needs_images and not self.place.image_type:
-            raise RecordRefused(
-                "This EHR takes neither Media nor DocumentReference from this launch: no image can be filed here.",
-                status=403,
-                code="no-place-for-images",
-            )
-        return {
-            "image_type": self.place.image_type,
-            "ours": " ".join(sorted(self.place.ours)),
-            "together": " ".join(sorted(self.place.together)),
-        }
-
-    def undo(self, evidence: Evidence) -> Sequence[str]:
-        return ()
-
-
-def place_in(evidence: Evidence) -> Place:
-    """The place that an earlier run wrote down."""
-    return Place(evidence["image_type"], frozenset(evidence["ours"].split()), frozenset(evidence["together"].split()))
-
-
 @dataclass
 class ResourceStep:
     """One resource of an order, under an id of ours where the record takes one, else known by identifier or tag.
@@ -129,16 +84,26 @@ class ResourceStep:
             return evidence
         resource = self.build(self.our_id)
         if self.our_id is not None:
-            return self._remember(self.record.put(resource))
+            return self._looked_at(self.record.put(resource))
         stored = self.record.create(resource)
         try:
             # Counted afterwards: some servers, and some proxies in front of them, write a create twice.
-            return self.happened() or self._remember(stored)
+            return self.happened() or self._looked_at(stored)
         except AnswerLost:  # it cannot be searched, so its answer is all there is
-            return self._remember(stored)
+            return self._looked_at(stored)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         return withdraw(self.record, Reference(evidence["reference"]))
+
+    def _looked_at(self, stored: Stored) -> Evidence:
+        """An image must be there before anything points to it: an EHR may hide what points to nothing from us, so
+        that it could never be taken back."""
+        if self.final_status is not None:
+            try:
+                self.record.read(stored.resource_type, stored.id)
+            except (NotFound, Gone) as error:
+                raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
+        return self._remember(stored)
 
     def _remember(self, stored: Stored) -> Evidence:
         evidence = evidence_of(stored)
