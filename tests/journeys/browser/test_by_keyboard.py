@@ -35,6 +35,7 @@ def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: li
     keys = Keyboard(page, app)
     keys.act(".app-heading button")
     expect(app.get_by_role("heading", level=1)).to_have_text("Add images")
+    app.wait_for_load_state("networkidle")
     keys.tab_to("#choose")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
