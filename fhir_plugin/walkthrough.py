@@ -22,6 +22,7 @@ from fhir_plugin.demo import CLIENT_ID, Demo
 from fhir_plugin.errors import PluginError, Refused, Unavailable
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.r4.attachment import attachment_of, inline_content
 
 TIMEOUT = 60
 DEMO_CLINICIAN = "gp"
@@ -216,8 +217,8 @@ def _what_the_ehr_holds(demo: Demo, page: Page, photo: bytes) -> dict[str, Any]:
     line = receipt.filed[0]
     record = demo.installation.records.record_of(kept.launch_id)
     media = record.read(*line.reference.split("/"))
-    attachment = media["content"][0]["attachment"] if isinstance(media["content"], list) else media["content"]
-    stored = record.read_binary(attachment["url"]).content
+    address = attachment_of(media).get("url")
+    stored = record.read_binary(address).content if address else inline_content(media)
     return {
         "patient": f"Patient/{kept.patient}",
         "media": line.reference,

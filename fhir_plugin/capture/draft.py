@@ -46,6 +46,8 @@ class DraftImage:
     clean: VaultId | None = None
     thumbnail: VaultId | None = None
     sha256_clean: Sha256 | None = None
+    clean_size: int = 0
+    """Bytes of the clean image."""
     content_type: str = ""
     width: int = 0
     height: int = 0

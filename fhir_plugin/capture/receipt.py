@@ -127,12 +127,13 @@ def result_of(
     filed = []
     for image in order.images:
         drafted = draft.image(image.image_id)
+        written = evidence[f"image-{image.image_id}"]
         filed.append(
             {
                 "image_id": image.image_id,
-                "reference": evidence[f"image-{image.image_id}"]["reference"],
-                "version": evidence.get(f"current-{image.image_id}", evidence[f"image-{image.image_id}"])["version"],
-                "binary": evidence[f"binary-{image.image_id}"]["reference"],
+                "reference": written["reference"],
+                "version": evidence.get(f"current-{image.image_id}", written)["version"],
+                "binary": evidence.get(f"binary-{image.image_id}", written)["reference"],
                 "provenance": evidence[f"provenance-{image.image_id}"]["reference"],
                 "site": image.site.display + (f", {image.laterality}" if image.laterality else ""),
                 "taken": image.captured.isoformat() if image.captured else None,

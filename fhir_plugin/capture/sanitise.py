@@ -37,6 +37,7 @@ def clean_into(
             clean=parts.vault.put(clean.content, compartment=Compartment.CLEAN, owner=capture_id),
             thumbnail=parts.vault.put(clean.thumbnail, compartment=Compartment.THUMBNAIL, owner=capture_id),
             sha256_clean=clean.sha256,
+            clean_size=len(clean.content),
             content_type=clean.content_type,
             width=clean.width,
             height=clean.height,

@@ -13,6 +13,7 @@ from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Sha256
+from mappings.r4.attachment import inline_content
 from mappings.r4.consent import from_consent
 from mappings.r4.document_reference import from_document_reference
 from mappings.r4.elements import labels_of
@@ -63,7 +64,7 @@ class VerifyStep:
         recorded = from_media(stored) if self.image_type == "Media" else from_document_reference(stored)
         _need(_subject(stored) == self.order.patient, f"{reference} names another patient")
         _need(set(image.labels) <= set(recorded.labels), f"{reference} has lost a security label")
-        self._look_at_bytes(image, recorded)
+        self._look_at_bytes(image, recorded, stored)
         self._look_at_provenance(image, reference)
         self.proven[f"image-{image.image_id}"] = stored
         return self.vault.keyed_digest(self.clean[image.image_id].encode())
@@ -83,9 +84,12 @@ class VerifyStep:
             same = (note.patient, note.text) == (self.order.patient, self.order.note)
         _need(same, f"{reference} does not say what was sent")
 
-    def _look_at_bytes(self, image: OrderedImage, recorded: RecordedImage) -> None:
-        _need(recorded.content_url is not None, f"{recorded.reference} has lost the address of its image")
-        content = self.record.read_binary(recorded.content_url or "").content
+    def _look_at_bytes(self, image: OrderedImage, recorded: RecordedImage, stored: Json) -> None:
+        if recorded.inline:
+            content = inline_content(stored)
+        else:
+            _need(recorded.content_url is not None, f"{recorded.reference} has lost the address of its image")
+            content = self.record.read_binary(recorded.content_url or "").content
         same = hashlib.sha256(content).hexdigest() == self.clean[image.image_id]
         _need(same, f"the image behind {recorded.reference} is not the one that was sent")
 

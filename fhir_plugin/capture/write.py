@@ -12,20 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_plugin import VERSION
-from fhir_plugin.capability import Capability
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label
-from fhir_plugin.capture.steps import (
-    BinaryStep,
-    CurrentStep,
-    Found,
-    Place,
-    PlaceStep,
-    ResourceStep,
-    TransactionStep,
-    place_in,
-)
+from fhir_plugin.capture.place import PlaceStep, place_at, place_in
+from fhir_plugin.capture.steps import BinaryStep, CurrentStep, Found, ResourceStep, TransactionStep
 from fhir_plugin.capture.verify import VerifyStep
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
@@ -34,6 +25,7 @@ from mappings.model.consent import ConsentAnswer
 from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import CleanImage
+from mappings.r4.attachment import with_inline_content
 from mappings.r4.audit_event import AuditedObject, to_audit_event
 from mappings.r4.consent import to_consent
 from mappings.r4.document_reference import to_document_reference
@@ -50,19 +42,6 @@ SHARED = ("consent", "note")
 
 Settle = Callable[[Intent, Mapping[str, Evidence]], None]
 Abandon = Callable[[Intent], None]
-
-
-def place_at(capability: Capability) -> Place:
-    """Where the parts of an order go at this server: what it takes under our ids, and what in one transaction.
-
-    A transaction carries all that the EHR holds, and only if it takes our ids for every type.
-    """
-    image_type = next((each for each in ("Media", "DocumentReference") if capability.holds(each)), "")
-    types = {"Binary", "Consent", "Provenance", "DocumentReference", "AuditEvent", image_type} - {""}
-    ours = frozenset(each for each in types if not capability.holds(each) or capability.takes_our_id(each))
-    bundled = frozenset(each for each in types - {"Binary", "AuditEvent"} if capability.holds(each))
-    together = bundled if capability.may_transact and bundled <= ours else frozenset[str]()
-    return Place(image_type, ours, together)
 
 
 @dataclass
@@ -90,14 +69,17 @@ class FilePlan:
 
     def steps(self) -> Sequence[Step]:
         order, parts = self.order, self._parts()
-        steps: list[Step] = [PlaceStep(self._place, needs_images=bool(order.images))]
-        steps += [self._binary(image) for image in order.images]
+        largest = max((self.draft.image(image.image_id).clean_size for image in order.images), default=0)
+        steps: list[Step] = [PlaceStep(self._place, largest)]
+        if not self._place.inline:
+            steps += [self._binary(image) for image in order.images]
         together = [part for part in parts if part.resource_type in self._place.together]
         if len(together) > 1:
             steps.append(TransactionStep(together, self.record, self._bundled))
         steps += parts
         steps.append(self._verify([part for part in parts if part.role in SHARED]))
-        steps += [self._current(image) for image in order.images]
+        if not self._place.at_once:
+            steps += [self._current(image) for image in order.images]
         steps.append(self._audit_event())
         return steps
 
@@ -181,11 +163,17 @@ class FilePlan:
 
     def _image(self, image: OrderedImage) -> Callable[[str | None], Json]:
         def build(id: str | None) -> Json:
-            binary = self._found.reference(f"binary-{image.image_id}")
+            labelled = self._labelled(image)
+            inline = self._place.inline
+            address = "" if inline else self._found.reference(f"binary-{image.image_id}")
             if self._image_type == "Media":
-                return to_media(self._labelled(image), binary_url=binary, id=id, status="preparation")
-            # DocumentReference has no status for "not yet": it is superseded in name until it is proven.
-            return to_document_reference(self._labelled(image), binary_url=binary, id=id, status="superseded")
+                status = "completed" if self._place.at_once else "preparation"
+                resource = to_media(labelled, binary_url=address, id=id, status=status)
+            else:
+                # DocumentReference has no status for "not yet": it is superseded in name until it is proven.
+                status = "current" if self._place.at_once else "superseded"
+                resource = to_document_reference(labelled, binary_url=address, id=id, status=status)
+            return with_inline_content(resource, labelled.image.content) if inline else resource
 
         return build
 

@@ -76,14 +76,18 @@ def test_nothing_of_a_key_shows() -> None:
     assert MasterKeys([FIRST]).current_id not in FIRST.hex()
 
 
-@pytest.mark.parametrize("text", ["", "short", "!" * 43, "A" * 44, new_master_key()[:-2], "é" * 43])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", "!" * 43, "A" * 44, new_master_key()[:-2], "é" * 43],
+    ids=["empty", "short", "no base64", "one too many", "cut", "not ASCII"],
+)
 def test_what_is_no_key_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(Unavailable) as raised:
         MasterKeys.from_text(text)
     assert not text or text not in str(raised.value)
 
 
-@pytest.mark.parametrize("keys", [[], [b"short"], [FIRST, FIRST[:-1]]])
+@pytest.mark.parametrize("keys", [[], [b"short"], [FIRST, FIRST[:-1]]], ids=["none", "short", "second"])
 def test_a_key_has_32_bytes(keys: list[bytes]) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         MasterKeys(keys)
