@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: demo test check test-all crash-all fuzz-all bench lock clean
+.PHONY: demo test check test-all bench lock clean
 
 demo: $(VENV)/.app
 	$(BIN)/fhir-plugin demo $(ARGS)

@@ -73,3 +73,13 @@ def test_only_missing_tools_and_the_exhaustive_versions_may_skip() -> None:
     excused = {"tests/conftest.py", "tests/shape/test_sources.py"}
     tests = [name for name in python_files() if name.startswith("tests/") and name not in excused]
     assert [name for name in tests if ways.search(text_of(name))] == []
+
+
+def test_setting_up_and_checking_name_no_registry() -> None:
+    """Whoever runs them has a package index of their own choice."""
+    for name in ("Makefile", ".ci/run", ".pre-commit-config.yaml", "pyproject.toml"):
+        addresses = re.findall(
+            r"\b(?!postgresql:)[a-z][a-z+]*://[^\s\"']+|--(?:extra-)?index-url|--find-links", text_of(name)
+        )
+        assert addresses == [], name
+    assert set(re.findall(r"repo: (.+)", text_of(".pre-commit-config.yaml"))) == {"local"}
