@@ -1,0 +1,159 @@
+"""The way in: what a launch may do, and what a forged, replayed or refused one gets."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import requests
+
+from fhir_plugin.web.access import clinical_session
+from tests.app.conftest import Browser, Shop
+
+PRIVATE_JWK = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
+
+def state_of(address: str) -> str:
+    return parse_qs(urlsplit(address).query)["state"][0]
+
+
+def test_a_launch_ends_in_the_gallery_of_its_patient(browser: Browser) -> None:
+    page = browser.home(browser.launch())
+    assert page.status_code == 200
+    assert 'name="patient" content="p-adult-1"' in page.text
+
+
+@pytest.mark.parametrize(
+    "iss",
+    [
+        "https://evil.example/fhir",
+        "http://127.0.0.1:1/fhir",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "",
+        "{known}/",
+        "{known}/../fhir2",
+        "{known}?x",
+        "{known}@evil.example",
+    ],
+)
+def test_an_unknown_issuer_makes_no_outbound_request(shop: Shop, browser: Browser, iss: str) -> None:
+    known = shop.demo.sandbox.fhir_base
+    shop.transport.asked.clear()
+    answer = browser.get(f"/launch?iss={quote(iss.replace('{known}', known), safe='')}&launch=canary-handle")
+    if answer.status_code == 303:  # the same issuer, written with a slash
+        assert answer.headers["Location"].startswith(shop.demo.sandbox.origin)
+        return
+    assert answer.status_code in (400, 403)
+    assert shop.transport.asked == []
+    assert "canary-handle" not in answer.text
+    assert "Set-Cookie" not in answer.headers or "__Host-bid" not in answer.headers["Set-Cookie"]
+
+
+def test_a_callback_works_once(shop: Shop, browser: Browser) -> None:
+    back = browser.come_back(browser.leave())
+    assert browser.get(back).status_code == 303
+    shop.transport.asked.clear()
+    again = browser.get(back)
+    assert again.status_code == 401
+    assert shop.transport.asked == [], "a replayed code was sent to the EHR"
+
+
+def test_another_browsers_sign_in_is_refused(shop: Shop, browser: Browser) -> None:
+    back = browser.come_back(browser.leave())
+    victim = shop.browser()
+    victim.launch()
+    shop.transport.asked.clear()
+    answer = victim.get(back)
+    assert answer.status_code == 400
+    assert shop.transport.asked == []
+
+
+def test_without_the_cookie_nothing_is_exchanged_or_used_up(shop: Shop, browser: Browser) -> None:
+    back = browser.come_back(browser.leave())
+    shop.transport.asked.clear()
+    answer = shop.browser().get(back)
+    assert answer.status_code == 400
+    assert "blocks the cookie" in answer.text
+    assert shop.transport.asked == []
+    assert browser.get(back).status_code == 303
+
+
+@pytest.mark.parametrize("error", ["access_denied", "invalid_scope", "login_required", "<script>alert(1)</script>"])
+def test_a_refusal_at_the_ehr_is_said_and_repeats_nothing_unsafe(shop: Shop, browser: Browser, error: str) -> None:
+    known = requests.get(f"{shop.demo.sandbox.fhir_base}/.well-known/smart-configuration", timeout=10).json()["issuer"]
+    state, iss = state_of(browser.leave()), quote(known, safe="")
+    query = f"state={state}&iss={iss}&error={quote(error)}&error_description=canary-words"
+    answer = browser.get(f"/callback?{query}")
+    assert answer.status_code == 403
+    assert "<script>alert" not in answer.text and "canary-words" not in answer.text and state not in answer.text
+    assert browser.get(f"/callback?state={state}&code=x").status_code == 401, "a refused launch is over"
+
+
+@pytest.mark.parametrize("query", ["", "?state=unknown&code=x", "?code=x", "?state=a&state=b&code=x"])
+def test_callbacks_that_answer_nothing(browser: Browser, query: str) -> None:
+    browser.leave()
+    answer = browser.get(f"/callback{query}")
+    assert answer.status_code in (400, 401)
+    assert "303" not in answer.status and "Code: " in answer.text
+
+
+def test_a_code_that_the_ehr_does_not_know_is_refused(browser: Browser) -> None:
+    state = state_of(browser.leave())
+    answer = browser.get(f"/callback?state={state}&code=canary-code")
+    assert 400 <= answer.status_code < 504 and answer.status_code != 500
+    assert "canary-code" not in answer.text
+
+
+def test_the_binding_cookie_is_bound_to_host_https_and_frame(browser: Browser) -> None:
+    browser.leave()
+    answer = browser.get(browser.come_back(browser.leave()))
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("__Host-bid=")]
+    for attribute in ("Secure", "HttpOnly", "SameSite=None", "Path=/", "Partitioned"):
+        assert attribute in cookie
+    assert "Domain" not in cookie
+
+
+def test_the_jwks_has_public_parts_only(browser: Browser) -> None:
+    answer = browser.get("/.well-known/jwks.json")
+    keys = json.loads(answer.text)["keys"]
+    assert len(keys) >= 3
+    assert len({key["kid"] for key in keys}) == len(keys)
+    for key in keys:
+        assert not PRIVATE_JWK & set(key)
+        assert key["kty"] == "EC"
+
+
+def test_no_launch_code_token_name_or_word_reaches_a_log_or_the_disk(shop: Shop, browser: Browser) -> None:
+    launch = browser.launch()
+    page = browser.home(launch).text
+    form = {
+        name: re.search(rf'name="{meta}" content="([^"]+)"', page)[1]  # type: ignore[index]  # every page has them
+        for name, meta in (("csrf_token", "csrf-token"), ("patient", "patient"), ("identity_seen", "identity"))
+    }
+    made = browser.client.post(f"/l/{launch}/captures", data=form)
+    canary = "canary words that were typed"
+    saved = browser.client.post(
+        f"{urlsplit(made.headers['Location']).path}/answers", data={**form, "whole": "1", "findings": canary}
+    )
+    assert saved.status_code == 303
+    browser.get("/launch?iss=https://evil.example/canary-iss&launch=canary-handle")
+    browser.get("/callback?state=canary-state&code=canary-code&error_description=canary-description")
+    grant = shop.demo.installation.tokens.get(launch).grant
+    secrets = {canary, "canary-iss", "canary-handle", "canary-state", "canary-code", "canary-description"}
+    for url in browser.seen:
+        query = parse_qs(urlsplit(url).query)
+        secrets |= {value for name in ("code", "state", "launch") for value in query.get(name, [])}
+    secrets |= {grant.access_token, str(grant.refresh_token)}
+    secrets |= {browser.client.get_cookie("__Host-bid", domain="localhost").value}  # type: ignore[union-attr]  # set
+    patient = shop.demo.installation.captures.patient(clinical_session(shop.demo.installation.sessions.get(launch)))
+    secrets |= {patient.name, str(patient.nhs_number)}
+    assert len(secrets) > 8
+    logged = repr(shop.logs.entries)
+    files = {path: path.read_bytes() for path in (shop.state / "app").rglob("*") if path.is_file()}
+    assert files
+    for secret in secrets:
+        assert secret not in logged
+        assert not [path.name for path, content in files.items() if secret.encode() in content], secret

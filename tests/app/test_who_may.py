@@ -1,0 +1,172 @@
+"""Who may ask for what: every route, for everybody who may not, with no difference between there and not there."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from fhir_plugin.web.access import LAUNCHED, PUBLIC, mark_of, shut_by_default
+from mappings.model.identifiers import LaunchId
+from tests.app.conftest import OTHER_PATIENT, Browser, Shop
+
+OPEN_TO_ALL = {"way_in.front_door", "way_in.launch", "way_in.standalone", "way_in.callback", "way_in.jwks"} | {
+    "way_in.healthz",
+    "assets.static",
+}
+NOWHERE = "A" * 32
+
+
+def rules_of(app: Flask) -> list[tuple[Rule, str]]:
+    """Every route below a launch with each of its methods."""
+    return [
+        (rule, method)
+        for rule in app.url_map.iter_rules()
+        if mark_of(app, rule.endpoint) == LAUNCHED
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
+    ]
+
+
+def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -> TestResponse:
+    known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", **values}
+    path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
+    return browser.client.open(path, method=method)
+
+
+def told(answer: TestResponse) -> tuple[object, ...]:
+    """Everything of an answer but what is random in it."""
+    text = re.sub(r'nonce="[^"]*"|content="[^"]{60,}"', "", answer.text)
+    policy = re.sub(r"'nonce-[^']*'", "", answer.headers.get("Content-Security-Policy", ""))
+    names = tuple(sorted(name for name, _ in answer.headers if name != "Set-Cookie"))
+    return answer.status_code, text, policy, names
+
+
+@pytest.fixture
+def without_csrf(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token is judged first, and has tests of its own: here it is out of the way."""
+    monkeypatch.setitem(shop.app.config, "WTF_CSRF_ENABLED", False)
+
+
+def test_every_route_is_marked_and_only_the_way_in_is_public(shop: Shop) -> None:
+    for rule in shop.app.url_map.iter_rules():
+        mark = mark_of(shop.app, rule.endpoint)
+        assert mark == (PUBLIC if rule.endpoint in OPEN_TO_ALL else LAUNCHED) or rule.endpoint == "assets.static"
+        assert (mark == LAUNCHED) == rule.rule.startswith("/l/<launch>")
+
+
+def test_an_unmarked_route_does_not_exist() -> None:
+    app = Flask("unmarked")
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    shut_by_default(app)
+    for method in ("GET", "HEAD", "OPTIONS"):
+        assert app.test_client().open("/forgotten", method=method).status_code == 404
+
+
+@pytest.mark.usefixtures("without_csrf")
+def test_everybody_else_is_refused_exactly_as_if_the_launch_never_was(shop: Shop, browser: Browser) -> None:
+    mine = browser.launch()
+    other = shop.browser()
+    other.launch(patient=OTHER_PATIENT)
+    ended = shop.browser()
+    gone = ended.launch()
+    assert ended.home(gone).status_code == 200
+    shop.demo.installation.sessions.end(gone)
+    rules = rules_of(shop.app)
+    assert len(rules) > 15
+    for rule, method in rules:
+        if rule.endpoint == "way_in.sign_out":
+            continue
+        nowhere = told(ask(other, rule, method, NOWHERE))
+        assert nowhere[0] == 401, (rule, method)
+        for who, launch in (
+            (shop.browser(), mine),
+            (other, mine),
+            (ended, gone),
+            (browser, gone),
+        ):
+            assert told(ask(who, rule, method, launch)) == nowhere, (rule, method)
+    assert browser.home(mine).status_code == 200
+
+
+def test_nobody_signs_anybody_else_out(shop: Shop, browser: Browser, without_csrf: None) -> None:
+    mine = browser.launch()
+    assert shop.browser().client.post(f"/l/{mine}/sign-out").status_code == 401
+    assert browser.home(mine).status_code == 200
+
+
+def test_another_browser_does_not_keep_a_session_alive(shop: Shop, browser: Browser) -> None:
+    mine = browser.launch()
+    sessions = shop.demo.installation.sessions
+    before, touched = sessions.get(mine), []
+    real = sessions.touch
+
+    def touch(launch: LaunchId) -> object:
+        touched.append(launch)
+        return real(launch)
+
+    sessions.touch = touch  # type: ignore[method-assign, assignment]  # watched
+    try:
+        shop.browser().home(mine)
+        assert touched == []
+        browser.home(mine)
+        assert touched == [mine]
+    finally:
+        sessions.touch = real  # type: ignore[method-assign]  # as it was
+    assert sessions.get(mine).last_seen == before.last_seen
+
+
+@pytest.mark.usefixtures("without_csrf")
+@pytest.mark.parametrize("user", ["receptionist", "disclosure-officer", "caldicott-guardian", "privacy-officer"])
+def test_a_person_without_the_role_gets_nothing_and_learns_nothing(shop: Shop, user: str) -> None:
+    browser = shop.browser()
+    answer = browser.get(browser.come_back(browser.leave(user=user)))
+    if answer.status_code == 403:
+        return  # no role that this app knows: not even a session
+    launch = answer.headers["Location"].split("/")[2]
+    for rule, method in rules_of(shop.app):
+        if rule.endpoint == "way_in.sign_out":
+            continue
+        one, another = ask(browser, rule, method, launch), ask(browser, rule, method, launch, capture_id="c2", id="m2")
+        assert one.status_code == 403, (rule, method)
+        assert told(one) == told(another)
+
+
+def test_two_launches_in_one_browser_never_cross(shop: Shop, browser: Browser) -> None:
+    first, second = browser.launch(), browser.launch(patient=OTHER_PATIENT)
+    assert first != second
+    pages = {launch: browser.home(launch).text for launch in (first, second, first)}
+    for launch, patient in ((first, "p-adult-1"), (second, "p-adult-2")):
+        assert re.search(r'name="patient" content="([^"]+)"', pages[launch])[1] == patient  # type: ignore[index]  # there
+    token = re.search(r'name="csrf-token" content="([^"]+)"', pages[second])
+    seen = re.search(r'name="identity" content="([^"]+)"', pages[second])
+    assert token and seen
+    form = {"csrf_token": token[1], "patient": "p-adult-2", "identity_seen": seen[1]}
+    assert browser.client.post(f"/l/{first}/captures", data=form).status_code == 409
+    made = browser.client.post(f"/l/{second}/captures", data=form)
+    assert made.status_code == 303
+    capture = urlsplit(made.headers["Location"]).path.rsplit("/", 1)[1]
+    assert browser.get(f"/l/{second}/captures/{capture}").status_code == 200
+    assert browser.get(f"/l/{first}/captures/{capture}").status_code == 404
+
+
+def test_only_the_ehr_of_the_launch_may_frame_it(shop: Shop, browser: Browser) -> None:
+    ehr = shop.demo.sandbox.origin
+    for answer in (browser.home(browser.launch()), browser.get("/callback"), browser.home(NOWHERE)):
+        policy = answer.headers["Content-Security-Policy"]
+        assert f"frame-ancestors {ehr}" in policy
+        assert policy.count("http") == 1
+        assert "X-Frame-Options" not in answer.headers
+
+
+def test_sign_out_ends_this_launch_its_tokens_and_no_other(shop: Shop, browser: Browser, without_csrf: None) -> None:
+    first, second = browser.launch(), browser.launch(patient=OTHER_PATIENT)
+    assert browser.client.post(f"/l/{first}/sign-out").status_code == 200
+    assert browser.home(first).status_code == 401
+    assert browser.home(second).status_code == 200
+    with shop.demo.installation.database.connection() as connection:
+        left = connection.exec_driver_sql("SELECT launch_id FROM tokens").scalars().all()
+    assert first not in left and second in left
