@@ -2,7 +2,7 @@
 // The pointer works through cropperjs; the keyboard through number fields, buttons, and arrow keys on a black box.
 import './page.js'
 import '../vendor/cropperjs/cropper-2.2.0.esm.min.js'
-import { turned, clamped, asText, fromText, NEW_BOX, NEW_CROP } from './regions.js'
+import { turned, clamped, pushed, asText, fromText, NEW_BOX, NEW_CROP } from './regions.js'
 
 const form = document.getElementById('editor')
 const stage = document.getElementById('stage')
@@ -149,7 +149,11 @@ function card (title, key, box) {
     const input = Object.assign(document.createElement('input'), { type: 'number', id: label.htmlFor, min: 0, max: 100, step: 1, value: Math.round(box[edge] * 100) })
     input.dataset.edge = edge
     input.dataset.of = key
-    input.addEventListener('focus', () => { if (active !== key) { active = key; mark(); place() } })
+    let begun = box // with the first digit typed, the size may already be another
+    input.addEventListener('focus', () => {
+      begun = key === 'crop' ? state.crop : state.boxes[key]
+      if (active !== key) { active = key; mark(); place() }
+    })
     input.addEventListener('input', () => {
       const was = key === 'crop' ? state.crop : state.boxes[key]
       const next = input.value === '' ? null : clamped({ ...was, [edge]: Number(input.value) / 100 })
@@ -160,6 +164,20 @@ function card (title, key, box) {
       else state.boxes[key] = next
       buttons.undo.disabled = false
       paint(); numbers(); place()
+    })
+    input.addEventListener('change', () => {
+      if (input.getAttribute('aria-invalid') !== 'true') return
+      input.setAttribute('aria-invalid', 'false')
+      const was = key === 'crop' ? state.crop : state.boxes[key]
+      const next = input.value === '' ? null : pushed(begun, edge, Number(input.value) / 100)
+      if (next) {
+        past.push(copy(state))
+        if (key === 'crop') state.crop = next
+        else state.boxes[key] = next
+        buttons.undo.disabled = false
+        paint(); numbers(); place()
+        say('The opposite edge moved along.')
+      } else input.value = Math.round(was[edge] * 100)
     })
     field.append(label, input)
     grid.append(field)

@@ -11,6 +11,13 @@ export function clamped (region) {
   return next.right - next.left >= SMALLEST && next.bottom - next.top >= SMALLEST ? next : null
 }
 
+/** With one edge beyond the opposite one, which moves along and keeps the size; null when that leaves nothing. */
+export function pushed (region, edge, value) {
+  const [near, far] = edge === 'left' || edge === 'right' ? ['left', 'right'] : ['top', 'bottom']
+  const size = region[far] - region[near]
+  return clamped(edge === near ? { ...region, [near]: value, [far]: value + size } : { ...region, [far]: value, [near]: value - size })
+}
+
 /** Where it lies after a quarter turn clockwise. */
 export const turned = ({ left, top, right, bottom }) => ({ left: 1 - bottom, top: left, right: 1 - top, bottom: right })
 

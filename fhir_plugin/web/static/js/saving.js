@@ -16,6 +16,8 @@ export function watchSaving (form) {
     trying = setTimeout(() => window.htmx.trigger(form, 'save-now'), 5000)
   }
 
+  // A save that still waits when a button is pressed would go to the button's `formaction` (htmx 2.0).
+  form.addEventListener('htmx:configRequest', (event) => { event.detail.path = form.getAttribute('hx-put') })
   form.addEventListener('htmx:sendError', () => { failed('Not saved yet: no connection. Trying again.'); again() })
   form.addEventListener('htmx:responseError', (event) => {
     const { xhr } = event.detail
