@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Frame, expect
+from playwright.sync_api import Browser, Frame, Route, expect
 
 from fhir_plugin.demo import Demo
 from fhir_plugin.sandbox.faults import Fault, Match
@@ -27,6 +27,7 @@ from tests.journeys.browser.ward import (
     filed_for,
     framed,
     place,
+    say,
 )
 from tests.journeys.browser.watch import DESKTOP, check_page
 
@@ -112,6 +113,24 @@ def test_what_was_typed_while_the_ehr_was_down_survives_a_try_to_file(
     ward.sandbox.faults.clear()
     app.evaluate("history.back()")
     expect(app.locator("#advice")).to_have_value("Typed while the EHR was down")
+
+
+def test_a_save_that_still_waits_when_file_is_pressed_does_no_harm(desk: Desk, ward: Demo, photos: list[Path]) -> None:
+    before = len(filed_for(ward, ADULT_B))
+    app = desk.launch_in_frame(ADULT_B)
+    ready(app, photos)
+
+    def later(milliseconds: int) -> Callable[[Route], None]:
+        return lambda route: (desk.page.wait_for_timeout(milliseconds), route.continue_())[1]
+
+    desk.page.route("**/answers", later(400))
+    desk.page.route("**/file", later(1500))
+    say(app, "identity", "known")  # saved now
+    say(app, "photographer", "colleague")  # saved when that is through
+    file(app)
+    expect_filed(app, 1)
+    assert len(filed_for(ward, ADULT_B)) == before + 1
+    assert len(desk.watch.asked_for("/file$")) == 1
 
 
 def test_the_ehr_is_down_when_the_gallery_opens(desk: Desk, ward: Demo, faults: None) -> None:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, FloatRect, Frame, Locator, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, FloatRect, Frame, Locator, Page, expect
 
 from fhir_plugin.demo import Demo, start_demo
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.serve import start_sandbox
-from tests.journeys.browser.watch import DESKTOP, Watch
+from tests.journeys.browser.watch import Watch
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -116,12 +116,6 @@ def framed(page: Page) -> Frame:
     inside = page.locator("iframe").element_handle().content_frame()
     assert inside is not None
     return inside
-
-
-def open_desk(playwright: Playwright, demo: Demo) -> tuple[Any, Desk]:
-    """A browser of its own, for scripts outside the tests."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
-    return browser, Desk(demo, browser.new_context(viewport=DESKTOP, locale="en-GB"))
 
 
 # ------------------------------------------------------------------------------- in the app's pages
