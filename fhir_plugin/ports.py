@@ -144,6 +144,11 @@ class Compartment(StrEnum):
     PACKAGE_PART = "package-part"
 
 
+def kept_under(fhir_base: str, reference: Reference | str) -> str:
+    """The owner of vault items that belong to an image in a record: its thumbnail, its audit copy."""
+    return f"{fhir_base}/{reference}"
+
+
 @dataclass(frozen=True)
 class VaultItem:
     vault_id: VaultId

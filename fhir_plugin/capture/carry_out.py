@@ -14,13 +14,8 @@ from fhir_plugin.capture.receipt import result_of
 from fhir_plugin.capture.write import FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
-from fhir_plugin.ports import AuditEntry, Compartment
-from mappings.model.identifiers import CaptureId, ImageId, Reference, VaultId
-
-
-def kept_under(fhir_base: str, reference: Reference | str) -> str:
-    """The vault owner of what belongs to an image in the record: its thumbnail, its audit copy."""
-    return f"{fhir_base}/{reference}"
+from fhir_plugin.ports import AuditEntry, Compartment, kept_under
+from mappings.model.identifiers import CaptureId, ImageId, VaultId
 
 
 class CarryOut:

@@ -11,10 +11,9 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fhir_plugin.capture.carry_out import kept_under
-from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, UnacceptableImage
-from fhir_plugin.ports import ClinicalRecord, Compartment, Json
+from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import ReceivedImage
@@ -44,7 +43,7 @@ class GalleryItem:
 class Gallery:
     """The images of this launch's patient, as this launch may see them."""
 
-    def __init__(self, parts: CaptureParts) -> None:
+    def __init__(self, parts: KeepParts) -> None:
         self._parts = parts
 
     def images(self, session: ClinicalSession) -> list[GalleryItem]:

@@ -1,0 +1,29 @@
+"""What looking at a record works with. The flow that files images has more, and fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.ports import AuditTrail, ClinicalRecord, ImageWorker, UnitOfWork, Vault
+from mappings.model.identifiers import LaunchId
+from mappings.model.people import ClinicalSession
+
+
+class KeepParts(Protocol):
+    @property
+    def work(self) -> UnitOfWork: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def worker(self) -> ImageWorker: ...
+    @property
+    def policy(self) -> PolicyPack: ...
+    @property
+    def records(self) -> Callable[[LaunchId], ClinicalRecord]: ...
+
+    def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
+        """An audit entry in the open transaction."""
