@@ -127,7 +127,9 @@ def _leaf(desk: Desk, photos: Sequence[Path], folder: Path) -> None:
     answer(app, arrival="unasked")
     place(app, 1, "forearm", side="left")
     expect(app.get_by_role("heading", name="More is needed")).to_be_visible()
-    app.locator(".app-hold").scroll_into_view_if_needed()
+    expect(app.locator(".app-note__paper")).to_contain_text("Come back if it spreads")
+    app.page.wait_for_timeout(1000)  # the last save replaces the panel once more
+    app.locator(".app-hold").evaluate("(each) => each.scrollIntoView({ block: 'center' })")
     _save(desk.page, app, folder / "more-is-needed.png")
 
 

@@ -121,7 +121,11 @@ def test_a_save_that_still_waits_when_file_is_pressed_does_no_harm(desk: Desk, w
     ready(app, photos)
 
     def later(milliseconds: int) -> Callable[[Route], None]:
-        return lambda route: (desk.page.wait_for_timeout(milliseconds), route.continue_())[1]
+        def hold(route: Route) -> None:
+            desk.page.wait_for_timeout(milliseconds)
+            route.continue_()
+
+        return hold
 
     desk.page.route("**/answers", later(400))
     desk.page.route("**/file", later(1500))
