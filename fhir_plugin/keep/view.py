@@ -6,8 +6,6 @@ also where we look whether it happened, so that a log that was lost never shows 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,9 @@ from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import ReceivedImage
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
+from mappings.r4.attachment import inline_content
 from mappings.r4.document_reference import from_document_reference, holds_image
+from mappings.r4.errors import NotReadable
 from mappings.r4.media import from_media, is_photograph
 from mappings.terminology.labels import plain_label
 
@@ -164,11 +164,9 @@ def _read(resource: Json) -> RecordedImage:
 
 
 def _inline(resource: Json) -> bytes:
-    contents = resource.get("content")
-    content = contents[0].get("attachment") if isinstance(contents, list) and contents else contents
     try:
-        return base64.b64decode(str((content or {}).get("data", "")), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return inline_content(resource)
+    except NotReadable as error:
         raise RecordRefused("this entry of the record holds a broken picture", status=422) from error
 
 

@@ -30,7 +30,11 @@ def with_inline_content(resource: Json, content: bytes) -> Json:
 
 def inline_content(resource: Json) -> bytes:
     """The bytes inside a Media or DocumentReference. Raises `NotReadable` (broken-data) when they are not base64."""
+    text = "".join(elements.text_of(attachment_of(resource).get("data")).split())
     try:
-        return base64.b64decode(elements.text_of(attachment_of(resource).get("data")), validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise NotReadable("the bytes inside are not base64", code="broken-data") from error
+    if base64.b64encode(content).decode("ascii") != text:  # Python lets superfluous padding pass
+        raise NotReadable("the bytes inside are not base64", code="broken-data")
+    return content
