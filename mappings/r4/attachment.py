@@ -1,4 +1,4 @@
-"""Bytes inside a resource, where a server has no Binary (R4 Attachment). For small images only: servers limit bodies."""
+"""Bytes inside a resource, where a server has no Binary (R4 Attachment). For small images: servers limit bodies."""
 
 from __future__ import annotations
 
