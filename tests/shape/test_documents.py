@@ -10,6 +10,7 @@ import click
 import pytest
 
 from fhir_plugin import cli
+from fhir_plugin.sandbox.fhir.personality import personality_names
 from fhir_plugin.settings import Settings
 from smart_launch import read_registry
 from tests.shape.project import ROOT, documents, fenced, section, text_of
@@ -102,6 +103,11 @@ def test_the_table_of_exit_statuses_is_that_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \|", section("README.md", "The command line"), re.MULTILINE)
     said = [cli.DONE, cli.CHECK_FAILED, cli.REFUSED, cli.SOMEBODY_MUST_LOOK, cli.USAGE, cli.UNAVAILABLE]
     assert [int(row) for row in rows] == said
+
+
+def test_every_personality_is_named() -> None:
+    text = section("README.md", "The command line").split("`--like` makes")[1]
+    assert set(re.findall(r"`([a-z-]+)`", text)) == set(personality_names())
 
 
 @pytest.mark.parametrize("document", documents())
