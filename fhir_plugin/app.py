@@ -52,6 +52,7 @@ from smart_launch import (
     Issuer,
     IssuerRegistry,
     Transport,
+    UnknownIssuer,
     binding_of,
     load_registry,
     public_jwks,
@@ -243,7 +244,10 @@ def create_app(installation: Installation) -> Flask:
             return every_ehr
         if not bound_to_this_browser(session.browser_binding_hash):
             return every_ehr
-        return registry.named(session.issuer).frame_ancestors
+        try:
+            return registry.named(session.issuer).frame_ancestors
+        except UnknownIssuer:  # taken out of the registry while a session lasts: from now on nobody may frame it
+            return ()
 
     register_pages(app, picture_bytes=installation.policy.most_bytes_per_image, frame_ancestors=frame_ancestors)
     register_launch(app, _launching(installation))
