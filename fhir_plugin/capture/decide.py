@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fhir_plugin.capture.answers import LONGEST, Answers, Choice, SharedAnswers, read_image, read_shared
+from fhir_plugin.capture.answers import LONGEST, Answers, Choice, Identity, SharedAnswers, read_image, read_shared
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Reason, Store, Verdict
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.consent import ConsentAnswer
@@ -266,6 +266,9 @@ def _warnings(shared: SharedAnswers, images: Sequence[ImageFacts], answers: Answ
     if sides and shared.photographer is Photographer.PATIENT:
         text = "Pictures that people take of themselves are often mirrored. Check left and right."
         warnings.append(Reason("mirrored", text))
+    if shared.identity is Identity.NOT_POSSIBLE:
+        text = "You could not confirm who this is. Look again whether it is this patient's, and write down why."
+        warnings.append(Reason("identity-not-confirmed", text, source="G-R123, G-R126"))
     if shared.arrival in (Arrival.EMAIL, Arrival.OTHER):
         text = "After filing, delete the e-mail or message and the picture from the mailbox and the device."
         warnings.append(Reason("empty-mailbox", text, source="G-R130, G-R275"))

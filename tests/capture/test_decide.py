@@ -192,6 +192,7 @@ WARNINGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("mirrored", {"shared": {"photographer": "patient"}}, {}),
     ("empty-mailbox", {"shared": {"arrival": "email", "taken_on": "2026-03-01"}}, {"shared": {"arrival": "our-link"}}),
     ("empty-mailbox", {"shared": {"arrival": "other", "taken_on": "2026-03-01"}}, {}),
+    ("identity-not-confirmed", {"shared": {"identity": "not-possible"}}, {"shared": {"identity": "known"}}),
     ("camera-date", {"camera": TODAY - dt.timedelta(days=2)}, {"camera": TODAY - dt.timedelta(days=1)}),
     ("camera-clock", {"camera": TODAY + dt.timedelta(days=2)}, {"camera": TODAY + dt.timedelta(days=1)}),
 ]
