@@ -30,7 +30,7 @@ from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.errors import SignInNeeded, Tampered
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
@@ -326,7 +326,16 @@ def _launching(installation: Installation) -> Launching:
 
 def _masters(settings: Settings) -> MasterKeys:
     text = settings.master_key.get_secret_value()
-    return MasterKeys.from_text(text) if text else MasterKeys.from_file(settings.state / "master.key")
+    if text:
+        return MasterKeys.from_text(text)
+    key_file = settings.state / "master.key"
+    if not key_file.exists() and (settings.state / "vault").exists():
+        # A fresh key would open nothing that is there, and would hide that the right one is gone.
+        raise Tampered(
+            "The master key of this installation is missing: put it back before anything else.",
+            code="master-key-missing",
+        )
+    return MasterKeys.from_file(key_file)
 
 
 def app_from_environment() -> Flask:

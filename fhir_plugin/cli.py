@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,8 +30,24 @@ state_option = click.option(
     help="Directory for this installation's database, vault and key.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout and nothing else.")
+
+
+def _known_personality(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    from fhir_plugin.sandbox.fhir.personality import UnknownPersonality, load_personality
+
+    try:
+        load_personality(name)
+    except UnknownPersonality as error:
+        raise click.BadParameter(str(error)) from error
+    return name
+
+
 like_option = click.option(
-    "--like", default="default", show_default=True, help="Behave like another server: hapi, no-transaction, ..."
+    "--like",
+    default="default",
+    show_default=True,
+    callback=_known_personality,
+    help="Behave like another server: hapi, no-transaction, ...",
 )
 
 
@@ -57,12 +76,42 @@ def refuse(error: PluginError, *, as_json: bool) -> NoReturn:
     sys.exit(UNAVAILABLE if isinstance(error, Unavailable) else CHECK_FAILED)
 
 
+@contextmanager
+def mendable(*, as_json: bool = False) -> Iterator[None]:
+    """What an operator can mend ends a command with a status and one line, never with a traceback."""
+    try:
+        yield
+    except PluginError as error:
+        refuse(error, as_json=as_json)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        refuse(Unavailable(f"{error.strerror}{where}", code="system"), as_json=as_json)
+
+
+@contextmanager
+def until_told_to_stop() -> Iterator[None]:
+    """SIGTERM and Ctrl+C end what is inside as the end of its work, so that everything is tidied away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def open_installation(state: Path | None) -> Installation:
-    """The installation that the environment describes, at `--state` if given."""
+    """The installation that the environment describes, at `--state` if given. A wrong setting is a usage error."""
+    from pydantic import ValidationError
+
     from fhir_plugin.app import install
     from fhir_plugin.settings import Settings
 
-    settings = Settings() if state is None else Settings(state=state)
+    try:
+        settings = Settings() if state is None else Settings(state=state)
+    except ValidationError as error:
+        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
+        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
     return install(settings)
 
 
@@ -91,17 +140,21 @@ def demo(host: str, port: int, ehr_port: int, once: bool, state: Path | None, li
 
     from fhir_plugin.demo import keep_resuming, start_demo
 
-    with tempfile.TemporaryDirectory(prefix="fhir-plugin-demo-") as folder:
-        running = start_demo(state or Path(folder), like=like, host=host, app_port=port, ehr_port=ehr_port)
-        stop = threading.Event()
-        keep_resuming(running.installation, stop)
+    stop = threading.Event()
+    with (
+        mendable(),
+        until_told_to_stop(),
+        tempfile.TemporaryDirectory(prefix="fhir-plugin-demo-") as folder,
+        start_demo(state or Path(folder), like=like, host=host, app_port=port, ehr_port=ehr_port) as running,
+    ):
+        resuming = keep_resuming(running.installation, stop)
         click.echo(f"\n  Open the EHR:  {running.sandbox.origin}/\n", err=True)
         click.echo("  Sign in as the GP, open a patient, launch Patient images. Stop with Ctrl+C.\n", err=True)
         try:
             stop.wait()
-        except KeyboardInterrupt:
+        finally:
             stop.set()
-        running.stop()
+            resuming.join()
 
 
 @main.command()
@@ -119,11 +172,8 @@ def _walk(photo: bytes, declared_type: str, *, like: str, as_json: bool) -> None
     from fhir_plugin.demo import temporary_demo
     from fhir_plugin.walkthrough import walk
 
-    try:
-        with temporary_demo(like=like) as running:
-            result = walk(running, photo, declared_type)
-    except PluginError as error:
-        refuse(error, as_json=as_json)
+    with mendable(as_json=as_json), temporary_demo(like=like) as running:
+        result = walk(running, photo, declared_type)
     words = [f"Filed to {result['patient']}, read back and identical."]
     names = ("media", "binary", "consent", "provenance", "audit_event", "note")
     words += [f"  {name.replace('_', ' '):<12} {result[name]}" for name in names]
@@ -180,8 +230,12 @@ def serve(host: str, port: int, workers: int) -> None:
 @state_option
 def worker(state: Path | None) -> None:
     """Go on with unfinished filings whenever woken, and once a minute. Run it beside `serve`."""
-    installation = open_installation(state)
-    installation.queue.run_consumer()
+    with mendable(), until_told_to_stop():
+        installation = open_installation(state)
+        try:
+            installation.queue.run_consumer()
+        finally:
+            installation.close()
 
 
 @main.command()
@@ -192,14 +246,15 @@ def worker(state: Path | None) -> None:
 @like_option
 def sandbox(host: str, port: int, is_open: bool, data: Path | None, like: str) -> None:
     """Serve the sandbox EHR alone: FHIR R4 at /fhir, SMART 2.2, synthetic people."""
-    from fhir_plugin.sandbox.app import SandboxConfig
+    from fhir_plugin.sandbox.app import Sandbox, SandboxConfig
     from fhir_plugin.sandbox.serve import serve_forever
 
-    click.echo(f"Sandbox EHR, synthetic people only: http://{host}:{port}/   FHIR: http://{host}:{port}/fhir", err=True)
-    try:
-        serve_forever(SandboxConfig(personality=like, open=is_open, data=data), host, port)
-    except KeyboardInterrupt:
-        return
+    def say_where(sandbox: Sandbox) -> None:
+        base = sandbox.config.base_url
+        click.echo(f"Sandbox EHR, synthetic people only: {base}/   FHIR: {base}/fhir", err=True)
+
+    with mendable(), until_told_to_stop():
+        serve_forever(SandboxConfig(personality=like, open=is_open, data=data), host, port, on_ready=say_where)
 
 
 @main.command()
@@ -207,10 +262,8 @@ def sandbox(host: str, port: int, is_open: bool, data: Path | None, like: str) -
 @json_option
 def resume(state: Path | None, as_json: bool) -> None:
     """Take everything unfinished as far as it goes now. Safe to repeat. Exit 3: somebody must look."""
-    try:
+    with mendable(as_json=as_json):
         installation = open_installation(state)
-    except PluginError as error:
-        refuse(error, as_json=as_json)
     try:
         resumed = installation.resume()
         late = installation.waiting_too_long()
@@ -239,10 +292,8 @@ def audit() -> None:
 @json_option
 def verify(state: Path | None, as_json: bool) -> None:
     """Check every link and every signed head of the chain. Exit 1 if anything was changed, removed or reordered."""
-    try:
+    with mendable(as_json=as_json):
         installation = open_installation(state)
-    except PluginError as error:
-        refuse(error, as_json=as_json)
     try:
         report = installation.audit.verify()
     finally:

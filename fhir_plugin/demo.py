@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from fhir_plugin.app import Around, Installation, create_app, install, unwrapped
 from fhir_plugin.ports import Clock, ImageWorker
@@ -16,7 +17,6 @@ from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from fhir_plugin.settings import Settings
-from mappings.model.identifiers import FhirBase, PatientId, Reference
 from smart_launch import ClientKey, Issuer, IssuerRegistry, Transport
 
 CLIENT_ID = "patient-images"
@@ -50,6 +50,12 @@ class Demo:
         self.installation.close()
         self.sandbox.stop()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
 
 def start_demo(
     state: Path,
@@ -65,11 +71,28 @@ def start_demo(
     around: Around = unwrapped,
 ) -> Demo:
     """Starts both and makes them known to each other. `sandbox`: one that already runs, e.g. in another process."""
-    running = sandbox or start_sandbox(
-        SandboxConfig(personality=like, data=state / "ehr.sqlite"), host=host, port=ehr_port
-    )
-    server, origin = bind(host, app_port)
-    key = ClientKey.generate(KEY_ID, "ES384")
+    with contextlib.ExitStack() as begun:
+        server, origin = bind(host, app_port)
+        begun.callback(server.server_close)
+        config = SandboxConfig(personality=like, data=state / "ehr.sqlite")
+        running = sandbox or begun.enter_context(start_sandbox(config, host=host, port=ehr_port))
+        key = ClientKey.generate(KEY_ID, "ES384")
+        _register(running, origin, key)
+        installation = install(
+            Settings(state=state / "app", base_url=origin),
+            registry=IssuerRegistry([_issuer(running)]),
+            client_keys={KEY_ID: key},
+            chart_link=lambda _base, _patient, reference: f"{running.origin}/record/{reference}",
+            clock=clock,
+            transport=transport,
+            worker=worker,
+            around=around,
+        )
+        begun.pop_all()
+        return Demo(running, run(server, origin, create_app(installation)), installation)
+
+
+def _register(running: RunningSandbox, origin: str, key: ClientKey) -> None:
     running.register(
         SandboxClient(
             client_id=CLIENT_ID,
@@ -80,7 +103,10 @@ def start_demo(
             jwks={"keys": [key.public_jwk()]},
         )
     )
-    issuer = Issuer(
+
+
+def _issuer(running: RunningSandbox) -> Issuer:
+    return Issuer(
         name="sandbox",
         iss=running.fhir_base,
         client_id=CLIENT_ID,
@@ -91,31 +117,12 @@ def start_demo(
         sandbox=True,
     )
 
-    def chart_link(_base: FhirBase, _patient: PatientId, reference: Reference) -> str:
-        return f"{running.origin}/record/{reference}"
-
-    installation = install(
-        Settings(state=state / "app", base_url=origin),
-        registry=IssuerRegistry([issuer]),
-        client_keys={KEY_ID: key},
-        chart_link=chart_link,
-        clock=clock,
-        transport=transport,
-        worker=worker,
-        around=around,
-    )
-    return Demo(running, run(server, origin, create_app(installation)), installation)
-
 
 @contextlib.contextmanager
 def temporary_demo(*, like: str = "default") -> Iterator[Demo]:
     """A demo whose state goes with it."""
-    with tempfile.TemporaryDirectory(prefix="fhir-plugin-") as folder:
-        demo = start_demo(Path(folder), like=like)
-        try:
-            yield demo
-        finally:
-            demo.stop()
+    with tempfile.TemporaryDirectory(prefix="fhir-plugin-") as folder, start_demo(Path(folder), like=like) as demo:
+        yield demo
 
 
 def keep_resuming(installation: Installation, stop: threading.Event, *, every_seconds: float = 5) -> threading.Thread:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass
 from typing import Any, Self
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from fhir_plugin.errors import Unavailable
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -41,10 +44,23 @@ class RunningApp:
 
 
 def bind(host: str, port: int) -> tuple[BaseWSGIServer, str]:
-    """A listening socket before the app exists: its address is part of the app's settings."""
-    placeholder = Flask("fhir_plugin.starting")
-    server = make_server(host, port, placeholder, threaded=True, request_handler=QuietHandler)
-    return server, f"http://{host}:{server.server_port}"
+    """A listening socket before the app exists: its address is part of the app's settings. Raises `Unavailable`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise Unavailable(f"Port {port} of {host} cannot be used: {error.strerror}.", code="port") from error
+        listener.listen(128)
+        bound = listener.getsockname()[1]
+        placeholder = Flask("fhir_plugin.starting")
+        # The server duplicates the descriptor; ours is closed on leaving the block.
+        server = make_server(
+            host, bound, placeholder, threaded=True, request_handler=QuietHandler, fd=listener.fileno()
+        )
+    shown = f"[{host}]" if family == socket.AF_INET6 else host
+    return server, f"http://{shown}:{bound}"
 
 
 def run(server: BaseWSGIServer, origin: str, app: Flask) -> RunningApp:
