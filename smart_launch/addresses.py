@@ -31,14 +31,16 @@ def may_connect(host: str, address: str, allowed_private_hosts: frozenset[str]) 
     """
     host = host.lower().rstrip(".").strip("[]")
     try:
-        found = _unwrap(ipaddress.ip_address(address.partition("%")[0]))
+        given = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    found = _unwrap(given)
     registered = host in allowed_private_hosts
+    here = (getattr(given, "ipv4_mapped", None) or given).is_loopback
+    if is_loopback_name(host):  # a tunnel or a translator never leads to this machine, whatever it carries
+        return here
     if found.is_loopback:
-        return registered or is_loopback_name(host)
-    if is_loopback_name(host):
-        return False
+        return registered and here
     never_by_name = found.is_link_local or found.is_multicast or found.is_unspecified or found in _METADATA
     if never_by_name:
         return registered and host == address

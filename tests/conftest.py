@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,9 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.vault import FileVault
 from tests.fakes.clock import FakeClock
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 POSTGRESQL_VARIABLE = "FHIR_PLUGIN_TEST_POSTGRESQL"
 
@@ -80,6 +84,15 @@ def open_stores(url: str, state: Path, clock: FakeClock) -> OwnStores:
         signer=signer,
         audit=DatabaseAuditTrail(database, clock, signer),
     )
+
+
+@pytest.fixture(scope="session")
+def playwright_driver() -> Iterator[Playwright]:
+    """One for all suites of a process: a second one beside it would refuse to start."""
+    from playwright.sync_api import sync_playwright  # only where a browser is
+
+    with sync_playwright() as playwright:
+        yield playwright
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_every_end_is_truthful(killer: Killer, pytestconfig: pytest.Config) -> N
         answer = killer.kill(point, faults, expire)
         killed += "killed" in answer["ran"]
         check(killer, answer, f"killed at {point} of {total}, {name}")
-    assert killed >= len(points) * 0.6
+    assert killed >= len(points) * 0.5  # a fault may end the filing before the point is reached
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[name for name, _, _ in FAULTS])

@@ -31,7 +31,18 @@ from fhir_plugin.web.access import clinical_session
 from tests.definitions.validator import issues
 from tests.journeys.record_checks import of_capture, sets_of
 
-SERVERS = ("default", "hapi", "no-transaction", "no-purge", "no-media", "server-ids", "images-only", "no-binary", "create-only", "small-bodies")
+SERVERS = (
+    "default",
+    "hapi",
+    "no-transaction",
+    "no-purge",
+    "no-media",
+    "server-ids",
+    "images-only",
+    "no-binary",
+    "create-only",
+    "small-bodies",
+)
 WRITTEN = ("Media", "DocumentReference", "Consent", "Provenance", "AuditEvent")
 KEYS = {
     "patient",
