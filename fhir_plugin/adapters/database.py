@@ -32,6 +32,8 @@ class _Ambient:
     connection: Connection
     after_commit: list[Act] = field(default_factory=list)
     after_rollback: list[Act] = field(default_factory=list)
+    broken: bool = False
+    """A write failed, perhaps half done: what stands around it must be undone."""
 
 
 class Database:
@@ -95,9 +97,21 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """`transaction()` together with its connection."""
-        with self.transaction(), self.connection() as connection:
-            yield connection
+        """`transaction()` together with its connection; inside an open one it is a plain part of that.
+
+        A savepoint for every row would double the statements of a filing. So whoever means to go on after a write
+        that failed puts a `transaction()` around it; an open one in which a failure was passed over cannot commit.
+        """
+        ambient = self._ambient()
+        if ambient is None:
+            with self.transaction(), self.connection() as connection:
+                yield connection
+            return
+        try:
+            yield ambient.connection
+        except BaseException:
+            ambient.broken = True
+            raise
 
     def after_commit(self, act: Act) -> None:
         """Runs `act` once the open transaction is durable (at once if there is none); never if it is undone."""
@@ -194,6 +208,7 @@ class Database:
             ambient = self._local.ambient = _Ambient(connection)
             try:
                 yield
+                _need_whole(ambient)
                 for hook in self.on_commit:
                     hook()
             except BaseException:
@@ -211,17 +226,24 @@ class Database:
 
 
 def _inner(ambient: _Ambient) -> Iterator[None]:
-    commits, rollbacks = len(ambient.after_commit), len(ambient.after_rollback)
+    commits, rollbacks, broken = len(ambient.after_commit), len(ambient.after_rollback), ambient.broken
     savepoint = ambient.connection.begin_nested()
     try:
         yield
+        _need_whole(ambient)
     except BaseException:
         savepoint.rollback()
+        ambient.broken = broken
         undone = ambient.after_rollback[rollbacks:]
         del ambient.after_commit[commits:], ambient.after_rollback[rollbacks:]
         _run(reversed(undone))
         raise
     savepoint.commit()
+
+
+def _need_whole(ambient: _Ambient) -> None:
+    if ambient.broken:
+        raise RuntimeError("a write failed in this transaction and was passed over: it cannot be committed")
 
 
 def _run(acts: Iterator[Act] | list[Act]) -> None:

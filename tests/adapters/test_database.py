@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import stat
@@ -32,6 +33,26 @@ def _names(database: Database) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------ transactions
+
+
+def test_a_write_that_failed_and_was_passed_over_cannot_be_committed(own: OwnStores) -> None:
+    database = own.database
+    with pytest.raises(RuntimeError), database.transaction():
+        _insert(own, "before")
+        with contextlib.suppress(ValueError), database.writing():
+            _insert(own, "half")
+            raise ValueError
+    assert _names(own.database) == []
+
+
+def test_a_failed_write_within_an_inner_transaction_spares_the_outer_one(own: OwnStores) -> None:
+    database = own.database
+    with database.transaction():
+        _insert(own, "outer")
+        with contextlib.suppress(ValueError), database.transaction(), database.writing():
+            _insert(own, "inner")
+            raise ValueError
+    assert _names(own.database) == ["outer"]
 
 
 def test_an_inner_failure_undoes_only_the_inner_part_and_forgets_its_acts(own: OwnStores) -> None:
