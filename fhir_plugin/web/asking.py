@@ -27,6 +27,16 @@ def claimed(name: str, header: str) -> str:
     return request.form.get(name, "") or request.headers.get(header, "")
 
 
+def own_page(session: ClinicalSession) -> None:
+    """The page that sends this was made for the patient of this launch; the EHR is not asked.
+
+    Enough to keep what was typed, which belongs to this launch's own draft, while the EHR is down. Raises
+    `WrongPatient`.
+    """
+    if claimed("patient", PATIENT_HEADER) != session.patient_id:
+        raise WrongPatient("The page was made for another patient than this launch.")
+
+
 def same_patient(session: ClinicalSession) -> tuple[Patient, str]:
     """The patient and the identity digest, when the page that writes was made for exactly these.
 

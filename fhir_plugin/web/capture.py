@@ -18,7 +18,7 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import parts, same_patient, show
+from fhir_plugin.web.asking import own_page, parts, same_patient, show
 from fhir_plugin.web.questions import LATERALITY, QUESTIONS
 from fhir_plugin.web.security import picture_response, takes_picture
 from fhir_plugin.web.uploads import read_picture
@@ -137,8 +137,9 @@ def screen(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on."""
-    patient, _ = same_patient(session)
+    own_page(session)
     draft = _save(session, CaptureId(capture_id))
+    patient, _ = same_patient(session)
     if "HX-Request" in request.headers:
         return show("capture/_standing.html", session, patient, errors={}, **_facts(session, draft))
     return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
@@ -216,11 +217,15 @@ def discard_all(session: ClinicalSession, capture_id: str) -> ResponseReturnValu
 @capture.post("/<capture_id>/file")
 @launched(Role.CLINICIAN)
 def file(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
-    """The button that writes. What is missing is shown on the same screen, with every word still there."""
-    patient, identity = same_patient(session)
+    """The button that writes. What is missing is shown on the same screen, with every word still there.
+
+    The words are kept before the EHR is asked anything: when it is down, nothing typed is lost.
+    """
+    own_page(session)
     draft = parts().captures.draft(session, CaptureId(capture_id))
     if draft.state is DraftState.OPEN:
         draft = _save(session, CaptureId(capture_id))
+        patient, identity = same_patient(session)
         standing = parts().captures.assess(session, CaptureId(capture_id))
         if not standing.may_file:
             return _screen(session, patient, draft, errors=_said_what_is_missing(standing)), 422

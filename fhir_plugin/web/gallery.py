@@ -29,12 +29,13 @@ def _reference(kind: str, id: str) -> Reference:
     return Reference(f"{kind}/{id}")
 
 
-def _order(item: GalleryItem) -> tuple[dt.date, str]:
-    """Newest first by the day it was taken, by the day it was filed where nobody knows."""
+def _order(item: GalleryItem) -> tuple[dt.date, str, str]:
+    """Newest first by the day it was taken (filed, where nobody knows), then by the moment it was filed."""
     when = item.entry.taken or item.entry.recorded
     if isinstance(when, dt.datetime):
         when = local(when).date()
-    return (when or dt.date.min, item.entry.reference)
+    recorded = item.entry.recorded.isoformat() if item.entry.recorded else ""
+    return (when or dt.date.min, recorded, item.entry.reference)
 
 
 def site_of(item: GalleryItem) -> str:
