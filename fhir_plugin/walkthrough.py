@@ -79,6 +79,11 @@ class Browser:
     def close(self) -> None:
         self._session.close()
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What this browser holds, by name."""
+        return {cookie.name: cookie.value or "" for cookie in self._session.cookies}
+
     def get(self, url: str) -> Page:
         return self.send("GET", url)
 
