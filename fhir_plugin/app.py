@@ -21,6 +21,7 @@ from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
 from fhir_plugin.adapters.queue import HueyQueue
+from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
@@ -137,8 +138,11 @@ def install(
     configure_logs()
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = clock or SystemClock()
-    registry = registry or (load_registry(settings.issuers_file) if settings.issuers_file else IssuerRegistry([]))
-    transport = transport or Transport()
+    folder = SecretsFolder(settings.secrets)
+    if registry is None:
+        file = settings.issuers_file
+        registry = load_registry(file, secret=folder.secret) if file else IssuerRegistry([])
+    transport = transport or Transport(allowed_private_hosts=registry.private_hosts)
     masters = _masters(settings)
     database = Database(settings.database)
     database.upgrade()
@@ -149,7 +153,7 @@ def install(
     sessions = LaunchSessions(database, masters, clock)
     tokens = Tokens(database, masters, clock)
     configurations = ConfigurationCache(transport)
-    keys = dict(client_keys or {})
+    keys = dict(folder.client_keys() if client_keys is None else client_keys)
 
     def refresh_grant(grant: Grant) -> Grant:
         issuer = registry.find(grant.iss)

@@ -46,7 +46,7 @@ class Refused(PluginError):
 
 
 class UnacceptableImage(Refused):
-    """This file cannot become a clinical image. `code` says why: see `capture.sanitise`."""
+    """This file cannot become a clinical image. `code` says why: see `imaging.refusals`."""
 
     code = "unacceptable-image"
 

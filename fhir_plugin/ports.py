@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from fhir_plugin.capability import Capability
-from mappings.model.identifiers import FhirBase, Reference, Sha256, VaultId
+from mappings.model.identifiers import FhirBase, Reference, VaultId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
 
 Json = dict[str, Any]
@@ -191,7 +191,7 @@ class AuditEntry:
     """Who did what, on which launch, under which policy. Never content: ids, codes and keyed digests only."""
 
     action: str
-    """Our word, e.g. capture.received, image.filed, image.revealed: see `fhir_plugin.audit_actions`."""
+    """Our word, e.g. image.received, image.filed, image.revealed."""
     actor: str
     """The user's reference at the EHR, or `system`."""
     patient: str | None = None
@@ -227,7 +227,13 @@ class AuditTrail(Protocol):
         """Joins the open transaction, so that an act and its audit entry stand or fall together."""
 
     def entries(
-        self, *, after: int = 0, subject: str | None = None, patient: str | None = None
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        patient: str | None = None,
+        launch: str | None = None,
+        action: str | None = None,
     ) -> list[ChainedEntry]: ...
 
     def sign_head(self) -> None: ...
@@ -278,12 +284,3 @@ class JobQueue(Protocol):
     """Only wakes the resume engine; the ledger is the truth, so a lost or doubled wake-up changes nothing."""
 
     def wake(self, *, after_seconds: float = 0) -> None: ...
-
-
-@dataclass(frozen=True)
-class Digests:
-    """The three hashes that a receipt shows: equal second and third, or it was not filed."""
-
-    received: Sha256
-    clean: Sha256
-    read_back: Sha256

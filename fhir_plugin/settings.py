@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Master keys, base64url of 32 bytes each, the current one first; empty: a 0600 key file inside `state`."""
     issuers_file: Path | None = None
     """TOML with the EHRs that may launch this app."""
+    secrets: Path | None = None
+    """Folder with one file per secret: what `client_secret_ref` names, and `<kid>.pem` for `private_key_jwt`."""
     redis_url: str = ""
     """Queue in production; empty: SQLite inside `state`."""
     policy: str = "strict"

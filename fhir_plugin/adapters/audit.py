@@ -85,13 +85,21 @@ class DatabaseAuditTrail:
             self._move_tip(connection, sequence, hash_)
         return ChainedEntry(sequence, dt.datetime.fromisoformat(at), entry, previous, hash_)
 
-    def entries(self, *, after: int = 0, subject: str | None = None, patient: str | None = None) -> list[ChainedEntry]:
+    def entries(
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        patient: str | None = None,
+        launch: str | None = None,
+        action: str | None = None,
+    ) -> list[ChainedEntry]:
         """Oldest first, those with a sequence above `after`."""
         query = sa.select(audit_entries).where(audit_entries.c.sequence > after)
-        if subject is not None:
-            query = query.where(audit_entries.c.subject == subject)
-        if patient is not None:
-            query = query.where(audit_entries.c.patient == patient)
+        asked = {"subject": subject, "patient": patient, "launch": launch, "action": action}
+        for column, value in asked.items():
+            if value is not None:
+                query = query.where(audit_entries.c[column] == value)
         with self._database.connection() as connection:
             rows = connection.execute(query.order_by(audit_entries.c.sequence)).all()
         return [_chained(row) for row in rows]

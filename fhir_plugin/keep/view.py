@@ -135,10 +135,7 @@ class Gallery:
 
     def _is_revealed(self, session: ClinicalSession) -> bool:
         patient = f"Patient/{session.patient_id}"
-        return any(
-            each.entry.action == REVEALED and each.entry.launch == session.launch_id
-            for each in self._parts.audit.entries(patient=patient)
-        )
+        return bool(self._parts.audit.entries(patient=patient, launch=session.launch_id, action=REVEALED))
 
 
 def category(labels: Sequence[Label]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from mappings.model.identifiers import CaptureId, Reference, Sha256
+from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.images import Arrival, BodySite, CleanImage, Laterality, Photographer
 from mappings.model.labels import Label
 
@@ -51,19 +51,6 @@ class ConsultationNote:
     recorded_at: dt.datetime
     text: str = field(repr=False)
     labels: tuple[Label, ...]
-
-
-@dataclass(frozen=True)
-class FiledImage:
-    """Where one image lives in the record, and the proof that it is the one that was sent."""
-
-    media: Reference
-    media_version: str | None
-    binary: Reference
-    labels: tuple[Label, ...]
-    sha256_received: Sha256
-    sha256_clean: Sha256
-    sha256_read_back: Sha256
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,23 @@ class FakeAuditTrail:
             self._entries[sequence] = chained
         return chained
 
-    def entries(self, *, after: int = 0, subject: str | None = None, patient: str | None = None) -> list[ChainedEntry]:
+    def entries(
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        patient: str | None = None,
+        launch: str | None = None,
+        action: str | None = None,
+    ) -> list[ChainedEntry]:
         return [
             chained
             for chained in self._entries.values()
             if chained.sequence > after
             and subject in (None, chained.entry.subject)
             and patient in (None, chained.entry.patient)
+            and launch in (None, chained.entry.launch)
+            and action in (None, chained.entry.action)
         ]
 
     def sign_head(self) -> None:

@@ -1,0 +1,76 @@
+"""Secrets outside the issuers file: found by name, never by path, and never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fhir_plugin.adapters.secrets_folder import SecretsFolder
+from fhir_plugin.app import install
+from fhir_plugin.errors import Unavailable
+from fhir_plugin.settings import Settings
+from smart_launch import ClientKey, Misconfigured
+
+ISSUERS = """
+[[issuer]]
+name = "basic"
+iss = "https://one.example/fhir"
+client_id = "app"
+auth_method = "client_secret_basic"
+client_secret_ref = "basic-secret"
+
+[[issuer]]
+name = "key"
+iss = "https://two.example/fhir"
+client_id = "app"
+auth_method = "private_key_jwt"
+key_id = "app-1"
+private_network = true
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "basic-secret").write_text("canary-secret-value\n")
+    (folder / "app-1.pem").write_bytes(ClientKey.generate("app-1").as_pem())
+    return folder
+
+
+def settings(tmp_path: Path, folder: Path | None) -> Settings:
+    file = tmp_path / "issuers.toml"
+    file.write_text(ISSUERS)
+    return Settings(state=tmp_path / "state", issuers_file=file, secrets=folder)
+
+
+def test_an_installation_finds_its_secrets_and_keys(tmp_path: Path, folder: Path) -> None:
+    installation = install(settings(tmp_path, folder))
+    try:
+        assert installation.registry.named("basic").client_secret == "canary-secret-value"
+        assert set(installation.client_keys) == {"app-1"}
+        assert installation.client_keys["app-1"].algorithm == "ES384"
+        assert installation.registry.private_hosts == {"two.example"}
+        assert "canary" not in repr(installation.registry.named("basic"))
+    finally:
+        installation.close()
+
+
+def test_a_missing_secret_names_its_issuer(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="basic"):
+        install(settings(tmp_path, None))
+
+
+@pytest.mark.parametrize("name", ["../issuers.toml", "/etc/hostname", "", ".", "a/b", "none-such"])
+def test_a_name_is_not_a_path(folder: Path, name: str) -> None:
+    (folder.parent / "issuers.toml").write_text("outside")
+    with pytest.raises(KeyError):
+        SecretsFolder(folder).secret(name)
+
+
+def test_what_is_no_key_is_said_to_be_none(folder: Path) -> None:
+    (folder / "broken.pem").write_text("canary: not a key")
+    with pytest.raises(Unavailable, match=r"broken\.pem") as told:
+        SecretsFolder(folder).client_keys()
+    assert "canary" not in str(told.value)
