@@ -274,6 +274,7 @@ def serve(server: str, port: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=4,
+        workers_kill_timeout=5,
         log_enabled=False,
     ).serve()
 

@@ -230,6 +230,7 @@ def serve(host: str, port: int, workers: int) -> None:
         interface=Interfaces.WSGI,
         workers=workers,
         blocking_threads=4,
+        workers_kill_timeout=30,  # one that does not end by itself must not hold up a restart; nothing is lost by it
         log_access=False,
     ).serve()
 
