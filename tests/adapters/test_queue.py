@@ -131,7 +131,8 @@ def test_work_that_fails_does_not_stop_the_consumer(location: Path, tmp_path: Pa
 
 
 def test_redis_without_its_library_is_said_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huey.storage.ConnectionPool", None)
+    for name in ("ConnectionPool", "Redis"):  # as huey leaves them where the library is not installed
+        monkeypatch.setattr(f"huey.storage.{name}", None)
     with pytest.raises(Unavailable) as raised:
         HueyQueue("redis://user:hidden-word@127.0.0.1:1/0", _nothing)
     assert raised.value.code == "queue-unavailable"

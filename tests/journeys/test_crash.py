@@ -70,7 +70,7 @@ class Killer:
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     key: ClientKey = demo.installation.client_keys["demo-client"]
-    port = demo.app.server.server_port
+    port = int(demo.app.origin.rsplit(":", 1)[1])
     demo.app.stop()
     demo.installation.close()
     setting = {

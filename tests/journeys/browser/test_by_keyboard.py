@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from fhir_plugin.demo import Demo
+from tests.browsing import open_chooser
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.keyboard import Keyboard
 from tests.journeys.browser.ward import ADULT_B, Desk, begin, choose, expect_filed, filed_for
@@ -37,9 +38,7 @@ def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: li
     expect(app.get_by_role("heading", level=1)).to_have_text("Add images")
     app.wait_for_load_state("networkidle")
     keys.tab_to("#choose")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(photos[:1])
+    open_chooser(page, lambda: page.keyboard.press("Enter")).set_files(photos[:1])
     expect(app.locator("#cards > li")).to_have_count(1)
     keys.stays("#choose")
 

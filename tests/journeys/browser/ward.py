@@ -72,7 +72,7 @@ class Desk:
     """One person at one browser: signs in to the EHR, opens charts, launches the app."""
 
     def __init__(self, demo: Demo, context: BrowserContext) -> None:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         self.demo = demo
         self.context = context
         self.watch = Watch(context, app=demo.app.origin, ehr=demo.sandbox.origin)
