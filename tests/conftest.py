@@ -89,8 +89,9 @@ def open_stores(url: str, state: Path, clock: FakeClock) -> OwnStores:
 @pytest.fixture(scope="session")
 def playwright_driver() -> Iterator[Playwright]:
     """One for all suites of a process: a second one beside it would refuse to start."""
-    from playwright.sync_api import sync_playwright  # only where a browser is
+    from playwright.sync_api import expect, sync_playwright  # only where a browser is
 
+    expect.set_options(timeout=20_000)  # two cores may be busy with something else
     with sync_playwright() as playwright:
         yield playwright
 
