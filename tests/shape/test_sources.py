@@ -21,7 +21,7 @@ REQUIREMENTS = {"G": 351, "SMART": 430}
 
 _CITED = re.compile(r"\b(G|SMART)-R(\d+)(?:(?:,? (?:to|and) |, |-)(?:\1-)?R?(\d+)\b)?")
 _MACHINES = re.compile(
-    "|".join((r"(?<![\w./>-])/work/", r"/home/\w", "/" + r"Users/\w", "/" + r"root/\w", r"[A-Z]:\\Users"))
+    "|".join((r"(?<![\w./>-])/" + "work/", r"/home/\w", "/" + r"Users/\w", "/" + r"root/\w", r"[A-Z]:\\Users"))
 )
 _NO_TESTS_OF_TEXT = frozenset({"tests/shape/test_sources.py", "LICENSE"})
 
