@@ -299,7 +299,7 @@ def _launching(installation: Installation) -> Launching:
             installation.transport,
             done,
             today=installation.clock.now().date(),
-            default_role=installation.settings.sandbox_role if issuer.sandbox else "",
+            default_role=issuer.default_role,
         )
 
     def after_launch(session: ClinicalSession) -> None:

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     master_key: SecretStr = SecretStr("")
     """Master keys, base64url of 32 bytes each, the current one first; empty: a 0600 key file inside `state`."""
     issuers_file: Path | None = None
-    """TOML with the EHRs that may launch this app."""
+    """TOML with the EHRs that may launch this app; unset: `issuers.toml` inside `state`, if it is there."""
     secrets: Path | None = None
     """Folder with one file per secret: what `client_secret_ref` names, and `<kid>.pem` for `private_key_jwt`."""
     redis_url: str = ""
@@ -35,8 +35,14 @@ class Settings(BaseSettings):
     policy: str = "strict"
     """Name of the policy pack in force."""
     image_workers: int = Field(default=2, ge=1, le=16)
-    sandbox_role: str = ""
-    """Role of users without a known job role at sandbox issuers only, e.g. `clinician`; empty: none."""
+    session_idle_minutes: int = Field(default=30, ge=2, le=240)
+    """How long a launch session lasts without a request."""
+    session_hours: int = Field(default=8, ge=1, le=24)
+    """The longest a launch session lasts, however busy: a working day."""
+    job_roles_file: Path | None = None
+    """TOML that adds job roles to the shipped ones, or takes some away; same form as `job_roles.toml`."""
+    administrator: str = ""
+    """Whom people ask when they cannot go on, unless their EHR's entry names somebody; shown to them."""
 
     @property
     def database(self) -> str:

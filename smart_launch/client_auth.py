@@ -111,7 +111,7 @@ def authenticate(
     """The headers and form fields that authenticate us to an endpoint.
 
     A public client sends its `client_id` in the form; a confidential one does not (SMART-R62 to R72).
-    Raises `Misconfigured` if the key named in the registry is not the one given.
+    Raises `Misconfigured` if the key given is not the one, or not of the algorithm, that the registry names.
     """
     match issuer.auth_method:
         case "none":
@@ -119,9 +119,10 @@ def authenticate(
         case "client_secret_basic":
             return {"Authorization": "Basic " + _basic(issuer)}, {}
         case "private_key_jwt":
-            if key is None or key.kid != issuer.key_id:
+            named = key is not None and (key.kid == issuer.key_id or key.algorithm == issuer.key_algorithm)
+            if key is None or not named:
                 raise Misconfigured(
-                    f"The signing key {issuer.key_id[:64]!r} for {issuer.name} is not at hand.",
+                    f"The signing key {(issuer.key_id or issuer.key_algorithm)[:64]!r} for {issuer.name} is not at hand.",
                     code="key-missing",
                 )
             assertion = client_assertion(issuer, key, audience=audience, now=now)

@@ -8,12 +8,13 @@ never sees what belongs to another (HL7/smart-app-launch#230). Kept as TOML::
     iss = "https://fhir.trust-a.example/r4"
     client_id = "photographs"
     auth_method = "private_key_jwt"              # or "client_secret_basic", "none"
-    key_id = "2025-11"                           # or: client_secret_ref = "TRUST_A"
+    key_algorithm = "ES384"                      # or: key_id = "2025-11", or: client_secret_ref = "TRUST_A"
     expected_issuer = "https://login.trust-a.example"
     allowed_hosts = ["login.trust-a.example"]    # where its endpoints may live, beside the host of iss
     scopes = ["openid", "fhirUser", "user/Media.cruds"]
     frame_ancestors = ["https://ehr.trust-a.example"]
     vendor = "hapi"
+    contact = "the records team, extension 1234"
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from smart_launch.urls import host_of, is_safe_endpoint
 
 AuthMethod = Literal["none", "client_secret_basic", "private_key_jwt"]
 AUTH_METHODS: tuple[AuthMethod, ...] = ("none", "client_secret_basic", "private_key_jwt")
+KEY_ALGORITHMS = ("", "RS384", "ES384")
 ID_TOKEN_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 """What a registry entry may allow. No symmetric algorithm: a public key must never serve as a secret."""
 
@@ -50,7 +52,9 @@ class Issuer:
     auth_method: AuthMethod = "none"
     client_secret: str = field(default="", repr=False)
     key_id: str = ""
-    """The `kid` of our signing key for this EHR."""
+    """The `kid` of our signing key for this EHR: one that stays."""
+    key_algorithm: Literal["", "RS384", "ES384"] = ""
+    """Instead of `key_id`: sign with whichever key of that algorithm is current, so that keys may rotate."""
     jku: str = ""
     """Where our public keys are, exactly as registered with the EHR; sent in assertions if set."""
     encode_basic: bool = False
@@ -68,6 +72,10 @@ class Issuer:
     """Whether an id_token without the nonce we sent is refused. A wrong nonce always is."""
     private_network: bool = False
     """Whether its hosts may live at private addresses: an EHR inside the organisation's own network."""
+    contact: str = ""
+    """Whom people of this EHR ask when they cannot go on: shown to them."""
+    default_role: str = ""
+    """What somebody without a known role is taken for. Sandbox only: real people have real roles."""
     sandbox: bool = False
     """For trials, never real patients."""
     prefix: bool = False
@@ -99,13 +107,19 @@ def _problem_of(issuer: Issuer) -> str:
             "client_secret_basic needs a secret",
         ),
         (issuer.auth_method == "client_secret_basic" or not issuer.client_secret, "a secret has no use here"),
-        (issuer.auth_method != "private_key_jwt" or bool(issuer.key_id), "private_key_jwt needs a key_id"),
+        (
+            issuer.auth_method != "private_key_jwt" or bool(issuer.key_id) != bool(issuer.key_algorithm),
+            "private_key_jwt needs either a key_id or a key_algorithm",
+        ),
+        (issuer.key_algorithm in KEY_ALGORITHMS, "key_algorithm must be RS384 or ES384"),
         (not issuer.jku or is_safe_endpoint(issuer.jku), "jku must be an https URL"),
         (
             bool(issuer.id_token_algorithms) and set(issuer.id_token_algorithms) <= ID_TOKEN_ALGORITHMS,
             "id_token_algorithms must be asymmetric",
         ),
         (issuer.sandbox or not issuer.prefix, "only a sandbox may be matched by prefix"),
+        (issuer.sandbox or not issuer.default_role, "only a sandbox may give a role to people without one"),
+        (issuer.contact.isprintable() and len(issuer.contact) <= 200, "contact must be one short line"),
         (
             issuer.sandbox or not is_loopback_name(host_of(issuer.iss)),
             "an EHR on this machine must be marked as sandbox",

@@ -42,6 +42,8 @@ class KeyUse(StrEnum):
     DIGEST = "digest"
     SIGNING = "signing"
     DRAFTS = "drafts"
+    CLIENT = "client"
+    APPOINTMENTS = "appointments"
 
 
 class MasterKeys:

@@ -254,3 +254,34 @@ companion_history = sa.Table(
     sa.Column("deleted", sa.Boolean, nullable=False),
     _sealed("sealed", nullable=True),
 )
+
+# ------------------------------------------------------------------------------------ who we are, and who may
+
+client_keys = sa.Table(
+    "client_keys",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("public_jwk", sa.Text, nullable=False),
+    _sealed("private_key"),
+    _instant("created"),
+    _instant("changed"),
+)
+"""Keys with which the app authenticates to EHRs. `state`: next, current, retired, revoked."""
+
+appointments = sa.Table(
+    "appointments",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("issuer"),
+    _text("user"),
+    sa.Column("role", sa.Text, nullable=False),
+    _instant("since"),
+    _instant("until", nullable=True),
+    _instant("ended", nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_appointments_issuer_user", "issuer", "user"),
+)
+"""Roles that this organisation gives somebody beside their job role. `sealed` holds who decided and why, and binds
+the row: one that was written past the app gives nobody anything."""
