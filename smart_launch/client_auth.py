@@ -121,10 +121,8 @@ def authenticate(
         case "private_key_jwt":
             named = key is not None and (key.kid == issuer.key_id or key.algorithm == issuer.key_algorithm)
             if key is None or not named:
-                raise Misconfigured(
-                    f"The signing key {(issuer.key_id or issuer.key_algorithm)[:64]!r} for {issuer.name} is not at hand.",
-                    code="key-missing",
-                )
+                wanted = (issuer.key_id or issuer.key_algorithm)[:64]
+                raise Misconfigured(f"The signing key {wanted!r} for {issuer.name} is not at hand.", code="key-missing")
             assertion = client_assertion(issuer, key, audience=audience, now=now)
             return {}, {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
