@@ -7,11 +7,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
-from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import NotAllowed, PluginError, Refused, SignInNeeded, Unavailable
+from fhir_plugin.errors import NotAllowed, Refused
 from fhir_plugin.ports import Clock, Json
 from fhir_plugin.web.access import (
     BINDING_COOKIE,
@@ -20,11 +19,10 @@ from fhir_plugin.web.access import (
     public,
     set_browser_secret,
 )
-from fhir_plugin.web.errors import answer_plugin_error
+from fhir_plugin.web.launch_errors import answer_smart_error
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId
 from mappings.model.people import ClinicalSession, Role, User
 from smart_launch import (
-    AuthorizationError,
     ClientKey,
     CompletedLaunch,
     ConfigurationCache,
@@ -33,18 +31,12 @@ from smart_launch import (
     IssuerRegistry,
     PendingLaunch,
     SmartError,
-    StateMismatch,
     Transport,
-    TransportError,
-    UnknownIssuer,
     begin_launch,
     complete,
     pending_key,
     read_launch,
 )
-from smart_launch.errors import DiscoveryError, LaunchExpired
-
-log = structlog.get_logger(__name__)
 
 SESSION_LENGTH = dt.timedelta(hours=8)
 """The longest a launch session lasts, however busy: a working day."""
@@ -219,26 +211,3 @@ def _new_session(launching: Launching, issuer: Issuer, done: CompletedLaunch, no
         created=now,
         ends=now + SESSION_LENGTH,
     )
-
-
-def answer_smart_error(error: SmartError) -> Response:
-    """A launch that failed, in the words and with the status of our own errors. Secrets are never in a SmartError."""
-    log.info("launch.failed", kind=type(error).__name__, code=error.code)
-    return make_response(answer_plugin_error(_in_our_words(error)))
-
-
-def _in_our_words(error: SmartError) -> PluginError:
-    message = str(error)
-    match error:
-        case UnknownIssuer():
-            return NotAllowed(message, code="unknown-issuer")
-        case StateMismatch(code="other-browser"):
-            return Refused(message, code="cookies-blocked")
-        case StateMismatch() | LaunchExpired():
-            return SignInNeeded(message, code="session-expired")
-        case AuthorizationError():
-            return NotAllowed(message, code=error.code)
-        case TransportError() | DiscoveryError():
-            return Unavailable(message, code=error.code)
-        case _:
-            return Refused(message, code=error.code)
