@@ -2,23 +2,17 @@
 
 The whole flow::
 
-    registry = load_registry(Path("issuers.toml"), secret=secrets)         # once
-    transport = Transport(allowed_private_hosts=registry.private_hosts)
-    configurations, verifier = ConfigurationCache(transport), IdTokenVerifier(transport)
+    client = SmartClient(load_registry(Path("issuers.toml")), redirect_uri="https://app.example/callback")
 
-    request = read_launch(query, registry)                                 # GET /launch?iss=...&launch=...
-    configuration = configurations.get(request.issuer, now=now)
-    pending, url = begin_launch(request.issuer, configuration, launch=request.launch, aud=request.iss,
-                                redirect_uri=callback, browser_secret=cookie, now=now)
-    store.keep(pending.key, encrypt(pending.as_record()))                  # then redirect to url
+    departure = client.begin(query_string, browser_secret=cookie)       # GET /launch?iss=...&launch=...
+    # set departure.cookie, redirect to departure.url (or submit departure.form)
 
-    pending = PendingLaunch.from_record(decrypt(store.take_once(pending_key(query))))     # GET /callback
-    launch = complete(pending, query, issuer=registry.find(pending.iss), browser_secret=cookie,
-                      transport=transport, verifier=verifier, key=keys.get(issuer.key_id), now=now)
+    launch = client.finish(query_string, browser_secret=cookie)         # GET /callback?code=...&state=...
     launch.context.patient, launch.grant.scopes.allows("Media", "create")
-    transport.send("GET", url, headers=launch.grant.header_for(url))       # only inside the FHIR base
+    client.transport.send("GET", url, headers=launch.grant.header_for(url))    # only inside the FHIR base
 
-Everything that can go wrong is a `SmartError`; see `errors` for the tree and for who must act.
+Everything that can go wrong is a `SmartError`; see `errors` for the tree and for who must act. `SmartClient` is
+made of the functions beside it (`discover`, `begin_launch`, `complete`, ...), for apps that need them apart.
 """
 
 from smart_launch.authorize import (
@@ -37,6 +31,14 @@ from smart_launch.callback import (
     complete,
     pending_key,
     read_callback,
+)
+from smart_launch.client import (
+    BINDING_COOKIE,
+    Departure,
+    LaunchStore,
+    MemoryLaunchStore,
+    SmartClient,
+    keys_by_id,
 )
 from smart_launch.client_auth import ClientKey, client_assertion, public_jwks
 from smart_launch.context import ContextItem, FhirUser, LaunchContext, read_context, read_fhir_user
@@ -72,6 +74,7 @@ from smart_launch.token import Grant, exchange, refresh
 from smart_launch.transport import Reply, Transport
 
 __all__ = [
+    "BINDING_COOKIE",
     "AnswerLost",
     "AuthorizationCode",
     "AuthorizationError",
@@ -79,6 +82,7 @@ __all__ = [
     "CompletedLaunch",
     "ConfigurationCache",
     "ContextItem",
+    "Departure",
     "DiscoveryError",
     "FhirUser",
     "Grant",
@@ -94,6 +98,8 @@ __all__ = [
     "LaunchExpired",
     "LaunchRefused",
     "LaunchRequest",
+    "LaunchStore",
+    "MemoryLaunchStore",
     "Misconfigured",
     "NotSent",
     "PatientMissing",
@@ -102,6 +108,7 @@ __all__ = [
     "ReplyTooLarge",
     "ResourceScope",
     "ScopeTooNarrow",
+    "SmartClient",
     "SmartConfiguration",
     "SmartError",
     "StateMismatch",
@@ -120,6 +127,7 @@ __all__ = [
     "discover",
     "exchange",
     "introspect",
+    "keys_by_id",
     "load_registry",
     "parse_resource_scope",
     "pending_key",

@@ -34,6 +34,7 @@ class AuthorizationCode:
 class CompletedLaunch:
     """A finished launch. `identity` is None if the EHR sent no id_token: then nobody is known to be there."""
 
+    issuer: Issuer
     grant: Grant
     context: LaunchContext
     identity: Identity | None
@@ -137,4 +138,4 @@ def complete(
             now=now,
         )
     context = read_context(grant, fhir_user=identity.fhir_user if identity else None)
-    return CompletedLaunch(grant, context, identity)
+    return CompletedLaunch(issuer, grant, context, identity)

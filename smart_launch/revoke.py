@@ -21,11 +21,13 @@ def revoke(
     *,
     key: ClientKey | None = None,
     now: datetime,
+    seconds: float | None = None,
 ) -> bool:
     """Withdraw the refresh token, then the access token; True once the EHR has taken both.
 
-    False if the EHR offers no revocation: the tokens then live until they expire. Revoking twice is harmless.
-    Raises `InvalidClient`, `TokenError`, `TransportError`; whoever signs somebody out forgets the tokens first.
+    `seconds` limits each of the two requests. False if the EHR offers no revocation: the tokens then live until
+    they expire. Revoking twice is harmless. Raises `InvalidClient`, `TokenError`, `TransportError`; whoever signs
+    somebody out forgets the tokens first.
     """
     endpoint = configuration.revocation_endpoint
     if not endpoint:
@@ -40,6 +42,7 @@ def revoke(
             headers=headers,
             form={"token": token, "token_type_hint": hint, **proof},
             max_bytes=_MAX_BYTES,
+            total_timeout=seconds,
         )
         if not 200 <= reply.status < 300:
             raise oauth_refusal(reply)

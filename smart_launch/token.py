@@ -130,7 +130,8 @@ def refresh(
 ) -> Grant:
     """Trade the refresh token for fresh access; `scopes` may ask for less than before (SMART-R105 to R117).
 
-    What the answer leaves out stays as it was: context, scopes, and the refresh token itself. A refresh token
+    What the answer leaves out stays as it was: context, scopes, and the refresh token itself. Who signed in is
+    settled at launch: an id_token that comes with a refresh is not looked at. A refresh token
     may work once only: hold a lock over this that all workers share, and keep the new grant before it is used.
     After `InvalidGrant` the session is over; after a `TransportError` the old grant still stands. An answer
     for another patient raises `LaunchRefused` (`patient-changed`).
@@ -154,7 +155,7 @@ def refresh(
         fresh,
         scope_assumed=grant.scope_assumed and fresh.scope_assumed,
         refresh_token=fresh.refresh_token or grant.refresh_token,
-        id_token=fresh.id_token or grant.id_token,
+        id_token=grant.id_token,
         parameters={**grant.parameters, **fresh.parameters},
     )
 
