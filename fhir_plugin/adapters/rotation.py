@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fhir_plugin.adapters import companion
+from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.keys import MasterKeys
@@ -25,6 +26,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
     counts = {
         "vault": FileVault(database, vault, masters, clock).rotate_master(),
         "signing-keys": DatabaseStatementSigner(database, masters, clock).rotate_master(),
+        "client-keys": DatabaseClientKeys(database, masters, clock).rotate_master(),
         "sessions": LaunchSessions(database, masters, clock).rotate_master(),
         "pending-launches": PendingLaunches(database, masters, clock).rotate_master(),
         "tokens": Tokens(database, masters, clock).rotate_master(),
