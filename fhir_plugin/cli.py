@@ -1,36 +1,29 @@
-"""The `fhir-plugin` command. Exit statuses: 0 done, 1 a check failed, 2 refused, 3 done but somebody must look,
-64 usage, 69 something needed is unavailable. Imports are inside the commands, so that `--help` answers at once."""
+"""The `fhir-plugin` command. Imports are inside the commands, so that `--help` answers at once."""
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from fhir_plugin import VERSION
-from fhir_plugin.errors import PluginError, Refused, Unavailable
+from fhir_plugin.commands.answers import (
+    CHECK_FAILED,
+    DONE,
+    SOMEBODY_MUST_LOOK,
+    json_option,
+    mendable,
+    open_installation,
+    say,
+    state_option,
+)
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
 from fhir_plugin.imaging.cli import measure_photos, print_figures, sanitise
-
-if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
-
-DONE, CHECK_FAILED, REFUSED, SOMEBODY_MUST_LOOK, USAGE, UNAVAILABLE = 0, 1, 2, 3, 64, 69
-click.UsageError.exit_code = USAGE
-
-state_option = click.option(
-    "--state",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for this installation's database, vault and key.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout and nothing else.")
 
 
 def _known_personality(_context: click.Context, _option: click.Parameter, name: str) -> str:
@@ -68,34 +61,6 @@ def bench(as_json: bool, rounds: int, photos: tuple[Path, ...]) -> None:
     print_figures({**measure_photos(rounds, photos), **measure_app(rounds=rounds)}, as_json=as_json)
 
 
-def say(value: Any, *, as_json: bool, text: str) -> None:
-    """The answer of a command: one JSON value, or words."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)
-
-
-def refuse(error: PluginError, *, as_json: bool) -> NoReturn:
-    """Ends with 2 (the person must do something else), 69 (try again) or 1 (something is wrong)."""
-    if as_json:
-        click.echo(json.dumps({"refused": {"code": error.code, "message": error.message}}, ensure_ascii=False))
-    else:
-        click.echo(f"{error.code}: {error.message}", err=True)
-    if isinstance(error, Refused):
-        sys.exit(REFUSED)
-    sys.exit(UNAVAILABLE if isinstance(error, Unavailable) else CHECK_FAILED)
-
-
-@contextmanager
-def mendable(*, as_json: bool = False) -> Iterator[None]:
-    """What an operator can mend ends a command with a status and one line, never with a traceback."""
-    try:
-        yield
-    except PluginError as error:
-        refuse(error, as_json=as_json)
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        refuse(Unavailable(f"{error.strerror}{where}", code="system"), as_json=as_json)
-
-
 @contextmanager
 def until_told_to_stop() -> Iterator[None]:
     """SIGTERM and Ctrl+C end what is inside as the end of its work, so that everything is tidied away."""
@@ -106,21 +71,6 @@ def until_told_to_stop() -> Iterator[None]:
         return
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def open_installation(state: Path | None) -> Installation:
-    """The installation that the environment describes, at `--state` if given. A wrong setting is a usage error."""
-    from pydantic import ValidationError
-
-    from fhir_plugin.app import install
-    from fhir_plugin.settings import Settings
-
-    try:
-        settings = Settings() if state is None else Settings(state=state)
-    except ValidationError as error:
-        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
-        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
-    return install(settings)
 
 
 @main.command()

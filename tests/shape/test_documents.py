@@ -10,6 +10,7 @@ import click
 import pytest
 
 from fhir_plugin import cli
+from fhir_plugin.commands import answers
 from fhir_plugin.sandbox.fhir.personality import personality_names
 from fhir_plugin.settings import Settings
 from smart_launch import read_registry
@@ -101,7 +102,14 @@ def test_the_table_of_commands_is_complete() -> None:
 
 def test_the_table_of_exit_statuses_is_that_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \|", section("README.md", "The command line"), re.MULTILINE)
-    said = [cli.DONE, cli.CHECK_FAILED, cli.REFUSED, cli.SOMEBODY_MUST_LOOK, cli.USAGE, cli.UNAVAILABLE]
+    said = [
+        answers.DONE,
+        answers.CHECK_FAILED,
+        answers.REFUSED,
+        answers.SOMEBODY_MUST_LOOK,
+        answers.USAGE,
+        answers.UNAVAILABLE,
+    ]
     assert [int(row) for row in rows] == said
 
 
