@@ -1,5 +1,7 @@
 """The one place that picks the HTTP status of everything that can go wrong, and says it on a page or as JSON.
 
+Failed launches have a table of their own (`launch_errors`), and end in the same page.
+
 Every answer tells three things: what happened, what to do now, and that nothing is lost. It never repeats
 what somebody typed, and never names the patient.
 """
@@ -171,6 +173,22 @@ _BY_CODE: dict[str, tuple[HTTPStatus, Explanation]] = {
             _NOT_WRITTEN,
         ),
     ),
+    "no-patient": (
+        HTTPStatus.FORBIDDEN,
+        Explanation(
+            "No patient's chart is open",
+            "Open a patient's chart in the EHR, and open the app from there.",
+            "Nobody was signed in by this launch, and nothing was written to any record.",
+        ),
+    ),
+    "no-user": (
+        HTTPStatus.FORBIDDEN,
+        Explanation(
+            "Your EHR did not say who you are",
+            "Trying again will hardly help. Please tell your EHR's service desk, and give the code below.",
+            "Nobody was signed in by this launch, and nothing was written to any record.",
+        ),
+    ),
     "unknown-issuer": (
         HTTPStatus.FORBIDDEN,
         Explanation(
@@ -216,7 +234,15 @@ def wants_json() -> bool:
     return best == "application/json"
 
 
-def _answer(status: int, code: str, message: str, explanation: Explanation) -> Response:
+def explanation_of_code(code: str) -> tuple[HTTPStatus, Explanation]:
+    """The HTTP status and the words of a code that says more than its class. Raises `KeyError` for any other."""
+    return _BY_CODE[code]
+
+
+def answer(
+    status: int, code: str, message: str, explanation: Explanation, *, retry_after: float | None = None
+) -> Response:
+    """The page or the JSON, with the headers that its status asks for. `retry_after` is in seconds."""
     if wants_json():
         body = {
             "error": {
@@ -232,6 +258,10 @@ def _answer(status: int, code: str, message: str, explanation: Explanation) -> R
         page = render_template("error.html", explanation=explanation, message=message, code=code)
         response = make_response(page)
     response.status_code = status
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(0, round(retry_after)))
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Launch realm="patient chart"'
     return response
 
 
@@ -240,12 +270,8 @@ def answer_plugin_error(error: PluginError) -> Response:
     status, explanation = status_and_explanation(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("page.failed", code=error.code, kind=type(error).__name__, status=int(status))
-    response = _answer(status, error.code, error.message, explanation)
-    if isinstance(error, errors.RecordUnavailable) and error.retry_after is not None:
-        response.headers["Retry-After"] = str(round(error.retry_after))
-    if status is HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Launch realm="patient chart"'
-    return response
+    wait = error.retry_after if isinstance(error, errors.RecordUnavailable) else None
+    return answer(status, error.code, error.message, explanation, retry_after=wait)
 
 
 def answer_http_error(error: HTTPException) -> Response:
@@ -255,7 +281,7 @@ def answer_http_error(error: HTTPException) -> Response:
     if 300 <= error.code < 400:
         return make_response(error.get_response())
     explanation = _BY_STATUS.get(error.code, _BY_STATUS[500 if error.code >= 500 else 400])
-    response = _answer(error.code, f"http-{error.code}", "", explanation)
+    response = answer(error.code, f"http-{error.code}", "", explanation)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -265,7 +291,7 @@ def answer_http_error(error: HTTPException) -> Response:
 def answer_csrf_error(_: CSRFError) -> Response:
     """No token came back: nearly always a blocked cookie."""
     status, explanation = _BY_CODE["cookies-blocked"]
-    return _answer(status, "cookies-blocked", "", explanation)
+    return answer(status, "cookies-blocked", "", explanation)
 
 
 def register_errors(app: Flask) -> None:

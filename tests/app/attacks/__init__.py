@@ -1,0 +1,1 @@
+"""A misbehaving EHR, or an attacker, before the whole app: a clear page, the right status, nothing written or told."""
