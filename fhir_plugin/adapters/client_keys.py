@@ -38,6 +38,7 @@ class DatabaseClientKeys:
     ) -> None:
         self._clock = clock
         self._fixed = dict(fixed or {})
+        self._read: dict[SigningAlgorithm, ClientKey] = {}  # reading an RSA key back costs 0.2 s: its primes are proved
         self._lines = {
             algorithm: KeyLives(
                 database,
@@ -64,7 +65,7 @@ class DatabaseClientKeys:
 
     def current(self, algorithm: SigningAlgorithm) -> ClientKey:
         """The key that signs now; made, with the one after it, when first needed."""
-        return _client_key(self._lines[algorithm].current(), algorithm)
+        return self._client_key(self._lines[algorithm].current(), algorithm)
 
     def by_kid(self, kid: str) -> ClientKey | None:
         """The key of that name if it can sign: a fixed, current or next one. None for any other."""
@@ -73,7 +74,7 @@ class DatabaseClientKeys:
         for algorithm, line in self._lines.items():
             key = line.find(kid)
             if key is not None and key.private:
-                return _client_key(key, algorithm)
+                return self._client_key(key, algorithm)
         return None
 
     def public_keys(self) -> list[Json]:
@@ -118,6 +119,15 @@ class DatabaseClientKeys:
         """Seals every private part again under the current master; returns how many."""
         return sum(line.rotate_master() for line in self._lines.values())
 
+    def _client_key(self, key: KeptKey, algorithm: SigningAlgorithm) -> ClientKey:
+        read = self._read.get(algorithm)
+        if read is None or read.kid != key.kid:
+            read = ClientKey.from_pem(key.private, kid=key.kid)
+            if read.algorithm != algorithm:
+                raise Tampered("A key of ours is not of its own kind.", code="sealed-damaged")
+            self._read[algorithm] = read
+        return read
+
 
 def _retired_after(key: KeptKey, oldest: dt.datetime) -> bool:
     return key.state == KeyState.RETIRED and key.changed > oldest
@@ -127,10 +137,3 @@ def _new_key(algorithm: SigningAlgorithm) -> NewKey:
     made = ClientKey.generate("", algorithm)
     named = ClientKey(made.private.thumbprint(), algorithm, made.private)
     return NewKey(named.kid, named.public_jwk(), named.as_pem())
-
-
-def _client_key(key: KeptKey, algorithm: SigningAlgorithm) -> ClientKey:
-    found = ClientKey.from_pem(key.private, kid=key.kid)
-    if found.algorithm != algorithm:
-        raise Tampered("A key of ours is not of its own kind.", code="sealed-damaged")
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.keys import MasterKeys
@@ -42,6 +43,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     jws = own.signer.sign({"x": 1})
     PendingLaunches(own.database, own.masters, own.clock).save(make_pending(now))
     LaunchSessions(own.database, own.masters, own.clock).create(make_session(now))
+    client_key = DatabaseClientKeys(own.database, own.masters, own.clock).current("ES384")
     Tokens(own.database, own.masters, own.clock).save(LAUNCH, make_grant(now))
     DatabaseDrafts(own.database, own.masters).add(_draft(own))
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
@@ -64,6 +66,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert again.vault.get(vault_id) == b"bytes"
     assert again.vault.keyed_digest(b"bytes") == digest
     assert again.signer.verify({"x": 1}, jws)
+    assert DatabaseClientKeys(own.database, new, own.clock).current("ES384").as_pem() == client_key.as_pem()
     assert PendingLaunches(own.database, new, own.clock).take(make_pending(now).key) == make_pending(now)
     assert LaunchSessions(own.database, new, own.clock).get(LAUNCH) == make_session(now)
     assert Tokens(own.database, new, own.clock).get(LAUNCH).grant == make_grant(now)
