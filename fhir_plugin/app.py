@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
+import structlog
 from flask import Flask
 
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
@@ -31,7 +33,7 @@ from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import SignInNeeded, Tampered
+from fhir_plugin.errors import PluginError, SignInNeeded, Tampered
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
@@ -47,18 +49,19 @@ from mappings.model.people import ClinicalSession, User
 from smart_launch import (
     ClientKey,
     CompletedLaunch,
-    ConfigurationCache,
     Grant,
-    IdTokenVerifier,
-    Issuer,
     IssuerRegistry,
+    SmartClient,
+    SmartError,
     Transport,
     UnknownIssuer,
     binding_of,
+    keys_by_id,
     load_registry,
     public_jwks,
-    refresh,
 )
+
+log = structlog.get_logger(__name__)
 
 P = TypeVar("P")
 
@@ -94,8 +97,7 @@ class Installation:
     sessions: LaunchSessions
     tokens: Tokens
     records: LaunchRecords
-    configurations: ConfigurationCache
-    verifier: IdTokenVerifier
+    smart: SmartClient
     client_keys: Mapping[str, ClientKey]
     engine: Engine
     parts: CaptureParts
@@ -152,20 +154,21 @@ def install(
     ledger: LedgerStore = around("ledger", DatabaseLedger(database, clock))
     sessions = LaunchSessions(database, masters, clock)
     tokens = Tokens(database, masters, clock)
-    configurations = ConfigurationCache(transport)
+    pending = PendingLaunches(database, masters, clock)
     keys = dict(folder.client_keys() if client_keys is None else client_keys)
-
-    def refresh_grant(grant: Grant) -> Grant:
-        issuer = registry.find(grant.iss)
-        now = clock.now()
-        configuration = configurations.get(issuer, now=now)
-        return refresh(grant, issuer, configuration, transport, key=keys.get(issuer.key_id), now=now)
-
+    smart = SmartClient(
+        registry,
+        redirect_uri=f"{settings.base_url}/callback",
+        store=pending,
+        keys=keys_by_id(keys.values()),
+        transport=transport,
+        now=clock.now,
+    )
     records = LaunchRecords(
         database=database,
         masters=masters,
         sessions=sessions,
-        tokens=TokenSource(tokens, refresh_grant, clock),
+        tokens=TokenSource(tokens, smart.refresh, clock),
         transport=transport,
         registry=registry,
         clock=clock,
@@ -214,12 +217,11 @@ def install(
         ledger=ledger,
         worker=worker,
         queue=queue,
-        pending=PendingLaunches(database, masters, clock),
+        pending=pending,
         sessions=sessions,
         tokens=tokens,
         records=records,
-        configurations=configurations,
-        verifier=IdTokenVerifier(transport),
+        smart=smart,
         client_keys=keys,
         engine=engine,
         parts=parts,
@@ -279,7 +281,7 @@ def _launching(installation: Installation) -> Launching:
                     ends=new.ends,
                 )
             )
-            installation.tokens.save(new.launch_id, done.grant)
+            installation.tokens.save(new.launch_id, replace(done.grant, id_token=None))  # read, and not needed again
             installation.audit.append(
                 AuditEntry(
                     action="launch.completed",
@@ -290,16 +292,51 @@ def _launching(installation: Installation) -> Launching:
                 )
             )
 
-    def end_session(launch: LaunchId) -> None:
-        installation.sessions.end(launch)
-        installation.records.forget(launch)
+    def note_refusal(done: CompletedLaunch, error: PluginError) -> None:
+        person = done.context.fhir_user
+        installation.audit.append(
+            AuditEntry(
+                action="launch.refused",
+                actor=person.reference if person else "unknown",
+                patient=f"Patient/{done.context.patient}" if done.context.patient else None,
+                subject=done.issuer.name,
+                outcome=error.code,
+            )
+        )
 
-    def user_of(issuer: Issuer, done: CompletedLaunch) -> User:
+    def give_back(grant: Grant) -> bool:
+        try:
+            return installation.smart.sign_out(grant)
+        except SmartError as error:  # it runs out by itself; nobody can use what we have forgotten
+            log.info("launch.not_revoked", kind=type(error).__name__, code=error.code)
+            return False
+
+    def end_session(session: ClinicalSession) -> bool:
+        launch = session.launch_id
+        try:
+            grant = installation.tokens.get(launch).grant
+        except SignInNeeded:
+            grant = None
+        with installation.database.transaction():
+            installation.sessions.end(launch)
+            installation.audit.append(
+                AuditEntry(
+                    action="launch.ended",
+                    actor=session.user.reference,
+                    patient=f"Patient/{session.patient_id}",
+                    launch=launch,
+                    subject=session.issuer,
+                )
+            )
+        installation.records.forget(launch)
+        return grant is not None and give_back(grant)
+
+    def user_of(done: CompletedLaunch) -> User:
         return find_user(
             installation.transport,
             done,
             today=installation.clock.now().date(),
-            default_role=issuer.default_role,
+            default_role=done.issuer.default_role,
         )
 
     def after_launch(session: ClinicalSession) -> None:
@@ -311,17 +348,13 @@ def _launching(installation: Installation) -> Launching:
         return {"keys": [*ours, *clients]}
 
     return Launching(
-        base_url=installation.settings.base_url,
-        registry=installation.registry,
-        transport=installation.transport,
-        configurations=installation.configurations,
-        verifier=installation.verifier,
-        client_keys=installation.client_keys,
+        client=installation.smart,
         clock=installation.clock,
-        keep_pending=installation.pending.save,
-        take_pending=installation.pending.take,
+        session_length=dt.timedelta(hours=installation.settings.session_hours),
         keep_session=keep_session,
         end_session=end_session,
+        give_back=give_back,
+        note_refusal=note_refusal,
         find_user=user_of,
         after_launch=after_launch,
         public_jwks=jwks,

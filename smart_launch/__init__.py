@@ -38,6 +38,7 @@ from smart_launch.client import (
     LaunchStore,
     MemoryLaunchStore,
     SmartClient,
+    binding_cookie,
     keys_by_id,
 )
 from smart_launch.client_auth import ClientKey, client_assertion, public_jwks
@@ -121,6 +122,7 @@ __all__ = [
     "UnusableReply",
     "as_form",
     "begin_launch",
+    "binding_cookie",
     "binding_of",
     "client_assertion",
     "complete",

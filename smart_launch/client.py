@@ -93,16 +93,22 @@ class Departure:
 
     @property
     def cookie(self) -> dict[str, Any]:
-        """The binding cookie as arguments of `Response.set_cookie`: it also comes back inside an EHR's frame."""
-        return {
-            "key": BINDING_COOKIE,
-            "value": self.browser_secret,
-            "path": "/",
-            "secure": True,
-            "httponly": True,
-            "samesite": "None",
-            "partitioned": True,
-        }
+        """The binding cookie as arguments of `Response.set_cookie`."""
+        return binding_cookie(self.browser_secret)
+
+
+def binding_cookie(browser_secret: str) -> dict[str, Any]:
+    """The binding cookie as arguments of `Response.set_cookie`: of this host only, over TLS, closed to scripts, and
+    sent back inside an EHR's frame too, also where browsers block other cookies there (CHIPS)."""
+    return {
+        "key": BINDING_COOKIE,
+        "value": browser_secret,
+        "path": "/",
+        "secure": True,
+        "httponly": True,
+        "samesite": "None",
+        "partitioned": True,
+    }
 
 
 def no_keys(_issuer: Issuer) -> ClientKey | None:

@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, quote
+
+from smart_launch.errors import Misconfigured
 
 URI_PREFIX = "http://smarthealthit.org/fhir/scopes/"
+"""Of SMART's scopes where a scope must be a URI (SMART-R219)."""
+OPENID_URI_PREFIX = "http://openid.net/specs/openid-connect-core-1_0#"
+"""Of the scopes of OpenID Connect Core where a scope must be a URI (SMART-R220)."""
+
+_OPENID = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+_LAUNCH = re.compile(r"launch/(?P<type>[A-Za-z]{1,64})(?:\?role=(?P<role>[^\s&?=]{1,256}))?")
 
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 _RESOURCE = re.compile(
@@ -47,10 +55,20 @@ class ResourceScope:
         """Whether this scope reaches to that letter on that type, leaving the query aside."""
         return letter in self.letters and self.resource_type in {"*", resource_type}
 
+    def reaches(self, other: ResourceScope) -> bool:
+        """Whether everything that the other allows is allowed by this one too."""
+        return (
+            self.level == other.level
+            and self.resource_type in {"*", other.resource_type}
+            and set(other.letters) <= set(self.letters)
+            and set(self.query) <= set(other.query)
+        )
+
     def as_v2(self) -> str:
         """`patient/Media.cruds`, with its query if it has one."""
         text = f"{self.level}/{self.resource_type}.{self.letters}"
-        return text + ("?" + "&".join(f"{name}={value}" for name, value in self.query) if self.query else "")
+        pairs = (f"{_in_query(name)}={_in_query(value)}" for name, value in self.query)
+        return text + ("?" + "&".join(pairs) if self.query else "")
 
     def as_v1(self) -> tuple[str, ...]:
         """The v1 scopes that reach at least as far; v1 has no single letters and no queries."""
@@ -59,6 +77,36 @@ class ResourceScope:
         if reads and writes:
             return (stem + "*",) if set(self.letters) == set("cruds") else (stem + "read", stem + "write")
         return (stem + "read",) if reads else (stem + "write",) if writes else ()
+
+
+def as_uri(scope: str) -> str:
+    """A scope as a URI, for where only URIs are taken (SMART-R219, R220); one that is a URI stays."""
+    if ":" in scope.partition("?")[0]:
+        return scope
+    return (OPENID_URI_PREFIX if scope in _OPENID else URI_PREFIX) + scope
+
+
+def from_uri(scope: str) -> str:
+    """What `as_uri` made of a scope, undone; any other text stays."""
+    short = scope.removeprefix(OPENID_URI_PREFIX)
+    return short if short in _OPENID else scope.removeprefix(URI_PREFIX)
+
+
+def launch_scope(resource_type: str, *, role: str = "") -> str:
+    """The scope that asks for a resource as launch context, such as `launch/diagnosticreport?role=previous`.
+
+    Types are written in lower case; one scope names one role at most, so ask several times for several
+    (SMART-R155 to R158). Raises `Misconfigured` for what is no type or no role.
+    """
+    text = f"launch/{resource_type.lower()}" + (f"?role={role}" if role else "")
+    if _LAUNCH.fullmatch(text) is None:
+        raise Misconfigured("A launch scope names one resource type, and one role at most.")
+    return text
+
+
+def _in_query(text: str) -> str:
+    """Percent-encoded only where a scope list or its query would otherwise be read wrongly."""
+    return quote(text, safe="/:|,.*$@!'()~-_;")
 
 
 def parse_resource_scope(text: str) -> ResourceScope | None:
@@ -93,8 +141,8 @@ class GrantedScopes:
 
     @classmethod
     def parse(cls, scope: str) -> GrantedScopes:
-        """From the space-separated `scope` of a token response."""
-        return cls(frozenset(scope.split()))
+        """From the space-separated `scope` of a token response; URI forms are kept in their short form."""
+        return cls(frozenset(from_uri(text) for text in scope.split()))
 
     def __str__(self) -> str:
         return " ".join(sorted(self.texts))
@@ -133,6 +181,13 @@ class GrantedScopes:
         """Whether anything was granted for one patient only, who must then be named."""
         return any(scope.level == "patient" for scope in self.resources)
 
+    def reach(self, scope: str) -> bool:
+        """Whether one scope, in any form, lies within what was granted (SMART-R108)."""
+        asked = parse_resource_scope(scope)
+        if asked is None:
+            return from_uri(scope) in self.texts
+        return any(granted.reaches(asked) for granted in self.resources)
+
     @property
     def context(self) -> frozenset[str]:
         """The launch scopes granted: `launch`, `launch/patient`, `launch/encounter`, ..."""
@@ -156,22 +211,43 @@ def request_scopes(
 
     `v2` and `v1` are what it advertises (`permission-v2`, `permission-v1`): v2 is taken if it speaks it, v1
     only if it speaks nothing else, and the text as written if it says nothing. An EHR launch adds `launch`
-    (SMART-R35) and drops nothing; a standalone launch drops `launch` and asks for the wanted context, such
-    as `launch/patient` (SMART-R152). v1 cannot be as narrow as v2: what was granted must be looked at.
+    (SMART-R35) and drops nothing; a standalone launch drops `launch` and asks for the wanted context: `patient`
+    for `launch/patient` (SMART-R152), any type with or without a role, as `launch_scope` writes it. In v2, scopes
+    that differ in their letters only become one (SMART-R131). v1 cannot be as narrow as v2: what was granted must
+    be looked at. Raises `Misconfigured` for a launch scope that is none.
     """
     chosen: dict[str, None] = {}
     if ehr_launch:
         chosen["launch"] = None
     else:
-        chosen.update((f"launch/{name}", None) for name in context)
-    for text in wanted:
+        chosen.update(dict.fromkeys(_launch_scope_of(f"launch/{name}") for name in context))
+    for text in _factored(wanted) if v2 else wanted:
         if text == "launch":
             continue
         scope = parse_resource_scope(text)
         if scope is None or not (v1 or v2):
-            chosen[text] = None
+            chosen[_launch_scope_of(text) if text.startswith("launch/") else text] = None
         elif v2:
             chosen[scope.as_v2()] = None
         else:
             chosen.update(dict.fromkeys(scope.as_v1()))
     return " ".join(chosen)
+
+
+def _launch_scope_of(text: str) -> str:
+    resource_type, _, role = text.removeprefix("launch/").partition("?role=")
+    return launch_scope(resource_type, role=role)
+
+
+def _factored(wanted: Iterable[str]) -> list[str]:
+    """The same scopes with the letters of each level, type and query together, each where it first stood."""
+    found: dict[ResourceScope | str, str] = {}
+    for text in wanted:
+        scope = parse_resource_scope(text)
+        if scope is None:
+            found[text] = text
+        else:
+            key = replace(scope, letters="")
+            letters = {*scope.letters, *found.get(key, "")}
+            found[key] = "".join(letter for letter in "cruds" if letter in letters)
+    return [key if isinstance(key, str) else replace(key, letters=letters).as_v2() for key, letters in found.items()]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hmac
-import secrets
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -20,9 +19,8 @@ from fhir_plugin.errors import NotAllowed, SignInNeeded
 from fhir_plugin.ports import Json
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession, Role, User
-from smart_launch.authorize import binding_of
+from smart_launch import BINDING_COOKIE, binding_cookie, binding_of
 
-BINDING_COOKIE = "__Host-bid"
 _MARK = "_who_may"
 PUBLIC = "public"
 LAUNCHED = "launched"
@@ -117,18 +115,18 @@ def clinical_session(kept: KeptSession) -> ClinicalSession:
 
 def bound_to_this_browser(binding: str) -> bool:
     """Whether the cookie of this browser is the one that began the launch. Constant time."""
-    cookie = request.cookies.get(BINDING_COOKIE, "")
+    cookie = browser_secret()
     return bool(cookie) and hmac.compare_digest(binding_of(cookie), binding)
 
 
 def browser_secret() -> str:
-    """The value of this browser's binding cookie, or a fresh one that `set_browser_secret` must set."""
-    return request.cookies.get(BINDING_COOKIE, "") or secrets.token_urlsafe(32)
+    """The value of this browser's binding cookie; empty when it sent none."""
+    return request.cookies.get(BINDING_COOKIE, "")
 
 
 def set_browser_secret(response: Response, value: str) -> Response:
-    """Sets the binding cookie so that it also comes back inside an EHR's frame (CHIPS). It opens nothing alone."""
-    response.set_cookie(BINDING_COOKIE, value, secure=True, httponly=True, samesite="None", path="/", partitioned=True)
+    """Sets the binding cookie. It opens nothing alone."""
+    response.set_cookie(**binding_cookie(value))
     return response
 
 

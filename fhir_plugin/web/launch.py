@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import NotAllowed, Refused
+from fhir_plugin.errors import NotAllowed, PluginError
 from fhir_plugin.ports import Clock, Json
-from fhir_plugin.web.access import (
-    BINDING_COOKIE,
-    browser_secret,
-    launched,
-    public,
-    set_browser_secret,
-)
+from fhir_plugin.web.access import browser_secret, launched, public, set_browser_secret
 from fhir_plugin.web.launch_errors import answer_smart_error
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId
 from mappings.model.people import ClinicalSession, Role, User
-from smart_launch import (
-    ClientKey,
-    CompletedLaunch,
-    ConfigurationCache,
-    IdTokenVerifier,
-    Issuer,
-    IssuerRegistry,
-    PendingLaunch,
-    SmartError,
-    Transport,
-    begin_launch,
-    complete,
-    pending_key,
-    read_launch,
-)
+from smart_launch import CompletedLaunch, Departure, Grant, SmartClient, SmartError
+from smart_launch.authorize import read_launch
 
-SESSION_LENGTH = dt.timedelta(hours=8)
-"""The longest a launch session lasts, however busy: a working day."""
+TRIED = "cookie"
+"""The parameter with which `/launch` comes back to itself, to see whether its cookie came along."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +56,19 @@ class NewSession:
 class Launching:
     """What the way in works with; joined in `app`."""
 
-    base_url: str
-    registry: IssuerRegistry
-    transport: Transport
-    configurations: ConfigurationCache
-    verifier: IdTokenVerifier
-    client_keys: Mapping[str, ClientKey]
+    client: SmartClient
     clock: Clock
-    keep_pending: Callable[[PendingLaunch], None]
-    take_pending: Callable[[str], PendingLaunch]
+    session_length: dt.timedelta
+    """The longest a launch session lasts, however busy."""
     keep_session: Callable[[NewSession, CompletedLaunch], None]
-    end_session: Callable[[LaunchId], None]
-    find_user: Callable[[Issuer, CompletedLaunch], User]
+    end_session: Callable[[ClinicalSession], bool]
+    """Ends it here, then gives its access back; True when the EHR has confirmed that."""
+    give_back: Callable[[Grant], bool]
+    """Tells the EHR that access just granted is not wanted."""
+    note_refusal: Callable[[CompletedLaunch, PluginError], None]
+    find_user: Callable[[CompletedLaunch], User]
     after_launch: Callable[[ClinicalSession], None]
     public_jwks: Callable[[], Json]
-
-    @property
-    def redirect_uri(self) -> str:
-        return f"{self.base_url}/callback"
 
 
 def register_launch(app: Flask, launching: Launching) -> None:
@@ -91,42 +79,49 @@ def register_launch(app: Flask, launching: Launching) -> None:
     @public
     def front_door() -> ResponseReturnValue:
         """Says what this is and how to come in; knows nobody."""
-        return render_template("front_door.html", issuers=[each.name for each in launching.registry if each.sandbox])
+        sandboxes = [each.name for each in launching.client.registry if each.sandbox]
+        return render_template("front_door.html", issuers=sandboxes)
 
     @way_in.get("/launch")
     @public
     def launch() -> ResponseReturnValue:
-        """EHR launch (SMART App Launch 2.2, 2.0.7). An unknown `iss` makes no outbound request."""
-        asked = read_launch(request.args.to_dict(flat=False), launching.registry)
-        return _leave(launching, asked.issuer, launch=asked.launch, aud=asked.iss)
+        """EHR launch (SMART App Launch 2.2, 2.0.7). An unknown `iss` makes no outbound request.
+
+        A browser that has no cookie of ours comes back once to show that it keeps them: only then is the EHR's
+        handle spent, so that a person whose browser blocks cookies can still open it in another way.
+        """
+        query = request.args.to_dict(flat=False)
+        if not browser_secret():
+            asked = read_launch(query, launching.client.registry)
+            if TRIED not in query:
+                response = redirect(url_for(".launch", iss=asked.iss, launch=asked.launch, cookie="1"), 303)
+                return set_browser_secret(make_response(response), secrets.token_urlsafe(32))
+            return cookies_blocked(
+                retry_url=url_for(".launch", iss=asked.iss, launch=asked.launch),
+                standalone_url=url_for(".standalone", name=asked.issuer.name),
+            )
+        return _leave(launching.client.begin(query, browser_secret=browser_secret()))
 
     @way_in.get("/standalone/<name>")
     @public
     def standalone(name: str) -> ResponseReturnValue:
         """Standalone launch at a registered EHR, by its name in the registry."""
-        return _leave(launching, launching.registry.named(name), launch=None, aud=None)
+        return _leave(launching.client.begin_standalone(name, browser_secret=browser_secret()))
 
     @way_in.get("/callback")
     @public
     def callback() -> ResponseReturnValue:
         """The way back. Nothing is exchanged unless this browser began this launch, and only once."""
-        parameters = request.args.to_dict(flat=False)
-        if not request.cookies.get(BINDING_COOKIE):
-            raise Refused("Your browser did not send this app's cookie back.", code="cookies-blocked")
-        pending = launching.take_pending(pending_key(parameters))
-        issuer = launching.registry.find(pending.iss)
-        now = launching.clock.now()
-        done = complete(
-            pending,
-            parameters,
-            issuer=issuer,
-            browser_secret=request.cookies.get(BINDING_COOKIE),
-            transport=launching.transport,
-            verifier=launching.verifier,
-            now=now,
-            key=launching.client_keys.get(issuer.key_id),
-        )
-        session = _new_session(launching, issuer, done, now)
+        if not browser_secret():
+            return cookies_blocked()
+        query = request.args.to_dict(flat=False)
+        done = launching.client.finish(query, browser_secret=browser_secret())
+        try:
+            session = _new_session(launching, done)
+        except PluginError as error:
+            launching.note_refusal(done, error)
+            launching.give_back(done.grant)
+            raise
         launching.keep_session(session, done)
         launching.after_launch(
             ClinicalSession(
@@ -137,16 +132,13 @@ def register_launch(app: Flask, launching: Launching) -> None:
                 user=session.user,
             )
         )
-        response = redirect(url_for("gallery.timeline", launch=session.launch_id), 303)
-        assert isinstance(response, Response)
-        return set_browser_secret(response, session.browser_secret)
+        return redirect(url_for(home(), launch=session.launch_id), 303)
 
     @way_in.post("/l/<launch>/sign-out")
     @launched(*Role)
     def sign_out(session: ClinicalSession) -> ResponseReturnValue:
-        """Ends this launch and forgets its tokens; other launches of this browser go on."""
-        launching.end_session(session.launch_id)
-        return render_template("signed_out.html")
+        """Ends this launch here and at the EHR, and forgets its tokens; other launches of this browser go on."""
+        return render_template("signed_out.html", confirmed=launching.end_session(session))
 
     @way_in.get("/.well-known/jwks.json")
     @public
@@ -166,38 +158,41 @@ def register_launch(app: Flask, launching: Launching) -> None:
     app.register_error_handler(SmartError, answer_smart_error)
 
 
-def _leave(launching: Launching, issuer: Issuer, *, launch: str | None, aud: str | None) -> Response:
-    now = launching.clock.now()
-    configuration = launching.configurations.get(issuer, now=now)
-    secret = browser_secret()
-    pending, url = begin_launch(
-        issuer,
-        configuration,
-        redirect_uri=launching.redirect_uri,
-        browser_secret=secret,
-        now=now,
-        launch=launch,
-        aud=aud,
-    )
-    launching.keep_pending(pending)
-    response = redirect(url, 303)
-    assert isinstance(response, Response)
-    return set_browser_secret(response, secret)
+def home() -> str:
+    """The page after a launch: it depends on the person's roles."""
+    return "home.enter" if "home.enter" in current_app.view_functions else "gallery.timeline"
 
 
-def _new_session(launching: Launching, issuer: Issuer, done: CompletedLaunch, now: dt.datetime) -> NewSession:
-    context = done.context
+def cookies_blocked(*, retry_url: str = "", standalone_url: str = "") -> Response:
+    """The page for a browser that keeps no cookie of ours, with the ways out that are open."""
+    page = render_template("cookies_blocked.html", retry_url=retry_url, standalone_url=standalone_url)
+    return make_response(page, 400)
+
+
+def _leave(departure: Departure) -> Response:
+    """Sends the browser to the EHR's sign-in page; a long request goes as a form where the EHR takes that."""
+    if departure.form is None:
+        response = make_response(redirect(departure.url, 303))
+    else:
+        action, fields = departure.form
+        g.form_action = action
+        response = make_response(render_template("authorize.html", action=action, fields=fields))
+    return set_browser_secret(response, departure.browser_secret)
+
+
+def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
+    context, now = done.context, launching.clock.now()
     if context.patient is None:
         raise NotAllowed(
             "The EHR opened this app without a patient. Open a patient's chart and launch from there.",
             code="no-patient",
         )
-    user = launching.find_user(issuer, done)
+    user = launching.find_user(done)
     return NewSession(
         launch_id=LaunchId(secrets.token_urlsafe(24)),
-        browser_secret=request.cookies[BINDING_COOKIE],
-        fhir_base=FhirBase(issuer.fhir_base),
-        issuer=issuer.name,
+        browser_secret=browser_secret(),
+        fhir_base=FhirBase(done.issuer.fhir_base),
+        issuer=done.issuer.name,
         patient=PatientId(context.patient),
         encounter=context.encounter,
         user=user,
@@ -206,8 +201,9 @@ def _new_session(launching: Launching, issuer: Issuer, done: CompletedLaunch, no
             "roles": sorted(role.value for role in user.roles),
             "need_patient_banner": context.need_patient_banner,
             "intent": context.intent,
+            "smart_style_url": context.smart_style_url,
             "tenant": context.tenant,
         },
         created=now,
-        ends=now + SESSION_LENGTH,
+        ends=now + launching.session_length,
     )

@@ -100,6 +100,13 @@ def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) 
         return response
 
 
+def _form_targets() -> str:
+    """Forms of this app go to this app. Only the form that signs in goes to the EHR (`g.form_action`), whose sign-in
+    may pass through servers of its own: browsers hold every redirect of a form to this rule."""
+    action = g.get("form_action", "")
+    return f"'self' {action.partition('?')[0]} https:" if action else "'self'"
+
+
 def _nonce() -> str:
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(18)
@@ -116,7 +123,7 @@ def _policy(origins: Sequence[str]) -> str:
             "style-src 'self'",
             "img-src 'self'",
             "connect-src 'self'",
-            "form-action 'self'",
+            f"form-action {_form_targets()}",
             "base-uri 'none'",
             f"frame-ancestors {ancestors}",
         )
