@@ -151,7 +151,8 @@ class MockServer:
         return {"keys": [{**signatures.public_jwk(self.key, use="sig", alg="RS256", kid=_KID), "key_ops": ["verify"]}]}
 
     def _endpoint(self, request: Request, path: str, body: str) -> Response:
-        params = {**request.args.to_dict(), **request.form.to_dict()}
+        given = [*request.args.items(multi=True), *request.form.items(multi=True)]
+        params = dict(given)  # the last one wins, as in Rack
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         match (request.method, path):
             case ("GET" | "POST", "/auth/authorization"):
