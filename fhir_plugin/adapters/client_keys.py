@@ -63,6 +63,11 @@ class DatabaseClientKeys:
             return self.current(issuer.key_algorithm)
         return self._fixed.get(issuer.key_id)
 
+    @property
+    def fixed(self) -> dict[str, SigningAlgorithm]:
+        """The keys of the secrets folder: kid and algorithm."""
+        return {kid: key.algorithm for kid, key in self._fixed.items()}
+
     def current(self, algorithm: SigningAlgorithm) -> ClientKey:
         """The key that signs now; made, with the one after it, when first needed."""
         return self._client_key(self._lines[algorithm].current(), algorithm)
@@ -90,7 +95,7 @@ class DatabaseClientKeys:
             published += [key.public for key in line.all() if key.private or _retired_after(key, oldest)]
         return published
 
-    def keys(self) -> dict[SigningAlgorithm, list[KeptKey]]:
+    def by_algorithm(self) -> dict[SigningAlgorithm, list[KeptKey]]:
         """Every key of each line, the oldest first, for whoever looks after them."""
         for line in self._lines.values():
             line.current()

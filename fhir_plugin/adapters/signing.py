@@ -53,7 +53,7 @@ class DatabaseStatementSigner:
 
     def public_jwks(self) -> Json:
         """Next, current and retired keys, public parts only (RFC 7517)."""
-        return {"keys": [key.public for key in self.keys() if key.state != KeyState.REVOKED]}
+        return {"keys": [key.public for key in self.every_key() if key.state != KeyState.REVOKED]}
 
     def rotate(self, *, published_for: dt.timedelta = AT_ONCE) -> str:
         """The next key becomes the current one, a new next key is made; returns the current kid.
@@ -69,7 +69,7 @@ class DatabaseStatementSigner:
         """
         self._lives.revoke(kid)
 
-    def keys(self) -> list[KeptKey]:
+    def every_key(self) -> list[KeptKey]:
         """Every key there is, for whoever looks after them; the first two are made if there is none."""
         self._lives.current()
         return self._lives.all()

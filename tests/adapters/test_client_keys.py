@@ -124,11 +124,11 @@ def test_a_revoked_key_is_gone_at_once_and_there_is_always_a_pair(
 ) -> None:
     if which == "retired":
         keys.rotate("ES384", at_once=True)
-    published = {key.state.value: key.kid for key in keys.keys()["ES384"]}
+    published = {key.state.value: key.kid for key in keys.by_algorithm()["ES384"]}
     assert keys.revoke(published[which]) == "ES384"
     assert published[which] not in _published(keys) and keys.by_kid(published[which]) is None
     assert _state(stores, published[which]) == "revoked"
-    states = [key.state.value for key in keys.keys()["ES384"]]
+    states = [key.state.value for key in keys.by_algorithm()["ES384"]]
     assert states.count("current") == states.count("next") == 1
     keys.revoke(published[which])
     assert keys.current("ES384").kid != published[which]
@@ -207,7 +207,7 @@ def test_nothing_private_is_in_the_database_or_in_a_repr(own: OwnStores) -> None
     keys = _keys(own)
     key = keys.current("ES384")
     number = str(key.private.as_dict(private=True)["d"])
-    shown = f"{keys!r} {key!r} {keys.keys()!r} {keys.public_keys()!r}"
+    shown = f"{keys!r} {key!r} {keys.by_algorithm()!r} {keys.public_keys()!r}"
     stored = b"".join(path.read_bytes() for path in own.state.glob("plugin.db*"))
     assert number not in shown and number.encode() not in stored
     assert b"PRIVATE KEY" not in stored and "PRIVATE KEY" not in shown
@@ -252,7 +252,7 @@ def test_of_processes_that_rotate_at_once_exactly_one_does(
     stores: OwnStores, keys: DatabaseClientKeys, tmp_path: Path
 ) -> None:
     keys.current("ES384")
-    (then,) = [key.kid for key in keys.keys()["ES384"] if key.state == KeyState.NEXT]
+    (then,) = [key.kid for key in keys.by_algorithm()["ES384"] if key.state == KeyState.NEXT]
     stores.clock.advance(hours=24)
 
     def rotate(who: int) -> None:
@@ -264,7 +264,7 @@ def test_of_processes_that_rotate_at_once_exactly_one_does(
     in_children(*(partial(rotate, who) for who in range(4)))
     assert [path.read_text() for path in tmp_path.glob("rotated-*")] == [then]
     assert {path.read_text() for path in tmp_path.glob("refused-*")} == {"key-too-new"}
-    states = sorted(key.state.value for key in keys.keys()["ES384"])
+    states = sorted(key.state.value for key in keys.by_algorithm()["ES384"])
     assert states == ["current", "next", "retired"]
     assert keys.current("ES384").kid == then
 
@@ -274,5 +274,5 @@ def test_processes_that_rotate_without_waiting_leave_one_current_key(
 ) -> None:
     keys.current("ES384")
     in_children(*(partial(keys.rotate, "ES384", at_once=True) for _ in range(4)))
-    states = [key.state.value for key in keys.keys()["ES384"]]
+    states = [key.state.value for key in keys.by_algorithm()["ES384"]]
     assert sorted(states) == ["current", "next", "retired", "retired", "retired", "retired"]
