@@ -17,6 +17,7 @@ from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.receipt import receipt
 from fhir_plugin.web.security import FrameAncestors, protect
+from fhir_plugin.web.style import register_style
 from fhir_plugin.web.words import register_words
 
 ASSETS = "assets.static"
@@ -62,6 +63,7 @@ def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAnce
 
     for blueprint in (assets, gallery, capture, editing, receipt):
         app.register_blueprint(blueprint)
+    register_style(app)
 
 
 def _version(folder: Path) -> str:
