@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from smart_launch.errors import PatientMissing, UnusableReply
+from smart_launch.details import subject_of
+from smart_launch.errors import PatientMissing
 from smart_launch.token import Grant
 from smart_launch.urls import is_safe_endpoint, resolve
 
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _USER_TYPES = ("Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person")
 _USER = re.compile(rf"(?P<type>{'|'.join(_USER_TYPES)})/(?P<id>[A-Za-z0-9.-]{{1,64}})")
 
@@ -89,11 +89,11 @@ class LaunchContext:
 def read_context(grant: Grant, *, fhir_user: FhirUser | None = None) -> LaunchContext:
     """The launch context of a grant. Unknown parameters are ignored, broken optional ones dropped.
 
-    Raises `PatientMissing` if access to one patient was granted and none is named, and `UnusableReply` if the
-    patient or encounter is no FHIR id: who it is about must never be guessed.
+    Raises `PatientMissing` if access to one patient was granted and none is named, `UnusableReply` if the patient
+    or encounter is no FHIR id, and `LaunchRefused` if two are named: who it is about must never be guessed.
     """
     given = grant.parameters
-    patient, encounter = _id(given, "patient"), _id(given, "encounter")
+    patient, encounter = (subject_of(given, name, grant.fhir_base) for name in ("patient", "encounter"))
     if patient is None and grant.scopes.needs_patient:
         raise PatientMissing("The EHR granted access to one patient but did not say which.")
     return LaunchContext(
@@ -106,15 +106,6 @@ def read_context(grant: Grant, *, fhir_user: FhirUser | None = None) -> LaunchCo
         tenant=_text(given, "tenant"),
         fhir_user=fhir_user,
     )
-
-
-def _id(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise UnusableReply(f"The EHR named the {name} of this launch in a way that is not a FHIR id.")
-    return value
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

@@ -181,12 +181,15 @@ class GrantedScopes:
         """Whether anything was granted for one patient only, who must then be named."""
         return any(scope.level == "patient" for scope in self.resources)
 
-    def reach(self, scope: str) -> bool:
+    def includes(self, scope: str) -> bool:
         """Whether one scope, in any form, lies within what was granted (SMART-R108)."""
         asked = parse_resource_scope(scope)
         if asked is None:
             return from_uri(scope) in self.texts
-        return any(granted.reaches(asked) for granted in self.resources)
+        return all(
+            any(granted.reaches(replace(asked, letters=letter)) for granted in self.resources)
+            for letter in asked.letters
+        )
 
     @property
     def context(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from smart_launch.client_auth import ClientKey, authenticate
+from smart_launch.details import subject_of
 from smart_launch.discovery import SmartConfiguration
 from smart_launch.errors import (
     InvalidClient,
@@ -134,7 +135,7 @@ def refresh(
     settled at launch: an id_token that comes with a refresh is not looked at. A refresh token
     may work once only: hold a lock over this that all workers share, and keep the new grant before it is used.
     After `InvalidGrant` the session is over; after a `TransportError` the old grant still stands. An answer
-    for another patient raises `LaunchRefused` (`patient-changed`).
+    for another patient raises `LaunchRefused` (`patient-changed`), asking for more than was granted `ScopeTooNarrow`.
     """
     if not grant.refresh_token:
         raise InvalidGrant(
@@ -142,11 +143,14 @@ def refresh(
         )
     form = {"grant_type": "refresh_token", "refresh_token": grant.refresh_token}
     if scopes is not None:
+        if not all(grant.scopes.includes(scope) for scope in scopes.split()):
+            raise ScopeTooNarrow("A refresh may ask for no more than the EHR granted at launch.")
         form["scope"] = scopes
     answer = ask_token_endpoint(issuer, configuration, transport, form, key=key, now=now)
     fresh = read_grant(answer, issuer, requested=scopes or str(grant.scopes), now=now)
     for name in ("patient", "encounter"):
-        if name in fresh.parameters and fresh.parameters[name] != grant.parameters.get(name):
+        now_named = subject_of(fresh.parameters, name, grant.fhir_base)
+        if now_named not in (None, subject_of(grant.parameters, name, grant.fhir_base)):
             raise LaunchRefused(
                 f"The EHR refreshed this launch for another {name}; launch again from the chart.",
                 code=f"{name}-changed",
@@ -156,8 +160,13 @@ def refresh(
         scope_assumed=grant.scope_assumed and fresh.scope_assumed,
         refresh_token=fresh.refresh_token or grant.refresh_token,
         id_token=grant.id_token,
-        parameters={**grant.parameters, **fresh.parameters},
+        parameters={**grant.parameters, **_said(fresh.parameters)},
     )
+
+
+def _said(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer says; a parameter that is null or empty says nothing, and takes nothing away."""
+    return {name: value for name, value in parameters.items() if value is not None and value != ""}
 
 
 def ask_token_endpoint(
