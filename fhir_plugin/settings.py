@@ -45,5 +45,10 @@ class Settings(BaseSettings):
     """Whom people ask when they cannot go on, unless their EHR's entry names somebody; shown to them."""
 
     @property
+    def issuers(self) -> Path:
+        """Where the EHRs that may launch this app are written down."""
+        return self.issuers_file or self.state / "issuers.toml"
+
+    @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.state / 'plugin.sqlite'}"

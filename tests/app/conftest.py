@@ -74,13 +74,22 @@ class Browser:
 
     def leave(self, *, user: str = "gp", patient: str = PATIENT) -> str:
         """Launches from the chart; returns the EHR's sign-in address to which the app sends the browser."""
+        return self.begin(self.launch_url(user=user, patient=patient))
+
+    def launch_url(self, *, user: str = "gp", patient: str = PATIENT) -> str:
+        """Presses the app's button in the chart; returns the URL that the EHR opens."""
         asked = requests.post(
             f"{self.shop.demo.sandbox.origin}/_sandbox/launch",
             json={"client_id": CLIENT_ID, "user": user, "patient": patient},
             timeout=10,
         )
         asked.raise_for_status()
-        return str(self.get(asked.json()["launch_url"]).headers["Location"])
+        return str(asked.json()["launch_url"])
+
+    def begin(self, launch_url: str) -> str:
+        """Opens a launch URL; returns where the app sends the browser, past the look whether it keeps the cookie."""
+        away = str(self.get(launch_url).headers["Location"])
+        return str(self.get(away).headers["Location"]) if away.startswith("/launch?") else away
 
     def come_back(self, address: str) -> str:
         """Signs in at the EHR; returns the callback's URL without following it."""

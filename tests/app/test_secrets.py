@@ -49,8 +49,7 @@ def test_an_installation_finds_its_secrets_and_keys(tmp_path: Path, folder: Path
     installation = install(settings(tmp_path, folder))
     try:
         assert installation.registry.named("basic").client_secret == "canary-secret-value"
-        assert set(installation.client_keys) == {"app-1"}
-        assert installation.client_keys["app-1"].algorithm == "ES384"
+        assert installation.client_keys.fixed == {"app-1": "ES384"}
         assert installation.registry.private_hosts == {"two.example"}
         assert "canary" not in repr(installation.registry.named("basic"))
     finally:

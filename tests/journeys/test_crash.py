@@ -13,7 +13,6 @@ import pytest
 
 from fhir_plugin.demo import CLIENT_ID, start_demo
 from fhir_plugin.sandbox.serve import RunningSandbox
-from smart_launch import ClientKey
 from tests.journeys.record_checks import sets_of
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash")]
@@ -69,7 +68,8 @@ class Killer:
 @pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
-    key: ClientKey = demo.installation.client_keys["demo-client"]
+    key = demo.installation.client_keys.by_kid("demo-client")
+    assert key is not None
     port = int(demo.app.origin.rsplit(":", 1)[1])
     demo.app.stop()
     demo.installation.close()
