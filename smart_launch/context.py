@@ -14,7 +14,7 @@ from smart_launch.token import Grant
 from smart_launch.urls import is_safe_endpoint, resolve
 
 _USER_TYPES = ("Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person")
-_USER = re.compile(rf"(?P<type>{'|'.join(_USER_TYPES)})/(?P<id>[A-Za-z0-9.-]{{1,64}})")
+_USER = re.compile(rf"(?P<type>{'|'.join(_USER_TYPES)})/(?P<id>(?!\.{{1,2}}\Z)[A-Za-z0-9.-]{{1,64}})")
 
 
 @dataclass(frozen=True)

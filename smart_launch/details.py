@@ -14,7 +14,8 @@ from typing import Any
 from smart_launch.errors import LaunchRefused, UnusableReply
 
 TYPE = "smart_on_fhir"
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}")
+"""A FHIR id, but for the two that are steps in a path: `Patient/..` is no patient."""
 
 
 def subject_of(given: Mapping[str, Any], name: str, fhir_base: str) -> str | None:

@@ -57,7 +57,9 @@ def test_nothing_given() -> None:
 
 
 @pytest.mark.parametrize("name", ["patient", "encounter"])
-@pytest.mark.parametrize("value", ["Patient/1", "a b", "x" * 65, 7, ["p1"], {"id": "p1"}, "p1\n", "../x", True])
+@pytest.mark.parametrize(
+    "value", ["Patient/1", "a b", "x" * 65, 7, ["p1"], {"id": "p1"}, "p1\n", "../x", ".", "..", True]
+)
 def test_who_it_is_about_is_never_guessed(name: str, value: Any) -> None:
     with pytest.raises(UnusableReply) as caught:
         read(**{name: value})
@@ -197,6 +199,8 @@ def test_fhir_user(claim: str, expected: FhirUser) -> None:
         "https://user@directory.example/Practitioner/7",
         "//evil.example/Practitioner/7",
         "../Practitioner/7",
+        "Practitioner/.",
+        "Practitioner/..",
         "javascript://x/Practitioner/7",
     ],
 )
