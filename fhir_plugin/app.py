@@ -13,12 +13,13 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from flask import Flask
 
+from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
-from fhir_plugin.adapters.ehr_users import find_user
+from fhir_plugin.adapters.ehr_users import find_user, load_job_roles
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
@@ -46,6 +47,7 @@ from fhir_plugin.web.launch import Launching, NewSession, register_launch
 from fhir_plugin.web.pages import register_pages
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession, User
+from mappings.terminology.job_roles import JobRoles
 from smart_launch import (
     ClientKey,
     CompletedLaunch,
@@ -103,6 +105,8 @@ class Installation:
     parts: CaptureParts
     captures: Captures
     gallery: Gallery
+    job_roles: JobRoles
+    appointments: Appointments
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -145,6 +149,7 @@ def install(
         file = settings.issuers_file
         registry = load_registry(file, secret=folder.secret) if file else IssuerRegistry([])
     transport = transport or Transport(allowed_private_hosts=registry.private_hosts)
+    job_roles = load_job_roles(settings.job_roles_file)
     masters = _masters(settings)
     database = Database(settings.database)
     database.upgrade()
@@ -227,6 +232,8 @@ def install(
         parts=parts,
         captures=Captures(parts),
         gallery=Gallery(parts),
+        job_roles=job_roles,
+        appointments=Appointments(database, masters, audit, clock),
     )
     return installation
 
@@ -336,7 +343,9 @@ def _launching(installation: Installation) -> Launching:
             installation.transport,
             done,
             today=installation.clock.now().date(),
-            default_role=done.issuer.default_role,
+            job_roles=installation.job_roles,
+            appointed=installation.appointments.in_force,
+            administrator=installation.settings.administrator,
         )
 
     def after_launch(session: ClinicalSession) -> None:

@@ -6,6 +6,7 @@
     |-- Refused                 the person must do something else; nothing was written
     |   |-- UnacceptableImage   this file cannot become a clinical image
     |   |-- NotAllowed          this person, launch or patient may not do that
+    |   |   `-- NoRole          the EHR said who this is, but nothing gives them a role here
     |   |-- WrongPatient        the page and the launch do not name the same patient
     |   `-- Incomplete          answers are missing or contradict each other
     |-- Unavailable             something we need does not answer; nothing is lost, try again
@@ -25,6 +26,8 @@ and machine readable; the HTTP status is chosen in `fhir_plugin.web.errors` alon
 """
 
 from __future__ import annotations
+
+from mappings.model.people import JobNamed, User
 
 
 class PluginError(Exception):
@@ -55,6 +58,25 @@ class NotAllowed(Refused):
     """This person, launch or patient may not do that."""
 
     code = "not-allowed"
+
+
+class NoRole(NotAllowed):
+    """The EHR said who this is, but neither a job role nor an appointment gives them a role here.
+
+    Carries what their page shows; of this only `message` is ever logged or kept.
+    """
+
+    code = "no-role"
+
+    def __init__(self, message: str, *, user: User, ehr: str, jobs: tuple[JobNamed, ...] = (), ask: str = "") -> None:
+        super().__init__(message)
+        self.user = user
+        self.ehr = ehr
+        """The EHR's name in the registry."""
+        self.jobs = jobs
+        """The jobs that the EHR names for them."""
+        self.ask = ask
+        """Whom to ask, if the EHR's entry or the settings name somebody."""
 
 
 class WrongPatient(Refused):

@@ -10,7 +10,7 @@ from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 
 
 class Role(StrEnum):
-    """What the app lets somebody do; drawn from the EHR's job roles, never typed in."""
+    """What the app lets somebody do: drawn from the EHR's job roles, or given by the organisation's appointment."""
 
     CLINICIAN = "clinician"
     TRIAGE = "triage"
@@ -50,6 +50,18 @@ class User:
     reference: Reference
     display: str = field(repr=False)
     roles: frozenset[Role] = frozenset()
+
+
+@dataclass(frozen=True)
+class JobNamed:
+    """One job that the EHR names for somebody: in words, as a code, and what it gives here."""
+
+    words: str
+    system: str
+    code: str
+    counts: bool
+    """Whether it is in force today, at this organisation."""
+    role: Role | None = None
 
 
 @dataclass(frozen=True)
