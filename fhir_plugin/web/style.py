@@ -121,12 +121,12 @@ def _signs(style: SmartStyle) -> dict[str, str]:
 def _sizes(style: SmartStyle) -> dict[str, str]:
     found = {}
     if style.dim_font_size is not None and (size := min(max(style.dim_font_size, LEAST_FONT), MOST_FONT)) > LEAST_FONT:
-        found["size"] = f"{size / LEAST_FONT * 100:g}%"  # of what the person has set in the browser
+        found["size"] = f"{round(size / LEAST_FONT * 100, 2):g}%"  # of what the person has set in the browser
     if style.dim_border_radius is not None:
-        found["radius"] = f"{min(style.dim_border_radius, 12):g}px"
-        found["radius-small"] = f"{min(style.dim_border_radius, 8):g}px"
+        found["radius"] = f"{round(min(style.dim_border_radius, 12), 2):g}px"
+        found["radius-small"] = f"{round(min(style.dim_border_radius, 8), 2):g}px"
     if style.dim_spacing_size is not None:
-        found["space"] = f"{min(max(style.dim_spacing_size, 6), 12):g}px"
+        found["space"] = f"{round(min(max(style.dim_spacing_size, 6), 12), 2):g}px"
     return found
 
 
@@ -221,10 +221,10 @@ class StyleSheets:
             style = self._fetch(url, issuer, transport)
             asked.sheet = None if style is None else style_sheet(style)
         finally:
-            asked.done.set()
             transport.close()
             with self._lock:
                 self._running -= 1
+            asked.done.set()
 
 
 class StyleParts(Protocol):
@@ -249,8 +249,8 @@ def register_style(app: Flask) -> None:
         """Our words for the EHR's style; empty, and not kept, where there is none to be had."""
         parts = cast(StyleParts, current_app.extensions["fhir_plugin"])
         url = _style_url(parts.sessions.get(session.launch_id).context)
-        issuer = _issuer_of(parts, session.issuer)
-        if key != _key(url) or issuer is None:
+        issuer = _issuer_of(parts, session.issuer) if url else None
+        if issuer is None or key != _key(url):
             abort(404)
         found = sheets.get(url, issuer, parts.transport)
         response = Response(found or "", content_type="text/css; charset=utf-8")
