@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from smart_launch.details import subject_of
 from smart_launch.errors import PatientMissing
 from smart_launch.token import Grant
-from smart_launch.urls import is_safe_endpoint, resolve
+from smart_launch.urls import is_plain_path, is_safe_endpoint, resolve
 
 _USER_TYPES = ("Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person")
 _USER = re.compile(rf"(?P<type>{'|'.join(_USER_TYPES)})/(?P<id>(?!\.{{1,2}}\Z)[A-Za-z0-9.-]{{1,64}})")
@@ -44,6 +44,8 @@ def read_fhir_user(claim: object, fhir_base: str) -> FhirUser | None:
     if "://" in claim:
         pieces = claim.rsplit("/", 2)
         if len(pieces) != 3 or not is_safe_endpoint(claim) or urlsplit(claim).query:
+            return None
+        if not is_plain_path(urlsplit(claim).path):
             return None
         here = pieces[0].rstrip("/") == base
         base, relative = pieces[0].rstrip("/"), f"{pieces[1]}/{pieces[2]}"

@@ -44,6 +44,11 @@ def well_known(base: str, name: str) -> str:
     return f"{base.rstrip('/')}/.well-known/{name}"
 
 
+def is_plain_path(path: str) -> bool:
+    """Whether a path says where it leads: without dot segments, encoded dots and slashes, or backslashes."""
+    return not _SNEAKY.search(path) and not any(part in {".", ".."} for part in path.split("/"))
+
+
 def is_within(base: str, url: str) -> bool:
     """Whether a URL lies inside a FHIR base: same scheme, host and port, and a path below its path.
 
@@ -58,7 +63,7 @@ def is_within(base: str, url: str) -> bool:
         return False
     if (inner.scheme, inner.hostname, ports[0]) != (outer.scheme, outer.hostname, ports[1]):
         return False
-    if _SNEAKY.search(inner.path) or any(part in {".", ".."} for part in inner.path.split("/")):
+    if not is_plain_path(inner.path):
         return False
     root = outer.path.rstrip("/")
     return inner.path == root or inner.path.startswith(root + "/")

@@ -201,6 +201,8 @@ def test_fhir_user(claim: str, expected: FhirUser) -> None:
         "../Practitioner/7",
         "Practitioner/.",
         "Practitioner/..",
+        "https://directory.example/fhir/../Practitioner/7",
+        "https://directory.example/fhir/%2e%2e/Practitioner/7",
         "javascript://x/Practitioner/7",
     ],
 )
