@@ -149,17 +149,19 @@ def test_an_id_token_that_lies(world: World, name: str) -> None:
     assert not [asked for asked in world.ehr.asked if asked.url.startswith(f"{BASE}/P")], "nobody was to be believed"
 
 
+NO_ROLE = Refusal(403, "You cannot do this", "administrator", "no-role")
+"""They are believed to be who they are, and nobody gave them a role here: another server's records give none."""
 NOBODY = Refusal(403, "Your EHR did not say who you are", THEIRS, "no-user")
 PEOPLE: dict[str, tuple[Callable[[Ehr], None], Refusal]] = {
     "no id_token": (lambda ehr: ehr.token.update(id_token=None), NOBODY),
     "no fhirUser": (claim(fhirUser=None), NOBODY),
-    "fhirUser of another server": (claim(fhirUser=f"{EVIL}/fhir/Practitioner/7"), NOBODY),
-    "fhirUser of a look-alike server": (claim(fhirUser=f"{BASE}.evil.example/Practitioner/7"), NOBODY),
-    "fhirUser of a neighbour's base": (claim(fhirUser="https://fhir.ehr.example/r4b/Practitioner/7"), NOBODY),
+    "fhirUser of another server": (claim(fhirUser=f"{EVIL}/fhir/Practitioner/7"), NO_ROLE),
+    "fhirUser of a look-alike server": (claim(fhirUser=f"{BASE}.evil.example/Practitioner/7"), NO_ROLE),
+    "fhirUser of a neighbour's base": (claim(fhirUser="https://fhir.ehr.example/r4b/Practitioner/7"), NO_ROLE),
     "fhirUser that is a device": (claim(fhirUser="Device/7"), NOBODY),
     "fhirUser that is a patient of ours": (
         claim(fhirUser="Patient/p1"),
-        Refusal(403, "You cannot do this", "administrator", "no-role"),
+        NO_ROLE,
     ),
     "fhirUser with a path": (claim(fhirUser=f"{BASE}/Practitioner/../Patient/p1"), NOBODY),
     "fhirUser that climbs": (claim(fhirUser="Practitioner/.."), NOBODY),
