@@ -15,6 +15,7 @@ from flask import Flask
 
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
+from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
@@ -58,9 +59,7 @@ from smart_launch import (
     Transport,
     UnknownIssuer,
     binding_of,
-    keys_by_id,
     load_registry,
-    public_jwks,
 )
 
 log = structlog.get_logger(__name__)
@@ -100,7 +99,7 @@ class Installation:
     tokens: Tokens
     records: LaunchRecords
     smart: SmartClient
-    client_keys: Mapping[str, ClientKey]
+    client_keys: DatabaseClientKeys
     engine: Engine
     parts: CaptureParts
     captures: Captures
@@ -146,8 +145,8 @@ def install(
     clock = clock or SystemClock()
     folder = SecretsFolder(settings.secrets)
     if registry is None:
-        file = settings.issuers_file
-        registry = load_registry(file, secret=folder.secret) if file else IssuerRegistry([])
+        written = settings.issuers_file is not None or settings.issuers.exists()
+        registry = load_registry(settings.issuers, secret=folder.secret) if written else IssuerRegistry([])
     transport = transport or Transport(allowed_private_hosts=registry.private_hosts)
     job_roles = load_job_roles(settings.job_roles_file)
     masters = _masters(settings)
@@ -160,12 +159,13 @@ def install(
     sessions = LaunchSessions(database, masters, clock)
     tokens = Tokens(database, masters, clock)
     pending = PendingLaunches(database, masters, clock)
-    keys = dict(folder.client_keys() if client_keys is None else client_keys)
+    fixed = folder.client_keys() if client_keys is None else client_keys
+    keys = DatabaseClientKeys(database, masters, clock, fixed=fixed)
     smart = SmartClient(
         registry,
         redirect_uri=f"{settings.base_url}/callback",
         store=pending,
-        keys=keys_by_id(keys.values()),
+        keys=keys.key_for,
         transport=transport,
         now=clock.now,
     )
@@ -352,9 +352,8 @@ def _launching(installation: Installation) -> Launching:
         installation.captures.resume_for(session)
 
     def jwks() -> Json:
-        ours: list[Any] = installation.signer.public_jwks()["keys"]
-        clients: list[Any] = public_jwks(installation.client_keys.values())["keys"]
-        return {"keys": [*ours, *clients]}
+        statements: list[Json] = installation.signer.public_jwks()["keys"]
+        return {"keys": [*statements, *installation.client_keys.public_keys()]}
 
     return Launching(
         client=installation.smart,
