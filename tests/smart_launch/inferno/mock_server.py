@@ -72,6 +72,8 @@ class MockServer:
     sessions: dict[str, Session] = field(default_factory=dict)
     fetch: signatures.Fetch | None = None
     """How a registered JWKS URL is read."""
+    describes_itself: bool = False
+    """Whether `metadata` is answered. Inferno's mock cannot: it answers 500 to whoever brings no token."""
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
 
     @property
@@ -96,6 +98,7 @@ class MockServer:
             "/fhir/.well-known/smart-configuration": self.smart_configuration,
             "/fhir/.well-known/openid-configuration": self.openid_configuration,
             "/fhir/.well-known/jwks.json": self.jwks,
+            **({"/fhir/metadata": _capability_statement} if self.describes_itself else {}),
         }
         if request.method == "GET" and path in documents:
             response = _json(documents[path](), 200, **{"Access-Control-Allow-Origin": "*"})
@@ -315,6 +318,16 @@ def _access(session: Session, path: list[str], bearer: str) -> Response:
     if registration.echoed:
         return _fhir(registration.echoed, 200)
     return _fhir(json.dumps(_outcome("required", "No response provided to echo.")), 400)
+
+
+def _capability_statement() -> dict[str, Any]:
+    reading = [{"code": code} for code in ("read", "search-type")]
+    types = ("Patient", "Media", "DocumentReference", "Consent", "Practitioner", "PractitionerRole")
+    return {
+        "resourceType": "CapabilityStatement",
+        "fhirVersion": "4.0.1",
+        "rest": [{"mode": "server", "resource": [{"type": each, "interaction": reading} for each in types]}],
+    }
 
 
 def _outcome(code: str, text: str) -> dict[str, Any]:

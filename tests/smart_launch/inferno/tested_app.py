@@ -54,15 +54,14 @@ def read_jwks_url(url: str) -> str:
 
 
 def registration_of(kind: str, **changes: Any) -> Registration:
-    """What a tester types in for this app. The RSA client gives its keys themselves, the others a URL."""
+    """What a tester types in for this app."""
     client_type = KINDS[kind]
     backend = client_type is ClientType.BSCA
-    raw = json.dumps(public_jwks([KEYS["RS384"]])) if kind == "RS384" else JWKS_URL
     values: dict[str, Any] = {
         "client_id": f"app-{kind}",
         "launch_urls": "" if backend else LAUNCH_URL,
         "redirect_uris": "" if backend else REDIRECT_URI,
-        "jwks": raw if client_type.authentication == "confidential_asymmetric" else "",
+        "jwks": JWKS_URL if client_type.authentication == "confidential_asymmetric" else "",
         "secret": "s3cret/with:odd+ch%61rs" if kind == "secret" else "",
         "launch_context": json.dumps(CONTEXT),
         "fhir_user": "Practitioner/7",
@@ -168,6 +167,8 @@ def registered_app(
     mock: MockServer, kind: str, *, issuer_changes: Any = None, **changes: Any
 ) -> Iterator[AppUnderTest]:
     """Registers one client with the mock. `changes` are inputs of the tester."""
+    if kind == "RS384":  # the RSA client gives its keys themselves, the others say where they are
+        changes = {"jwks": json.dumps(public_jwks([KEYS["RS384"]])), **changes}
     registration = registration_of(kind, **changes)
     mock.fetch = read_jwks_url
     session = mock.register(registration)
