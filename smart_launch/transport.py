@@ -60,9 +60,10 @@ class Reply:
     url: str = field(repr=False)
 
     def json(self) -> Any:
-        """The body as JSON (UTF-8, no NaN). Raises `UnusableReply` for anything else."""
+        """The body as JSON (UTF-8, no NaN, no member twice). Raises `UnusableReply` for anything else."""
         try:
-            return json.loads(self.content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+            text = self.content.decode("utf-8-sig")
+            return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
         except (ValueError, RecursionError):
             message = f"The server answered HTTP {self.status} with something that is not JSON."
         raise UnusableReply(message, code="not-json")
@@ -84,6 +85,14 @@ class Reply:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two members with one name, readers differ in which they believe: of two patients, none is."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is there twice")
+    return members
 
 
 class Transport:

@@ -211,6 +211,12 @@ BY_CODE: dict[str, Failure] = {
     "repeated-parameter": _MALFORMED,
     "parameter-too-long": _MALFORMED,
     "too-many-parameters": _MALFORMED,
+    "context-contradiction": _failure(
+        HTTPStatus.BAD_GATEWAY,
+        "Your EHR contradicts itself about the patient",
+        f"Close this tab. {_AGAIN} If it happens again, {_THEIRS}",
+        alarming=True,
+    ),
     "patient-changed": _ANOTHER_PATIENT,
     "encounter-changed": _ANOTHER_PATIENT,
     "id-token-expired": _failure(
