@@ -453,7 +453,7 @@ def test_errors_carry_no_secret(transport: Transport, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"<html>", b"{", b"\xff\xfe", b"NaN", b'{"a": Infinity}', b"[" * 200_000, b"1" * 10_000],
+    [b"", b"<html>", b"{", b"\xff\xfe", b"NaN", b'{"a": Infinity}', b"[" * 200_000, b"1" * 10_000, b'{"a":1,"a":2}'],
 )
 def test_what_is_not_json_is_an_unusable_reply(content: bytes) -> None:
     with pytest.raises(UnusableReply):
