@@ -43,7 +43,7 @@ from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import AuditEntry, AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
 from fhir_plugin.settings import Settings
-from fhir_plugin.web.access import bound_to_this_browser, shut_by_default
+from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
 from fhir_plugin.web.pages import register_pages
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
@@ -156,7 +156,13 @@ def install(
     vault: Vault = around("vault", FileVault(database, settings.state / "vault", masters, clock))
     audit: AuditTrail = around("audit", DatabaseAuditTrail(database, clock, signer))
     ledger: LedgerStore = around("ledger", DatabaseLedger(database, clock))
-    sessions = LaunchSessions(database, masters, clock)
+    sessions = LaunchSessions(
+        database,
+        masters,
+        clock,
+        idle=dt.timedelta(minutes=settings.session_idle_minutes),
+        remembered=remembered_in_this_request,
+    )
     tokens = Tokens(database, masters, clock)
     pending = PendingLaunches(database, masters, clock)
     fixed = folder.client_keys() if client_keys is None else client_keys

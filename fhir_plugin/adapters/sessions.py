@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +26,11 @@ IDLE = dt.timedelta(minutes=30)
 """How long a launch session lasts without a request, unless the settings say otherwise."""
 
 TOUCH_EVERY = dt.timedelta(seconds=30)
-"""`last_seen` is not written more often than this."""
+"""`last_seen` is not written more often than this, nor than a tenth of the idle time."""
+
+WARN_BEFORE = dt.timedelta(minutes=2)
+"""How long before a session ends its person is warned, or a quarter of the idle time where that is shorter
+(WCAG 2.2, 2.2.1: at least 20 seconds to extend)."""
 
 KEEP_ENDED = dt.timedelta(days=1)
 """How long the tokens of a session that ran out stay for work in flight, at most."""
@@ -115,17 +120,47 @@ class LaunchSession:
     """The latest moment, however busy the session is."""
 
 
+@dataclass(frozen=True)
+class TimeLeft:
+    """Whole seconds, rounded down, that a session still has."""
+
+    idle_seconds: int
+    """Until it ends because nobody uses it; use starts this anew."""
+    absolute_seconds: int
+    """Until it ends however busy it is."""
+    warn_seconds: int
+    """How long before either its person is told."""
+
+
+def remember_nothing() -> dict[LaunchId, LaunchSession]:
+    """Outside a request every look reads the row."""
+    return {}
+
+
 _SEALED_FIELDS = ("browser_binding_hash", "issuer", "encounter", "user_display", "scopes", "context")
 
 
 class LaunchSessions:
-    """The sessions that may be used. One that ended, ran out, idled or never was: `SignInNeeded`, all alike."""
+    """The sessions that may be used. One that ended, ran out, idled or never was: `SignInNeeded`, all alike.
 
-    def __init__(self, database: Database, masters: MasterKeys, clock: Clock, *, idle: dt.timedelta = IDLE) -> None:
+    `remembered` gives the rows already read for the request that is being answered, so that a page reads its
+    session once, not at every step. Whether its time is over is asked of the clock every time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        masters: MasterKeys,
+        clock: Clock,
+        *,
+        idle: dt.timedelta = IDLE,
+        remembered: Callable[[], dict[LaunchId, LaunchSession]] = remember_nothing,
+    ) -> None:
         self._database = database
         self._masters = masters
         self._clock = clock
         self._idle = idle
+        self._remembered = remembered
 
     def create(self, session: LaunchSession) -> None:
         """Keeps a new session."""
@@ -134,28 +169,36 @@ class LaunchSessions:
 
     def get(self, launch_id: LaunchId) -> LaunchSession:
         """The session. Raises `SignInNeeded`, or `Tampered` when its row is not what it was."""
-        with self._database.connection() as connection:
-            row = connection.execute(
-                sa.select(launch_sessions).where(launch_sessions.c.launch_id == launch_id)
-            ).one_or_none()
-        now = self._clock.now()
-        if row is None or now >= row.ends or now >= row.last_seen + self._idle:
+        session = self._read(launch_id)
+        if session is None or self._over(session):
             raise SignInNeeded("This session has ended: launch again from the chart.", code="session-ended")
-        return self._session(row)
+        return session
 
     def touch(self, launch_id: LaunchId) -> LaunchSession:
         """The session, which somebody has just used. Raises as `get` does."""
         session, now = self.get(launch_id), self._clock.now()
-        if now - session.last_seen < TOUCH_EVERY:
+        if now - session.last_seen < min(TOUCH_EVERY, self._idle / 10):
             return session
         with self._database.writing() as connection:
             connection.execute(
                 sa.update(launch_sessions).where(launch_sessions.c.launch_id == launch_id).values(last_seen=now)
             )
-        return replace(session, last_seen=now)
+        session = replace(session, last_seen=now)
+        self._remembered()[launch_id] = session
+        return session
+
+    def time_left(self, launch_id: LaunchId) -> TimeLeft:
+        """How long the session lasts if nobody uses it from now on. Not a use itself. Raises as `get` does."""
+        session, now = self.get(launch_id), self._clock.now()
+        return TimeLeft(
+            idle_seconds=int((session.last_seen + self._idle - now).total_seconds()),
+            absolute_seconds=int((session.ends - now).total_seconds()),
+            warn_seconds=int(min(WARN_BEFORE, self._idle / 4).total_seconds()),
+        )
 
     def end(self, launch_id: LaunchId) -> None:
         """Forgets the session and its tokens. Idempotent."""
+        self._remembered().pop(launch_id, None)
         with self._database.writing() as connection:
             for table in (tokens, launch_sessions):
                 connection.execute(sa.delete(table).where(table.c.launch_id == launch_id))
@@ -183,6 +226,22 @@ class LaunchSessions:
                     )
                     count += 1
         return count
+
+    def _read(self, launch_id: LaunchId) -> LaunchSession | None:
+        remembered = self._remembered()
+        if launch_id not in remembered:
+            with self._database.connection() as connection:
+                row = connection.execute(
+                    sa.select(launch_sessions).where(launch_sessions.c.launch_id == launch_id)
+                ).one_or_none()
+            if row is None or self._over(row):
+                return None
+            remembered[launch_id] = self._session(row)
+        return remembered[launch_id]
+
+    def _over(self, session: Any) -> bool:
+        now = self._clock.now()
+        return bool(now >= session.ends or now >= session.last_seen + self._idle)
 
     def _scrub(self) -> None:
         self._database.scrub()

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import NotAllowed, SignInNeeded
@@ -24,6 +24,10 @@ from smart_launch import BINDING_COOKIE, binding_cookie, binding_of
 _MARK = "_who_may"
 PUBLIC = "public"
 LAUNCHED = "launched"
+UNATTENDED_HEADER = "X-Unattended"
+"""Our scripts send it with what they ask by a timer: nobody is there, so it keeps no session alive."""
+UNATTENDED_PARAMETER = "unattended"
+"""The same for a page that loads itself again without scripts."""
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 
@@ -51,9 +55,21 @@ class KeptSession(Protocol):
     def context(self) -> Json: ...
 
 
+class TimeLeft(Protocol):
+    """Whole seconds, rounded down."""
+
+    @property
+    def idle_seconds(self) -> int: ...
+    @property
+    def absolute_seconds(self) -> int: ...
+    @property
+    def warn_seconds(self) -> int: ...
+
+
 class SessionStore(Protocol):
     def get(self, launch_id: LaunchId) -> KeptSession: ...
     def touch(self, launch_id: LaunchId) -> KeptSession: ...
+    def time_left(self, launch_id: LaunchId) -> TimeLeft: ...
 
 
 class AccessParts(Protocol):
@@ -67,13 +83,18 @@ def public(view: View) -> View:
     return view
 
 
-def launched(*roles: Role) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
-    """Marks a page below `/l/<launch>` for people with one of `roles`; it gets the `ClinicalSession` first."""
+def launched(
+    *roles: Role, touches: bool = True
+) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
+    """Marks a page below `/l/<launch>` for people with one of `roles`; it gets the `ClinicalSession` first.
+
+    `touches=False`: asking for it is no sign that somebody is there, and does not put off the idle time-out.
+    """
 
     def mark(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
         @functools.wraps(view)
         def guarded(launch: str, **values: Any) -> ResponseReturnValue:
-            session = current_session(LaunchId(launch))
+            session = current_session(LaunchId(launch), touches=touches)
             if not session.user.roles & frozenset(roles):
                 raise NotAllowed(
                     "Your role in the EHR does not include this. Ask your practice's administrator.", code="role"
@@ -86,15 +107,36 @@ def launched(*roles: Role) -> Callable[[Callable[..., ResponseReturnValue]], Cal
     return mark
 
 
-def current_session(launch_id: LaunchId) -> ClinicalSession:
-    """The session of this launch for this browser. Raises `SignInNeeded`, all reasons alike."""
-    sessions = cast(AccessParts, current_app.extensions["fhir_plugin"]).sessions
+def current_session(launch_id: LaunchId, *, touches: bool = True) -> ClinicalSession:
+    """The session of this launch for this browser. Raises `SignInNeeded`, all reasons alike.
+
+    Only its own browser keeps a session alive, and only by what a person does there.
+    """
+    sessions = session_store()
     try:
-        if bound_to_this_browser(sessions.get(launch_id).browser_binding_hash):
-            return clinical_session(sessions.touch(launch_id))  # only its own browser keeps a session alive
+        kept = sessions.get(launch_id)
+        if bound_to_this_browser(kept.browser_binding_hash):
+            return clinical_session(sessions.touch(launch_id) if touches and attended() else kept)
     except SignInNeeded:
         pass  # ended, ran out or never was: the answer is the same as to another browser
     raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
+
+
+def session_store() -> SessionStore:
+    """The launch sessions of this app."""
+    return cast(AccessParts, current_app.extensions["fhir_plugin"]).sessions
+
+
+def attended() -> bool:
+    """Whether a person asks. A script that polls, tries again or saves by a timer says that none does."""
+    return UNATTENDED_HEADER not in request.headers and UNATTENDED_PARAMETER not in request.args
+
+
+def remembered_in_this_request() -> dict[LaunchId, Any]:
+    """Launch sessions already read while this request is answered; a fresh dict outside of one."""
+    if not has_request_context():
+        return {}
+    return cast(dict[LaunchId, Any], g.setdefault("launch_sessions", {}))
 
 
 def clinical_session(kept: KeptSession) -> ClinicalSession:

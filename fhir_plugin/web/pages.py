@@ -15,8 +15,10 @@ from fhir_plugin.web.components import nhs
 from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
+from fhir_plugin.web.home import home
 from fhir_plugin.web.receipt import receipt
 from fhir_plugin.web.security import FrameAncestors, protect
+from fhir_plugin.web.staying import staying
 from fhir_plugin.web.style import register_style
 from fhir_plugin.web.words import register_words
 
@@ -61,7 +63,7 @@ def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAnce
             if launch is not None:
                 values.setdefault("launch", launch)
 
-    for blueprint in (assets, gallery, capture, editing, receipt):
+    for blueprint in (assets, home, gallery, capture, editing, receipt, staying):
         app.register_blueprint(blueprint)
     register_style(app)
 

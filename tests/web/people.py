@@ -52,18 +52,37 @@ def kept(session: ClinicalSession) -> Kept:
     return Kept(session.launch_id, session.patient_id, context)
 
 
+@dataclass
+class Left:
+    """How long a session lasts from the moment it is asked."""
+
+    idle_seconds: int = 1800
+    absolute_seconds: int = 28_800
+    warn_seconds: int = 120
+
+
 class FakeSessions:
+    """Three launches. `left` is what they say of their time; `touched` counts uses."""
+
     def __init__(self) -> None:
+        self.left = Left()
+        self.touched: list[LaunchId] = []
         self.known: dict[str, ClinicalSession] = {
             "amy": session("amy", AMY),
             "sam": session("sam", SAM),
             "framed": session("framed", AMY, banner=False),
         }
 
-    def get(self, launch_id: LaunchId) -> Kept:
-        return self.touch(launch_id)
+    def time_left(self, launch_id: LaunchId) -> Left:
+        self.get(launch_id)
+        return self.left
 
     def touch(self, launch_id: LaunchId) -> Kept:
+        kept = self.get(launch_id)
+        self.touched.append(launch_id)
+        return kept
+
+    def get(self, launch_id: LaunchId) -> Kept:
         if launch_id not in self.known:
             raise SignInNeeded("This session has ended: launch again from the chart.", code="session-expired")
         return kept(self.known[launch_id])

@@ -18,6 +18,8 @@ APP = page_app(FakeParts())
 WRITES = [
     rule for rule in APP.url_map.iter_rules() if rule.methods and rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
 ]
+WRITES_NOTHING = frozenset({"staying.stay"})
+"""Staying signed in must work while the EHR, which knows the patient's details, is down."""
 SAMPLE = {"launch": "amy", "capture_id": "capture-1", "image_id": "i2", "kind": "Media", "id": "m1"}
 
 
@@ -48,8 +50,11 @@ def test_every_write_refuses_a_page_made_for_somebody_else(
         del guard["patient"], guard["identity_seen"]
     person.guard = guard
     answer = person.post(path_of(rule).removeprefix("/l/amy/"), {"reference": "Media/m3", "reason": "Direct care"})
-    assert answer.status_code == 409
-    assert "another patient" in answer.text
+    if rule.endpoint in WRITES_NOTHING and wrong == "another identity":
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 409
+        assert "another patient" in answer.text
     assert (parts.captures.drafts, parts.gallery.revealed, parts.captures.filed_with) == before
 
 

@@ -281,8 +281,8 @@ class StyledSessions(FakeSessions):
         super().__init__()
         self._url = url
 
-    def touch(self, launch_id: LaunchId) -> Kept:
-        found = super().touch(launch_id)
+    def get(self, launch_id: LaunchId) -> Kept:
+        found = super().get(launch_id)
         return replace(found, issuer="ehr", context={**found.context, "smart_style_url": self._url})
 
 

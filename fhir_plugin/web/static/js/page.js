@@ -1,4 +1,4 @@
-// Every page: the design system's own behaviour, and what htmx sends along.
+// Every page: the design system's own behaviour, and what our scripts send along.
 import * as nhsuk from '../vendor/nhsuk-frontend/nhsuk-frontend-10.6.1.min.js'
 
 nhsuk.initAll()
@@ -13,6 +13,18 @@ export const guard = () => ({
   'X-Requested-With': 'fetch',
 })
 
+/** Sent with what no person asked for at that moment, so that a forgotten page signs its person out. */
+export const UNATTENDED = { 'X-Unattended': 'yes' }
+
+/** Every script passes on the status of what it asked: 401 means that nobody is signed in here any more. */
+export function heed (status) {
+  if (status === 401) document.dispatchEvent(new Event('app:signed-out'))
+}
+
 document.body.addEventListener('htmx:configRequest', (event) => {
-  Object.assign(event.detail.headers, guard())
+  const { headers, triggeringEvent } = event.detail
+  Object.assign(headers, guard())
+  // htmx polls without an event; our own timers say so in theirs.
+  if (!triggeringEvent || triggeringEvent.detail?.unattended) Object.assign(headers, UNATTENDED)
 })
+document.body.addEventListener('htmx:responseError', (event) => heed(event.detail.xhr.status))

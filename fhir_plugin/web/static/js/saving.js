@@ -1,7 +1,67 @@
 // Says when answers are saved, and loudly when they are not; tries again by itself when the network is back.
+// Knows at any moment what the server does not have yet.
 
-export function watchSaving (form) {
-  let trying
+const PATIENCE = 8000 // milliseconds that a save before a time-out may take
+
+let form = null
+let saved = '' // the answers as the server last took them
+let sending = ''
+let trying
+
+const answers = () => JSON.stringify([...new FormData(form)].filter(([name, value]) => name !== 'csrf_token' && typeof value === 'string'))
+
+/** Whether everything on this page is on the server; pages without answers have nothing to save. */
+export const isSaved = () => form === null || answers() === saved
+
+/** Whether people type answers on this page at all. */
+export const hasAnswers = () => form !== null
+
+/** Saves what is not saved yet, without counting as a sign that somebody is there. True once the server has it all. */
+export function flush () {
+  if (isSaved()) return Promise.resolve(true)
+  return new Promise((resolve) => {
+    const done = (outcome) => {
+      clearTimeout(late)
+      form.removeEventListener('htmx:afterRequest', look)
+      resolve(outcome)
+    }
+    const look = (event) => {
+      if (isSaved()) done(true)
+      else if (!event.detail.successful) done(false)
+    }
+    const late = setTimeout(() => done(isSaved()), PATIENCE)
+    form.addEventListener('htmx:afterRequest', look)
+    saveUnattended()
+  })
+}
+
+/** What only this page has: words to copy, and choices to make again. */
+export function unsaved () {
+  const words = []
+  const choices = []
+  if (isSaved()) return { words, choices }
+  const known = new Map()
+  for (const [name, value] of JSON.parse(saved)) known.set(name, [...(known.get(name) ?? []), value])
+  for (const field of form.elements) {
+    if (!field.name || field.disabled) continue
+    const before = known.get(field.name) ?? []
+    const label = plain(field.labels?.[0])
+    if (field instanceof HTMLTextAreaElement) {
+      if (field.value !== (before[0] ?? '') && field.value.trim()) words.push({ label, text: field.value })
+    } else if (field.type === 'radio' || field.type === 'checkbox') {
+      if (field.checked && !before.includes(field.value)) choices.push([plain(field.closest('fieldset')?.querySelector('legend')), label].filter(Boolean).join(': '))
+      if (field.type === 'checkbox' && !field.checked && before.includes(field.value)) choices.push(`Not: ${label}`)
+    } else if (field.type === 'date' && field.value && field.value !== before[0]) {
+      choices.push(`${label} ${field.value}`)
+    } else if (field.name.startsWith('site-') && field.value && field.value !== before[0]) {
+      choices.push(`Body site: ${document.getElementById(field.name)?.value || field.value}`)
+    }
+  }
+  return { words, choices }
+}
+
+export function watchSaving (watched) {
+  form = watched
   const state = () => document.querySelector('.app-saved')
 
   const failed = (text) => {
@@ -13,11 +73,15 @@ export function watchSaving (form) {
   }
   const again = () => {
     clearTimeout(trying)
-    trying = setTimeout(() => window.htmx.trigger(form, 'save-now'), 5000)
+    trying = setTimeout(saveUnattended, 5000)
   }
 
-  // A save that still waits when a button is pressed would go to the button's `formaction` (htmx 2.0).
-  form.addEventListener('htmx:configRequest', (event) => { event.detail.path = form.getAttribute('hx-put') })
+  saved = asDrawn()
+  form.addEventListener('htmx:configRequest', (event) => {
+    // A save that still waits when a button is pressed would go to the button's `formaction` (htmx 2.0).
+    event.detail.path = form.getAttribute('hx-put')
+    sending = answers()
+  })
   form.addEventListener('htmx:sendError', () => { failed('Not saved yet: no connection. Trying again.'); again() })
   form.addEventListener('htmx:responseError', (event) => {
     const { xhr } = event.detail
@@ -26,6 +90,7 @@ export function watchSaving (form) {
     failed(`Not saved. ${error ? `${error.title}. ${error.what_to_do}` : 'Trying again.'}`)
     if (xhr.status >= 500) again()
   })
+  form.addEventListener('htmx:beforeOnLoad', (event) => { if (event.detail.xhr.status < 300) saved = sending })
   form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
   let reading = false // the note stays open over a save
   form.addEventListener('htmx:beforeSwap', () => { reading = Boolean(document.querySelector('.app-note[open]')) })
@@ -43,7 +108,24 @@ export function watchSaving (form) {
       event.submitter.textContent = 'Filing…'
     }
   })
-  window.addEventListener('pageshow', (event) => { if (event.persisted) window.location.reload() })
+  window.addEventListener('pageshow', (event) => { if (event.persisted && isSaved()) window.location.reload() })
+  if (!isSaved()) saveUnattended() // the browser has put back what was typed before
+}
+
+function saveUnattended () {
+  if (form.isConnected) window.htmx.trigger(form, 'save-now', { unattended: true })
+}
+
+const plain = (element) => element?.textContent.trim().replace(/\s+/g, ' ') ?? ''
+
+/** The answers as the server drew them. Only words that people write can differ already: a browser may put back
+    what was typed before a reload. */
+function asDrawn () {
+  const restored = [...form.querySelectorAll('textarea')].map((field) => [field, field.value])
+  for (const [field] of restored) field.value = field.defaultValue
+  const drawn = answers()
+  for (const [field, value] of restored) field.value = value
+  return drawn
 }
 
 /** What was marked as missing and is answered now loses its mark; nothing is newly marked while somebody types. */

@@ -1,4 +1,5 @@
 // Body site: a combobox (ARIA 1.2, list autocomplete) that asks the server, and a body outline that fills its list.
+import { heed } from './page.js'
 
 const outline = document.getElementById('outline')
 let asking = null
@@ -104,6 +105,7 @@ function picker (form, place, save) {
     const turn = ++asked
     input.focus()
     const answer = await fetch(`${form.dataset.sites}?${new URLSearchParams(query)}`, { headers: { Accept: 'application/json' } })
+    heed(answer.status)
     if (answer.ok && turn === asked) show((await answer.json()).sites)
   }
 

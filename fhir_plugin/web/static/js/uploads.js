@@ -1,6 +1,6 @@
 // Pictures on their way: chosen, dropped, pasted or taken; one after the other, each with its own progress.
 import { offerCamera } from './camera.js'
-import { guard } from './page.js'
+import { guard, heed } from './page.js'
 
 const words = {
   0: 'The connection broke off.',
@@ -76,6 +76,7 @@ export function takeUploads (form, added) {
       }
     })
     request.addEventListener('load', () => {
+      heed(request.status)
       if (request.status === 201) {
         upload.item.remove()
         const holder = document.createElement('template')

@@ -1,0 +1,290 @@
+// Warns before a session ends, saves what is typed before it warns, and shuts the page when the time is over.
+// The server's word counts: another tab of the same launch may have kept the session alive, or ended it.
+import { UNATTENDED, guard, heed } from './page.js'
+import { flush, hasAnswers, isSaved, unsaved } from './saving.js'
+
+const TICK = 1000 // milliseconds
+const LOOK_EVERY = 10 // seconds between looks at the server while a warning is up
+const CONTACT = 60 // seconds after which a form asks whether it may still go
+const ANSWER_WITHIN = 8000 // milliseconds
+
+const dialog = document.getElementById('session-ending')
+const strip = document.getElementById('session-strip')
+const notice = document.getElementById('session-notice')
+const address = dialog.dataset.address
+const part = (name) => dialog.querySelector(`[data-part="${name}"]`)
+
+// Both clocks: the steady one may stand still while a computer sleeps, the other may be put back.
+const mark = () => ({ wall: Date.now(), steady: performance.now() })
+const since = (moment) => Math.max(Date.now() - moment.wall, performance.now() - moment.steady) / 1000
+
+let known = { idle_seconds: Number(dialog.dataset.idle), absolute_seconds: Number(dialog.dataset.absolute), warn_seconds: Number(dialog.dataset.warn) }
+let knownAt = mark()
+let contact = mark()
+let looked = mark()
+let acted = null
+let whole = known.idle_seconds // the idle time, as far as we have seen it
+let busy = false
+let wantsToStay = false
+let letBe = false // the end cannot be put off, and the person has heard it
+let concealed = false
+let closed = false
+let passing = null
+let asked = null
+
+const idleLeft = () => known.idle_seconds - since(knownAt)
+const absoluteLeft = () => known.absolute_seconds - since(knownAt)
+const left = () => Math.min(idleLeft(), absoluteLeft())
+const isLast = () => absoluteLeft() <= known.warn_seconds
+
+/** Asks the server: 'alive', 'over', or 'unknown' when it does not answer. */
+async function ask (method = 'GET') {
+  const began = mark()
+  looked = began
+  try {
+    const headers = { ...guard(), ...(method === 'GET' ? UNATTENDED : {}) }
+    const answer = await fetch(address, { method, headers, cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WITHIN) })
+    if (answer.status === 401) return 'over'
+    if (!answer.ok) return 'unknown'
+    known = await answer.json()
+    knownAt = contact = began
+    whole = Math.max(whole, known.idle_seconds)
+    return 'alive'
+  } catch {
+    return 'unknown'
+  }
+}
+
+async function run (act) {
+  if (busy || closed) return
+  busy = true
+  try { await act() } finally { busy = false }
+}
+
+function tick () {
+  if (closed) return
+  if (concealed || left() <= 0) {
+    conceal()
+    run(atTheEnd)
+  } else if (dialog.open) {
+    tell()
+    if (wantsToStay) { if (since(looked) > LOOK_EVERY / 2) run(stay) } else if (since(looked) > LOOK_EVERY) run(lookAgain)
+  } else if (left() <= known.warn_seconds && !(letBe && isLast())) {
+    run(warn)
+  } else if (acted && since(acted) < 60 && idleLeft() < whole * 0.75 && since(looked) > 60) {
+    run(() => ask('POST')) // somebody works here, only without needing anything from the server
+  }
+}
+
+// ---- the warning
+
+async function warn () {
+  if (await ask() === 'over') return over()
+  if (left() > known.warn_seconds) return
+  const all = await flush()
+  if (closed) return
+  show(all)
+}
+
+function show (all) {
+  dialog.dataset.kind = isLast() ? 'last' : 'idle'
+  for (const each of dialog.querySelectorAll('[data-for]')) each.hidden = !each.dataset.for.split(' ').includes(dialog.dataset.kind)
+  tellSaved(all)
+  part('trouble').textContent = ''
+  tell()
+  if (!dialog.open) dialog.showModal()
+  dialog.querySelector('[data-for]:not([hidden]) button:not([hidden])')?.focus()
+}
+
+function tellSaved (all) {
+  const editing = document.querySelector('#editor [data-act="undo"]:not(:disabled)')
+  const says = editing ? 'editing' : !hasAnswers() ? 'none' : all ? 'all' : 'not'
+  for (const each of dialog.querySelectorAll('[data-saved]')) each.hidden = each.dataset.saved !== says
+}
+
+/** The time in words that change once a minute: spoken as often, and no oftener. */
+function tell () {
+  const minutes = Math.ceil(left() / 60)
+  const text = left() < 30 ? 'in less than half a minute' : minutes <= 1 ? 'in 1 minute' : `in ${minutes} minutes`
+  if (part('when').textContent === text) return
+  part('when').textContent = text
+  if (dialog.open) part('spoken').textContent = `You will be signed out ${text}.`
+}
+
+async function lookAgain () {
+  if (await ask() === 'over') return over()
+  if (left() > known.warn_seconds) return settle()
+  if (!isSaved()) tellSaved(await flush())
+}
+
+async function stay () {
+  wantsToStay = true
+  const answer = await ask('POST')
+  if (answer === 'over') return over()
+  if (answer === 'unknown') {
+    part('trouble').textContent = 'The server cannot be reached. Trying again.'
+    return
+  }
+  others?.postMessage('stayed')
+  wantsToStay = false
+  if (left() > known.warn_seconds) settle()
+  else show(isSaved())
+}
+
+/** Back to work. */
+function settle () {
+  wantsToStay = false
+  if (dialog.open) dialog.close()
+  part('spoken').textContent = ''
+}
+
+function leaveBe () {
+  letBe = true
+  const when = new Date(Date.now() + absoluteLeft() * 1000)
+  strip.querySelector('[data-part="at"]').textContent = when.toLocaleTimeString('en-GB', { hour: 'numeric', minute: '2-digit' })
+  strip.hidden = false
+  settle()
+}
+
+async function leave () {
+  if (!(await flush())) {
+    tellSaved(false)
+    return
+  }
+  others?.postMessage('left')
+  document.querySelector('.app-banner__leave').form.submit()
+}
+
+const ways = { stay, leave, 'leave-be': leaveBe }
+dialog.addEventListener('click', (event) => {
+  const way = event.target.closest('[data-way]')?.dataset.way
+  if (way) run(ways[way])
+})
+dialog.addEventListener('cancel', (event) => {
+  event.preventDefault()
+  run(dialog.dataset.kind === 'last' ? leaveBe : stay)
+})
+for (const button of dialog.querySelectorAll('[data-way="leave"]')) button.hidden = !document.querySelector('.app-banner__leave')
+
+// ---- the end
+
+/** Out of sight at once, before anybody is asked. */
+function conceal () {
+  if (concealed) return
+  concealed = true
+  document.body.classList.add('app-concealed')
+}
+
+async function atTheEnd () {
+  const answer = await ask()
+  if (answer === 'over' || left() <= 1) return over()
+  concealed = false
+  document.body.classList.remove('app-concealed')
+  settle()
+}
+
+/** Takes the patient and the pictures out of the page. What nobody but this page has, stays to be copied. */
+function over () {
+  if (closed) return
+  closed = true
+  clearInterval(ticking)
+  const { words, choices } = unsaved()
+  const pictures = document.querySelectorAll('#uploads > li').length
+  const edited = Boolean(document.querySelector('#editor [data-act="undo"]:not(:disabled)'))
+  const lost = words.length + choices.length + pictures > 0 || edited
+  const shut = document.getElementById('session-over').content.cloneNode(true)
+  const set = (name, shown) => { shut.querySelector(`[data-part="${name}"]`).hidden = !shown }
+  set('saved', !lost)
+  set('not-saved', words.length > 0)
+  set('choices', choices.length > 0)
+  set('pictures', pictures > 0)
+  set('edited', edited)
+  for (const { label, text } of words) shut.querySelector('[data-part="words"]').append(wordsToCopy(label, text))
+  for (const choice of choices) shut.querySelector('[data-part="choices"] ul').append(Object.assign(document.createElement('li'), { textContent: choice }))
+  for (const open of document.querySelectorAll('dialog[open]')) open.close() // a camera stops with its dialog
+  for (const name of ['patient', 'identity', 'csrf-token']) document.querySelector(`meta[name="${name}"]`)?.remove()
+  document.title = 'Signed out – Patient images'
+  document.body.replaceChildren(shut)
+  document.body.classList.remove('app-concealed', 'app-has-bar')
+  document.querySelector('h1').focus()
+}
+
+let copies = 0
+function wordsToCopy (label, text) {
+  const holder = Object.assign(document.createElement('div'), { className: 'nhsuk-form-group' })
+  const field = Object.assign(document.createElement('textarea'), { className: 'nhsuk-textarea', id: `kept-${++copies}`, readOnly: true, value: text, rows: 4 })
+  const name = Object.assign(document.createElement('label'), { className: 'nhsuk-label nhsuk-label--s', textContent: label, htmlFor: field.id })
+  const copy = Object.assign(document.createElement('button'), { className: 'app-tool', type: 'button', textContent: 'Copy' })
+  copy.setAttribute('aria-label', `Copy: ${label}`)
+  copy.addEventListener('click', async () => {
+    field.select()
+    let done = false
+    try {
+      await navigator.clipboard.writeText(text)
+      done = true
+    } catch {
+      done = document.execCommand('copy') // inside an EHR's frame there may be no other way
+    }
+    copy.textContent = done ? 'Copied' : 'Press Ctrl and C to copy'
+  })
+  holder.append(name, field, copy)
+  return holder
+}
+
+// ---- what tells us to look
+
+const check = async () => { if (await ask() === 'over') over() }
+
+document.addEventListener('app:signed-out', over)
+document.addEventListener('error', (event) => {
+  if (event.target instanceof HTMLImageElement && (!asked || since(asked) > 10)) {
+    asked = mark()
+    run(check)
+  }
+}, true)
+document.body.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) contact = mark() })
+document.addEventListener('visibilitychange', tick)
+window.addEventListener('focus', tick)
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) conceal() // it may have been signed out since
+  tick()
+})
+for (const sign of ['keydown', 'pointerdown', 'wheel', 'touchmove']) {
+  window.addEventListener(sign, () => { acted = mark() }, { capture: true, passive: true })
+}
+
+// A form sent when the time may be over would lose its page: the page asks first, and stays when it is over.
+window.addEventListener('submit', (event) => {
+  const form = event.target
+  if (form === passing) {
+    passing = null
+    return
+  }
+  if (since(contact) < CONTACT && left() > CONTACT) return
+  event.preventDefault()
+  event.stopImmediatePropagation()
+  const { submitter } = event
+  notice.textContent = ''
+  run(async () => {
+    const answer = await ask()
+    if (answer === 'over') return over()
+    if (answer === 'unknown' && !navigator.onLine) {
+      notice.textContent = 'No connection: nothing was sent. Try again in a moment.'
+      return
+    }
+    passing = form
+    const button = submitter?.isConnected ? submitter : document.getElementById(submitter?.id) // a save may have drawn it anew
+    form.requestSubmit(button ?? undefined)
+  })
+}, true)
+
+// Other tabs of this launch hear at once when one of them stays or leaves.
+const others = 'BroadcastChannel' in window ? new BroadcastChannel(address) : null
+others?.addEventListener('message', (event) => {
+  if (event.data === 'left') setTimeout(() => run(check), 1500)
+  else run(lookAgain)
+})
+document.querySelector('.app-banner__leave')?.form.addEventListener('submit', () => others?.postMessage('left'))
+
+const ticking = setInterval(tick, TICK)
+tick()
