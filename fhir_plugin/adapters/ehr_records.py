@@ -17,7 +17,7 @@ from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
 from fhir_plugin.ports import ClinicalRecord, Clock
 from mappings.model.identifiers import LaunchId
-from smart_launch import GrantedScopes, IssuerRegistry, Transport
+from smart_launch import IssuerRegistry, Transport
 
 KEEP = dt.timedelta(minutes=10)
 """How long what a server can do is believed before it is asked again."""
@@ -65,14 +65,23 @@ class LaunchRecords:
             if kept is not None and now - kept.since < KEEP:
                 return kept.record
         issuer = self._registry.named(session.issuer)
+        granted = self._tokens.scopes(launch)
+
+        def token(rejected: str | None = None) -> str:
+            """A refresh may bring less access than before: what is known of the record is then looked at again."""
+            grant = self._tokens.grant(launch, rejected=rejected)
+            if grant.scopes != granted:
+                self.forget(launch)
+            return grant.access_token
+
         ehr = FhirServerRecord(
             self._transport,
             session.fhir_base,
-            lambda: self._tokens.current(launch),
-            granted=GrantedScopes.parse(session.scopes).allows,
+            token,
+            granted=granted.allows,
             vendor=None if issuer.vendor == "unknown" else issuer.vendor,
             binary_forms=self._forms,
-            renew=lambda rejected: self._tokens.current(launch, rejected=rejected),
+            renew=token,
         )
         companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock)
         record = self._around(CompositeRecord(ehr, companion))
@@ -82,6 +91,6 @@ class LaunchRecords:
         return record
 
     def forget(self, launch: LaunchId) -> None:
-        """After a sign-out."""
+        """After a sign-out, or when access has changed."""
         with self._lock:
             self._kept.pop(launch, None)

@@ -26,6 +26,7 @@ from fhir_plugin.errors import RecordUnavailable, SignInNeeded
 from fhir_plugin.ports import Clock
 from mappings.model.identifiers import LaunchId
 from smart_launch.errors import DiscoveryError, LaunchRefused, Misconfigured, NotSent, SmartError, TokenError
+from smart_launch.scope import GrantedScopes
 from smart_launch.token import Grant
 
 REFRESH_BEFORE = dt.timedelta(seconds=60)
@@ -209,7 +210,11 @@ class TokenSource:
         self._wait = wait
 
     def current(self, launch: LaunchId, *, rejected: str | None = None) -> str:
-        """An access token that is good for a while. `rejected`: one that the server no longer takes.
+        """The access token of `grant`."""
+        return self.grant(launch, rejected=rejected).access_token
+
+    def grant(self, launch: LaunchId, *, rejected: str | None = None) -> Grant:
+        """Access that is good for a while. `rejected`: a token that the server no longer takes.
 
         Raises `SignInNeeded` when a refresh is refused or impossible, `RecordUnavailable` when it cannot be
         done at the moment. Never call it inside a transaction: it may speak HTTP.
@@ -220,7 +225,7 @@ class TokenSource:
             held, now = self._held.get(launch), self._clock.now()
             usable = held.grant.access_token != rejected and now < held.grant.expires_at
             if usable and held.is_fresh(now):
-                return held.grant.access_token
+                return held.grant
             if held.is_leased(now):
                 self._wait(POLL_SECONDS)
             elif held.refresh_state is RefreshState.UNUSED:
@@ -232,12 +237,16 @@ class TokenSource:
                 except RecordUnavailable:
                     if not usable:
                         raise
-                    return held.grant.access_token
+                    return held.grant
             elif usable:
-                return held.grant.access_token
+                return held.grant
             else:
                 raise _sign_in("The EHR's access for this launch has ended: launch again from the chart.")
         raise RecordUnavailable("The EHR did not renew its access in time: try again.", code="refresh-slow")
+
+    def scopes(self, launch: LaunchId) -> GrantedScopes:
+        """What is granted now, without asking: a refresh may bring less than the launch did. Raises `SignInNeeded`."""
+        return self._held.get(launch).grant.scopes
 
     def _renew(self, launch: LaunchId, owner: str, seen: HeldTokens) -> None:
         """One refresh, under our lease. Returns when the row says something new, whoever wrote it."""
