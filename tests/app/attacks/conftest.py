@@ -66,11 +66,15 @@ class World:
 
     def kept(self) -> dict[str, int]:
         """How many rows there are of what a launch makes."""
+        return {table.name: self._rows(table) for table in KEPT}
+
+    def waiting(self) -> int:
+        """How many launches wait for their person to sign in."""
+        return self._rows(tables.pending_launches)
+
+    def _rows(self, table: sa.Table) -> int:
         with self.installation.database.connection() as connection:
-            return {
-                table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-                for table in KEPT
-            }
+            return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
 @dataclass
@@ -110,10 +114,14 @@ class Visitor:
         return self.get(with_query("/callback", {name: value for name, value in fields.items() if value is not None}))
 
     def launched(self) -> str:
-        """A launch that works: the path of its home."""
+        """A launch that works: the path below which it lives, with a slash at its end."""
         answer = self.come_back()
         assert answer.status_code == 303, answer.text
-        return str(answer.headers["Location"])
+        return "/".join(str(answer.headers["Location"]).split("/")[:3]) + "/"
+
+    def home(self) -> TestResponse:
+        """The first page of a launch that works."""
+        return self.get(self.launched())
 
 
 def heading(answer: TestResponse) -> str:

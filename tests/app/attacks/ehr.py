@@ -184,7 +184,7 @@ class Ehr:
 
     def _ordinary(self, asked: Asked) -> Said:
         if asked.path == f"{LOGIN}/token":
-            return self._grant(asked)
+            return self.grant(asked)
         if asked.path == f"{LOGIN}/revoke":
             return Said(200)
         documents = self.documents
@@ -196,7 +196,8 @@ class Ehr:
             return Said(body=_bundle(), content_type="application/fhir+json")
         return Said(404, b"", "text/plain")
 
-    def _grant(self, asked: Asked) -> Said:
+    def grant(self, asked: Asked) -> Said:
+        """The token endpoint."""
         form = asked.form
         if form.get("grant_type") == "authorization_code":
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()

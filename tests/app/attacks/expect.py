@@ -30,7 +30,7 @@ class Refusal:
 def assert_refused(visitor: Visitor, answer: TestResponse, refusal: Refusal, kept: dict[str, int]) -> None:
     """The page is the one expected, nothing was kept or written, and nothing secret was told to anybody."""
     assert (answer.status_code, heading(answer), code_of(answer)) == (refusal.status, refusal.heading, refusal.code)
-    advice = re.search(r"What to do now</h2>\s*<p>(.*?)</p>", answer.text, re.DOTALL)
+    advice = re.search(r"(?:What to do now|Whom to ask)</h2>\s*<p>(.*?)</p>", answer.text, re.DOTALL)
     assert advice and refusal.advice in html.unescape(advice[1]), answer.text
     assert visitor.world.kept() == kept, "a refused launch left something"
     assert [asked.url for asked in visitor.world.ehr.asked if asked.writes] == []

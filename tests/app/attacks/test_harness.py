@@ -16,7 +16,7 @@ from tests.app.attacks.expect import Refusal, assert_refused, assert_told_nobody
 
 def test_a_good_launch_works(world: World) -> None:
     visitor = world.visitor()
-    page = visitor.get(visitor.launched())
+    page = visitor.home()
     assert page.status_code == 200
     assert SECRETS["patient name"] in page.text
     assert [asked.url for asked in world.ehr.asked if asked.writes] == []

@@ -149,7 +149,7 @@ def test_an_id_token_that_lies(world: World, name: str) -> None:
     assert not [asked for asked in world.ehr.asked if asked.url.startswith(f"{BASE}/P")], "nobody was to be believed"
 
 
-NO_ROLE = Refusal(403, "You cannot do this", "administrator", "no-role")
+NO_ROLE = Refusal(403, "You do not have a role in this app yet", "Ask the person", "no-role")
 """They are believed to be who they are, and nobody gave them a role here: another server's records give none."""
 NOBODY = Refusal(403, "Your EHR did not say who you are", THEIRS, "no-user")
 PEOPLE: dict[str, tuple[Callable[[Ehr], None], Refusal]] = {
@@ -197,7 +197,7 @@ GOOD: dict[str, Callable[[Ehr], None]] = {
 def test_an_id_token_that_is_odd_but_right(world: World, name: str) -> None:
     GOOD[name](world.ehr)
     visitor = world.visitor()
-    assert visitor.get(visitor.launched()).status_code == 200
+    assert visitor.home().status_code == 200
 
 
 def test_an_unknown_kid_asks_for_the_keys_once_more_and_no_oftener(world: World) -> None:
