@@ -94,9 +94,12 @@ def discover(issuer: Issuer, transport: Transport) -> SmartConfiguration:
 def fetch_document(transport: Transport, url: str, what: str) -> Mapping[str, Any]:
     """One JSON object that an EHR publishes. Raises `DiscoveryError`, `TransportError`."""
     problem, code = "", ""
+    wait: float | None = None
     try:
         reply = transport.send("GET", url, headers={"Accept": "application/json"}, max_bytes=_MAX_BYTES)
-        if reply.status != 200:
+        if reply.status in (429, 503):
+            problem, code, wait = "it is busy", "discovery-busy", reply.retry_after
+        elif reply.status != 200:
             problem, code = f"it answered HTTP {reply.status}", "discovery-missing"
         else:
             document = reply.json()
@@ -107,7 +110,7 @@ def fetch_document(transport: Transport, url: str, what: str) -> Mapping[str, An
         problem, code = "it is not JSON", "discovery-not-json"
     except ReplyTooLarge:
         problem, code = "it is too large", "discovery-too-large"
-    raise DiscoveryError(f"The EHR's {what} cannot be used: {problem}.", code=code)
+    raise DiscoveryError(f"The EHR's {what} cannot be used: {problem}.", code=code, retry_after=wait)
 
 
 def read_configuration(issuer: Issuer, document: Mapping[str, Any]) -> SmartConfiguration:

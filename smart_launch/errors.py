@@ -68,10 +68,16 @@ class NotSent(TransportError):
     """The request surely never reached the server; trying again is safe, mending the cause is the operator's.
 
     `code` is one of `not-sent`, `insecure-url`, `bad-url`, `bad-request`, `blocked-address`, `dns`,
-    `refused`, `connect-timeout`, `tls`.
+    `refused`, `connect-timeout`, `tls`, `asked-to-wait`. `retry_after`: with the last, seconds until it may be sent.
     """
 
     code = "not-sent"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, host: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, host=host)
+        self.retry_after = retry_after
 
 
 class AnswerLost(TransportError):
@@ -137,9 +143,16 @@ class PatientMissing(LaunchRefused):
 
 
 class DiscoveryError(SmartError):
-    """What the EHR publishes about itself is missing, broken or unsafe; the EHR's administrator must look."""
+    """What the EHR publishes about itself is missing, broken or unsafe; the EHR's administrator must look.
+
+    `retry_after`: with the code `discovery-busy`, how many seconds it wants us to wait, if it said so.
+    """
 
     code = "discovery"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class AuthorizationError(SmartError):

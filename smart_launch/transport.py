@@ -12,6 +12,7 @@ What every request gets (SMART-R1, R230, R318; OAuth security practice, RFC 9700
 * Time limits for connecting, for each wait, and for the whole exchange, headers dripped byte by byte
   included. (The look-up of a name is limited by the resolver's own time-out.)
 * A cap on the answer's size, enforced while it arrives and after decompression.
+* Who answers 429 or 503 with Retry-After is left alone until then: see `waiting`.
 * Nothing that could hold a secret is logged: not the path, query, headers or body; urllib3's own debug
   line, which has the query, is cut before it.
 
@@ -42,6 +43,7 @@ from smart_launch.addresses import is_loopback_name
 from smart_launch.connections import ExchangeClock, PinnedAdapter, running_clock
 from smart_launch.decompression import gunzip
 from smart_launch.errors import AnswerLost, NotSent, ReplyTooLarge, UnusableReply
+from smart_launch.waiting import Waits
 
 _log = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 * 1024
@@ -101,7 +103,7 @@ class Transport:
     `allowed_private_hosts`: host names (or literal addresses) that may live at private or loopback addresses.
     `connect_timeout`, `read_timeout` (each wait for the server) and `total_timeout` (the whole exchange) are
     seconds. `max_bytes` caps the decompressed answer. `ca_bundle` is a PEM file to trust instead of the
-    public authorities.
+    public authorities. `obey_retry_after=False` leaves waiting to the caller.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Transport:
         user_agent: str = "smart-launch",
         total_timeout: float = 300,
         ca_bundle: str | None = None,
+        obey_retry_after: bool = True,
     ) -> None:
         self._allowed = frozenset(host.lower().rstrip(".") for host in allowed_private_hosts)
         self._connect_timeout = connect_timeout
@@ -122,6 +125,7 @@ class Transport:
         self._max_bytes = max_bytes
         self._user_agent = user_agent
         self._verify: bool | str = ca_bundle or True
+        self._waits = Waits() if obey_retry_after else None
         self._threads = threading.local()
 
     def send(
@@ -142,10 +146,15 @@ class Transport:
         Content-Length, which is then held to. `form` is sent as `application/x-www-form-urlencoded`.
         An exception from the iterable comes through as it is; the request is then cut short.
 
-        Raises `NotSent`, `AnswerLost` or `ReplyTooLarge`; nothing is ever tried twice.
+        Raises `NotSent` (`asked-to-wait` with `retry_after`, if the server wants no request yet), `AnswerLost`
+        or `ReplyTooLarge`; nothing is ever tried twice.
         """
         host = _judge_url(url)
         request = self._prepare(method, url, host, headers, content, form)
+        authorization = request.headers.get("Authorization")
+        if self._waits and (left := self._waits.left(url, authorization)):
+            says = f"{host} asked us to wait; nothing was sent."
+            raise NotSent(says, code="asked-to-wait", host=host, retry_after=left)
         limit = self._max_bytes if max_bytes is None else max_bytes
         clock = ExchangeClock(
             wait=self._read_timeout if read_timeout is None else read_timeout,
@@ -157,6 +166,8 @@ class Transport:
             reply = self._exchange(request, host, url, limit, clock)
         finally:
             running_clock.reset(token)
+        if self._waits:
+            self._waits.note(url, authorization, status=reply.status, retry_after=reply.retry_after)
         elapsed = (time.monotonic() - started) * 1000
         _log.debug("%s %s: %d, %d bytes, %.0f ms", request.method, host, reply.status, len(reply.content), elapsed)
         return reply

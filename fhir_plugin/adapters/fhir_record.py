@@ -281,7 +281,8 @@ class FhirServerRecord:
                 reply = self._send(method, address, sent, self._renew(bearer), content=content, form=form)
             return reply
         except smart.NotSent as not_sent:
-            raise RecordUnavailable(f"{what} was not sent ({not_sent.code})") from not_sent
+            says = f"{what} was not sent ({not_sent.code})"
+            raise RecordUnavailable(says, retry_after=not_sent.retry_after) from not_sent
         except (smart.AnswerLost, smart.ReplyTooLarge) as lost:
             if writing:
                 raise half_answered(lost.status, what, lost.code) from lost

@@ -192,6 +192,8 @@ BY_CODE: dict[str, Failure] = {
         f"Do not go on. Please {_OURS}",
         alarming=True,
     ),
+    "asked-to-wait": _BUSY,
+    "discovery-busy": _BUSY,
     "timeout": _SLOW,
     "connect-timeout": _SLOW,
     "no-cookie": _known("cookies-blocked"),
@@ -328,7 +330,7 @@ def answer_smart_error(error: SmartError) -> Response:
     failure = failure_of(error)
     note = log.warning if failure.alarming or failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR else log.info
     note("launch.failed", kind=type(error).__name__, code=failure.code, status=int(failure.status))
-    wait = error.retry_after if isinstance(error, TokenError) else None
+    wait = error.retry_after if isinstance(error, TokenError | errors.NotSent | errors.DiscoveryError) else None
     return answer(
         failure.status,
         failure.code,

@@ -89,8 +89,13 @@ def test_a_refusal_before_the_write(
         write(record, place, id)
     if isinstance(raised.value, RecordUnavailable):
         assert raised.value.retry_after == 7
+        with pytest.raises(RecordUnavailable) as waiting:
+            write(record, place, id)  # the fault is spent: it is we who wait
+        assert waiting.value.retry_after is not None and 0 < waiting.value.retry_after <= 7
+    somebody_else = Transport()
     with pytest.raises(NotFound):
-        record.read("Media", id)
+        FhirServerRecord(somebody_else, record.base).read("Media", id)
+    somebody_else.close()
 
 
 @WRITES
