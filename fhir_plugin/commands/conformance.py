@@ -1,0 +1,44 @@
+"""`fhir-plugin smart-conformance`: how the SMART client stands to each requirement of its specification."""
+
+from __future__ import annotations
+
+import click
+
+from fhir_plugin.commands.answers import json_option, say
+
+
+@click.command("smart-conformance")
+@click.option("--markdown", "as_document", is_flag=True, help="Print the document that docs/ keeps.")
+@json_option
+def smart_conformance(as_json: bool, as_document: bool) -> None:
+    """Print each requirement of SMART App Launch 2.2: met, not applicable or refused, with its tests or reason."""
+    from smart_launch.conformance import SPECIFICATION, as_markdown, counts, requirements
+
+    if as_json and as_document:
+        raise click.UsageError("--json and --markdown exclude each other: choose one.")
+    if as_document:
+        click.echo(as_markdown(), nl=False)
+        return
+    everything = requirements()
+    summary = counts(everything)
+    rows = [
+        {
+            "id": each.id,
+            "word": each.word,
+            "text": each.text,
+            "url": each.url,
+            "status": each.status,
+            "tests": list(each.tests),
+            "reason": each.reason,
+        }
+        for each in everything
+    ]
+    lines = [f"{each.id:<11} {each.status:<15} {each.reason or _short(each.text)}" for each in everything]
+    together = ", ".join(f"{number} {name}" for name, number in summary.items())
+    lines.append(f"{len(everything)} requirements: {together}")
+    answer = {"specification": SPECIFICATION, "requirements": rows, "counts": summary}
+    say(answer, as_json=as_json, text="\n".join(lines))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 90 else text[:87].rpartition(" ")[0] + " ..."
