@@ -74,7 +74,8 @@ def find_user(
             code="no-user",
         )
     reference = Reference(fhir_user.reference)
-    known = _read(transport, done, fhir_user, today, job_roles) if fhir_user.here else KnownUser(User(reference, ""))
+    readable = fhir_user.here and fhir_user.resource_type in _STAFF  # a patient's name is on no page without a launch
+    known = _read(transport, done, fhir_user, today, job_roles) if readable else KnownUser(User(reference, ""))
     user, issuer = known.user, done.issuer
     if fhir_user.resource_type in _STAFF:
         appointments = appointed(issuer, reference, today)
