@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -67,6 +68,8 @@ class Recorded:
     status: int
     answer_headers: Mapping[str, str]
     answer: str
+    received: float = field(default_factory=time.time)
+    """In Unix seconds."""
 
     @property
     def query(self) -> dict[str, str | list[str]]:

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import pytest
 
 from tests.smart_launch.inferno.checks import NUMBERS, judge
-from tests.smart_launch.inferno.mock_server import MockServer
 from tests.smart_launch.inferno.recorded import REFRESH_TOKEN, ClientType, Tag, authorization_details
-from tests.smart_launch.inferno.tested_app import KINDS, AppUnderTest, read_jwks_url, registered_app
+from tests.smart_launch.inferno.tested_app import KINDS, Library, read_jwks_url
 
 CASES = [(number, kind) for kind, client_type in KINDS.items() for number in NUMBERS[client_type]]
 LAUNCHING = [kind for kind, client_type in KINDS.items() if client_type is not ClientType.BSCA]
 
 
-class Apps:
-    """Runs the suite once for each kind of client."""
-
-    def __init__(self, mock: MockServer, until: ExitStack) -> None:
-        self._mock, self._until = mock, until
-        self._done: dict[str, AppUnderTest] = {}
-
-    def __getitem__(self, kind: str) -> AppUnderTest:
-        if kind not in self._done:
-            self._done[kind] = self._until.enter_context(registered_app(self._mock, kind))
-            self._done[kind].whole_suite()
-        return self._done[kind]
-
-
-@pytest.fixture(scope="module")
-def apps(inferno: MockServer) -> Iterator[Apps]:
-    with ExitStack() as until:
-        yield Apps(inferno, until)
-
-
 @pytest.mark.parametrize(("number", "kind"), CASES, ids=[f"{number}-{kind}" for number, kind in CASES])
-def test_inferno(apps: Apps, number: str, kind: str) -> None:
-    verdict = judge(number, apps[kind].session, read_jwks_url)
+def test_inferno(library: Library, number: str, kind: str) -> None:
+    verdict = judge(number, library[kind].session, read_jwks_url)
     assert verdict.problems == []
     assert verdict.result == "pass"
     discouraged = ["Providing the JWK Set directly is strongly discouraged."]
@@ -56,17 +32,17 @@ _REFRESHED = {
 @pytest.mark.parametrize(
     ("number", "kind"), sorted(_REFRESHED), ids=[f"{number}-{kind}" for number, kind in sorted(_REFRESHED)]
 )
-def test_inferno_on_refresh(apps: Apps, number: str, kind: str) -> None:
-    session = apps[kind].session
+def test_inferno_on_refresh(library: Library, number: str, kind: str) -> None:
+    session = library[kind].session
     refreshed = session.tagged(Tag.TOKEN, REFRESH_TOKEN)
     assert [each.status for each in refreshed] == [200] * 6
     assert judge(number.removesuffix("-refresh"), session, read_jwks_url).result == "pass"
 
 
 @pytest.mark.parametrize("kind", LAUNCHING)
-def test_authorization_by_get_and_by_post(apps: Apps, kind: str) -> None:
-    verbs = [each.verb for each in apps[kind].session.tagged(Tag.AUTHORIZATION)]
+def test_authorization_by_get_and_by_post(library: Library, kind: str) -> None:
+    verbs = [each.verb for each in library[kind].session.tagged(Tag.AUTHORIZATION)]
     assert verbs == ["GET", "GET", "POST"]
-    (posted,) = (each for each in apps[kind].session.tagged(Tag.AUTHORIZATION) if each.verb == "POST")
+    (posted,) = (each for each in library[kind].session.tagged(Tag.AUTHORIZATION) if each.verb == "POST")
     assert not posted.query
     assert len(str(authorization_details(posted)["scope"])) > 2000

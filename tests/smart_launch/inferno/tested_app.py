@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -181,3 +181,17 @@ def registered_app(
         yield AppUnderTest(session, client, transport)
     finally:
         transport.close()
+
+
+class Library:
+    """The client of each kind, after its run of the whole suite, which happens once."""
+
+    def __init__(self, mock: MockServer, until: ExitStack) -> None:
+        self._mock, self._until = mock, until
+        self._done: dict[str, AppUnderTest] = {}
+
+    def __getitem__(self, kind: str) -> AppUnderTest:
+        if kind not in self._done:
+            self._done[kind] = self._until.enter_context(registered_app(self._mock, kind))
+            self._done[kind].whole_suite()
+        return self._done[kind]
