@@ -47,10 +47,11 @@ class DatabaseDrafts:
         if changed.rowcount != 1:
             raise NotFound(f"there is no capture {draft.capture_id}", status=404)
 
-    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference) -> list[Draft]:
+    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference | None) -> list[Draft]:
+        whose = () if user is None else (drafts.c.user == user,)
         return self._all(
             sa.select(drafts.c.sealed, drafts.c.capture_id)
-            .where(drafts.c.fhir_base == fhir_base, drafts.c.patient == patient, drafts.c.user == user)
+            .where(drafts.c.fhir_base == fhir_base, drafts.c.patient == patient, *whose)
             .order_by(drafts.c.created.desc())
         )
 

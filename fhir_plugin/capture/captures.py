@@ -13,6 +13,7 @@ from fhir_plugin.capture.filing import FilingOrder, order_to_json
 from fhir_plugin.capture.order import assess_draft, draft_labels, make_order, need_clean, note_text, online_default
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import Receipt, receipt_of
+from fhir_plugin.capture.routing import WaitingHere, waiting_here
 from fhir_plugin.capture.verdicts import Discard, Reason, Verdict
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
 from fhir_plugin.capture.write import KIND
@@ -246,6 +247,10 @@ class Captures:
     def waiting(self, session: ClinicalSession) -> list[WaitingItem]:
         """What waits for this user and patient, newest first."""
         return waiting(self._parts, session)
+
+    def waiting_here(self, session: ClinicalSession) -> list[WaitingHere]:
+        """What waits at this chart, whoever's it is, for people who pass on without looking."""
+        return waiting_here(self._parts, session)
 
     def mark_source_emptied(self, session: ClinicalSession, capture_id: CaptureId) -> None:
         """The e-mail is deleted, the device is clean: somebody says so."""

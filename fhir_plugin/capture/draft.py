@@ -120,8 +120,8 @@ class DraftStore(Protocol):
 
     def save(self, draft: Draft) -> None: ...
 
-    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference) -> list[Draft]:
-        """Newest first."""
+    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference | None) -> list[Draft]:
+        """Newest first. `user` None: everybody's for this patient."""
 
     def unfinished(self) -> list[Draft]:
         """Everybody's open and filing drafts, oldest first: for escalation and tidying."""

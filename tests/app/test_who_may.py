@@ -10,15 +10,17 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from fhir_plugin.web.access import LAUNCHED, PUBLIC, mark_of, shut_by_default
+from fhir_plugin.web.access import LAUNCHED, PUBLIC, clinical_session, mark_of, shut_by_default
 from mappings.model.identifiers import LaunchId
 from tests.app.conftest import OTHER_PATIENT, Browser, Shop
+from tests.fakes.worker import picture
 
 OPEN_TO_ALL = {"way_in.front_door", "way_in.launch", "way_in.standalone", "way_in.callback", "way_in.jwks"} | {
     "way_in.healthz",
     "assets.static",
 }
 NOWHERE = "A" * 32
+PIXELS = re.compile(r"/(picture|thumbnail|preview|crop)$")
 
 
 def rules_of(app: Flask) -> list[tuple[Rule, str]]:
@@ -35,6 +37,14 @@ def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -
     known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "k1", **values}
     path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
     return browser.client.open(path, method=method)
+
+
+def upload(shop: Shop, launch: str) -> tuple[str, str]:
+    """A picture that waits in a capture of this launch's person: its capture and its image."""
+    installation = shop.demo.installation
+    session = clinical_session(installation.sessions.get(LaunchId(launch)))
+    capture = installation.captures.begin(session)
+    return capture, installation.captures.receive(session, capture, picture(), "image/jpeg").image_id
 
 
 def told(answer: TestResponse) -> tuple[object, ...]:
@@ -119,20 +129,54 @@ def test_another_browser_does_not_keep_a_session_alive(shop: Shop, browser: Brow
     assert sessions.get(mine).last_seen == before.last_seen
 
 
+WITHOUT_PICTURES = ["receptionist", "disclosure-officer", "caldicott-guardian", "privacy-officer", "auditor"]
+OPEN_TO_EVERY_ROLE = {"home.enter", "home.at_this_chart", "way_in.sign_out", "style.sheet"}
+
+
 @pytest.mark.usefixtures("without_csrf")
-@pytest.mark.parametrize("user", ["receptionist", "disclosure-officer", "caldicott-guardian", "privacy-officer"])
+@pytest.mark.parametrize("user", WITHOUT_PICTURES)
 def test_a_person_without_the_role_gets_nothing_and_learns_nothing(shop: Shop, user: str) -> None:
     browser = shop.browser()
-    answer = browser.get(browser.come_back(browser.leave(user=user)))
-    if answer.status_code == 403:
-        return  # no role that this app knows: not even a session
-    launch = answer.headers["Location"].split("/")[2]
+    launch = browser.launch(user=user)
+    refused = 0
     for rule, method in rules_of(shop.app):
-        if rule.endpoint == "way_in.sign_out":
+        if rule.endpoint in OPEN_TO_EVERY_ROLE or rule.endpoint.startswith("staying."):
             continue
         one, another = ask(browser, rule, method, launch), ask(browser, rule, method, launch, capture_id="c2", id="m2")
         assert one.status_code == 403, (rule, method)
         assert told(one) == told(another)
+        refused += 1
+    assert refused > 15
+
+
+@pytest.mark.parametrize("user", WITHOUT_PICTURES)
+def test_nobody_but_a_clinician_gets_a_picture_that_is_really_there(shop: Shop, browser: Browser, user: str) -> None:
+    clinician = browser.launch()
+    capture, image = upload(shop, clinician)
+    other = shop.browser()
+    launch = other.launch(user=user)
+    asked = 0
+    for rule, method in rules_of(shop.app):
+        if method != "GET" or not PIXELS.search(rule.rule):
+            continue
+        own = ask(browser, rule, method, clinician, capture_id=capture, image_id=image)
+        theirs = ask(other, rule, method, launch, capture_id=capture, image_id=image)
+        assert theirs.status_code == 403, rule
+        assert not theirs.content_type.startswith("image/")
+        if "<image_id>" in rule.rule:
+            assert own.status_code == 200 and own.content_type.startswith("image/"), rule
+        asked += 1
+    assert asked >= 4
+
+
+@pytest.mark.parametrize("user", ["gp", *WITHOUT_PICTURES])
+def test_everybody_with_a_role_has_a_home(shop: Shop, user: str) -> None:
+    browser = shop.browser()
+    launch = browser.launch(user=user)
+    entered = browser.client.get(f"/l/{launch}/enter")
+    assert entered.status_code == 303
+    assert entered.headers["Location"] == (f"/l/{launch}/" if user == "gp" else f"/l/{launch}/home")
+    assert browser.get(entered.headers["Location"]).status_code == 200
 
 
 def test_two_launches_in_one_browser_never_cross(shop: Shop, browser: Browser) -> None:

@@ -118,6 +118,16 @@ def test_of_is_for_exactly_this_user_patient_and_ehr_newest_first(drafts: Drafts
     assert [each.capture_id for each in found] == ["new", "old"]
 
 
+def test_of_nobody_in_particular_is_everybodys_for_the_patient(drafts: Drafts) -> None:
+    one = draft("mine")
+    theirs = replace(draft("theirs", minutes=1), user=Reference("Practitioner/other"))
+    other_patient = replace(draft("other patient"), patient=PatientId("p2"))
+    elsewhere = replace(draft("elsewhere"), fhir_base=FhirBase("https://other.example/fhir"))
+    for each in (one, theirs, other_patient, elsewhere):
+        drafts.store.add(each)
+    assert drafts.store.of(fhir_base=one.fhir_base, patient=one.patient, user=None) == [theirs, one]
+
+
 def test_unfinished_is_open_or_filing_oldest_first(drafts: Drafts) -> None:
     for number, state in enumerate(reversed(DraftState)):
         drafts.store.add(draft(state.value, minutes=number, state=state))

@@ -31,8 +31,9 @@ class FakeDrafts:
         self.get(draft.capture_id)
         self.add(draft)
 
-    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference) -> list[Draft]:
-        mine = [d for d in self._every() if (d.fhir_base, d.patient, d.user) == (fhir_base, patient, user)]
+    def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference | None) -> list[Draft]:
+        about = [d for d in self._every() if (d.fhir_base, d.patient) == (fhir_base, patient)]
+        mine = [d for d in about if user is None or d.user == user]
         return sorted(mine, key=lambda draft: draft.created, reverse=True)
 
     def unfinished(self) -> list[Draft]:

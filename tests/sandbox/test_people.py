@@ -84,6 +84,8 @@ def test_nhs_numbers_are_valid_distinct_and_from_the_test_range() -> None:
         ("disclosure-officer", "R1984"),
         ("caldicott-guardian", "R5105"),
         ("privacy-officer", "R0001"),
+        ("auditor", "R5100"),
+        ("healthcare-assistant", "R1480"),
     ],
 )
 def test_staff_have_their_job_role_on_a_practitioner_role(user: str, code: str) -> None:

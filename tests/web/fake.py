@@ -15,6 +15,7 @@ from fhir_plugin.capture.answers import ImageAnswers, read_image, read_shared
 from fhir_plugin.capture.captures import CaptureView
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.receipt import MESSAGES, FiledLine, Receipt
+from fhir_plugin.capture.routing import WaitingHere
 from fhir_plugin.capture.verdicts import Store
 from fhir_plugin.capture.waiting import WaitingItem
 from fhir_plugin.errors import (
@@ -62,6 +63,7 @@ class FakeCaptures:
         self.trouble: dict[str, PluginError] = {}
         self.outcomes: dict[CaptureId, Receipt] = {}
         self.extra_waiting: list[WaitingItem] = []
+        self.at_this_chart: list[WaitingHere] = []
         self.filed_with: list[tuple[str, str]] = []
         self.resumed: list[CaptureId] = []
         self._numbers = itertools.count(1)
@@ -104,6 +106,10 @@ class FakeCaptures:
             if draft.state is DraftState.OPEN and draft.patient == session.patient_id and draft.images
         ]
         return [*unfinished, *self.extra_waiting]
+
+    def waiting_here(self, session: ClinicalSession) -> Sequence[WaitingHere]:
+        self._stumble("waiting_here")
+        return self.at_this_chart
 
     def draft(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
         self._stumble("draft")

@@ -1,0 +1,140 @@
+"""Where a launch arrives: the gallery for clinicians, a page of their own for everybody else, and the way back for
+somebody without a role."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from fhir_plugin.capture.routing import WaitingHere, WaitsFor
+from fhir_plugin.errors import NoRole
+from fhir_plugin.web.access import launched
+from fhir_plugin.web.asking import parts, show
+from fhir_plugin.web.errors import answer_plugin_error, status_and_explanation, wants_json
+from mappings.model.people import ClinicalSession, Role
+
+home = Blueprint("home", __name__, url_prefix="/l/<launch>")
+
+
+@dataclass(frozen=True)
+class RoleWords:
+    """A role as people read it (G-R299: roles and responsibilities are clear to everybody)."""
+
+    name: str
+    may: tuple[str, ...]
+    may_not: tuple[str, ...]
+    nothing: str
+    """What to say when nothing waits for this role at a chart."""
+
+
+WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
+    {
+        Role.CLINICIAN: RoleWords(
+            name="Clinician",
+            may=(
+                "add, decide on and file pictures of this patient",
+                "see the patient’s images, and sensitive ones after giving a reason",
+            ),
+            may_not=("release images to anybody outside", "destroy an image once it is in the record"),
+            nothing="",
+        ),
+        Role.TRIAGE: RoleWords(
+            name="Triage",
+            may=(
+                "see that pictures wait at this chart, since when and for whom",
+                "tell that person, or whoever covers for them",
+            ),
+            may_not=(
+                "see any picture, nor which part of the body it shows or why it is sensitive",
+                "decide, file or discard",
+            ),
+            nothing="Nothing waits at this chart.",
+        ),
+        Role.DISCLOSURE_OFFICER: RoleWords(
+            name="Disclosure officer",
+            may=("prepare what leaves the record, once somebody has asked for it",),
+            may_not=("add or file pictures", "see sensitive images before a request calls for it"),
+            nothing="Nobody has asked for a copy of this patient’s images, so nothing waits for you at this chart.",
+        ),
+        Role.CALDICOTT_GUARDIAN: RoleWords(
+            name="Caldicott Guardian",
+            may=("approve or reject the permanent destruction of an image, once a clinician has asked for it",),
+            may_not=("add or file pictures", "approve what you asked for yourself"),
+            nothing="Nobody has asked to destroy an image of this patient, so nothing waits for you at this chart.",
+        ),
+        Role.PRIVACY_OFFICER: RoleWords(
+            name="Privacy officer",
+            may=("look into who has seen, hidden or destroyed an image",),
+            may_not=("add or file pictures", "see images from here"),
+            nothing="No question about access to this patient’s images waits for you at this chart.",
+        ),
+        Role.AUDITOR: RoleWords(
+            name="Auditor",
+            may=("read the audit trail: who did what and when, never what an image shows",),
+            may_not=("see any picture", "change anything"),
+            nothing="The audit trail covers all patients and is not kept at a chart: nothing waits for you here.",
+        ),
+    }
+)
+
+WAITS: Final[Mapping[WaitsFor, str]] = MappingProxyType(
+    {
+        WaitsFor.DECISION: "for a decision",
+        WaitsFor.SIGN_IN: "until this person opens the patient again from the EHR",
+        WaitsFor.RECORD: "for the record: filing goes on by itself",
+    }
+)
+
+
+def waiting_words(item: WaitingHere) -> str:
+    """2 pictures wait for a decision."""
+    pictures = "1 picture waits" if item.pictures == 1 else f"{item.pictures} pictures wait"
+    return f"{pictures} {WAITS[item.waits_for]}"
+
+
+@home.get("/enter")
+@launched(*Role)
+def enter(session: ClinicalSession) -> ResponseReturnValue:
+    """Chooses where somebody goes after the launch: pictures first, where the role includes them."""
+    first = "gallery.timeline" if Role.CLINICIAN in session.user.roles else ".at_this_chart"
+    return redirect(url_for(first), 303)
+
+
+@home.get("/home")
+@launched(*Role)
+def at_this_chart(session: ClinicalSession) -> ResponseReturnValue:
+    """Who is there, what their roles include, and what waits for them at this chart. Never a picture."""
+    roles = [role for role in Role if role in session.user.roles]
+    if roles == [Role.CLINICIAN]:
+        return redirect(url_for("gallery.timeline"), 303)
+    waiting = parts().captures.waiting_here(session) if Role.TRIAGE in roles else []
+    return show(
+        "home.html",
+        session,
+        parts().captures.patient(session),
+        roles=[(role, WORDS[role]) for role in roles],
+        waiting=[(waiting_words(item), item) for item in waiting],
+        clinician=Role.CLINICIAN in roles,
+    )
+
+
+@home.app_template_filter()
+def role_names(roles: Collection[Role]) -> list[str]:
+    """The names of roles, in the order in which the app knows them."""
+    return [WORDS[role].name for role in Role if role in roles]
+
+
+@home.app_errorhandler(NoRole)
+def answer_no_role(error: NoRole) -> Response:
+    """Who the EHR says they are, which jobs it names, and whom to ask. Nothing was opened: no patient is named."""
+    if wants_json():
+        return answer_plugin_error(error)
+    status, _ = status_and_explanation(error)
+    jobs = [job for job in error.jobs if job.words or job.code]
+    page = render_template("no_role.html", user=error.user, ehr=error.ehr, jobs=jobs, ask=error.ask, code=error.code)
+    return make_response(page, int(status))
