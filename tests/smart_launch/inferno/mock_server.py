@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SUITE = "/custom/smart_client_stu2_2"
-CODE_MINUTES, TOKEN_MINUTES = 10, 60
 _KID = "618e76fc7eb7c3401c7fd47b9af5e94d"
 
 
@@ -72,6 +71,12 @@ class MockServer:
     sessions: dict[str, Session] = field(default_factory=dict)
     fetch: signatures.Fetch | None = None
     """How a registered JWKS URL is read."""
+    code_minutes: float = 10
+    token_minutes: float = 60
+    documents_asked: list[str] = field(default_factory=list)
+    """Paths of the published documents that were read."""
+    make_id_token: Callable[[dict[str, Any], MockServer], str] | None = None
+    """Signs the claims in another way than Inferno."""
     describes_itself: bool = False
     """Whether `metadata` is answered. Inferno's mock cannot: it answers 500 to whoever brings no token."""
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
@@ -101,6 +106,7 @@ class MockServer:
             **({"/fhir/metadata": _capability_statement} if self.describes_itself else {}),
         }
         if request.method == "GET" and path in documents:
+            self.documents_asked.append(path)
             response = _json(documents[path](), 200, **{"Access-Control-Allow-Origin": "*"})
         else:
             response = self._endpoint(request, path, body)
@@ -195,7 +201,7 @@ class MockServer:
         redirect_uri = params.get("redirect_uri", "")
         if not redirect_uri.strip():
             return _json({"error": "Bad request", "message": "Missing required redirect_uri parameter."}, 400)
-        code = quote(issue(session.client_id, CODE_MINUTES), safe="")
+        code = quote(issue(session.client_id, self.code_minutes), safe="")
         joint = "&" if "?" in redirect_uri else "?"
         location = f"{redirect_uri}{joint}code={code}&state={quote(params.get('state', ''), safe='')}"
         return Response(status=302, headers={"Location": location})
@@ -208,7 +214,7 @@ class MockServer:
         if refused:
             return _refuse(refused)
         if kind == CLIENT_CREDENTIALS:
-            return _grant({}, session.client_id, params.get("scope"))
+            return self._grant({}, session.client_id, params.get("scope"))
         code = params.get("code", "") if kind == AUTHORIZATION_CODE else params.get("refresh_token", "")[:-3]
         if kind == AUTHORIZATION_CODE and _is_over(code):
             return _expired("Authorization code")
@@ -224,7 +230,16 @@ class MockServer:
                 return _refuse(wrong)
         scope = str(details.get("scope", ""))
         granted = params.get("scope") or scope if kind == REFRESH_TOKEN else scope
-        return _grant(self._context(session, scope.split(), code), session.client_id, granted)
+        return self._grant(self._context(session, scope.split(), code), session.client_id, granted)
+
+    def _grant(self, context: dict[str, Any], client_id: str, scope: str | None) -> Response:
+        answer = {
+            "access_token": issue(client_id, self.token_minutes),
+            "token_type": "Bearer",
+            "expires_in": int(60 * self.token_minutes),
+            "scope": scope,
+        }
+        return _json({**context, **answer}, 200, **{"Cache-Control": "no-store", "Pragma": "no-cache"})
 
     def _authentication_error(
         self, session: Session, request: Request, params: dict[str, str], *, backend: bool
@@ -262,7 +277,13 @@ class MockServer:
         }
         if with_user and user:
             claims["fhirUser"] = f"{self.fhir_base}/{user}"
-        return signatures.sign({"alg": "RS256", "kid": _KID, "typ": "JWT"}, claims, self.key)
+        if self.make_id_token is not None:
+            return self.make_id_token(claims, self)
+        return self.signed(claims)
+
+    def signed(self, claims: Mapping[str, Any], **header: str) -> str:
+        """Claims signed as Inferno signs an id_token; `header` changes what the header says."""
+        return signatures.sign({"alg": "RS256", "kid": _KID, "typ": "JWT", **header}, claims, self.key)
 
 
 def _asking_client(params: dict[str, str]) -> object:
@@ -277,16 +298,6 @@ def _asking_client(params: dict[str, str]) -> object:
         case "refresh_token":
             return read_issued(params.get("refresh_token", "")[:-3]).get("client_id")
     return None
-
-
-def _grant(context: dict[str, Any], client_id: str, scope: str | None) -> Response:
-    answer = {
-        "access_token": issue(client_id, TOKEN_MINUTES),
-        "token_type": "Bearer",
-        "expires_in": 60 * TOKEN_MINUTES,
-        "scope": scope,
-    }
-    return _json({**context, **answer}, 200, **{"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
 def _introspect(session: Session, token: str) -> dict[str, Any]:
