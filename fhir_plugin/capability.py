@@ -9,6 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+SCOPES = (
+    "openid",
+    "fhirUser",
+    "offline_access",
+    "patient/Patient.rs",
+    "patient/Media.cruds",
+    "patient/DocumentReference.cruds",
+    "patient/Binary.cruds",
+    "patient/Consent.cruds",
+    "patient/Provenance.cruds",
+    "patient/AuditEvent.cruds",
+    "user/Practitioner.rs",
+    "user/PractitionerRole.rs",
+)
+"""What this app asks an EHR for, unless the EHR's entry says otherwise; each thing for what it files or reads."""
+
 
 @dataclass(frozen=True)
 class VendorFacts:

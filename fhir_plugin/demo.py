@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from fhir_plugin.app import Around, Installation, create_app, install, unwrapped
+from fhir_plugin.capability import SCOPES
 from fhir_plugin.ports import Clock, ImageWorker
 from fhir_plugin.running import RunningApp, bind, run
 from fhir_plugin.sandbox.app import SandboxConfig
@@ -21,20 +22,6 @@ from smart_launch import ClientKey, Issuer, IssuerRegistry, Transport
 
 CLIENT_ID = "patient-images"
 KEY_ID = "demo-client"
-SCOPES = (
-    "openid",
-    "fhirUser",
-    "offline_access",
-    "patient/Patient.rs",
-    "patient/Media.cruds",
-    "patient/DocumentReference.cruds",
-    "patient/Binary.cruds",
-    "patient/Consent.cruds",
-    "patient/Provenance.cruds",
-    "patient/AuditEvent.cruds",
-    "user/Practitioner.rs",
-    "user/PractitionerRole.rs",
-)
 
 
 @dataclass

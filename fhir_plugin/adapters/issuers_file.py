@@ -40,6 +40,13 @@ class IssuersFile:
             message = f"The file of registered EHRs cannot be used. {error.message}"
             raise Unavailable(message, code="issuers-file") from None
 
+    def has_secret(self, reference: str) -> bool:
+        """Whether the secret of that name is at hand."""
+        try:
+            return bool(self._secret(reference))
+        except KeyError:
+            return False
+
     def add(self, settings: Mapping[str, Setting]) -> Issuer:
         """Writes one more entry and returns it as the registry reads it. All or nothing, and durable.
 
