@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.smart_launch.inferno.checks import ASSERTION_TYPE, challenge_of
+from tests.smart_launch.inferno.checks import ASSERTION_TYPE
 from tests.smart_launch.inferno.mock_server import MockServer, issue
+from tests.smart_launch.inferno.proofs import challenge_of
 from tests.smart_launch.inferno.recorded import ASYMMETRIC, PUBLIC, SYMMETRIC, ClientType, Registration, Session
 from tests.smart_launch.inferno.signatures import PrivateKey, public_jwk, sign
 

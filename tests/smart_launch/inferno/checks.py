@@ -5,15 +5,12 @@ Each thing that a check may find has a `code` here, so that it can be shown that
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tests.smart_launch.inferno import signatures
+from tests.smart_launch.inferno.proofs import basic_error, key_set, pkce_error, signature_error
 from tests.smart_launch.inferno.recorded import (
     ASYMMETRIC,
     AUTHORIZATION_CODE,
@@ -28,6 +25,7 @@ from tests.smart_launch.inferno.recorded import (
     authorization_details,
 )
 from tests.smart_launch.inferno.signatures import Fetch
+from tests.smart_launch.inferno.verdict import Verdict
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 NUMBERS: dict[ClientType, tuple[str, ...]] = {
@@ -37,49 +35,6 @@ NUMBERS: dict[ClientType, tuple[str, ...]] = {
     ClientType.BSCA: ("4.01", "5.04", "5.11", "5.12"),
 }
 """Which tests of the suite each kind of client must pass: registration, interaction, authorization, token, use."""
-
-CODES = frozenset(
-    """
-    launch-url-invalid launch-url-not-http launch-url-not-https
-    redirect-uri-invalid redirect-uri-not-http redirect-uri-not-https redirect-uri-missing
-    jwks-unusable secret-missing no-authorization no-access
-    response-type client-id redirect-missing redirect-none-registered redirect-unregistered launch state aud
-    challenge method scope
-    grant-type assertion-type backend-scope public-client-id code-missing code-unknown token-redirect pkce
-    backend-refresh refresh-assertion-type refresh-unknown
-    assertion-unreadable typ iss sub assertion-aud exp jti-missing jti-reused signature basic
-    token-unused
-    """.split()  # noqa: SIM905
-)
-"""All that any check may find."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    code: str
-    says: str
-
-
-@dataclass
-class Verdict:
-    """What one test of the suite finds. Skipped tests have judged nothing."""
-
-    number: str
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    skipped: str = ""
-
-    @property
-    def result(self) -> str:
-        return "skip" if self.skipped else "fail" if self.problems else "pass"
-
-    @property
-    def codes(self) -> set[str]:
-        return {problem.code for problem in self.problems}
-
-    def error(self, code: str, says: str) -> None:
-        assert code in CODES
-        self.problems.append(Problem(code, says))
 
 
 def judge(number: str, session: Session, fetch: Fetch | None = None) -> Verdict:
@@ -107,7 +62,7 @@ def _registration(verdict: Verdict, session: Session, fetch: Fetch | None) -> No
         if not registration.redirect_uris.strip():
             verdict.error("redirect-uri-missing", "The required input SMART App Launch Redirect URI(s) is missing.")
     if registration.client_type.authentication == ASYMMETRIC:
-        keys, warnings = _key_set(registration.jwks, fetch)
+        keys, warnings = key_set(registration.jwks, fetch)
         verdict.warnings += warnings
         if not keys:
             verdict.error(
@@ -134,30 +89,6 @@ def _urls(verdict: Verdict, listed: str, kind: str) -> None:
             verdict.error(f"{code}-not-http", f"Registered {kind} '{url}' is not a valid http address.")
         elif parts.scheme != "https":
             verdict.error(f"{code}-not-https", f"Registered {kind} '{url}' is not a valid https URI.")
-
-
-def _key_set(jwks: str, fetch: Fetch | None) -> tuple[list[signatures.PublishedKey], list[str]]:
-    if not jwks.strip():
-        return [], ["No key set input."]
-    warnings: list[str] = []
-    try:
-        document = json.loads(jwks)
-        warnings.append("Providing the JWK Set directly is strongly discouraged.")
-    except ValueError:
-        assert fetch is not None, "a JWKS URL needs a way to read it"
-        try:
-            document = json.loads(fetch(jwks))
-        except ValueError:
-            return [], [f"Failed to fetch valid json from jwks uri {jwks}."]
-    entries = document.get("keys") if isinstance(document, dict) else None
-    keys = []
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            keys.append(signatures.read_key(entry))
-        except ValueError as error:
-            kid = entry.get("kid", index) if isinstance(entry, dict) else index
-            warnings.append(f"Key {kid} invalid: {error}")
-    return keys, warnings
 
 
 def _interaction(verdict: Verdict, session: Session) -> None:
@@ -384,52 +315,3 @@ def _issued(request: Recorded) -> str | None:
 
 def _bearer(request: Recorded) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
-
-
-def signature_error(raw: str | None, jwks: str, fetch: Fetch | None) -> str | None:
-    """What is wrong with a client assertion's signature; the header's `jku` goes before the registered key set."""
-    try:
-        token = signatures.read(raw)
-    except ValueError as error:
-        return f"invalid token structure: {error}"
-    for name in ("alg", "kid"):
-        if not token.header.get(name):
-            return f"missing `{name}` header"
-    keys, _ = _key_set(token.header.get("jku") or jwks, fetch)
-    key = next((each.key for each in keys if each.kid == token.header["kid"]), None)
-    if key is None:
-        return f"no key found with `kid` '{token.header['kid']}'"
-    return None if signatures.verifies(token, key) else "Signature verification failed"
-
-
-def basic_error(header: str | None, client_id: str, secret: str) -> str | None:
-    """What is wrong with an `Authorization` header: it must be the plain join, not percent-encoded."""
-    if not header:
-        return "authorization header missing from confidential symmetric client request"
-    if not header.startswith("Basic "):
-        return "authorization header for confidential symmetric client request does not use Basic auth"
-    try:
-        got = base64.b64decode(header.removeprefix("Basic "), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return "Basic authorization header could not be decoded"
-    expected = f"{client_id}:{secret}"
-    if got == expected:
-        return None
-    return f"basic authorization header has the wrong decoded value - expected '{expected}', got '{got}'"
-
-
-def pkce_error(verifier: str | None, challenge: object, method: object) -> str | None:
-    """What is wrong with a verifier for a challenge."""
-    if not (verifier or "").strip():
-        return "pkce check failed: no verifier provided"
-    if not challenge:
-        return "pkce check failed: no challenge code provided"
-    if method != "S256":
-        return f"invalid pkce challenge method '{method}'"
-    calculated = challenge_of(str(verifier))
-    return None if calculated == challenge else f"invalid S256 pkce verifier: got '{calculated}' expected '{challenge}'"
-
-
-def challenge_of(verifier: str) -> str:
-    """S256 (RFC 7636)."""
-    return signatures.encode(hashlib.sha256(verifier.encode()).digest())

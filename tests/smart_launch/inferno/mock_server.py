@@ -20,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from tests.smart_launch.inferno import signatures
-from tests.smart_launch.inferno.checks import basic_error, pkce_error, signature_error
+from tests.smart_launch.inferno.proofs import basic_error, pkce_error, signature_error
 from tests.smart_launch.inferno.recorded import (
     ASYMMETRIC,
     AUTHORIZATION_CODE,

@@ -10,9 +10,10 @@ from urllib.parse import quote_plus
 import pytest
 
 from tests.smart_launch.inferno.by_hand import APP, JWKS, SECRET, STRANGER, ByHand, Misdeeds
-from tests.smart_launch.inferno.checks import CODES, NUMBERS, judge
+from tests.smart_launch.inferno.checks import NUMBERS, judge
 from tests.smart_launch.inferno.mock_server import MockServer, issue
 from tests.smart_launch.inferno.recorded import ClientType
+from tests.smart_launch.inferno.verdict import CODES
 
 ALCA, ALCS, ALP, BSCA = ClientType.ALCA, ClientType.ALCS, ClientType.ALP, ClientType.BSCA
 
