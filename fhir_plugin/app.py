@@ -23,6 +23,7 @@ from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import find_user, load_job_roles
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
@@ -35,13 +36,13 @@ from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import PluginError, SignInNeeded, Tampered
+from fhir_plugin.errors import SignInNeeded, Tampered
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from fhir_plugin.ports import AuditEntry, AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
+from fhir_plugin.ports import AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
@@ -52,10 +53,8 @@ from mappings.terminology.job_roles import JobRoles
 from smart_launch import (
     ClientKey,
     CompletedLaunch,
-    Grant,
     IssuerRegistry,
     SmartClient,
-    SmartError,
     Transport,
     UnknownIssuer,
     binding_of,
@@ -99,6 +98,7 @@ class Installation:
     tokens: Tokens
     records: LaunchRecords
     smart: SmartClient
+    launches: Launches
     client_keys: DatabaseClientKeys
     engine: Engine
     parts: CaptureParts
@@ -233,6 +233,9 @@ def install(
         tokens=tokens,
         records=records,
         smart=smart,
+        launches=Launches(
+            database=database, sessions=sessions, tokens=tokens, records=records, audit=audit, smart=smart
+        ),
         client_keys=keys,
         engine=engine,
         parts=parts,
@@ -275,74 +278,23 @@ def create_app(installation: Installation) -> Flask:
 
 
 def _launching(installation: Installation) -> Launching:
-    def keep_session(new: NewSession, done: CompletedLaunch) -> None:
-        with installation.database.transaction():
-            installation.sessions.create(
-                LaunchSession(
-                    launch_id=new.launch_id,
-                    browser_binding_hash=binding_of(new.browser_secret),
-                    fhir_base=new.fhir_base,
-                    issuer=new.issuer,
-                    patient=new.patient,
-                    encounter=new.encounter,
-                    user=new.user.reference,
-                    user_display=new.user.display,
-                    scopes=new.scopes,
-                    context=new.context,
-                    created=new.created,
-                    last_seen=new.created,
-                    ends=new.ends,
-                )
-            )
-            installation.tokens.save(new.launch_id, replace(done.grant, id_token=None))  # read, and not needed again
-            installation.audit.append(
-                AuditEntry(
-                    action="launch.completed",
-                    actor=new.user.reference,
-                    patient=f"Patient/{new.patient}",
-                    launch=new.launch_id,
-                    subject=new.issuer,
-                )
-            )
-
-    def note_refusal(done: CompletedLaunch, error: PluginError) -> None:
-        person = done.context.fhir_user
-        installation.audit.append(
-            AuditEntry(
-                action="launch.refused",
-                actor=person.reference if person else "unknown",
-                patient=f"Patient/{done.context.patient}" if done.context.patient else None,
-                subject=done.issuer.name,
-                outcome=error.code,
-            )
+    def begin(new: NewSession, done: CompletedLaunch) -> None:
+        session = LaunchSession(
+            launch_id=new.launch_id,
+            browser_binding_hash=binding_of(new.browser_secret),
+            fhir_base=new.fhir_base,
+            issuer=new.issuer,
+            patient=new.patient,
+            encounter=new.encounter,
+            user=new.user.reference,
+            user_display=new.user.display,
+            scopes=new.scopes,
+            context=new.context,
+            created=new.created,
+            last_seen=new.created,
+            ends=new.ends,
         )
-
-    def give_back(grant: Grant) -> bool:
-        try:
-            return installation.smart.sign_out(grant)
-        except SmartError as error:  # it runs out by itself; nobody can use what we have forgotten
-            log.info("launch.not_revoked", kind=type(error).__name__, code=error.code)
-            return False
-
-    def end_session(session: ClinicalSession) -> bool:
-        launch = session.launch_id
-        try:
-            grant = installation.tokens.get(launch).grant
-        except SignInNeeded:
-            grant = None
-        with installation.database.transaction():
-            installation.sessions.end(launch)
-            installation.audit.append(
-                AuditEntry(
-                    action="launch.ended",
-                    actor=session.user.reference,
-                    patient=f"Patient/{session.patient_id}",
-                    launch=launch,
-                    subject=session.issuer,
-                )
-            )
-        installation.records.forget(launch)
-        return grant is not None and give_back(grant)
+        installation.launches.begin(session, replace(done.grant, id_token=None))  # it was read, and is not needed again
 
     def user_of(done: CompletedLaunch) -> User:
         return find_user(
@@ -365,10 +317,9 @@ def _launching(installation: Installation) -> Launching:
         client=installation.smart,
         clock=installation.clock,
         session_length=dt.timedelta(hours=installation.settings.session_hours),
-        keep_session=keep_session,
-        end_session=end_session,
-        give_back=give_back,
-        note_refusal=note_refusal,
+        begin=begin,
+        end=installation.launches.end,
+        refuse=installation.launches.refuse,
         find_user=user_of,
         after_launch=after_launch,
         public_jwks=jwks,

@@ -196,6 +196,18 @@ class LaunchSessions:
             warn_seconds=int(min(WARN_BEFORE, self._idle / 4).total_seconds()),
         )
 
+    def of_others(self, session: LaunchSession) -> list[LaunchSession]:
+        """The live sessions that other people of the same EHR began in this session's browser, oldest first."""
+        alike = (
+            (launch_sessions.c.ends > self._clock.now())
+            & (launch_sessions.c.fhir_base == session.fhir_base)
+            & (launch_sessions.c.user != session.user)
+        )
+        with self._database.connection() as connection:
+            rows = connection.execute(sa.select(launch_sessions).where(alike).order_by(launch_sessions.c.created)).all()
+        found = (self._session(row) for row in rows if not self._over(row))
+        return [each for each in found if each.browser_binding_hash == session.browser_binding_hash]
+
     def end(self, launch_id: LaunchId) -> None:
         """Forgets the session and its tokens. Idempotent."""
         self._remembered().pop(launch_id, None)

@@ -28,7 +28,7 @@ from fhir_plugin.web.access import browser_secret, launched, public, set_browser
 from fhir_plugin.web.launch_errors import answer_smart_error
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId
 from mappings.model.people import ClinicalSession, Role, User
-from smart_launch import CompletedLaunch, Departure, Grant, SmartClient, SmartError
+from smart_launch import CompletedLaunch, Departure, SmartClient, SmartError
 from smart_launch.authorize import read_launch
 
 TRIED = "cookie"
@@ -60,12 +60,12 @@ class Launching:
     clock: Clock
     session_length: dt.timedelta
     """The longest a launch session lasts, however busy."""
-    keep_session: Callable[[NewSession, CompletedLaunch], None]
-    end_session: Callable[[ClinicalSession], bool]
+    begin: Callable[[NewSession, CompletedLaunch], None]
+    """Keeps the session, and ends those that another person has open in this browser."""
+    end: Callable[[LaunchId], bool]
     """Ends it here, then gives its access back; True when the EHR has confirmed that."""
-    give_back: Callable[[Grant], bool]
-    """Tells the EHR that access just granted is not wanted."""
-    note_refusal: Callable[[CompletedLaunch, PluginError], None]
+    refuse: Callable[[CompletedLaunch, PluginError], None]
+    """Writes down a launch that we do not take up, and gives its access back."""
     find_user: Callable[[CompletedLaunch], User]
     after_launch: Callable[[ClinicalSession], None]
     public_jwks: Callable[[], Json]
@@ -119,10 +119,9 @@ def register_launch(app: Flask, launching: Launching) -> None:
         try:
             session = _new_session(launching, done)
         except PluginError as error:
-            launching.note_refusal(done, error)
-            launching.give_back(done.grant)
+            launching.refuse(done, error)
             raise
-        launching.keep_session(session, done)
+        launching.begin(session, done)
         launching.after_launch(
             ClinicalSession(
                 launch_id=session.launch_id,
@@ -138,7 +137,7 @@ def register_launch(app: Flask, launching: Launching) -> None:
     @launched(*Role)
     def sign_out(session: ClinicalSession) -> ResponseReturnValue:
         """Ends this launch here and at the EHR, and forgets its tokens; other launches of this browser go on."""
-        return render_template("signed_out.html", confirmed=launching.end_session(session))
+        return render_template("signed_out.html", confirmed=launching.end(session.launch_id))
 
     @way_in.get("/.well-known/jwks.json")
     @public
