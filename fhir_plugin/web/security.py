@@ -7,6 +7,7 @@ apps); an upload never touches the disk.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -26,6 +27,7 @@ _PERMISSIONS = (
     "accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()"
 )
 _MARK = "_takes_picture_bytes"
+_BELOW_LAUNCH = re.compile(r"/l/(?P<launch>[^/]+)(?:/|$)")
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 Page = TypeVar("Page", bound=Callable[..., object])
@@ -69,6 +71,15 @@ def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) 
     )
 
     @app.before_request
+    def find_who_may_frame() -> None:
+        # Now, while errors can still become a page: the answer must have its headers even when the database is gone,
+        # and the page that says goodbye belongs to the EHR whose launch it ends.
+        g.frame_ancestors = frame_ancestors(None)
+        launch = launch_of_request()
+        if launch is not None:
+            g.frame_ancestors = frame_ancestors(launch)
+
+    @app.before_request
     def limit_body() -> None:
         page = app.view_functions.get(request.endpoint or "")
         if getattr(page, _MARK, False):
@@ -90,10 +101,12 @@ def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) 
     def harden(response: Response) -> Response:
         headers = response.headers
         if "Content-Security-Policy" not in headers:
-            launch = (request.view_args or {}).get("launch")
-            headers["Content-Security-Policy"] = _policy(frame_ancestors(launch))
+            headers["Content-Security-Policy"] = _policy(g.get("frame_ancestors", ()))
         headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers["Cross-Origin-Opener-Policy"] = (
+            "same-origin"  # in a tab of its own, whoever opened it has no hold on it
+        )
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers["Referrer-Policy"] = "no-referrer"
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Permissions-Policy"] = _PERMISSIONS
@@ -105,6 +118,15 @@ def _form_targets() -> str:
     may pass through servers of its own: browsers hold every redirect of a form to this rule."""
     action = g.get("form_action", "")
     return f"'self' {action.partition('?')[0]} https:" if action else "'self'"
+
+
+def launch_of_request() -> str | None:
+    """The launch below whose path this request lies, also where no route matches (404, 405); None outside."""
+    if request.view_args is not None:
+        launch = request.view_args.get("launch")
+        return None if launch is None else str(launch)
+    found = _BELOW_LAUNCH.match(request.path)
+    return found["launch"] if found else None
 
 
 def _nonce() -> str:
@@ -134,6 +156,8 @@ def picture_response(content: bytes, content_type: str) -> Response:
     """Image bytes: shown, never kept, never run, never named. (In a tab, browsers style their viewer inline.)"""
     response = Response(content, content_type=content_type if content_type in _PICTURES else "application/octet-stream")
     response.headers["Content-Disposition"] = "inline"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; sandbox"
+    )
     return response

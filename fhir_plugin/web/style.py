@@ -19,10 +19,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
-from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, url_for
 
-from fhir_plugin.errors import SignInNeeded
-from fhir_plugin.web.access import SessionStore, bound_to_this_browser, launched
+from fhir_plugin.web.access import (
+    KeptSession,
+    SessionStore,
+    bound_to_this_browser,
+    launched,
+    remembered_in_this_request,
+)
+from fhir_plugin.web.security import launch_of_request
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession, Role
 from smart_launch import Issuer, IssuerRegistry, Transport, UnknownIssuer
@@ -244,7 +250,7 @@ def register_style(app: Flask) -> None:
     blueprint = Blueprint("style", __name__, url_prefix="/l/<launch>")
 
     @blueprint.get("/style-<key>.css")
-    @launched(*Role)
+    @launched(*Role, touches=False)
     def sheet(session: ClinicalSession, key: str) -> Response:
         """Our words for the EHR's style; empty, and not kept, where there is none to be had."""
         parts = cast(StyleParts, current_app.extensions["fhir_plugin"])
@@ -258,22 +264,22 @@ def register_style(app: Flask) -> None:
         return response
 
     def ehr_style() -> str:
-        launch = (request.view_args or {}).get("launch")
-        if launch is None:
+        # From what this request has read already: a template, that of an error above all, asks no database.
+        kept: KeptSession | None = remembered_in_this_request().get(LaunchId(launch_of_request() or ""))
+        url = _style_url(kept.context) if kept is not None else ""
+        if (
+            kept is None
+            or not url
+            or not kept.context.get("roles")
+            or not bound_to_this_browser(kept.browser_binding_hash)
+        ):
             return ""
         parts = cast(StyleParts, current_app.extensions["fhir_plugin"])
-        try:
-            kept = parts.sessions.get(LaunchId(launch))
-        except SignInNeeded:
-            return ""
-        url = _style_url(kept.context)
-        if not url or not kept.context.get("roles") or not bound_to_this_browser(kept.browser_binding_hash):
-            return ""
         issuer = _issuer_of(parts, kept.issuer)
         if issuer is None:
             return ""
         sheets.begin(url, issuer, parts.transport)
-        return url_for("style.sheet", launch=launch, key=_key(url))
+        return url_for("style.sheet", launch=kept.launch_id, key=_key(url))
 
     app.register_blueprint(blueprint)
     app.jinja_env.globals["ehr_style"] = ehr_style

@@ -13,6 +13,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_plugin.web.access import remembered_in_this_request
 from fhir_plugin.web.style import (
     AGAIN_SECONDS,
     GROUND,
@@ -283,7 +284,9 @@ class StyledSessions(FakeSessions):
 
     def get(self, launch_id: LaunchId) -> Kept:
         found = super().get(launch_id)
-        return replace(found, issuer="ehr", context={**found.context, "smart_style_url": self._url})
+        context = {**found.context, "smart_style_url": self._url}
+        remembered_in_this_request()[launch_id] = styled = replace(found, issuer="ehr", context=context)
+        return styled
 
 
 @dataclass
