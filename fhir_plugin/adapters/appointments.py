@@ -22,10 +22,10 @@ import structlog
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
-from fhir_plugin.adapters.tables import appointments
+from fhir_plugin.adapters.tables import appointments, launch_sessions
 from fhir_plugin.errors import Refused, Tampered
 from fhir_plugin.ports import AuditEntry, AuditTrail, Clock
-from mappings.model.identifiers import FhirBase, Reference
+from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import Role
 from smart_launch import Issuer
 
@@ -36,9 +36,6 @@ LONGEST_MONTHS: Final = 12
 
 APPOINTED, WITHDRAWN = "role.appointed", "role.withdrawn"
 """What the audit chain calls the two changes."""
-
-OPERATOR: Final = "operator"
-"""The actor of both: whoever runs the command line; who decided is sealed."""
 
 _USER: Final = re.compile(r"(?:https?://[!-~]{1,300}/)?(?:Practitioner|PractitionerRole|Person)/[A-Za-z0-9.-]{1,64}")
 _MOST_WORDS: Final = 500
@@ -102,9 +99,11 @@ class Appointments:
         by: str,
         reason: str,
         until: dt.date | None = None,
+        operator: str = "",
     ) -> Appointment:
         """Gives `user` (Practitioner/1, or the absolute URL of another server) a role until that day, at most twelve
-        months ahead, which is what `until` is unless given. One that they already have is replaced.
+        months ahead, which is what `until` is unless given. One that they already have is replaced. `operator`: the
+        account that asks, for the audit entry; who decided (`by`) and why is sealed.
 
         Raises `Refused` when something is missing, or the day is past or too far away.
         """
@@ -133,12 +132,12 @@ class Appointments:
             self._database.lock("appointments")
             for old in self._all(appointments.c.issuer == issuer.name, appointments.c.user == reference):
                 if old.role is role and old.ended is None:
-                    self._end(old, by=made.by, reason=made.reason, replaced_by=made.id)
+                    self._end(old, by=made.by, reason=made.reason, operator=operator, replaced_by=made.id)
             connection.execute(sa.insert(appointments).values(**self._row(made)))
-            self._note(APPOINTED, made, until=last.isoformat())
+            self._note(APPOINTED, made, operator=operator, until=last.isoformat())
         return made
 
-    def withdraw(self, id: str, *, by: str, reason: str) -> Appointment:
+    def withdraw(self, id: str, *, by: str, reason: str, operator: str = "") -> Appointment:
         """Takes it away from now on. Raises `Refused` when there is none or it has ended already, and `Tampered`."""
         with self._database.writing() as connection:
             self._database.lock("appointments")
@@ -148,7 +147,7 @@ class Appointments:
             current = self._opened(row)
             if current.ended is not None:
                 raise Refused("This appointment has ended already.", code="ended")
-            return self._end(current, by=_words("by", by), reason=_words("reason", reason))
+            return self._end(current, by=_words("by", by), reason=_words("reason", reason), operator=operator)
 
     def roles_of(self, issuer: Issuer, user: Reference, on: dt.date) -> frozenset[Role]:
         """The roles that somebody was appointed to at this EHR and has on that day."""
@@ -174,29 +173,26 @@ class Appointments:
         sound = {each.id for each in self._all() if each.ended is not None or self._is_in_the_chain(each)}
         return [id for id in ids if id not in sound]
 
-    def rotate_master(self) -> int:
-        """Seals every appointment again under the current master; returns how many."""
-        count = 0
-        with self._database.writing() as connection:
-            for row in connection.execute(sa.select(appointments)).all():
-                if not self._masters.is_current(row.sealed):
-                    fresh = self._masters.seal_again(KeyUse.APPOINTMENTS, row.sealed, bound_to=_binding(row))
-                    connection.execute(sa.update(appointments).where(appointments.c.id == row.id).values(sealed=fresh))
-                    count += 1
-        return count
+    def sessions_of(self, appointment: Appointment) -> list[LaunchId]:
+        """The launches of that person at that EHR that may still be open: for ending them with the appointment."""
+        mine = launch_sessions.c.fhir_base == appointment.fhir_base, launch_sessions.c.user == appointment.user
+        query = sa.select(launch_sessions.c.launch_id).where(*mine, launch_sessions.c.ends > self._clock.now())
+        with self._database.connection() as connection:
+            return [LaunchId(id) for id in connection.execute(query).scalars()]
 
-    def _end(self, current: Appointment, *, by: str, reason: str, replaced_by: str = "") -> Appointment:
+    def _end(self, current: Appointment, *, by: str, reason: str, operator: str, replaced_by: str = "") -> Appointment:
         ended = replace(current, ended=self._clock.now(), ended_by=by, ended_reason=reason)
         with self._database.writing() as connection:
             connection.execute(
                 sa.update(appointments).where(appointments.c.id == current.id).values(**self._row(ended))
             )
-            self._note(WITHDRAWN, ended, **({"replaced_by": replaced_by} if replaced_by else {}))
+            self._note(WITHDRAWN, ended, operator=operator, replaced_by=replaced_by)
         return ended
 
     def _note(self, action: str, about: Appointment, **detail: str) -> None:
-        said = {"issuer": about.issuer, "user": about.user, "role": about.role.value, **detail}
-        self._audit.append(AuditEntry(action=action, actor=OPERATOR, subject=about.id, detail=said))
+        said = {"issuer": about.issuer, "user": about.user, "role": about.role.value}
+        more = {name: value for name, value in detail.items() if value}
+        self._audit.append(AuditEntry(action=action, actor="system", subject=about.id, detail={**said, **more}))
 
     def _is_in_the_chain(self, appointment: Appointment) -> bool:
         """Whether the audit chain saw it begin, and not end: an old row put back over a withdrawn one is in neither."""
@@ -244,6 +240,22 @@ class Appointments:
             ended=row.ended,
             **hidden,
         )
+
+
+def seal_again(database: Database, masters: MasterKeys) -> int:
+    """Seals every appointment again under the current master; returns how many. One that does not verify stays."""
+    count = 0
+    with database.writing() as connection:
+        for row in connection.execute(sa.select(appointments)).all():
+            if masters.is_current(row.sealed):
+                continue
+            try:
+                fresh = masters.seal_again(KeyUse.APPOINTMENTS, row.sealed, bound_to=_binding(row))
+            except Tampered:
+                continue  # it gives nobody anything, and must not hold up the others
+            connection.execute(sa.update(appointments).where(appointments.c.id == row.id).values(sealed=fresh))
+            count += 1
+    return count
 
 
 _SEALED: Final = ("fhir_base", "name", "by", "reason", "ended_by", "ended_reason")
