@@ -160,7 +160,7 @@ class IssuerRegistry:
 
         A sandbox entry with `prefix` comes back with the whole `iss`. Raises `UnknownIssuer`.
         """
-        base = iss.rstrip("/") if isinstance(iss, str) else ""
+        base = iss.removesuffix("/") if isinstance(iss, str) else ""
         for issuer in self._issuers:
             if issuer.fhir_base == base:
                 return issuer
