@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -22,7 +21,7 @@ from fhir_plugin.adapters import tables
 from fhir_plugin.app import Installation, create_app, install
 from fhir_plugin.settings import Settings
 from smart_launch import IssuerRegistry
-from tests.app.attacks.ehr import BASE, SECRETS, Ehr, MemoryTransport, an_issuer, with_query
+from tests.app.attacks.ehr import BASE, SECRETS, Ehr, MemoryTransport, an_issuer, another_issuer, with_query
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import FakeImageWorker
 
@@ -145,7 +144,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = structlog.get_config()
     installation = install(
         Settings(state=tmp_path_factory.mktemp("attacked"), base_url=ORIGIN),
-        registry=IssuerRegistry([an_issuer()]),
+        registry=IssuerRegistry([an_issuer(), another_issuer()]),
         transport=MemoryTransport(ehr),
         clock=clock,
         worker=FakeImageWorker(),
@@ -178,8 +177,3 @@ def world(installed: World) -> Iterator[World]:
     installed.events.entries.clear()
     installed.lines.text.clear()
     yield installed
-
-
-@pytest.fixture
-def state_folder(installed: World) -> Path:
-    return installed.installation.settings.state

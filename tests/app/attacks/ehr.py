@@ -20,6 +20,8 @@ from smart_launch import Issuer, Reply, ReplyTooLarge, SmartError, Transport
 BASE = "https://fhir.ehr.example/r4"
 LOGIN = "https://login.ehr.example"
 EVIL = "https://evil.example"
+OTHER_BASE = "https://fhir.other.example/r4"
+OTHER_LOGIN = "https://login.other.example"
 CLIENT = "photographs"
 JOB_ROLES = "https://fhir.hl7.org.uk/CodeSystem/UKCore-SDSJobRoleName"
 SCOPES = (
@@ -36,6 +38,7 @@ SCOPES = (
 )
 SECRETS = {
     "client secret": "client-secret-canary-0a61",
+    "client secret at another EHR": "client-secret-canary-8d2e",
     "launch handle": "launch-handle-canary-77b0",
     "code": "code-canary-3c9d",
     "access token": "access-canary-1b52",
@@ -108,6 +111,17 @@ def an_issuer(**changes: Any) -> Issuer:
         **changes,
     }
     return Issuer(**values)
+
+
+def another_issuer() -> Issuer:
+    """A second registered EHR, which may turn out to be an attacker's."""
+    return an_issuer(
+        name="other",
+        iss=OTHER_BASE,
+        client_secret=SECRETS["client secret at another EHR"],
+        allowed_hosts=frozenset({"login.other.example"}),
+        frame_ancestors=("https://other.example",),
+    )
 
 
 @dataclass

@@ -13,7 +13,7 @@ from tests.app.attacks.expect import Refusal, assert_refused, assert_told_nobody
 UNUSABLE = "Your EHR's answer cannot be used"
 THEIRS = "service desk"
 NO_PATIENT = "No patient's chart is open"
-OTHER_BASE = {"type": "smart_on_fhir", "locations": ["https://other.example/r4"], "patient": "p2"}
+ELSEWHERE = {"type": "smart_on_fhir", "locations": ["https://other.example/r4"], "patient": "p2"}
 TWO = {"type": "smart_on_fhir", "locations": [BASE], "patient": "p2"}
 
 
@@ -58,7 +58,7 @@ BAD: dict[str, tuple[dict[str, Any], Refusal]] = {
         Refusal(403, NO_PATIENT, "Open a patient's chart", "no-patient"),
     ),
     "a patient elsewhere only": (
-        {"patient": None, "authorization_details": [OTHER_BASE]},
+        {"patient": None, "authorization_details": [ELSEWHERE]},
         Refusal(403, NO_PATIENT, "Open a patient's chart", "no-patient"),
     ),
     "two patients": (
