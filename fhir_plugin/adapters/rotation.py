@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fhir_plugin.adapters import companion
+from fhir_plugin.adapters.appointments import Appointments
+from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
@@ -23,14 +25,17 @@ from fhir_plugin.ports import Clock
 
 def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: Path) -> dict[str, int]:
     """How many of each were sealed again; all zero when nothing is left under an old master."""
+    signer = DatabaseStatementSigner(database, masters, clock)
+    audit = DatabaseAuditTrail(database, clock, signer)
     counts = {
         "vault": FileVault(database, vault, masters, clock).rotate_master(),
-        "signing-keys": DatabaseStatementSigner(database, masters, clock).rotate_master(),
+        "signing-keys": signer.rotate_master(),
         "client-keys": DatabaseClientKeys(database, masters, clock).rotate_master(),
         "sessions": LaunchSessions(database, masters, clock).rotate_master(),
         "pending-launches": PendingLaunches(database, masters, clock).rotate_master(),
         "tokens": Tokens(database, masters, clock).rotate_master(),
         "drafts": DatabaseDrafts(database, masters).rotate_master(),
+        "appointments": Appointments(database, masters, audit, clock).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

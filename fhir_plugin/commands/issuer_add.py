@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from fhir_plugin.adapters.appointments import OPERATOR
 from fhir_plugin.adapters.ehr_introduction import (
     Conversation,
     fetch_configuration,
@@ -128,5 +128,5 @@ def _trusts(*, err: bool) -> bool:
 
 
 def _note(installation: Installation, added: Issuer) -> None:
-    detail: dict[str, str | int | bool] = {"operator": getpass.getuser(), "iss": added.iss, "sandbox": added.sandbox}
-    installation.audit.append(AuditEntry("issuer.added", actor="system", subject=added.name, detail=detail))
+    detail: dict[str, str | int | bool] = {"iss": added.iss, "sandbox": added.sandbox}
+    installation.audit.append(AuditEntry("issuer.added", actor=OPERATOR, subject=added.name, detail=detail))

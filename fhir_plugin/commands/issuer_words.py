@@ -11,7 +11,6 @@ from fhir_plugin.adapters.issuers_file import Setting, entry_text
 from fhir_plugin.commands.issuer_checks import Check, Verdict, methods_offered
 
 _LONGEST = 200
-_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def plain(text: str) -> str:
@@ -30,10 +29,8 @@ def plain_host(host: str) -> str:
 
 def rows(pairs: Iterable[tuple[str, str]]) -> str:
     """Two columns."""
-    return "\n".join(
-        textwrap.fill(value, 100, initial_indent=f"  {name:<16} ", subsequent_indent=" " * 19, **_WHOLE_WORDS).rstrip()
-        for name, value in pairs
-    )
+    wrapper = textwrap.TextWrapper(100, subsequent_indent=" " * 19, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrapper.fill(f"  {name:<16} {value}") for name, value in pairs)
 
 
 def found(about: Introduction) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +52,14 @@ class _Opened:
 
     def note(self, action: str, subject: str | None, detail: Mapping[str, str | int | bool]) -> None:
         """One audit entry, in the same transaction as the change."""
+        from fhir_plugin.adapters.appointments import OPERATOR
         from fhir_plugin.ports import AuditEntry
 
-        by = {"operator": getpass.getuser(), **detail}
-        self.installation.audit.append(AuditEntry(action=action, actor="system", subject=subject, detail=by))
+        self.installation.audit.append(AuditEntry(action=action, actor=OPERATOR, subject=subject, detail=detail))
 
 
 @contextlib.contextmanager
 def _opened(state: Path | None, *, as_json: bool) -> Iterator[_Opened]:
-    from fhir_plugin.adapters.client_keys import DatabaseClientKeys
-    from fhir_plugin.adapters.secrets_folder import SecretsFolder
     from fhir_plugin.adapters.signing import DatabaseStatementSigner
     from fhir_plugin.app import _masters
 
@@ -71,13 +68,8 @@ def _opened(state: Path | None, *, as_json: bool) -> Iterator[_Opened]:
         try:
             database, clock = installation.database, installation.clock
             masters = _masters(installation.settings)
-            fixed = SecretsFolder(installation.settings.secrets).client_keys()
-            yield _Opened(
-                installation,
-                masters,
-                DatabaseClientKeys(database, masters, clock, fixed=fixed),
-                DatabaseStatementSigner(database, masters, clock),
-            )
+            signer = DatabaseStatementSigner(database, masters, clock)
+            yield _Opened(installation, masters, installation.client_keys, signer)
         finally:
             installation.close()
 

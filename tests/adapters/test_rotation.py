@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.drafts import DatabaseDrafts
@@ -15,6 +16,8 @@ from fhir_plugin.adapters.tokens import Tokens
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
+from mappings.model.people import Role
+from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.conftest import OwnStores, open_stores
 
@@ -46,6 +49,9 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     client_key = DatabaseClientKeys(own.database, own.masters, own.clock).current("ES384")
     Tokens(own.database, own.masters, own.clock).save(LAUNCH, make_grant(now))
     DatabaseDrafts(own.database, own.masters).add(_draft(own))
+    ehr, guardian = Issuer(name="trust-a", iss=BASE, client_id="c"), "Practitioner/gp-1"
+    appointments = Appointments(own.database, own.masters, own.audit, own.clock)
+    appointed = appointments.appoint(ehr, guardian, Role.AUDITOR, name="Dr Example", by="The board", reason="Audit")
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)
@@ -71,6 +77,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert LaunchSessions(own.database, new, own.clock).get(LAUNCH) == make_session(now)
     assert Tokens(own.database, new, own.clock).get(LAUNCH).grant == make_grant(now)
     assert DatabaseDrafts(own.database, new).get(CaptureId("c-1")) == _draft(own)
+    assert Appointments(own.database, new, again.audit, own.clock).listed() == [appointed]
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()
