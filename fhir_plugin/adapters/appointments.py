@@ -180,6 +180,22 @@ class Appointments:
         with self._database.connection() as connection:
             return [LaunchId(id) for id in connection.execute(query).scalars()]
 
+    def rotate_master(self) -> int:
+        """Seals every appointment again under the current master; returns how many. One that does not verify stays
+        as it is: it gives nobody anything, and must not hold up the others."""
+        count = 0
+        with self._database.writing() as connection:
+            for row in connection.execute(sa.select(appointments)).all():
+                if self._masters.is_current(row.sealed):
+                    continue
+                try:
+                    fresh = self._masters.seal_again(KeyUse.APPOINTMENTS, row.sealed, bound_to=_binding(row))
+                except Tampered:
+                    continue
+                connection.execute(sa.update(appointments).where(appointments.c.id == row.id).values(sealed=fresh))
+                count += 1
+        return count
+
     def _end(self, current: Appointment, *, by: str, reason: str, operator: str, replaced_by: str = "") -> Appointment:
         ended = replace(current, ended=self._clock.now(), ended_by=by, ended_reason=reason)
         with self._database.writing() as connection:
@@ -240,22 +256,6 @@ class Appointments:
             ended=row.ended,
             **hidden,
         )
-
-
-def seal_again(database: Database, masters: MasterKeys) -> int:
-    """Seals every appointment again under the current master; returns how many. One that does not verify stays."""
-    count = 0
-    with database.writing() as connection:
-        for row in connection.execute(sa.select(appointments)).all():
-            if masters.is_current(row.sealed):
-                continue
-            try:
-                fresh = masters.seal_again(KeyUse.APPOINTMENTS, row.sealed, bound_to=_binding(row))
-            except Tampered:
-                continue  # it gives nobody anything, and must not hold up the others
-            connection.execute(sa.update(appointments).where(appointments.c.id == row.id).values(sealed=fresh))
-            count += 1
-    return count
 
 
 _SEALED: Final = ("fhir_base", "name", "by", "reason", "ended_by", "ended_reason")
