@@ -5,7 +5,9 @@ unavailable."""
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,16 +60,31 @@ def mendable(*, as_json: bool = False) -> Iterator[None]:
         refuse(Unavailable(f"{error.strerror}{where}", code="system"), as_json=as_json)
 
 
+def operator() -> str:
+    """Who runs this command, for the audit: the login name, or the number of an account without one (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def open_installation(state: Path | None) -> Installation:
-    """The installation that the environment describes, at `--state` if given. A wrong setting is a usage error."""
+    """The installation that the environment describes, at `--state` if given. A wrong setting is a usage error.
+
+    Raises `Unavailable` (`misconfigured`) for a registry of EHRs that cannot be used.
+    """
     from pydantic import ValidationError
 
     from fhir_plugin.app import install
     from fhir_plugin.settings import Settings
+    from smart_launch import Misconfigured
 
     try:
         settings = Settings() if state is None else Settings(state=state)
     except ValidationError as error:
         wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
         raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
-    return install(settings)
+    try:
+        return install(settings)
+    except Misconfigured as error:
+        raise Unavailable(error.message, code=error.code) from None

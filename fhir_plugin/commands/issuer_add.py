@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from fhir_plugin.adapters.appointments import OPERATOR
 from fhir_plugin.adapters.ehr_introduction import (
     Conversation,
     fetch_configuration,
@@ -19,6 +18,7 @@ from fhir_plugin.adapters.ehr_introduction import (
 from fhir_plugin.adapters.issuers_file import IssuersFile, Setting, entry_text
 from fhir_plugin.app import Installation
 from fhir_plugin.commands import issuer_words as words
+from fhir_plugin.commands.answers import operator
 from fhir_plugin.commands.issuer_check import key_of
 from fhir_plugin.commands.issuer_checks import Verdict, judge
 from fhir_plugin.commands.issuer_choice import Wishes, choose
@@ -128,5 +128,5 @@ def _trusts(*, err: bool) -> bool:
 
 
 def _note(installation: Installation, added: Issuer) -> None:
-    detail: dict[str, str | int | bool] = {"iss": added.iss, "sandbox": added.sandbox}
-    installation.audit.append(AuditEntry("issuer.added", actor=OPERATOR, subject=added.name, detail=detail))
+    detail: dict[str, str | int | bool] = {"operator": operator(), "iss": added.iss, "sandbox": added.sandbox}
+    installation.audit.append(AuditEntry("issuer.added", actor="system", subject=added.name, detail=detail))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fhir_plugin.commands.answers import json_option, mendable, open_installation, say, state_option
+from fhir_plugin.commands.answers import json_option, mendable, open_installation, operator, say, state_option
 from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class _Opened:
 
     def note(self, action: str, subject: str | None, detail: Mapping[str, str | int | bool]) -> None:
         """One audit entry, in the same transaction as the change."""
-        from fhir_plugin.adapters.appointments import OPERATOR
         from fhir_plugin.ports import AuditEntry
 
-        self.installation.audit.append(AuditEntry(action=action, actor=OPERATOR, subject=subject, detail=detail))
+        by = {"operator": operator(), **detail}
+        self.installation.audit.append(AuditEntry(action=action, actor="system", subject=subject, detail=by))
 
 
 @contextlib.contextmanager
