@@ -1,4 +1,4 @@
-"""Launch URLs that an attacker makes (smart-client D1, D2, D4): no stranger is asked, nothing of theirs is passed on."""
+"""Launch URLs that an attacker makes (smart-client D1, D2, D4): no stranger is asked, nothing strange passed on."""
 
 from __future__ import annotations
 
