@@ -1,6 +1,11 @@
 """Inferno's verdicts, 1.01 to 5.12, in its own words. `judge(number, session)` is one test of its suite.
 
 Each thing that a check may find has a `code` here, so that it can be shown that each is found.
+
+Run beside Inferno's Ruby on the same requests, the verdicts differ only where Inferno leaves a fault to its
+framework or to chance, and this fails it: a required input that is empty, a key set of symmetric keys or an
+assertion with `alg` none, a token request of another grant type; and where Inferno's own code breaks down
+instead of failing: a wrong Basic header, a broken key, an assertion that is no JWT.
 """
 
 from __future__ import annotations
@@ -119,38 +124,48 @@ def _authorization_requests(verdict: Verdict, session: Session) -> None:
 
 
 def _authorization_request(verdict: Verdict, session: Session, params: dict[str, str | list[str]], which: str) -> None:
-    def expect(code: str, name: str, wanted: str) -> None:
-        got = params.get(name)
-        if got != wanted:
-            verdict.error(code, f"{which} had an incorrect `{name}`: expected '{wanted}', but got '{got}'")
+    def expect(code: str, name: str, wanted: str, quote: str = "'") -> None:
+        if params.get(name) != wanted:
+            expected = f"{quote}{wanted}{quote}"
+            verdict.error(
+                code, f"{which} had an incorrect `{name}`: expected {expected}, but got '{_said(params.get(name))}'"
+            )
 
     def need(code: str, name: str) -> None:
         if not _present(params.get(name)):
             verdict.error(code, f"{which} is missing the `{name}` element")
 
     expect("response-type", "response_type", "code")
-    expect("client-id", "client_id", session.client_id)
+    expect("client-id", "client_id", session.client_id, "")
     registered = [uri.strip() for uri in session.registration.redirect_uris.split(",") if uri.strip()]
     redirect = params.get("redirect_uri")
     need("redirect-missing", "redirect_uri")
     if _present(redirect) and not registered:
         verdict.error(
             "redirect-none-registered",
-            f"No redirect URIs registered to check against the `redirect_uri` element in {which}",
+            "No redirect URIs registered to check against the `redirect_uri` element "
+            f"in {which.lower()} is missing the `redirect_uri` element",
         )
     elif _present(redirect) and redirect not in registered:
         verdict.error(
             "redirect-unregistered",
-            f"{which} had an unregistered `redirect_uri`: got {redirect}, but expected one of '{','.join(registered)}'",
+            f"{which} had an unregistered `redirect_uri`: got {_said(redirect)}, "
+            f"but expected one of '{','.join(registered)}'",
         )
     if _present(params.get("launch")):
-        expect("launch", "launch", session.launch_key)
+        expect("launch", "launch", session.launch_key, "")
     need("state", "state")
     expect("aud", "aud", session.fhir_base)
     need("challenge", "code_challenge")
     expect("method", "code_challenge_method", "S256")
     if not _present(params.get("scope")):
+        which = which.replace("Authorization", "Token")  # so it says
         verdict.error("scope", f"{which} did not include the requested `scope`")
+
+
+def _said(value: object) -> str:
+    """A value as Ruby puts it into a text."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _present(value: str | list[str] | None) -> bool:
@@ -206,7 +221,7 @@ def _token_request(verdict: Verdict, session: Session, request: Recorded, number
         verdict.error(
             "public-client-id",
             f"Public client token request {number} had an incorrect `client` value: "
-            f"expected '{session.client_id}' but got '{params.get('client_id')}'",
+            f"expected '{session.client_id}' but got '{_said(params.get('client_id'))}'",
         )
     if kind.flow == AUTHORIZATION_CODE:
         _code(verdict, session, params, f"Authorization code token request {number}", number)
@@ -217,7 +232,7 @@ def _assertion_type(verdict: Verdict, params: dict[str, str], code: str, which: 
     if got != ASSERTION_TYPE:
         verdict.error(
             code,
-            f"{which} had an incorrect `client_assertion_type`: expected '{ASSERTION_TYPE}', but got '{got}'",
+            f"{which} had an incorrect `client_assertion_type`: expected '{ASSERTION_TYPE}', but got '{_said(got)}'",
         )
 
 
@@ -234,8 +249,8 @@ def _code(verdict: Verdict, session: Session, params: dict[str, str], which: str
     if params.get("redirect_uri") != details.get("redirect_uri"):
         verdict.error(
             "token-redirect",
-            f"{which} included an incorrect `redirect_uri` value: expected '{details.get('redirect_uri')} "
-            f"but got '{params.get('redirect_uri')}'",
+            f"{which} included an incorrect `redirect_uri` value: expected '{_said(details.get('redirect_uri'))} "
+            f"but got '{_said(params.get('redirect_uri'))}'",
         )
     wrong = pkce_error(params.get("code_verifier"), details.get("code_challenge"), details.get("code_challenge_method"))
     if wrong:
@@ -257,7 +272,7 @@ def _refresh_request(verdict: Verdict, session: Session, request: Recorded, numb
         verdict.error(
             "refresh-unknown",
             f"Authorization code token refresh request {number} included a refresh token not "
-            f"issued during this test session: '{params.get('refresh_token')}'",
+            f"issued during this test session: '{_said(params.get('refresh_token'))}'",
         )
 
 
@@ -282,7 +297,7 @@ def _assertion(
         got = value_of(name)
         if got != wanted:
             code = "assertion-aud" if name == "aud" else name
-            verdict.error(code, f"{which} has an incorrect `{name}` {place}: expected '{wanted}', got '{got}'")
+            verdict.error(code, f"{which} has an incorrect `{name}` {place}: expected '{wanted}', got '{_said(got)}'")
     if not token.claims.get("exp"):
         verdict.error("exp", f"{which} is missing the `exp` claim.")
     jti = token.claims.get("jti")

@@ -74,7 +74,7 @@ def pkce_error(verifier: str | None, challenge: object, method: object) -> str |
     if not challenge:
         return "pkce check failed: no challenge code provided"
     if method != "S256":
-        return f"invalid pkce challenge method '{method}'"
+        return f"invalid pkce challenge method '{method or ''}'"
     calculated = challenge_of(str(verifier))
     return None if calculated == challenge else f"invalid S256 pkce verifier: got '{calculated}' expected '{challenge}'"
 

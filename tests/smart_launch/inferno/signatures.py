@@ -45,7 +45,7 @@ class SignedToken:
 def read(raw: str | None) -> SignedToken:
     """Raises `ValueError`."""
     if not raw:
-        raise ValueError("nil is not a JWT")
+        raise ValueError("Provided JWT must be a String")
     head, payload, signature = raw.split(".")
     header, claims = (json.loads(decode(part)) for part in (head, payload))
     if not isinstance(header, dict) or not isinstance(claims, dict):
