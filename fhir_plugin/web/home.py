@@ -57,27 +57,27 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
         ),
         Role.DISCLOSURE_OFFICER: RoleWords(
             name="Disclosure officer",
-            may=("prepare what leaves the record, once somebody has asked for it",),
-            may_not=("add or file pictures", "see sensitive images before a request calls for it"),
-            nothing="Nobody has asked for a copy of this patient’s images, so nothing waits for you at this chart.",
+            may=(),
+            may_not=("add or file pictures", "see images from here"),
+            nothing="Requests for copies of images are not handled in this app yet: nothing waits for you here.",
         ),
         Role.CALDICOTT_GUARDIAN: RoleWords(
             name="Caldicott Guardian",
-            may=("approve or reject the permanent destruction of an image, once a clinician has asked for it",),
-            may_not=("add or file pictures", "approve what you asked for yourself"),
-            nothing="Nobody has asked to destroy an image of this patient, so nothing waits for you at this chart.",
+            may=(),
+            may_not=("add or file pictures", "see images from here"),
+            nothing="Images cannot be destroyed through this app yet: nothing waits for your approval.",
         ),
         Role.PRIVACY_OFFICER: RoleWords(
             name="Privacy officer",
-            may=("look into who has seen, hidden or destroyed an image",),
+            may=("ask whoever runs this app for the audit trail",),
             may_not=("add or file pictures", "see images from here"),
-            nothing="No question about access to this patient’s images waits for you at this chart.",
+            nothing="Questions about access are not handled in this app yet: nothing waits for you here.",
         ),
         Role.AUDITOR: RoleWords(
             name="Auditor",
-            may=("read the audit trail: who did what and when, never what an image shows",),
+            may=("ask whoever runs this app for the audit trail, and for proof that it is whole",),
             may_not=("see any picture", "change anything"),
-            nothing="The audit trail covers all patients and is not kept at a chart: nothing waits for you here.",
+            nothing="The audit trail covers all patients and is not read at a chart: nothing waits for you here.",
         ),
     }
 )
