@@ -83,9 +83,9 @@ def test_triage_sees_what_waits_for_this_patient_alone(shop: Shop, browser: Brow
 @pytest.mark.parametrize(
     ("user", "title", "sentence"),
     [
-        ("disclosure-officer", "disclosure officer", "Nobody has asked for a copy"),
-        ("caldicott-guardian", "caldicott guardian", "Nobody has asked to destroy"),
-        ("privacy-officer", "privacy officer", "No question about access"),
+        ("disclosure-officer", "disclosure officer", "Requests for copies"),
+        ("caldicott-guardian", "caldicott guardian", "Images cannot be destroyed"),
+        ("privacy-officer", "privacy officer", "Questions about access"),
         ("auditor", "auditor", "nothing waits for you here"),
     ],
 )
