@@ -332,12 +332,15 @@ def _access(session: Session, path: list[str], bearer: str) -> Response:
 
 
 def _capability_statement() -> dict[str, Any]:
-    reading = [{"code": code} for code in ("read", "search-type")]
+    kept = {
+        "interaction": [{"code": code} for code in ("read", "search-type")],
+        "searchParam": [{"name": name, "type": "reference"} for name in ("patient", "practitioner")],
+    }
     types = ("Patient", "Media", "DocumentReference", "Consent", "Practitioner", "PractitionerRole")
     return {
         "resourceType": "CapabilityStatement",
         "fhirVersion": "4.0.1",
-        "rest": [{"mode": "server", "resource": [{"type": each, "interaction": reading} for each in types]}],
+        "rest": [{"mode": "server", "resource": [{"type": each, **kept} for each in types]}],
     }
 
 

@@ -23,7 +23,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.worker import FakeImageWorker
 from tests.smart_launch.inferno.mock_server import MockServer
 from tests.smart_launch.inferno.recorded import Session
-from tests.smart_launch.inferno.tested_app import APP, JWKS_URL, LAUNCH_URL, issuer_of, registration_of
+from tests.smart_launch.inferno.tested_app import APP, JWKS_URL, LAUNCH_URL, REDIRECT_URI, issuer_of, registration_of
 
 SCOPES = (
     "openid",
@@ -80,7 +80,20 @@ class Surfer:
 
     def open(self, url: str) -> TestResponse:
         """Goes there and wherever it is sent, forms that submit themselves included; the app's last page."""
+        page, _ = self._go(url, "")
+        assert page is not None
+        return page
+
+    def come_back(self, url: str) -> str:
+        """Goes there and signs in at the EHR; the callback's URL, which is not opened yet."""
+        page, back = self._go(url, REDIRECT_URI)
+        assert page is None, page.text
+        return back
+
+    def _go(self, url: str, stop_before: str) -> tuple[TestResponse | None, str]:
         for _ in range(10):
+            if stop_before and url.startswith(stop_before):
+                return None, url
             self.seen.append(url)
             if not url.startswith(APP):
                 url = self._at_ehr(requests.get(url, allow_redirects=False, timeout=10))
@@ -91,7 +104,7 @@ class Surfer:
                 url = urljoin(url, page.headers["Location"])
                 continue
             if "data-submit-at-once" not in page.text:
-                return page
+                return page, url
             form = _Form(page.text)
             assert form.method == "post"
             self.seen.append(form.action)
