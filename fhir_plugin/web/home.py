@@ -26,16 +26,21 @@ class RoleWords:
     """A role as people read it (G-R299: roles and responsibilities are clear to everybody)."""
 
     name: str
+    """As it stands in the middle of a sentence."""
     may: tuple[str, ...]
     may_not: tuple[str, ...]
     nothing: str
     """What to say when nothing waits for this role at a chart."""
 
+    @property
+    def title(self) -> str:
+        return self.name[0].upper() + self.name[1:]
+
 
 WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
     {
         Role.CLINICIAN: RoleWords(
-            name="Clinician",
+            name="clinician",
             may=(
                 "add, decide on and file pictures of this patient",
                 "see the patient’s images, and sensitive ones after giving a reason",
@@ -44,7 +49,7 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
             nothing="",
         ),
         Role.TRIAGE: RoleWords(
-            name="Triage",
+            name="triage",
             may=(
                 "see that pictures wait at this chart, since when and for whom",
                 "tell that person, or whoever covers for them",
@@ -56,7 +61,7 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
             nothing="Nothing waits at this chart.",
         ),
         Role.DISCLOSURE_OFFICER: RoleWords(
-            name="Disclosure officer",
+            name="disclosure officer",
             may=(),
             may_not=("add or file pictures", "see images from here"),
             nothing="Requests for copies of images are not handled in this app yet: nothing waits for you here.",
@@ -68,13 +73,13 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
             nothing="Images cannot be destroyed through this app yet: nothing waits for your approval.",
         ),
         Role.PRIVACY_OFFICER: RoleWords(
-            name="Privacy officer",
+            name="privacy officer",
             may=("ask whoever runs this app for the audit trail",),
             may_not=("add or file pictures", "see images from here"),
             nothing="Questions about access are not handled in this app yet: nothing waits for you here.",
         ),
         Role.AUDITOR: RoleWords(
-            name="Auditor",
+            name="auditor",
             may=("ask whoever runs this app for the audit trail, and for proof that it is whole",),
             may_not=("see any picture", "change anything"),
             nothing="The audit trail covers all patients and is not read at a chart: nothing waits for you here.",
@@ -112,11 +117,12 @@ def at_this_chart(session: ClinicalSession) -> ResponseReturnValue:
     roles = [role for role in Role if role in session.user.roles]
     if roles == [Role.CLINICIAN]:
         return redirect(url_for("gallery.timeline"), 303)
+    patient = parts().captures.patient(session)
     waiting = parts().captures.waiting_here(session) if Role.TRIAGE in roles else []
     return show(
         "home.html",
         session,
-        parts().captures.patient(session),
+        patient,
         roles=[(role, WORDS[role]) for role in roles],
         waiting=[(waiting_words(item), item) for item in waiting],
         clinician=Role.CLINICIAN in roles,

@@ -84,7 +84,7 @@ def test_triage_sees_what_waits_for_this_patient_alone(shop: Shop, browser: Brow
     ("user", "title", "sentence"),
     [
         ("disclosure-officer", "disclosure officer", "Requests for copies"),
-        ("caldicott-guardian", "caldicott guardian", "Images cannot be destroyed"),
+        ("caldicott-guardian", "Caldicott Guardian", "Images cannot be destroyed"),
         ("privacy-officer", "privacy officer", "Questions about access"),
         ("auditor", "auditor", "nothing waits for you here"),
     ],
@@ -96,7 +96,7 @@ def test_the_others_are_told_who_they_are_and_that_nothing_waits(
     capture_of(shop, mine.launch())
     page = browser.get(f"/l/{browser.launch(user=user)}/home")
     said = words_of(page.text)
-    assert title in said.lower() and sentence in said
+    assert f", {title}" in said and sentence in said
     assert "Anand" in said, "the patient is named"
     assert "pictures wait" not in said and "<img" not in page.text
 
@@ -118,7 +118,7 @@ def test_somebody_with_two_roles_sees_pictures_first_and_finds_the_other(shop: S
     finally:
         installation.appointments.withdraw(made.id, by="Board", reason="Test over")
     assert browser.get(f"/l/{launch}/enter").headers["Location"] == f"/l/{launch}/"
-    assert "you are also caldicott guardian" in words_of(browser.home(launch).text).lower()
+    assert "you are also Caldicott Guardian." in words_of(browser.home(launch).text)
     said = words_of(browser.get(f"/l/{launch}/home").text)
     assert "Caldicott Guardian" in said and "All images" in browser.get(f"/l/{launch}/home").text
 
@@ -147,7 +147,7 @@ def test_without_a_role_a_page_says_who_the_ehr_says_you_are_and_whom_to_ask(
     assert answer.status_code == 403
     said = words_of(answer.text)
     assert "Practitioner/prac-healthcare-assistant" in said and "EHR sandbox" in said
-    assert "Chloe Adeyemi" in said and "Healthcare Assistant (R1480)" in said
+    assert "You are Chloe Adeyemi, with this job:" in said and "Healthcare Assistant (R1480)" in said
     assert "No patient was opened" in said and "Code: no-role" in said
     assert (f"Ask {ask} ." if ask else "Ask the person in your organisation who looks after this app") in said
     assert "Anand" not in answer.text and PATIENT not in answer.text
