@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 SPECIFICATION = "https://hl7.org/fhir/smart-app-launch/STU2.2"
 
@@ -65,19 +65,46 @@ class Requirement:
         return f"{SPECIFICATION}/{self.page}.html#{self.anchor}"
 
 
+@dataclass(frozen=True)
+class Feature:
+    """Something that the specification offers, or its practice asks, beside the listed requirements."""
+
+    name: str
+    text: str
+    page: str
+    status: Status
+    tests: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def url(self) -> str:
+        """The page of the specification on which it stands."""
+        return f"{SPECIFICATION}/{self.page}.html"
+
+
 @cache
 def requirements() -> tuple[Requirement, ...]:
     """All of them, page by page, by number within a page."""
     return tuple(each for page in PAGES for each in _read(page))
 
 
+@cache
+def features() -> tuple[Feature, ...]:
+    """What is offered or asked beside them."""
+    return tuple(Feature(**_with_tests(entry)) for entry in _document("beyond")["feature"])
+
+
 def _read(page: str) -> list[Requirement]:
-    text = files(__package__).joinpath("requirements", f"{page}.toml").read_text("utf-8")
-    document = tomllib.loads(text)
-    return [
-        Requirement(**{**entry, "tests": tuple(entry.get("tests", ()))}, page=page, title=document["title"])
-        for entry in document["requirement"]
-    ]
+    document = _document(page)
+    return [Requirement(**_with_tests(entry), page=page, title=document["title"]) for entry in document["requirement"]]
+
+
+def _document(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("requirements", f"{name}.toml").read_text("utf-8"))
+
+
+def _with_tests(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "tests": tuple(entry.get("tests", ()))}
 
 
 def counts(among: Iterable[Requirement]) -> dict[Status, int]:
@@ -92,7 +119,7 @@ def as_markdown() -> str:
     lines = [
         "# SMART App Launch 2.2: how this client stands to each requirement",
         "",
-        "Every requirement that the specification makes of a client, by its number in the list of its test kit, Inferno,",
+        "Every requirement that the specification makes of a client, by its number in the list of Inferno, its test kit,",
         "with the tests that show that it is met, or the reason why it does not apply or is refused. `met` is written",
         "only where a test would fail if it were not so. Texts are quoted in short; the links lead to the whole.",
         "",
@@ -107,6 +134,16 @@ def as_markdown() -> str:
     for title in _titles():
         lines += ["", f"## {title}", "", "| Requirement | What it asks | Status | Shown by, or why not |"]
         lines += ["| --- | --- | --- | --- |", *(_row(each) for each in everything if each.title == title)]
+    lines += [
+        "",
+        "## Beside the list",
+        "",
+        "What else the specification offers, or its practice asks. Not counted above.",
+    ]
+    lines += ["", "| What | What it is | Status | Shown by, or why not |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| [{each.name}]({each.url}) | {_cell(each.text)} | {each.status} | {_shown(each)} |" for each in features()
+    ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -120,8 +157,11 @@ def _summary(title: str, among: Iterable[Requirement]) -> str:
 
 
 def _row(one: Requirement) -> str:
-    shown = [f"`{test}`" for test in one.tests] + ([_cell(one.reason)] if one.reason else [])
-    return f"| [{one.id}]({one.url}) | **{one.word}** {_cell(one.text)} | {one.status} | {'<br>'.join(shown)} |"
+    return f"| [{one.id}]({one.url}) | **{one.word}** {_cell(one.text)} | {one.status} | {_shown(one)} |"
+
+
+def _shown(one: Requirement | Feature) -> str:
+    return "<br>".join([f"`{test}`" for test in one.tests] + ([_cell(one.reason)] if one.reason else []))
 
 
 def _cell(text: str) -> str:

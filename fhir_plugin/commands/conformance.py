@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from fhir_plugin.commands.answers import json_option, say
+
+if TYPE_CHECKING:
+    from smart_launch.conformance import Feature, Requirement
 
 
 @click.command("smart-conformance")
@@ -12,7 +17,7 @@ from fhir_plugin.commands.answers import json_option, say
 @json_option
 def smart_conformance(as_json: bool, as_document: bool) -> None:
     """Print each requirement of SMART App Launch 2.2: met, not applicable or refused, with its tests or reason."""
-    from smart_launch.conformance import SPECIFICATION, as_markdown, counts, requirements
+    from smart_launch.conformance import SPECIFICATION, as_markdown, counts, features, requirements
 
     if as_json and as_document:
         raise click.UsageError("--json and --markdown exclude each other: choose one.")
@@ -21,23 +26,17 @@ def smart_conformance(as_json: bool, as_document: bool) -> None:
         return
     everything = requirements()
     summary = counts(everything)
-    rows = [
-        {
-            "id": each.id,
-            "word": each.word,
-            "text": each.text,
-            "url": each.url,
-            "status": each.status,
-            "tests": list(each.tests),
-            "reason": each.reason,
-        }
-        for each in everything
-    ]
+    rows = [{"id": each.id, "word": each.word, **_standing(each)} for each in everything]
+    beside = [{"name": each.name, **_standing(each)} for each in features()]
     lines = [f"{each.id:<11} {each.status:<15} {each.reason or _short(each.text)}" for each in everything]
     together = ", ".join(f"{number} {name}" for name, number in summary.items())
     lines.append(f"{len(everything)} requirements: {together}")
-    answer = {"specification": SPECIFICATION, "requirements": rows, "counts": summary}
+    answer = {"specification": SPECIFICATION, "requirements": rows, "counts": summary, "beside_the_list": beside}
     say(answer, as_json=as_json, text="\n".join(lines))
+
+
+def _standing(one: Requirement | Feature) -> dict[str, Any]:
+    return {"text": one.text, "url": one.url, "status": one.status, "tests": list(one.tests), "reason": one.reason}
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from fhir_plugin import cli
 from smart_launch import conformance
-from smart_launch.conformance import PAGES, STATUSES, Requirement, as_markdown, counts, requirements
+from smart_launch.conformance import PAGES, STATUSES, Feature, Requirement, as_markdown, counts, features, requirements
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = (
@@ -28,6 +28,9 @@ MAY_NOT_RUN = {"skip", "skipif", "xfail", "exhaustive", "needs"}
 SENTENCE = re.compile(r"[A-Z].{20,}[.]", re.DOTALL)
 
 each = pytest.mark.parametrize("one", requirements(), ids=lambda one: one.id)
+each_and_beside = pytest.mark.parametrize(
+    "one", [*requirements(), *features()], ids=lambda one: one.id if isinstance(one, Requirement) else one.name
+)
 
 
 def numbers() -> list[int]:
@@ -70,9 +73,8 @@ def test_they_stand_in_order_under_their_pages() -> None:
     for page in PAGES:
         found = [one.number for one in requirements() if one.page == page]
         assert found == sorted(found)
-    assert sorted(path.stem for path in Path(conformance.__file__).parent.joinpath("requirements").iterdir()) == sorted(
-        PAGES
-    )
+    kept = {path.name for path in Path(conformance.__file__).parent.joinpath("requirements").iterdir()}
+    assert kept == {f"{name}.toml" for name in (*PAGES, "beyond")}
 
 
 @each
@@ -82,8 +84,8 @@ def test_it_is_quoted_and_can_be_looked_up(one: Requirement) -> None:
     assert re.fullmatch(r"https://hl7\.org/fhir/smart-app-launch/STU2\.2/[a-z-]+\.html#[a-z0-9_-]+", one.url)
 
 
-@each
-def test_it_is_met_with_tests_or_there_is_a_reason(one: Requirement) -> None:
+@each_and_beside
+def test_it_is_met_with_tests_or_there_is_a_reason(one: Requirement | Feature) -> None:
     assert one.status in STATUSES
     assert bool(one.tests) is (one.status == "met")
     assert len(set(one.tests)) == len(one.tests)
@@ -91,13 +93,13 @@ def test_it_is_met_with_tests_or_there_is_a_reason(one: Requirement) -> None:
         assert SENTENCE.fullmatch(one.reason), one.reason
 
 
-@each
-def test_what_shows_it_exists_and_always_runs(one: Requirement) -> None:
+@each_and_beside
+def test_what_shows_it_exists_and_always_runs(one: Requirement | Feature) -> None:
     for test in one.tests:
         path, _, name = test.partition("::")
         function = name.partition("[")[0]
         assert path.startswith("tests/") and Path(path).name.startswith("test_") and function.startswith("test_")
-        assert function in marks(path), f"{one.id} names {test}"
+        assert function in marks(path), f"there is no {test}"
         assert not marks(path)[function] & MAY_NOT_RUN, f"{test} does not always run"
 
 
@@ -126,8 +128,9 @@ def test_the_document_is_what_the_table_says() -> None:
 
 
 def test_every_row_of_the_document_is_a_row() -> None:
-    rows = [line for line in as_markdown().splitlines() if line.startswith("| [SMART-R")]
-    assert len(rows) == 173
+    rows = [line for line in as_markdown().splitlines() if line.startswith("| [")]
+    assert len(rows) == 173 + len(features())
+    assert sum(row.startswith("| [SMART-R") for row in rows) == 173
     for row in rows:
         assert len(re.findall(r"(?<!\\)\|", row)) == 5
         assert not re.search(r"<(?!br>)", row)
@@ -141,6 +144,7 @@ def test_the_command_prints_one_json_value() -> None:
     assert answer["counts"] == counts(requirements())
     assert sum(answer["counts"].values()) == 173
     assert set(answer["requirements"][0]) == {"id", "word", "text", "url", "status", "tests", "reason"}
+    assert [row["name"] for row in answer["beside_the_list"]] == [one.name for one in features()]
 
 
 def test_the_command_in_words_has_a_line_for_each_and_the_counts_last() -> None:
