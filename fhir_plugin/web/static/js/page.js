@@ -13,6 +13,20 @@ export const guard = () => ({
   'X-Requested-With': 'fetch',
 })
 
+// Both clocks: the steady one may stand still while a computer sleeps, the other may be put back.
+export const mark = () => ({ wall: Date.now(), steady: performance.now() })
+export const since = (moment) => (moment ? Math.max(Date.now() - moment.wall, performance.now() - moment.steady) / 1000 : Infinity)
+
+const PRESENT = 30 // seconds for which a sign of somebody counts
+let acted = null
+
+for (const sign of ['keydown', 'pointerdown', 'wheel', 'touchmove', 'input', 'drop']) {
+  window.addEventListener(sign, (event) => { if (event.isTrusted) acted = mark() }, { capture: true, passive: true })
+}
+
+/** Whether somebody is at this page now. What focus does when a page moves it is no sign of anybody. */
+export const isSomebodyThere = () => since(acted) < PRESENT
+
 /** Sent with what no person asked for at that moment, so that a forgotten page signs its person out. */
 export const UNATTENDED = { 'X-Unattended': 'yes' }
 
@@ -25,6 +39,6 @@ document.body.addEventListener('htmx:configRequest', (event) => {
   const { headers, triggeringEvent } = event.detail
   Object.assign(headers, guard())
   // htmx polls without an event; our own timers say so in theirs.
-  if (!triggeringEvent || triggeringEvent.detail?.unattended) Object.assign(headers, UNATTENDED)
+  if (!triggeringEvent || triggeringEvent.detail?.unattended || !isSomebodyThere()) Object.assign(headers, UNATTENDED)
 })
 document.body.addEventListener('htmx:responseError', (event) => heed(event.detail.xhr.status))

@@ -1,6 +1,6 @@
 // Warns before a session ends, saves what is typed before it warns, and shuts the page when the time is over.
 // The server's word counts: another tab of the same launch may have kept the session alive, or ended it.
-import { UNATTENDED, guard, heed } from './page.js'
+import { UNATTENDED, guard, isSomebodyThere, mark, since } from './page.js'
 import { flush, hasAnswers, isSaved, unsaved } from './saving.js'
 
 const TICK = 1000 // milliseconds
@@ -14,15 +14,10 @@ const notice = document.getElementById('session-notice')
 const address = dialog.dataset.address
 const part = (name) => dialog.querySelector(`[data-part="${name}"]`)
 
-// Both clocks: the steady one may stand still while a computer sleeps, the other may be put back.
-const mark = () => ({ wall: Date.now(), steady: performance.now() })
-const since = (moment) => Math.max(Date.now() - moment.wall, performance.now() - moment.steady) / 1000
-
 let known = { idle_seconds: Number(dialog.dataset.idle), absolute_seconds: Number(dialog.dataset.absolute), warn_seconds: Number(dialog.dataset.warn) }
 let knownAt = mark()
 let contact = mark()
 let looked = mark()
-let acted = null
 let whole = known.idle_seconds // the idle time, as far as we have seen it
 let busy = false
 let wantsToStay = false
@@ -31,6 +26,7 @@ let concealed = false
 let closed = false
 let passing = null
 let asked = null
+let place = null // where somebody was when the page was hidden
 
 const idleLeft = () => known.idle_seconds - since(knownAt)
 const absoluteLeft = () => known.absolute_seconds - since(knownAt)
@@ -71,7 +67,7 @@ function tick () {
     if (wantsToStay) { if (since(looked) > LOOK_EVERY / 2) run(stay) } else if (since(looked) > LOOK_EVERY) run(lookAgain)
   } else if (left() <= known.warn_seconds && !(letBe && isLast())) {
     run(warn)
-  } else if (acted && since(acted) < 60 && idleLeft() < whole * 0.75 && since(looked) > 60) {
+  } else if (isSomebodyThere() && idleLeft() < whole * 0.75 && since(looked) > 60) {
     run(() => ask('POST')) // somebody works here, only without needing anything from the server
   }
 }
@@ -172,6 +168,7 @@ for (const button of dialog.querySelectorAll('[data-way="leave"]')) button.hidde
 function conceal () {
   if (concealed) return
   concealed = true
+  place = document.activeElement
   document.body.classList.add('app-concealed')
 }
 
@@ -181,6 +178,7 @@ async function atTheEnd () {
   concealed = false
   document.body.classList.remove('app-concealed')
   settle()
+  place?.focus()
 }
 
 /** Takes the patient and the pictures out of the page. What nobody but this page has, stays to be copied. */
@@ -237,7 +235,7 @@ const check = async () => { if (await ask() === 'over') over() }
 
 document.addEventListener('app:signed-out', over)
 document.addEventListener('error', (event) => {
-  if (event.target instanceof HTMLImageElement && (!asked || since(asked) > 10)) {
+  if (event.target instanceof HTMLImageElement && since(asked) > 10) {
     asked = mark()
     run(check)
   }
@@ -249,9 +247,6 @@ window.addEventListener('pageshow', (event) => {
   if (event.persisted) conceal() // it may have been signed out since
   tick()
 })
-for (const sign of ['keydown', 'pointerdown', 'wheel', 'touchmove']) {
-  window.addEventListener(sign, () => { acted = mark() }, { capture: true, passive: true })
-}
 
 // A form sent when the time may be over would lose its page: the page asks first, and stays when it is over.
 window.addEventListener('submit', (event) => {
