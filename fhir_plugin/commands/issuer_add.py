@@ -40,10 +40,14 @@ def add_issuer(
     """
     app, registered = installation.settings, file.read()
     _need_new_and_fit(wishes, registered)
-    base, given = wishes.fhir_base, frozenset(host.lower() for host in wishes.allowed_hosts)
+    base, given = wishes.fhir_base, frozenset(wishes.allowed_hosts)
     conversation = Conversation(given | {host_of(base)} if wishes.private_network else frozenset())
     document = fetch_configuration(base, conversation)
-    hosts = given or hosts_named(base, document)
+    named = hosts_named(base, document)
+    hosts = given or named
+    if given and not named <= given:
+        others = ", ".join(sorted(map(words.plain_host, named - given)))
+        raise Refused(f"The EHR puts endpoints on hosts that you did not allow: {others}.", code="host-not-allowed")
     stranger = Issuer(name="stranger", iss=base, client_id="-", allowed_hosts=frozenset(hosts), sandbox=True)
     configuration = read_strictly(stranger, document)
     about = look_around(stranger, configuration, conversation, now=installation.clock.now())

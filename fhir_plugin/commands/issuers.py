@@ -69,6 +69,7 @@ def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--allowed-host",
             "allowed_hosts",
             multiple=True,
+            callback=_host_names,
             help="Host where its endpoints may live: these and no other.",
         ),
         click.option("--scope", "scopes", multiple=True, help="What to ask for, instead of what this app needs."),
@@ -81,6 +82,13 @@ def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _host_names(_context: click.Context, _option: click.Parameter, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not host or not all(character.isalnum() or character in "-." for character in host.strip("[]:")):
+            raise click.BadParameter("a host is a name such as login.trust-a.example: no scheme, port or path")
+    return tuple(host.lower() for host in hosts)
 
 
 def _known_vendor(_context: click.Context, _option: click.Parameter, name: str) -> str:
