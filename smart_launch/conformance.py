@@ -119,7 +119,7 @@ def as_markdown() -> str:
     lines = [
         "# SMART App Launch 2.2: how this client stands to each requirement",
         "",
-        "Every requirement that the specification makes of a client, by its number in the list of Inferno, its test kit,",
+        "Each requirement that the specification makes of a client, by its number in the list of its test kit Inferno,",
         "with the tests that show that it is met, or the reason why it does not apply or is refused. `met` is written",
         "only where a test would fail if it were not so. Texts are quoted in short; the links lead to the whole.",
         "",

@@ -16,12 +16,12 @@ from werkzeug.test import TestResponse
 
 from fhir_plugin import demo
 from fhir_plugin.app import create_app, install
+from fhir_plugin.capability import SCOPES as SCOPES_PROPOSED
 from fhir_plugin.settings import Settings
-from smart_launch import Issuer, IssuerRegistry, parse_resource_scope, read_registry
+from smart_launch import Issuer, IssuerRegistry, parse_resource_scope
 from tests.app.attacks.ehr import BASE, CLIENT, EVIL, LOGIN, SCOPES, SECRETS, Ehr, MemoryTransport, Said, an_issuer
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import FakeImageWorker
-from tests.shape.project import fenced
 
 ORIGIN = "https://photographs.example"
 REDIRECT = f"{ORIGIN}/callback"
@@ -128,14 +128,9 @@ def test_launch_url_and_redirect_uri_are_fixed(app: App, host: str) -> None:
 
 
 def registered() -> list[Issuer]:
-    """What the demo registers, and what the README recommends for real patients."""
-    (example,) = [text for text in fenced("README.md", "toml") if "[[issuer]]" in text]
-    recommended = [issuer for issuer in read_registry(example) if not issuer.sandbox]
-    assert recommended
-    made: list[Issuer] = []
+    """What the demo registers; `fhir-plugin issuer add` proposes the same scopes."""
     with demo.temporary_demo() as running:
-        made += running.installation.registry
-    return [*recommended, *made]
+        return list(running.installation.registry)
 
 
 def test_what_we_register_is_confidential_and_signs(app: App) -> None:
@@ -149,8 +144,8 @@ def test_what_we_register_is_confidential_and_signs(app: App) -> None:
 
 
 def test_no_wildcard_is_asked_for() -> None:
-    for issuer in registered():
-        scopes = [scope for scope in map(parse_resource_scope, issuer.scopes) if scope is not None]
+    for listed in [SCOPES_PROPOSED, *(issuer.scopes for issuer in registered())]:
+        scopes = [scope for scope in map(parse_resource_scope, listed) if scope is not None]
         assert scopes
         assert "*" not in {scope.resource_type for scope in scopes}
         assert {scope.letters for scope in scopes if scope.level == "user"} <= {"r", "rs"}, "staff are only read"
