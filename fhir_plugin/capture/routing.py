@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.errors import PluginError, RecordUnavailable
+from fhir_plugin.errors import PluginError, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession
@@ -84,7 +84,7 @@ def _name_of(parts: CaptureParts, session: ClinicalSession, user: Reference) -> 
         return ""
     try:
         return human_name(parts.records(session.launch_id).read(kind, id).get("name"))
-    except RecordUnavailable:
+    except Unavailable:
         raise
     except PluginError:
         return ""

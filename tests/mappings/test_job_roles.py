@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from mappings.model.people import Role
 from mappings.terminology import systems
 from mappings.terminology.job_roles import UnusableJobRoles, shipped_job_roles
+from tests.shape.project import fenced, section
 
 NAME = systems.SDS_JOB_ROLE_NAME
 OWN = "https://fhir.trust.example/CodeSystem/staff"
@@ -125,3 +128,13 @@ def test_any_text_is_a_list_or_refused(text: str) -> None:
     except UnusableJobRoles:
         return
     assert {known.code for known in shipped_job_roles()} <= {known.code for known in changed}
+
+
+def test_the_example_of_the_documents_can_be_read_and_its_table_names_every_role() -> None:
+    (example,) = fenced("docs/roles.md", "toml")
+    changed = shipped_job_roles().changed_by(example)
+    assert changed.role_for(NAME, "R6010") is Role.TRIAGE
+    assert changed.role_for(OWN, "nurse") is Role.CLINICIAN
+    assert changed.role_for(NAME, "R0100") is None
+    rows = re.findall(r"^\| `([a-z-]+)` \|", section("docs/roles.md", "The roles"), re.MULTILINE)
+    assert rows == [role.value for role in Role]
