@@ -29,7 +29,6 @@ from tests.smart_launch.inferno.recorded import (
     Tag,
     authorization_details,
 )
-from tests.smart_launch.inferno.signatures import Fetch
 from tests.smart_launch.inferno.verdict import Verdict
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -42,24 +41,24 @@ NUMBERS: dict[ClientType, tuple[str, ...]] = {
 """Which tests of the suite each kind of client must pass: registration, interaction, authorization, token, use."""
 
 
-def judge(number: str, session: Session, fetch: Fetch | None = None) -> Verdict:
-    """One test of the suite on one session. `fetch` reads a registered JWKS URL."""
+def judge(number: str, session: Session) -> Verdict:
+    """One test of the suite on one session."""
     verdict = Verdict(number)
     chapter, test = (int(part) for part in number.split("."))
     if chapter < 5:
-        _registration(verdict, session, fetch)
+        _registration(verdict, session)
     elif test <= 4:
         _interaction(verdict, session)
     elif test <= 7:
         _authorization_requests(verdict, session)
     elif test <= 11:
-        _token_requests(verdict, session, fetch)
+        _token_requests(verdict, session)
     else:
         _token_use(verdict, session)
     return verdict
 
 
-def _registration(verdict: Verdict, session: Session, fetch: Fetch | None) -> None:
+def _registration(verdict: Verdict, session: Session) -> None:
     registration = session.registration
     if registration.client_type.flow == AUTHORIZATION_CODE:
         _urls(verdict, registration.launch_urls, "launch URL")
@@ -67,7 +66,7 @@ def _registration(verdict: Verdict, session: Session, fetch: Fetch | None) -> No
         if not registration.redirect_uris.strip():
             verdict.error("redirect-uri-missing", "The required input SMART App Launch Redirect URI(s) is missing.")
     if registration.client_type.authentication == ASYMMETRIC:
-        keys, warnings = key_set(registration.jwks, fetch)
+        keys, warnings = key_set(registration.jwks, session.fetch)
         verdict.warnings += warnings
         if not keys:
             verdict.error(
@@ -172,7 +171,7 @@ def _present(value: str | list[str] | None) -> bool:
     return bool(value.strip() if isinstance(value, str) else value)
 
 
-def _token_requests(verdict: Verdict, session: Session, fetch: Fetch | None) -> None:
+def _token_requests(verdict: Verdict, session: Session) -> None:
     flow = session.registration.client_type.flow
     requests = session.tagged(Tag.TOKEN, flow)
     if not requests:
@@ -188,7 +187,7 @@ def _token_requests(verdict: Verdict, session: Session, fetch: Fetch | None) -> 
             _token_request(verdict, session, request, number)
         match session.registration.client_type.authentication:
             case "confidential_asymmetric":
-                _assertion(verdict, session, request.form.get("client_assertion"), jtis, number, fetch)
+                _assertion(verdict, session, request.form.get("client_assertion"), jtis, number)
             case "confidential_symmetric":
                 wrong = basic_error(
                     request.headers.get("authorization"), session.client_id, session.registration.secret
@@ -276,9 +275,7 @@ def _refresh_request(verdict: Verdict, session: Session, request: Recorded, numb
         )
 
 
-def _assertion(
-    verdict: Verdict, session: Session, raw: str | None, jtis: list[object], number: int, fetch: Fetch | None
-) -> None:
+def _assertion(verdict: Verdict, session: Session, raw: str | None, jtis: list[object], number: int) -> None:
     which = f"client assertion jwt on token request {number}"
     try:
         token = signatures.read(raw)
@@ -307,7 +304,7 @@ def _assertion(
         verdict.error("jti-reused", f"{which} has a `jti` claim that was previouly used: '{jti}'.")
     else:
         jtis.append(jti)
-    wrong = signature_error(raw, session.registration.jwks, fetch)
+    wrong = signature_error(raw, session.registration.jwks, session.fetch)
     if wrong:
         verdict.error("signature", f"Signature validation failed on token request {number}: {wrong}")
 

@@ -69,8 +69,6 @@ class MockServer:
 
     origin: str = ""
     sessions: dict[str, Session] = field(default_factory=dict)
-    fetch: signatures.Fetch | None = None
-    """How a registered JWKS URL is read."""
     code_minutes: float = 10
     token_minutes: float = 60
     documents_asked: list[str] = field(default_factory=list)
@@ -89,9 +87,9 @@ class MockServer:
     def auth(self) -> str:
         return f"{self.origin}{SUITE}/auth"
 
-    def register(self, registration: Registration) -> Session:
-        """Begins a test session."""
-        session = Session(registration, self.fhir_base, f"{self.auth}/token")
+    def register(self, registration: Registration, fetch: signatures.Fetch | None = None) -> Session:
+        """Begins a test session. `fetch` reads a registered JWKS URL."""
+        session = Session(registration, self.fhir_base, f"{self.auth}/token", fetch)
         self.sessions[registration.client_id] = session
         return session
 
@@ -249,7 +247,7 @@ class MockServer:
             assertion = params.get("client_assertion")
             if not assertion:
                 return "client_assertion missing from confidential asymmetric client request"
-            return signature_error(assertion, registration.jwks, self.fetch)
+            return signature_error(assertion, registration.jwks, session.fetch)
         if registration.client_type.authentication == SYMMETRIC:
             return basic_error(request.headers.get("Authorization"), session.client_id, registration.secret)
         return None

@@ -10,6 +10,8 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from tests.smart_launch.inferno.signatures import Fetch
+
 AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN = "authorization_code", "client_credentials", "refresh_token"
 ASYMMETRIC, SYMMETRIC, PUBLIC = "confidential_asymmetric", "confidential_symmetric", "public"
 
@@ -101,6 +103,7 @@ class Session:
     registration: Registration
     fhir_base: str
     token_url: str
+    fetch: Fetch | None = None
     requests: list[Recorded] = field(default_factory=list)
     launch_key: str = field(default_factory=lambda: secrets.token_hex(32))
 

@@ -176,7 +176,7 @@ def test_a_registered_jku_is_sent_and_followed(inferno: MockServer, kind: str) -
     with registered_app(inferno, kind, client_id=f"jku-{kind}", issuer_changes={"jku": JWKS_URL}, jwks="") as app:
         app.client.refresh(app.launched().grant)
         assert {token.header["jku"] for token in assertions(app)} == {JWKS_URL}
-        assert judge("5.08", app.session, read_jwks_url).result == "pass"
+        assert judge("5.08", app.session).result == "pass"
 
 
 @pytest.mark.parametrize("kind", CONFIDENTIAL)

@@ -200,6 +200,25 @@ def _changed(**changes: Any) -> Forge:
         (_changed(sub="x" * 256), "id-token-subject"),
         (_changed(nonce="another"), "id-token-nonce"),
     ],
+    ids=[
+        "alg-none",
+        "hmac-under-public-key",
+        "stranger",
+        "unknown-kid",
+        "other-alg",
+        "no-token",
+        "other-issuer",
+        "other-audience",
+        "two-audiences",
+        "other-party",
+        "expired",
+        "no-exp",
+        "no-iat",
+        "made-tomorrow",
+        "no-subject",
+        "long-subject",
+        "other-nonce",
+    ],
 )
 def test_a_forged_identity_opens_nothing(odd: MockServer, forge: Forge, code: str) -> None:
     odd.make_id_token = forge

@@ -12,7 +12,7 @@ import pytest
 from smart_launch import ClientKey, Issuer, SmartError, authorize, backend_services, client_auth, token
 from tests.smart_launch.inferno.checks import judge
 from tests.smart_launch.inferno.mock_server import MockServer
-from tests.smart_launch.inferno.tested_app import read_jwks_url, registered_app
+from tests.smart_launch.inferno.tested_app import registered_app
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -87,6 +87,6 @@ def test_a_broken_client_fails(
         break_it(monkeypatch)
         with contextlib.suppress(SmartError, AssertionError):
             app.whole_suite()
-        verdict = judge(number, app.session, read_jwks_url)
+        verdict = judge(number, app.session)
     assert verdict.result == "fail"
     assert code in verdict.codes

@@ -44,7 +44,6 @@ class Apps:
             app = self.until.enter_context(whole_app(self.mock, kind, self.folders.mktemp(kind)))
             self.done[kind] = app
             run(app)
-        self.mock.fetch = self.done[kind].fetch
         return self.done[kind]
 
 
@@ -69,7 +68,7 @@ def apps(ehr: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.parametrize(("number", "kind"), CASES, ids=[f"{number}-{kind}" for number, kind in CASES])
 def test_inferno(apps: Apps, number: str, kind: str) -> None:
     app = apps[kind]
-    verdict = judge(number, app.session, app.fetch)
+    verdict = judge(number, app.session)
     assert verdict.problems == []
     assert verdict.result == "pass"
     assert verdict.warnings == []
@@ -83,7 +82,7 @@ def test_inferno_on_refresh(apps: Apps, number: str, kind: str) -> None:
     session = apps[kind].session
     refreshed = session.tagged(Tag.TOKEN, REFRESH_TOKEN)
     assert [each.status for each in refreshed] == [200, 200], "one for each launch, after its hour"
-    assert judge(number.removesuffix("-refresh"), session, apps[kind].fetch).result == "pass"
+    assert judge(number.removesuffix("-refresh"), session).result == "pass"
 
 
 @pytest.mark.parametrize(("number", "kind"), [("5.05", "ES384"), ("5.06", "secret"), ("5.07", "public")])
@@ -106,7 +105,7 @@ def test_the_verdicts_are_the_same_at_an_ehr_that_does_not_describe_itself(
             assert page.request.path.startswith("/l/"), "the launch itself went well"
             assert page.status_code in {200, 503}
         for number in NUMBERS[KINDS[kind]]:
-            assert judge(number, app.session, app.fetch).result == "pass"
+            assert judge(number, app.session).result == "pass"
 
 
 def test_what_is_registered_lies_below_the_public_origin(apps: Apps) -> None:

@@ -132,7 +132,7 @@ def test_a_key_may_rotate_between_a_launch_and_its_refresh(ehr: MockServer, tmp_
         first, second, third = (signatures.read(each.form["client_assertion"]).header["kid"] for each in requests_)
         assert first != second == third
         assert {each.status for each in requests_} == {200}
-        assert judge("5.08", app.session, app.fetch).result == "pass"
+        assert judge("5.08", app.session).result == "pass"
         published = {key["kid"] for key in json.loads(app.fetch(JWKS_URL))["keys"]}
         assert {first, second} <= published
 

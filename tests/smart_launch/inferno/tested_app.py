@@ -170,8 +170,7 @@ def registered_app(
     if kind == "RS384":  # the RSA client gives its keys themselves, the others say where they are
         changes = {"jwks": json.dumps(public_jwks([KEYS["RS384"]])), **changes}
     registration = registration_of(kind, **changes)
-    mock.fetch = read_jwks_url
-    session = mock.register(registration)
+    session = mock.register(registration, read_jwks_url)
     issuer = issuer_of(mock, registration, kind, **(issuer_changes or {}))
     transport = Transport()
     client = SmartClient(

@@ -54,6 +54,11 @@ NOTHING = json.dumps({"resourceType": "Bundle", "type": "searchset", "total": 0}
 """What Inferno echoes to everything else: a tester would paste something like it."""
 
 
+def now() -> dt.datetime:
+    """The mock's own time."""
+    return dt.datetime.now(dt.UTC)
+
+
 class _Form(HTMLParser):
     """The one form of a page: action, method and fields."""
 
@@ -130,6 +135,9 @@ class WholeApp:
     client: FlaskClient
     clock: FakeClock
 
+    def __post_init__(self) -> None:
+        self.session.fetch = self.fetch
+
     def surfer(self) -> Surfer:
         """Somebody's browser, without cookies."""
         return Surfer(self.client.application.test_client())
@@ -167,7 +175,7 @@ def whole_app(
         kind, client_id=f"whole-{kind}", **{"resources": (PATIENT, PRACTITIONER), "echoed": NOTHING, **inputs}
     )
     entry = issuer_of(mock, registration, kind, **{"scopes": SCOPES, "default_role": "clinician", **(issuer or {})})
-    clock = FakeClock(dt.datetime.now(dt.UTC))
+    clock = FakeClock(now())
     installation = install(
         Settings(state=state, base_url=APP),
         registry=IssuerRegistry([entry]),
@@ -175,8 +183,6 @@ def whole_app(
         worker=FakeImageWorker(),
     )
     try:
-        app = WholeApp(mock.register(registration), installation, create_app(installation).test_client(), clock)
-        mock.fetch = app.fetch
-        yield app
+        yield WholeApp(mock.register(registration), installation, create_app(installation).test_client(), clock)
     finally:
         installation.close()
