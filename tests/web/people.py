@@ -49,7 +49,8 @@ class Kept:
 def kept(session: ClinicalSession) -> Kept:
     roles = sorted(role.value for role in session.user.roles)
     context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
-    return Kept(session.launch_id, session.patient_id, context)
+    user = session.user
+    return Kept(session.launch_id, session.patient_id, context, user=user.reference, user_display=user.display)
 
 
 @dataclass
