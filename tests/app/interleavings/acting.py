@@ -16,18 +16,38 @@ from tests.app.interleavings.model import PENDING, Capture, Page, Pending, Sessi
 from tests.app.interleavings.people import Person, Staff
 from tests.fakes.worker import picture
 
-Action = Literal["begin", "upload", "answers", "discard-image", "discard", "file", "resume", "reveal", "sign-out"]
+Action = Literal[
+    "begin",
+    "upload",
+    "answers",
+    "discard-image",
+    "keep",
+    "edit",
+    "discard",
+    "file",
+    "resume",
+    "reveal",
+    "stay",
+    "sign-out",
+]
 ACTIONS: tuple[Action, ...] = (
     "begin",
     "upload",
     "answers",
     "discard-image",
+    "keep",
+    "edit",
     "discard",
     "file",
     "resume",
     "reveal",
+    "stay",
     "sign-out",
 )
+FREE: frozenset[Action] = frozenset({"begin", "reveal", "stay", "sign-out"})
+"""What needs no capture."""
+FOR_ALL: frozenset[Action] = frozenset({"stay", "sign-out"})
+"""What everybody with a session may do, whatever their role."""
 TROUBLED = frozenset({401, 502, 503, 504})
 """What the app may answer when its EHR is unhelpful."""
 
@@ -124,7 +144,8 @@ class Acting:
         if tried and pending is not None:
             pending.spent = True
         if reply.status_code != 303:
-            return self._refused(browser, pending, reply, expected=expected, spent=spent, traded=bool(new))
+            self._refused(browser, pending, reply, expected=expected, spent=spent, traded=bool(new))
+            return None
         right = pending is not None and len(new) == 1 and any(made is new[0] for made, _ in pending.made)
         self.finding(right, "a session began without its own exchange")
         if not right or pending is None or browser.binding is None:
@@ -205,7 +226,8 @@ class Acting:
         sure = session.usable(browser.binding, world.now)
         before = self.writes()
         reply = browser.ask("GET", f"/l/{session.launch}{path}", about=session if sure != "no" else None)
-        session.used(sure, world.now)
+        if path != "/session":  # asking how long is left is no use of it
+            session.used(sure, world.now)
         session.doubtful |= session.ehr.strained and sure != "no"
         status = reply.status_code
         self.finding(self.writes() == before, f"looking at {path} wrote")
@@ -217,7 +239,7 @@ class Acting:
         if status == 401 and (sure == "maybe" or session.doubtful):
             world.tally["page refused: sign-in ended"] += 1
             return None
-        if not session.clinician:
+        if not session.clinician and path not in ("/session", "/enter", "/home"):
             self.finding(status == 403, f"a page for a clinician: {status}")
             return None
         if not whose:
@@ -254,8 +276,8 @@ class Acting:
         csrf_right = bool(csrf.csrf_cookie) and browser.jar.get(CSRF_COOKIE) == csrf.csrf_cookie
         person_right = claims.session.person == target.person
         current = target.ehr.record.corrected.get(target.person.id, 0)
-        capture_right = action in ("begin", "reveal", "sign-out") or (capture is not None and capture.key == target.key)
-        allowed = sure != "no" and csrf_right and (target.clinician or action == "sign-out")
+        capture_right = action in FREE or (capture is not None and capture.key == target.key)
+        allowed = sure != "no" and csrf_right and (target.clinician or action in FOR_ALL)
         if action == "file" and allowed and person_right and claims.corrected == current and capture_right:
             self.confirming = capture
         word = world.word(target.key if person_right else claims.session.key)
@@ -281,7 +303,7 @@ class Acting:
             self.finding(sure == "maybe" or target.doubtful, f"{name} in a live session: 401")
         elif action == "sign-out":
             self.finding(status in (200, 303, 409), f"signing out: {status}")
-        elif not target.clinician:
+        elif not target.clinician and action not in FOR_ALL:
             self.finding(status == 403, f"{name} by {target.user.id}: {status}")
         elif not person_right:
             self.finding(
@@ -317,6 +339,9 @@ class Acting:
             world.tally["409 on changed details"] += claims.corrected != current
         fine = fine or (status in TROUBLED and target.doubtful)
         fine = fine or (action == "file" and status == 422) or (action == "reveal" and status in (400, 404))
+        fine = fine or (
+            action in ("discard-image", "keep", "edit") and status == 404 and capture is not None and not capture.images
+        )
         fine = fine or (capture is not None and capture.over and status in (400, 404, 409, 410, 422))
         self.finding(fine, f"{name}: {status}")
         if action == "file" and status == 303:
@@ -357,7 +382,7 @@ class Acting:
             if reply.status_code == 201 and capture is not None:
                 capture.images.append(reply.headers["X-Image"])
             return reply
-        if action in ("answers", "file"):
+        if action in ("answers", "file", "edit", "discard-image", "keep"):
             words = f"{word}, of {claims.session.person.mark}"
             form |= answers_for(list(capture.images) if capture else [], findings=words)
         if action == "reveal":
@@ -367,6 +392,9 @@ class Acting:
             "begin": f"{base}/captures",
             "answers": f"{own}/answers",
             "discard-image": f"{own}/images/{image}/discard",
+            "keep": f"{own}/images/{image}/keep",
+            "edit": f"{own}/images/{image}/edit",
+            "stay": f"{base}/session",
             "discard": f"{own}/discard",
             "file": f"{own}/file",
             "resume": f"{own}/resume",

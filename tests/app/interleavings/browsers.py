@@ -6,6 +6,7 @@ Whatever comes back from the app passes `Browser.ask`, where the rules that hold
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -22,8 +24,8 @@ from werkzeug.test import TestResponse
 
 from fhir_plugin.app import Installation, create_app, install
 from fhir_plugin.settings import Settings
-from fhir_plugin.web.access import BINDING_COOKIE
 from smart_launch import IssuerRegistry
+from smart_launch.client import BINDING_COOKIE
 from tests.app.interleavings.ehr import CLIENT_KEY, Ehr, Network
 from tests.app.interleavings.model import Capture, Page, Pending, Session
 from tests.app.interleavings.people import Person, holds_secret, named_in, others
@@ -61,6 +63,7 @@ class Workshop:
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="interleavings-", dir=memory if memory.is_dir() else None))
         self.templates = CompiledTemplates()
+        self._logging = structlog.get_config()
         self._number = 0
         world = World(self)
         world.close()
@@ -75,6 +78,7 @@ class Workshop:
         return state
 
     def close(self) -> None:
+        structlog.configure(**self._logging)
         shutil.rmtree(self.folder)
 
 
@@ -106,7 +110,7 @@ class Browser:
         """
         for _ in range(3):
             reply = self._send(method, path, headers or {}, form, body)
-            self.world.judge(reply, about)
+            self.world.judge(reply, about, sent=repr(form).encode() if form else b"")
             target = urlsplit(reply.headers.get("Location", ""))
             again = reply.status_code == 303 and target.path == urlsplit(path).path and target.query
             if method != "GET" or not again or target.netloc not in ("", urlsplit(ORIGIN).netloc):
@@ -172,6 +176,7 @@ class World:
             worker=FakeImageWorker(),
             client_keys={CLIENT_KEY.kid: CLIENT_KEY},
         )
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         self.idle = dt.timedelta(minutes=settings.session_idle_minutes)
         self.longest = dt.timedelta(hours=settings.session_hours)
         app = create_app(self.installation)
@@ -211,21 +216,25 @@ class World:
 
     # ------------------------------------------------------------------------------------------ judging
 
-    def judge(self, reply: TestResponse, about: Session | None) -> None:
-        """What holds for every answer of the app: it names nobody but the patient of the launch in its path."""
+    def judge(self, reply: TestResponse, about: Session | None, *, sent: bytes) -> None:
+        """What holds for every answer of the app: it names nobody but the patient of the launch in its path.
+
+        One exception: a form that came too late (401) may get back the very words that it `sent`.
+        """
+        sent = sent if reply.status_code == 401 else b""
         status, content = reply.status_code, reply.data
         head = str(reply.headers).encode()
         self.tally[f"status {status}"] += 1
         self.findings += [f"status {status}"] if status not in DOCUMENTED else []
         allowed: Person | None = about.person if about is not None else None
-        named = named_in(content, head)
+        named = named_in(content, head) - named_in(sent)
         wrong = others(named, allowed) if allowed else named
         if wrong:
             whose = allowed.mark if allowed else "nobody"
             self.findings.append(f"a page ({status}) of {whose} names {sorted(each.mark for each in wrong)}")
         if holds_secret(content, head):
             self.findings.append(f"a code or token is in an answer ({status})")
-        for word in set(_WORD.findall(content)):
+        for word in set(_WORD.findall(content)) - set(_WORD.findall(sent)):
             if word in self.refused:
                 self.findings.append(f"{word.decode()} was refused, and kept")
             elif about is None or about.key[:2] != self.words[word][:2]:

@@ -49,8 +49,13 @@ def issuer_of(name: str) -> Issuer:
         "scopes": ("openid", "fhirUser", "offline_access", "patient/*.cruds", "user/*.rs"),
     }
     if name == "north":
-        login = {"allowed_hosts": frozenset({"login.north.example"}), "expected_issuer": "https://login.north.example"}
-        return Issuer(**shared, **login, auth_method="client_secret_basic", client_secret="secret-of-north")
+        return Issuer(
+            **shared,
+            allowed_hosts=frozenset({"login.north.example"}),
+            expected_issuer="https://login.north.example",
+            auth_method="client_secret_basic",
+            client_secret="secret-of-north",
+        )
     return Issuer(**shared, auth_method="private_key_jwt", key_id=CLIENT_KEY.kid, id_token_algorithms=("ES256",))
 
 
