@@ -62,9 +62,10 @@ def test_a_session_that_has_ended_goes_on_after_the_next_launch(
     ready(app, photos)
     moving_clock.by = dt.timedelta(hours=9)
     app.locator("#advice").fill("Typed after the session had ended")
-    expect(app.locator(".app-saved")).to_contain_text("Not saved")
-    check_page(desk.page, app, "not saved")
-    file(app)
+    expect(app.get_by_role("heading", level=1)).to_have_text("You are signed out of this chart")
+    expect(app.get_by_label("What did you advise?", exact=True)).to_have_value("Typed after the session had ended")
+    check_page(desk.page, app, "signed out")
+    app.goto(app.url)
     expect(app.get_by_role("heading", level=1)).to_have_text("This page has expired")
     check_page(desk.page, app, "expired")
     assert filed_for(ward, ADULT_A) == []

@@ -20,6 +20,7 @@ let contact = mark()
 let looked = mark()
 let whole = known.idle_seconds // the idle time, as far as we have seen it
 let busy = false
+let next = null
 let wantsToStay = false
 let letBe = false // the end cannot be put off, and the person has heard it
 let concealed = false
@@ -51,10 +52,20 @@ async function ask (method = 'GET') {
   }
 }
 
-async function run (act) {
-  if (busy || closed) return
+/** One thing at a time. What a timer wants is dropped while something is under way; what a person wants waits. */
+async function run (act, { wanted = false } = {}) {
+  if (closed) return
+  if (busy) {
+    if (wanted) next = act
+    return
+  }
   busy = true
   try { await act() } finally { busy = false }
+  if (next) {
+    const waiting = next
+    next = null
+    run(waiting)
+  }
 }
 
 function tick () {
@@ -154,11 +165,11 @@ async function leave () {
 const ways = { stay, leave, 'leave-be': leaveBe }
 dialog.addEventListener('click', (event) => {
   const way = event.target.closest('[data-way]')?.dataset.way
-  if (way) run(ways[way])
+  if (way) run(ways[way], { wanted: true })
 })
 dialog.addEventListener('cancel', (event) => {
   event.preventDefault()
-  run(dialog.dataset.kind === 'last' ? leaveBe : stay)
+  run(dialog.dataset.kind === 'last' ? leaveBe : stay, { wanted: true })
 })
 for (const button of dialog.querySelectorAll('[data-way="leave"]')) button.hidden = !document.querySelector('.app-banner__leave')
 
@@ -191,7 +202,11 @@ function over () {
   const edited = Boolean(document.querySelector('#editor [data-act="undo"]:not(:disabled)'))
   const lost = words.length + choices.length + pictures > 0 || edited
   const shut = document.getElementById('session-over').content.cloneNode(true)
-  const set = (name, shown) => { shut.querySelector(`[data-part="${name}"]`).hidden = !shown }
+  const set = (name, shown) => {
+    const said = shut.querySelector(`[data-part="${name}"]`)
+    if (shown) said.hidden = false
+    else said.remove()
+  }
   set('saved', !lost)
   set('not-saved', words.length > 0)
   set('choices', choices.length > 0)
@@ -216,13 +231,8 @@ function wordsToCopy (label, text) {
   copy.setAttribute('aria-label', `Copy: ${label}`)
   copy.addEventListener('click', async () => {
     field.select()
-    let done = false
-    try {
-      await navigator.clipboard.writeText(text)
-      done = true
-    } catch {
-      done = document.execCommand('copy') // inside an EHR's frame there may be no other way
-    }
+    let done = document.execCommand('copy') // inside an EHR's frame the newer way is mostly forbidden
+    if (!done) done = await navigator.clipboard?.writeText(text).then(() => true, () => false)
     copy.textContent = done ? 'Copied' : 'Press Ctrl and C to copy'
   })
   holder.append(name, field, copy)
@@ -270,7 +280,7 @@ window.addEventListener('submit', (event) => {
     passing = form
     const button = submitter?.isConnected ? submitter : document.getElementById(submitter?.id) // a save may have drawn it anew
     form.requestSubmit(button ?? undefined)
-  })
+  }, { wanted: true })
 }, true)
 
 // Other tabs of this launch hear at once when one of them stays or leaves.
