@@ -183,7 +183,8 @@ def _key_set(about: Introduction, uri: str, issuer: Issuer, conversation: Conver
     if not uri:
         return replace(about, keys_problem="it publishes no key set")
     if not issuer.trusts_endpoint(uri):
-        return replace(about, keys_problem="its key set is unsafe or on a host that is not registered")
+        where = shown_host(host_of(uri)) or "no host at all"
+        return replace(about, keys_problem=f"its key set is unsafe, or on a host that is not registered: {where}")
     try:
         entries = fetch_document(conversation, uri, "key set").get("keys")
     except SmartError as error:
@@ -242,6 +243,15 @@ def _clock_ahead(date: str, now: dt.datetime) -> float | None:
     except (ValueError, TypeError):
         return None
     return (theirs.replace(tzinfo=theirs.tzinfo or dt.UTC) - now).total_seconds()
+
+
+def shown_host(host: str) -> str:
+    """A host name as the network sees it, in plain characters, so that none can look like another."""
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = host
+    return "".join(character if "!" <= character <= "~" else "?" for character in name[:253])
 
 
 def _splits(url: str) -> bool:

@@ -14,12 +14,12 @@ from fhir_plugin.adapters.ehr_introduction import (
     hosts_named,
     look_around,
     read_strictly,
+    shown_host,
 )
 from fhir_plugin.adapters.issuers_file import IssuersFile, Setting, entry_text
 from fhir_plugin.app import Installation
 from fhir_plugin.commands import issuer_words as words
 from fhir_plugin.commands.answers import operator
-from fhir_plugin.commands.issuer_check import key_of
 from fhir_plugin.commands.issuer_checks import Verdict, judge
 from fhir_plugin.commands.issuer_choice import Wishes, choose
 from fhir_plugin.errors import Refused
@@ -46,15 +46,15 @@ def add_issuer(
     named = hosts_named(base, document)
     hosts = given or named
     if given and not named <= given:
-        others = ", ".join(sorted(map(words.plain_host, named - given)))
+        others = ", ".join(sorted(map(shown_host, named - given)))
         raise Refused(f"The EHR puts endpoints on hosts that you did not allow: {others}.", code="host-not-allowed")
     stranger = Issuer(name="stranger", iss=base, client_id="-", allowed_hosts=frozenset(hosts), sandbox=True)
     configuration = read_strictly(stranger, document)
     about = look_around(stranger, configuration, conversation, now=installation.clock.now())
     chosen = choose(wishes, about, hosts, {each.name for each in registered})
     entry = _as_registered(chosen)
-    kid, algorithm = key_of(installation, entry)
-    checks = judge(entry, about, our_key=kid, our_algorithm=algorithm, base_url=app.base_url)
+    # Its key is not asked for: nothing at all is made or written before somebody says yes.
+    checks = judge(entry, about, our_key="that rotates", our_algorithm=entry.key_algorithm, base_url=app.base_url)
     secrets = "the secrets folder" if app.secrets is None else str(app.secrets)
     register = words.to_register(chosen, app.base_url, secrets)
 

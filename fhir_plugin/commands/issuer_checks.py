@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from fhir_plugin.adapters.ehr_introduction import Introduction
+from fhir_plugin.adapters.ehr_introduction import Introduction, shown_host
 from smart_launch import Issuer
 from smart_launch.addresses import is_loopback_name
 from smart_launch.urls import host_of
@@ -45,6 +45,7 @@ def judge(issuer: Issuer, about: Introduction, *, our_key: str, our_algorithm: s
         _pkce(about),
         _client_login(issuer, about),
         *_our_key(issuer, about, our_key, our_algorithm),
+        *_where_our_keys_are(issuer, base_url),
         _identity(issuer, about),
         _launches(about),
         _scopes(about),
@@ -60,7 +61,7 @@ def _endpoints(about: Introduction) -> Check:
     found = about.configuration
     if not found.authorization_endpoint:
         return Check("endpoints", Verdict.FAILED, "It names no authorization endpoint: nobody can sign in.")
-    hosts = sorted({host_of(found.authorization_endpoint), host_of(found.token_endpoint)})
+    hosts = sorted({shown_host(host_of(url)) for url in (found.authorization_endpoint, found.token_endpoint)})
     return Check("endpoints", Verdict.OK, f"People sign in, and tokens come from: {', '.join(hosts)}.")
 
 
@@ -129,6 +130,14 @@ def _our_key(issuer: Issuer, about: Introduction, our_key: str, our_algorithm: s
         yield Check("signing-algorithm", Verdict.FAILED, f"It does not take {our_algorithm}, with which our key signs.")
     else:
         yield Check("signing-algorithm", Verdict.WARNING, "It does not say which signatures it takes.")
+
+
+def _where_our_keys_are(issuer: Issuer, base_url: str) -> Iterator[Check]:
+    """SMART-R325: a `jku` that is sent must be the address that was registered."""
+    if issuer.jku and issuer.jku == f"{base_url}/.well-known/jwks.json":
+        yield Check("jku", Verdict.OK, "Our signatures say where our key set is.")
+    elif issuer.jku:
+        yield Check("jku", Verdict.WARNING, "Its entry sends people to another key set (jku) than this app publishes.")
 
 
 def _identity(issuer: Issuer, about: Introduction) -> Check:

@@ -39,8 +39,9 @@ class Wishes:
 
     @property
     def fhir_base(self) -> str:
-        """Where it is asked."""
-        return self.url.rstrip("/")
+        """Where it is asked: without what people copy along with it."""
+        base = self.url.rstrip("/")
+        return base.removesuffix("/metadata").removesuffix("/.well-known/smart-configuration").rstrip("/")
 
     @property
     def iss(self) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from fhir_plugin.adapters.ehr_introduction import Introduction
+from fhir_plugin.adapters.ehr_introduction import Introduction, shown_host
 from fhir_plugin.adapters.issuers_file import Setting, entry_text
 from fhir_plugin.commands.issuer_checks import Check, Verdict, methods_offered
 
@@ -17,14 +17,6 @@ def plain(text: str) -> str:
     """At most 200 printable ASCII characters: nothing that could steer a terminal or look like something else."""
     shown = "".join(character if " " <= character <= "~" else "?" for character in text[:_LONGEST])
     return shown + ("..." if len(text) > _LONGEST else "")
-
-
-def plain_host(host: str) -> str:
-    """A host name as the network sees it, so that none can look like another."""
-    try:
-        return plain(host.encode("idna").decode("ascii"))
-    except UnicodeError:
-        return plain(host)
 
 
 def rows(pairs: Iterable[tuple[str, str]]) -> str:
@@ -66,7 +58,7 @@ def found_text(about: Introduction, base: str, hosts: Collection[str]) -> str:
         ("PKCE", ", ".join(said["pkce"])),
         ("scopes", ", ".join(versions) or "it did not say"),
         ("capabilities", ", ".join(said["capabilities"]) or "it did not say"),
-        ("hosts to trust", ", ".join(sorted(map(plain_host, hosts)))),
+        ("hosts to trust", ", ".join(sorted(map(shown_host, hosts)))),
     ]
     return f"What {plain(base)} says about itself:\n{rows(pairs)}"
 

@@ -20,6 +20,7 @@ from fhir_plugin.commands.answers import (
     say,
     state_option,
 )
+from fhir_plugin.commands.roles import ROLES
 from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--sandbox", is_flag=True, help="For trials, never real patients."),
         click.option("--prefix", is_flag=True, help="Sandbox only: every address that begins like this one."),
         click.option("--private-network", is_flag=True, help="It is inside your own network."),
-        click.option("--default-role", default="", help="Sandbox only: role of people without one (clinician)."),
+        click.option(
+            "--default-role", type=click.Choice(ROLES), help="Sandbox only: role of people without one (clinician)."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -118,6 +121,8 @@ def add(url: str, yes: bool, state: Path | None, as_json: bool, **wishes: Any) -
         said = Wishes(url, **{option: value for option, value in wishes.items() if value is not None})
         result = add_issuer(installation, file, said, yes=yes, err=as_json)
     text = f"{result['added']} is added. Restart the app and its worker: from then on this EHR may launch it."
+    if result["failed"]:
+        text += f"\nA launch cannot work yet. Mend first: {', '.join(result['failed'])}."
     say(result, as_json=as_json, text=text)
     sys.exit(SOMEBODY_MUST_LOOK if result["failed"] else DONE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +97,19 @@ def list_keys(algorithms: tuple[str, ...], statements: bool, state: Path | None,
             if (statements and row["use"] == STATEMENTS) or (row["use"] == "client" and row["algorithm"] in algorithms)
         ]
     columns = ("use", "algorithm", "state", "since", "kid")
-    lines = [[str(row[name] or "")[: 16 if name == "since" else None] for name in columns] for row in found]
+    lines = [[_shown(row[name]) for name in columns] for row in found]
     wide = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
     text = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)).rstrip()
         for line in [list(columns), *lines]
     )
     say({"keys": found}, as_json=as_json, text=text)
+
+
+def _shown(value: str | None) -> str:
+    """An instant to the minute, in UTC; anything else as it is."""
+    instant = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*", value or "")
+    return f"{instant[1]} {instant[2]} UTC" if instant else value or ""
 
 
 def _as_row(use: str, algorithm: str, key: KeptKey) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,9 @@ def test_without_a_yes_nothing_is_written(
     refused = here.run("issuer", "add", sandbox.fhir_base, "--sandbox", *options, answers=answer)
     assert refused.status == REFUSED
     assert not _file(here).exists() and here.actions() == []
+    with sqlite3.connect(here.state / "plugin.sqlite") as database:
+        assert database.execute("SELECT count(*) FROM client_keys").fetchone() == (0,)
+    database.close()
     if options:
         assert refused.json()["refused"]["code"] == "not-trusted"
         assert "says about itself" in refused.err
@@ -204,6 +208,14 @@ def test_what_the_administrator_says_comes_first(here: CommandLine, ehr: Written
     assert entry["frame_ancestors"] == ["https://ehr.trust-a.example"]
 
 
+@pytest.mark.parametrize("more", ["/", "/metadata", "/.well-known/smart-configuration"])
+def test_an_address_that_was_copied_with_too_much_is_cut_to_the_fhir_base(
+    here: CommandLine, ehr: Written, more: str
+) -> None:
+    assert here.run("issuer", "add", BASE + more, "--client-id", "c", "--yes").status == DONE
+    assert _entry(here)["iss"] == BASE
+
+
 def test_hosts_that_were_not_allowed_are_named(here: CommandLine, ehr: Written) -> None:
     refused = here.run("issuer", "add", BASE, "--client-id", "c", "--yes", "--allowed-host", "other.example")
     assert refused.status == REFUSED and "login.trust-a.example" in refused.err
@@ -257,7 +269,13 @@ def test_an_entry_that_could_not_be_is_refused(here: CommandLine, ehr: Written, 
 
 
 @pytest.mark.parametrize(
-    "options", [("--vendor", "acme"), ("--allowed-host", "https://a.example/"), ("--algorithm", "HS256")]
+    "options",
+    [
+        ("--vendor", "acme"),
+        ("--allowed-host", "https://a.example/"),
+        ("--algorithm", "HS256"),
+        ("--default-role", "king"),
+    ],
 )
 def test_a_wrong_option_is_a_usage_error(here: CommandLine, ehr: Written, options: tuple[str, ...]) -> None:
     assert here.run("issuer", "add", BASE, "--yes", *options).status == USAGE
@@ -378,6 +396,20 @@ def test_a_check_looks_at_everything_that_a_launch_needs(
     assert _verdicts(here)[name] == verdict
 
 
+def test_keys_on_a_host_that_nobody_was_shown_are_not_fetched(here: CommandLine, ehr: Written) -> None:
+    """Only the OpenID configuration names it: the launch would refuse it too."""
+    _configuration(ehr).pop("jwks_uri")
+    ehr.documents[f"{LOGIN}/.well-known/openid-configuration"] = {
+        "issuer": LOGIN,
+        "jwks_uri": "https://kèys.example/jwks",
+    }
+    ehr.documents["https://kèys.example/jwks"] = ehr.documents[f"{LOGIN}/jwks"]
+    done = here.run("issuer", "add", BASE, "--client-id", "c", "--yes")
+    assert done.status == SOMEBODY_MUST_LOOK and "xn--kys-6la.example" in done.out
+    assert _verdicts(here)["identity"] == "failed"
+    assert not [url for url in ehr.asked if "keys" in url or "kèys" in url]
+
+
 def test_an_ehr_whose_tokens_are_signed_otherwise_is_written_so(here: CommandLine, ehr: Written) -> None:
     ehr.documents[f"{LOGIN}/jwks"] = {"keys": [elliptic_key()]}
     ehr.documents[f"{LOGIN}/.well-known/openid-configuration"] = {
@@ -395,6 +427,10 @@ def test_our_own_side_is_checked_too(here: CommandLine, ehr: Written) -> None:
     checked = here.run("issuer", "check", FHIR_PLUGIN_BASE_URL="http://images.example")
     assert checked.status == CHECK_FAILED and "FHIR_PLUGIN_BASE_URL" in checked.out
     written = _file(here).read_text()
+    _file(here).write_text(written + f'jku = "{APP}/keys"\n')
+    assert _verdicts(here)["jku"] == "warning"
+    _file(here).write_text(written + f'jku = "{APP}/.well-known/jwks.json"\n')
+    assert _verdicts(here)["jku"] == "ok"
     _file(here).write_text(written.replace('key_algorithm = "ES384"', 'key_id = "gone"'))
     assert _verdicts(here)["our-key"] == "failed"
 
