@@ -11,7 +11,13 @@ import pytest
 
 from tests.smart_launch.inferno.checks import NUMBERS, judge
 from tests.smart_launch.inferno.mock_server import MockServer, running_mock
-from tests.smart_launch.inferno.recorded import REFRESH_TOKEN, ClientType, Tag
+from tests.smart_launch.inferno.recorded import (
+    AUTHORIZATION_CODE,
+    REFRESH_TOKEN,
+    ClientType,
+    Tag,
+    authorization_details,
+)
 from tests.smart_launch.inferno.tested_app import APP, JWKS_URL, KINDS, LAUNCH_URL, REDIRECT_URI
 from tests.smart_launch.inferno.whole_app import SCOPES, WholeApp, whole_app
 
@@ -108,8 +114,12 @@ def test_the_verdicts_are_the_same_at_an_ehr_that_does_not_describe_itself(
             assert judge(number, app.session).result == "pass"
 
 
-def test_what_is_registered_lies_below_the_public_origin(apps: Apps) -> None:
-    app = apps["ES384"]
-    assert app.installation.settings.base_url == APP
-    assert app.installation.smart.redirect_uri == REDIRECT_URI
-    assert all(url.startswith("https://") for url in (LAUNCH_URL, REDIRECT_URI, JWKS_URL))
+@pytest.mark.parametrize("kind", LAUNCHING)
+def test_what_is_registered_lies_below_the_public_origin(apps: Apps, kind: str) -> None:
+    app = apps[kind]
+    assert app.session.launch_links[0].startswith(f"{APP}/launch?")
+    assert f"{APP}/launch" == LAUNCH_URL
+    used = {str(authorization_details(each)["redirect_uri"]) for each in app.session.tagged(Tag.AUTHORIZATION)}
+    used |= {each.form["redirect_uri"] for each in app.session.tagged(Tag.TOKEN, AUTHORIZATION_CODE)}
+    assert used == {REDIRECT_URI} == {f"{APP}/callback"}
+    assert app.fetch(f"{APP}/.well-known/jwks.json") == app.fetch(JWKS_URL)
