@@ -361,9 +361,9 @@ def _know(life: Life) -> None:
         if name != "client secret at another EHR":  # there is one EHR in this life
             life.sweep.add(name, secret)
     life.given += [SECRETS[name].encode() for name in ("access token", "refresh token")]
-    life.sweep.add(
-        "spaced NHS number", f"{SECRETS['NHS number'][:3]} {SECRETS['NHS number'][3:6]} {SECRETS['NHS number'][6:]}"
-    )
+    number = SECRETS["NHS number"]
+    life.given.append(number.encode())
+    life.sweep.add("spaced NHS number", f"{number[:3]} {number[3:6]} {number[6:]}")
     life.sweep.add("master key", life.master)
     life.sweep.add("master key bytes", base64.urlsafe_b64decode(life.master))
     installation = life.installation
