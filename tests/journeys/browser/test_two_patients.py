@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Frame, expect
 
 from fhir_plugin.demo import Demo
+from tests.journeys.browser.cookies import cookie_comes_back
 from tests.journeys.browser.ward import (
     ADULT_A,
     ADULT_B,
@@ -45,6 +47,14 @@ def test_what_is_filed_from_one_patient_s_pages_is_filed_to_that_patient(
     a = launch(desk, ADULT_A)
     b = launch(desk, ADULT_B)
     assert _launch_of(a) != _launch_of(b)
+    framed = launch is in_a_frame
+    for app in (a, b):
+        # Inside the EHR's frame third-party cookies really are blocked: only a partitioned one comes back.
+        assert cookie_comes_back(app, partitioned=False) is not framed
+        assert cookie_comes_back(app, partitioned=True)
+        assert (app.parent_frame is not None) is framed
+    if framed:
+        assert urlsplit(a.url).hostname != urlsplit(a.page.url).hostname, "one site, not two"
     begin(b)
     choose(b, photos[:1])
 
