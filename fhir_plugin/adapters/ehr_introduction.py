@@ -8,11 +8,11 @@ are offered. Nothing that it says changes what is asked next but those addresses
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -105,11 +105,9 @@ def fetch_configuration(fhir_base: str, conversation: Conversation) -> Mapping[s
     Raises `Refused` for an address that may not be asked or a document that is none, `Unavailable` when nothing
     usable came back this time.
     """
-    if not is_safe_endpoint(fhir_base) or "?" in fhir_base:
-        insecure = urlsplit(fhir_base).scheme == "http" if _splits(fhir_base) else False
-        raise Refused(
-            _OURS_TO_MEND["insecure-url" if insecure else "bad-url"], code="insecure-url" if insecure else "bad-url"
-        )
+    if not (is_safe_endpoint(fhir_base) and _is_plain(fhir_base)) or "?" in fhir_base:
+        code = "insecure-url" if _is_plain(fhir_base) and re.match(r"http://[^/@#?:]", fhir_base) else "bad-url"
+        raise Refused(_OURS_TO_MEND[code], code=code)
     try:
         return fetch_document(conversation, well_known(fhir_base, "smart-configuration"), "SMART configuration")
     except SmartError as error:
@@ -139,13 +137,16 @@ def hosts_named(fhir_base: str, document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_strictly(issuer: Issuer, document: Mapping[str, Any]) -> SmartConfiguration:
-    """The document as a launch would read it. Raises `Refused` with the reason why no launch could work."""
+    """The document as a launch would read it. Raises `Refused` with the reason why no launch could work, or why
+    nobody could read what they would trust (an address in more than plain ASCII)."""
     try:
         configuration = read_configuration(issuer, document)
     except DiscoveryError as error:
         raise Refused(error.message, code=error.code) from None
     if not configuration.authorization_endpoint:
         raise Refused("The EHR's configuration names no authorization endpoint.", code="discovery-incomplete")
+    if not all(_is_plain(getattr(configuration, name)) for name in _ADDRESSES):
+        raise Refused("The EHR's configuration has an address that is not in plain ASCII.", code="discovery-endpoint")
     return configuration
 
 
@@ -254,11 +255,8 @@ def shown_host(host: str) -> str:
     return "".join(character if "!" <= character <= "~" else "?" for character in name[:253])
 
 
-def _splits(url: str) -> bool:
-    try:
-        return bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
+def _is_plain(url: str) -> bool:
+    return all("!" <= character <= "~" for character in url)
 
 
 def _resolved(base: str, url: str) -> str:
