@@ -31,6 +31,7 @@ def forms_of(secret: str | bytes) -> dict[str, bytes]:
     raw = secret.encode("utf-8") if isinstance(secret, str) else secret
     found = {"plain": raw, "hex": raw.hex().encode(), "HEX": raw.hex().upper().encode()}
     found |= {"in repr of bytes": repr(raw)[2:-1].encode(), "in a URL": quote(raw, safe="").encode()}
+    found["in a path"] = quote(raw).encode()
     for offset in range(3):
         for name, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
             text = encode(b"\0" * offset + raw)

@@ -53,6 +53,14 @@ class World:
     events: LogCapture
     lines: Lines
 
+    def listen(self) -> None:
+        """Takes down what is logged from now on, at every level: after `install`, which configures logging itself."""
+        structlog.configure(
+            processors=[structlog.contextvars.merge_contextvars, self.events],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+            cache_logger_on_first_use=False,
+        )
+
     def visitor(self) -> Visitor:
         client = self.app.test_client()
         client.environ_base["wsgi.url_scheme"] = "https"
@@ -150,20 +158,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         worker=FakeImageWorker(),
         client_keys={},
     )
-    events, lines = LogCapture(), Lines()
-    structlog.configure(  # after `install`, which configures logging itself
-        processors=[structlog.contextvars.merge_contextvars, events],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
-        cache_logger_on_first_use=False,
-    )
+    world = World(installation, create_app(installation), ehr, clock, LogCapture(), Lines())
+    world.listen()
     root = logging.getLogger()
     level = root.level
-    root.addHandler(lines)
+    root.addHandler(world.lines)
     root.setLevel(logging.DEBUG)
     try:
-        yield World(installation, create_app(installation), ehr, clock, events, lines)
+        yield world
     finally:
-        root.removeHandler(lines)
+        root.removeHandler(world.lines)
         root.setLevel(level)
         installation.close()
         structlog.configure(**before)
