@@ -14,6 +14,8 @@ from smart_launch.transport import Transport
 from smart_launch.urls import resolve, well_known
 
 _MAX_BYTES = 512 * 1024
+_MOST_SECONDS = 15
+"""For one document: somebody waits in front of a browser."""
 _URLS = (
     "authorization_endpoint",
     "token_endpoint",
@@ -96,7 +98,13 @@ def fetch_document(transport: Transport, url: str, what: str) -> Mapping[str, An
     problem, code = "", ""
     wait: float | None = None
     try:
-        reply = transport.send("GET", url, headers={"Accept": "application/json"}, max_bytes=_MAX_BYTES)
+        reply = transport.send(
+            "GET",
+            url,
+            headers={"Accept": "application/json"},
+            max_bytes=_MAX_BYTES,
+            total_timeout=_MOST_SECONDS,
+        )
         if reply.status in (429, 503):
             problem, code, wait = "it is busy", "discovery-busy", reply.retry_after
         elif reply.status != 200:

@@ -29,6 +29,8 @@ ASSUMED_SECONDS = 300
 """How long a token is taken to live if the server does not say."""
 _LONGEST_SECONDS = 30 * 24 * 3600
 _MAX_BYTES = 512 * 1024
+MOST_SECONDS = 45
+"""The longest that a token endpoint may take: somebody waits, and others for the refresh."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _SECRETS = frozenset({"access_token", "refresh_token", "id_token"})
 
@@ -190,6 +192,7 @@ def ask_token_endpoint(
         headers={"Accept": "application/json", **headers},
         form={**form, **proof},
         max_bytes=_MAX_BYTES,
+        total_timeout=MOST_SECONDS,
     )
     if not 200 <= reply.status < 300:
         raise oauth_refusal(reply)

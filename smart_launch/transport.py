@@ -143,7 +143,8 @@ class Transport:
         """Send one request and return the whole answer, whatever its status.
 
         `content` is bytes, or an iterable sent as it is produced: chunked, unless `headers` has a
-        Content-Length, which is then held to. `form` is sent as `application/x-www-form-urlencoded`.
+        Content-Length, which is then held to. `form` is sent as `application/x-www-form-urlencoded`. The time
+        limits can be made shorter than the transport's own, not longer.
         An exception from the iterable comes through as it is; the request is then cut short.
 
         Raises `NotSent` (`asked-to-wait` with `retry_after`, if the server wants no request yet), `AnswerLost`
@@ -157,8 +158,9 @@ class Transport:
             raise NotSent(says, code="asked-to-wait", host=host, retry_after=left)
         limit = self._max_bytes if max_bytes is None else max_bytes
         clock = ExchangeClock(
-            wait=self._read_timeout if read_timeout is None else read_timeout,
-            deadline=time.monotonic() + (self._total_timeout if total_timeout is None else total_timeout),
+            wait=self._read_timeout if read_timeout is None else min(read_timeout, self._read_timeout),
+            deadline=time.monotonic()
+            + (self._total_timeout if total_timeout is None else min(total_timeout, self._total_timeout)),
         )
         started = time.monotonic()
         token = running_clock.set(clock)
