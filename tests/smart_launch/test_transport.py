@@ -476,3 +476,20 @@ def test_retry_after_in_the_future() -> None:
     found = Reply(429, {"Retry-After": "Fri, 31 Dec 2199 23:59:59 GMT"}, b"", "").retry_after
     assert found is not None
     assert found > 1e9
+
+
+def test_a_caller_shortens_the_time_limits_and_never_lengthens_them() -> None:
+    def dripping(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    for own, asked in ((0.4, 60), (60, 0.4)):
+        with serving(dripping) as heard:
+            sender = Transport(read_timeout=2, total_timeout=own)
+            began = time.monotonic()
+            with pytest.raises(AnswerLost) as caught:
+                sender.send("GET", heard.url, total_timeout=asked)
+            assert caught.value.code == "timeout" and time.monotonic() - began < 3
+            sender.close()

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from fhir_plugin.adapters.tokens import LEASE_SECONDS
 from fhir_plugin.app import create_app, install
 from fhir_plugin.settings import Settings
 from smart_launch import IssuerRegistry
+from smart_launch.token import MOST_SECONDS
 from tests.app.attacks.conftest import ORIGIN, World
 from tests.app.attacks.ehr import BASE, EVIL, LOGIN, SECRETS, Ehr, an_issuer
 from tests.app.attacks.expect import Refusal, assert_refused
@@ -186,3 +188,9 @@ def test_a_launch_over_real_sockets_works(near: tuple[World, Wire]) -> None:
     visitor = world.visitor()
     assert visitor.home().status_code == 200
     assert any("127.0.0.1" in line for line in world.lines.text), "nothing was logged at all"
+
+
+def test_the_apps_own_time_limits_are_for_people() -> None:
+    """A refresh that outlives its lease could be begun twice; a launch that takes minutes is begun twice by hand."""
+    assert MOST_SECONDS < LEASE_SECONDS <= 90
+    assert MOST_SECONDS <= 45
