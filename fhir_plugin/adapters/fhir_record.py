@@ -94,7 +94,8 @@ class FhirServerRecord:
         if self._capability is None:
             what = "read the CapabilityStatement"
             reply = self._ask("GET", f"{self.base}/metadata", what, token=False)
-            if reply.status in (401, 403) and self._access_token is not None:
+            if reply.status >= 400 and reply.retry_after is None and self._access_token is not None:
+                # 401 as a rule; a server that takes no anonymous request may answer anything
                 reply = self._ask("GET", f"{self.base}/metadata", what)
             self._capability = build_capability(accept_read(reply, what), vendor=self._vendor, granted=self._granted)
         return self._capability

@@ -273,8 +273,9 @@ def test_metadata_is_asked_without_the_token_and_once() -> None:
     assert "Authorization" not in transport.asked[0].headers
 
 
-def test_metadata_behind_a_lock_is_asked_with_the_token() -> None:
-    reached, transport = record(Answer(401), Answer(200, STATEMENT), access_token=lambda: "secret")
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_metadata_behind_a_lock_is_asked_with_the_token(status: int) -> None:
+    reached, transport = record(Answer(status), Answer(200, STATEMENT), access_token=lambda: "secret")
     assert reached.capability().may("Binary", "create")
     assert transport.asked[1].headers["Authorization"] == "Bearer secret"
 
