@@ -71,6 +71,7 @@ from smart_launch.introspect import TokenState, introspect
 from smart_launch.registry import Issuer, IssuerRegistry, load_registry, read_registry
 from smart_launch.revoke import revoke
 from smart_launch.scope import GrantedScopes, ResourceScope, parse_resource_scope, request_scopes
+from smart_launch.style import Colour, SmartStyle, fetch_style, read_style
 from smart_launch.token import Grant, exchange, refresh
 from smart_launch.transport import Reply, Transport
 
@@ -80,6 +81,7 @@ __all__ = [
     "AuthorizationCode",
     "AuthorizationError",
     "ClientKey",
+    "Colour",
     "CompletedLaunch",
     "ConfigurationCache",
     "ContextItem",
@@ -112,6 +114,7 @@ __all__ = [
     "SmartClient",
     "SmartConfiguration",
     "SmartError",
+    "SmartStyle",
     "StateMismatch",
     "TokenError",
     "TokenOutOfBounds",
@@ -128,6 +131,7 @@ __all__ = [
     "complete",
     "discover",
     "exchange",
+    "fetch_style",
     "introspect",
     "keys_by_id",
     "load_registry",
@@ -140,6 +144,7 @@ __all__ = [
     "read_fhir_user",
     "read_launch",
     "read_registry",
+    "read_style",
     "refresh",
     "request_scopes",
     "request_system_grant",
