@@ -84,6 +84,7 @@ def test_what_is_withdrawn_is_gone_at_once_and_for_good(own: OwnStores, kept: Ap
     ended = kept.withdraw(made.id, by="The board", reason="Left")
     assert (ended.ended, ended.ended_by, ended.ended_reason) == (own.clock.now(), "The board", "Left")
     assert kept.roles_of(EHR, GUARDIAN, today(own)) == frozenset()
+    assert made.holds(today(own)) and not ended.holds(today(own))
     assert kept.listed() == [ended]
     for id in (made.id, "0" * 16):
         with pytest.raises(Refused):

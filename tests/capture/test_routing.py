@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.capture.draft import DraftState
+from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.routing import WaitingHere, WaitsFor, waiting_here
 from fhir_plugin.errors import RecordRefused, RecordUnavailable, SignInNeeded
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import Role, User
 from tests.capture.bench import CANARY, PATIENT, Bench, launched
+from tests.fakes.drafts import FakeDrafts
 from tests.fakes.record import TYPES, FakeRecord
 
 TRIAGE = launched("triage", user=User(Reference("Practitioner/rec"), "Jo Desk", frozenset({Role.TRIAGE})))
@@ -73,6 +74,18 @@ def test_empty_discarded_filed_and_other_peoples_captures_do_not_wait() -> None:
     other_ehr, _ = bench.add()
     bench.drafts.save(replace(bench.draft(other_ehr), fhir_base=FhirBase("https://other.example/fhir")))
     assert waiting_here(bench.parts, TRIAGE) == []
+
+
+def test_a_draft_that_says_itself_whose_it_is_is_believed_more_than_its_row() -> None:
+    class Moved(FakeDrafts):
+        def of(self, *, fhir_base: FhirBase, patient: PatientId, user: Reference | None) -> list[Draft]:
+            return self.unfinished()
+
+    bench = bench_with()
+    bench.add()
+    moved = Moved()
+    moved.add(replace(bench.drafts.unfinished()[0], patient=PatientId("p2")))
+    assert waiting_here(replace(bench.parts, drafts=moved), TRIAGE) == []
 
 
 def test_a_filing_that_waits_for_its_clinician_says_so_and_one_under_way_waits_for_nobody() -> None:

@@ -83,7 +83,9 @@ def test_triage_reads_what_waits(person: Person, parts: FakeParts, item: Waiting
 def test_only_triage_is_told_what_waits(person: Person, parts: FakeParts, role: Role) -> None:
     become(parts, role)
     parts.captures.at_this_chart = [waiting()]
-    assert "Dr Priya Shah" not in person.get("home").text
+    parts.captures.trouble["waiting_here"] = RecordUnavailable("nobody needs to ask")
+    page = person.get("home")
+    assert page.status_code == 200 and "Dr Priya Shah" not in page.text
 
 
 def test_several_roles_have_a_part_each_and_only_a_clinician_a_way_to_the_pictures(
