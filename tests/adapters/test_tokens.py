@@ -162,7 +162,9 @@ def test_a_refresh_that_was_refused_or_lost_is_never_repeated(
     "error",
     [
         NotSent("not sent"),
+        NotSent("not yet", code="asked-to-wait", retry_after=45),
         DiscoveryError("no configuration"),
+        DiscoveryError("busy", code="discovery-busy", retry_after=45),
         TokenError("temporarily_unavailable", status=503, retry_after=7),
         TokenError("slow_down", status=429),
     ],
