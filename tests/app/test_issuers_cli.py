@@ -377,6 +377,8 @@ def test_a_check_says_what_has_changed(here: CommandLine, ehr: Written, what: st
             "failed",
         ),
         (f"{LOGIN}/jwks", {"keys": [elliptic_key()]}, "identity", "failed"),
+        (f"{LOGIN}/jwks", {"keys": [{**elliptic_key(), "y": "AA"}]}, "identity", "failed"),
+        (f"{LOGIN}/jwks", {"keys": [{"kty": "RSA", "n": "A" * 400, "e": "AQAB"}]}, "identity", "failed"),
         (f"{LOGIN}/jwks", 503, "identity", "failed"),
         (f"{LOGIN}/jwks", b"<html>", "identity", "failed"),
         (f"{LOGIN}/.well-known/openid-configuration", {"issuer": "https://x.example"}, "identity", "warning"),
