@@ -264,7 +264,7 @@ def test_a_computer_that_slept_shows_nothing_when_it_wakes(desk: Desk, time_pass
         app.evaluate(
             """(name) => name === 'visibilitychange'
               ? document.dispatchEvent(new Event(name))
-              : window.dispatchEvent(new (name === 'pageshow' ? PageTransitionEvent : Event)(name, { persisted: true }))""",
+              : dispatchEvent(new (name === 'pageshow' ? PageTransitionEvent : Event)(name, { persisted: true }))""",
             wakes,
         )
     expect_shut(app)
