@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -241,6 +243,32 @@ def test_a_rotation_elsewhere_is_seen_without_a_restart(
     in_children(lambda: _keys(elsewhere).rotate("ES384", at_once=True))
     elsewhere.database.dispose()
     assert keys.current("ES384").kid != before
+
+
+def test_threads_that_ask_while_keys_rotate_get_one_that_was_current(stores: OwnStores) -> None:
+    keys, issuer = _keys(stores), _issuer(key_algorithm="ES384")
+    current = [keys.current("ES384").kid]
+    got: list[ClientKey] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            key = keys.key_for(issuer)
+            assert key is not None
+            got.append(key)
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            current += [keys.rotate("ES384", at_once=True) for _ in range(5)]
+        finally:
+            done.set()
+        for each in asking:
+            each.result()
+    assert {key.kid for key in got} <= set(current)
+    assert all(key.kid == key.private.thumbprint() for key in got)
+    last = keys.key_for(issuer)
+    assert last is not None and last.kid == current[-1]
 
 
 def test_workers_that_start_together_make_one_pair(stores: OwnStores, keys: DatabaseClientKeys) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from joserfc.jwk import ECKey
 from joserfc.jws import serialize_compact
 
+from fhir_plugin.adapters.key_lives import KeyState
 from fhir_plugin.adapters.keys import MasterKeys
-from fhir_plugin.adapters.signing import DatabaseStatementSigner, KeyState
+from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tables import signing_keys
-from fhir_plugin.errors import Tampered
+from fhir_plugin.errors import Refused, Tampered
 from fhir_plugin.ports import Json
 from tests.adapters.processes import in_children
 from tests.conftest import OwnStores
@@ -108,6 +110,29 @@ def test_a_revoked_key_cannot_be_brought_back_by_hand(own: OwnStores) -> None:
     with own.database.writing() as connection:
         connection.execute(sa.update(signing_keys).where(signing_keys.c.kid == kid).values(state="retired"))
     assert not own.signer.verify(STATEMENT, jws)
+
+
+def test_a_retired_key_verifies_and_can_sign_no_more(own: OwnStores) -> None:
+    jws = own.signer.sign(STATEMENT)
+    own.signer.rotate()
+    assert own.signer.verify(STATEMENT, jws)
+    (retired,) = [key for key in own.signer.every_key() if key.state == KeyState.RETIRED]
+    assert retired.kid == _header(jws)["kid"] and retired.private == b""
+    assert all(key.private for key in own.signer.every_key() if key.state != KeyState.RETIRED)
+
+
+def test_a_next_key_may_be_held_back_until_it_was_published_for_long_enough(own: OwnStores) -> None:
+    own.signer.sign(STATEMENT)
+    with pytest.raises(Refused) as refused:
+        own.signer.rotate(published_for=dt.timedelta(hours=24))
+    assert refused.value.code == "key-too-new"
+    own.clock.advance(hours=24)
+    assert own.signer.rotate(published_for=dt.timedelta(hours=24)) == _header(own.signer.sign(STATEMENT))["kid"]
+
+
+def test_a_key_that_is_not_ours_cannot_be_revoked(own: OwnStores) -> None:
+    with pytest.raises(Refused):
+        own.signer.revoke("nobody")
 
 
 @pytest.mark.parametrize(
