@@ -17,13 +17,16 @@ from fhir_plugin.capture.routing import WaitingHere, waiting_here
 from fhir_plugin.capture.verdicts import Discard, Reason, Verdict
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import NotFound, Refused, WrongPatient
+from fhir_plugin.errors import NotFound, RecordRefused, Refused, WrongPatient
 from fhir_plugin.ledger.intents import Intent
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, LaunchId, Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession, Patient
 from mappings.r4.patient import from_patient
 from mappings.terminology.labels import plain_label
+
+_NO_PATIENT = {403: "patient-forbidden", 404: "patient-unknown", 410: "patient-unknown"}
+"""What a refused reading of the patient means, by the EHR's status."""
 
 PATIENT_IS_FRESH = dt.timedelta(seconds=60)
 """How long a page may show the patient's details without asking the EHR again."""
@@ -162,14 +165,21 @@ class Captures:
         return known[1]
 
     def _patient_now(self, session: ClinicalSession) -> Patient:
-        """Refuses a record that was merged into another."""
-        resource = self._parts.records(session.launch_id).read("Patient", session.patient_id)
+        """Refuses a record that was merged into another, and says so when the EHR will not show this one."""
+        try:
+            resource = self._parts.records(session.launch_id).read("Patient", session.patient_id)
+        except RecordRefused as refused:
+            code = _NO_PATIENT.get(refused.status)
+            if code is None:
+                raise
+            raise type(refused)(refused.message, status=refused.status, code=code) from refused
         links = resource.get("link")
         if isinstance(links, list) and any(
             isinstance(link, dict) and link.get("type") == "replaced-by" for link in links
         ):
             raise WrongPatient(
-                "This record has been merged into another. Open the patient's current record and launch from there."
+                "This record has been merged into another. Open the patient's current record and launch from there.",
+                code="patient-merged",
             )
         return from_patient(resource)
 

@@ -181,6 +181,31 @@ _BY_CODE: dict[str, tuple[HTTPStatus, Explanation]] = {
             "Nobody was signed in by this launch, and nothing was written to any record.",
         ),
     ),
+    "patient-unknown": (
+        HTTPStatus.NOT_FOUND,
+        Explanation(
+            "The record does not have this patient",
+            "Go back to the chart, check who the patient is, and open the app again from there. If it goes on, tell "
+            "your EHR's service desk.",
+            _WAITS,
+        ),
+    ),
+    "patient-forbidden": (
+        HTTPStatus.FORBIDDEN,
+        Explanation(
+            "Your EHR does not show this patient to the app",
+            "Check that you may see this patient's record. If you may, tell your EHR's service desk.",
+            _WAITS,
+        ),
+    ),
+    "patient-merged": (
+        HTTPStatus.CONFLICT,
+        Explanation(
+            "This record has been merged into another",
+            "Close this tab. Open the patient's current record in the EHR, and open the app from there.",
+            "Nothing was written to either record.",
+        ),
+    ),
     "no-user": (
         HTTPStatus.FORBIDDEN,
         Explanation(
