@@ -13,7 +13,7 @@ import datetime as dt
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -133,7 +133,7 @@ class Appointments:
             for old in self._all(appointments.c.issuer == issuer.name, appointments.c.user == reference):
                 if old.role is role and old.ended is None:
                     self._end(old, by=made.by, reason=made.reason, operator=operator, replaced_by=made.id)
-            connection.execute(sa.insert(appointments).values(**self._row(made)))
+            connection.execute(sa.insert(appointments).values(**self._columns(made)))
             self._note(APPOINTED, made, operator=operator, until=last.isoformat())
         return made
 
@@ -141,10 +141,9 @@ class Appointments:
         """Takes it away from now on. Raises `Refused` when there is none or it has ended already, and `Tampered`."""
         with self._database.writing() as connection:
             self._database.lock("appointments")
-            row = connection.execute(sa.select(appointments).where(appointments.c.id == id)).one_or_none()
-            if row is None:
+            if not _ids(connection, appointments.c.id == id):
                 raise Refused("There is no such appointment.", code="unknown-appointment")
-            current = self._opened(row)
+            current = self._opened(_row(connection, id))
             if current.ended is not None:
                 raise Refused("This appointment has ended already.", code="ended")
             return self._end(current, by=_words("by", by), reason=_words("reason", reason), operator=operator)
@@ -164,12 +163,12 @@ class Appointments:
 
     def listed(self) -> list[Appointment]:
         """Every appointment there ever was, oldest first, but for rows that are not what they were."""
-        return list(self._all())
+        return self._all()
 
     def damaged(self) -> list[str]:
         """The ids of rows that were written, changed or put back past the app: they give nobody anything."""
         with self._database.connection() as connection:
-            ids = connection.execute(sa.select(appointments.c.id).order_by(appointments.c.id)).scalars().all()
+            ids = _ids(connection)
         sound = {each.id for each in self._all() if each.ended is not None or self._is_in_the_chain(each)}
         return [id for id in ids if id not in sound]
 
@@ -185,14 +184,15 @@ class Appointments:
         as it is: it gives nobody anything, and must not hold up the others."""
         count = 0
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(appointments)).all():
-                if self._masters.is_current(row.sealed):
-                    continue
+            for id in _ids(connection):
                 try:
+                    row = _row(connection, id)
+                    if self._masters.is_current(row.sealed):
+                        continue
                     fresh = self._masters.seal_again(KeyUse.APPOINTMENTS, row.sealed, bound_to=_binding(row))
                 except Tampered:
                     continue
-                connection.execute(sa.update(appointments).where(appointments.c.id == row.id).values(sealed=fresh))
+                connection.execute(sa.update(appointments).where(appointments.c.id == id).values(sealed=fresh))
                 count += 1
         return count
 
@@ -200,7 +200,7 @@ class Appointments:
         ended = replace(current, ended=self._clock.now(), ended_by=by, ended_reason=reason)
         with self._database.writing() as connection:
             connection.execute(
-                sa.update(appointments).where(appointments.c.id == current.id).values(**self._row(ended))
+                sa.update(appointments).where(appointments.c.id == current.id).values(**self._columns(ended))
             )
             self._note(WITHDRAWN, ended, operator=operator, replaced_by=replaced_by)
         return ended
@@ -218,18 +218,18 @@ class Appointments:
         log.warning("appointment.ignored", appointment=appointment.id, reason="not in the audit chain")
         return False
 
-    def _all(self, *conditions: sa.ColumnElement[bool]) -> Iterator[Appointment]:
+    def _all(self, *conditions: sa.ColumnElement[bool]) -> list[Appointment]:
         """Those that verify, oldest first; a row that does not is left out, and said so in the log."""
-        query = sa.select(appointments).where(*conditions).order_by(appointments.c.since, appointments.c.id)
+        found = []
         with self._database.connection() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
-            try:
-                yield self._opened(row)
-            except Tampered as error:
-                log.warning("appointment.ignored", appointment=row.id, reason=error.code)
+            for id in _ids(connection, *conditions):
+                try:
+                    found.append(self._opened(_row(connection, id)))
+                except Tampered as error:
+                    log.warning("appointment.ignored", appointment=id, reason=error.code)
+        return found
 
-    def _row(self, appointment: Appointment) -> dict[str, Any]:
+    def _columns(self, appointment: Appointment) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": appointment.id,
             "issuer": appointment.issuer,
@@ -240,8 +240,8 @@ class Appointments:
             "ended": appointment.ended,
         }
         hidden = {name: getattr(appointment, name) for name in _SEALED}
-        row = _Shown(**shown)
-        sealed = self._masters.seal(KeyUse.APPOINTMENTS, json.dumps(hidden).encode("utf-8"), bound_to=_binding(row))
+        binding = _binding(_Shown(**shown))
+        sealed = self._masters.seal(KeyUse.APPOINTMENTS, json.dumps(hidden).encode("utf-8"), bound_to=binding)
         return {**shown, "sealed": sealed}
 
     def _opened(self, row: Any) -> Appointment:
@@ -272,6 +272,19 @@ class _Shown:
     since: dt.datetime
     until: dt.datetime | None
     ended: dt.datetime | None
+
+
+def _ids(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Sequence[str]:
+    query = sa.select(appointments.c.id).where(*conditions).order_by(appointments.c.since, appointments.c.id)
+    return connection.execute(query).scalars().all()
+
+
+def _row(connection: sa.Connection, id: str) -> Any:
+    """One row by itself, so that one which cannot even be read (SQLite keeps any text as a date) is only itself."""
+    try:
+        return connection.execute(sa.select(appointments).where(appointments.c.id == id)).one()
+    except ValueError:
+        raise Tampered("This appointment is not what it was.", code="appointment-damaged") from None
 
 
 def _binding(row: Any) -> list[str]:
