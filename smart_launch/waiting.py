@@ -1,7 +1,9 @@
 """Who asked us to wait, and until when: Retry-After with 429 or 503, obeyed before anything is sent (RFC 9110, 10.2.3).
 
-A 503 speaks for a whole origin. A 429 speaks to one identity, so that one person's haste does not lock everybody
-else out: to whoever holds that bearer token; without one (token endpoint, discovery), to all of us at that path.
+With a bearer token it is the record that answers: its 503 speaks for the whole origin, its 429 to whoever holds that
+token, so that one person's haste does not lock everybody else out. Without one (discovery, key sets, styles, the token
+endpoint) either speaks for that path alone: other services may stand behind the same name, and a stylesheet that is
+busy must not close the record.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Waits:
         """Remember what an answer asked for. Anything but 429 and 503 with a time asks for nothing."""
         if status not in (429, 503) or not retry_after:
             return
-        key = _everybody(url) if status == 503 else _one(url, authorization)
+        key = _everybody(url) if status == 503 and _bearer(authorization) else _one(url, authorization)
         now = self._now()
         with self._lock:
             if len(self._until) >= MOST_KEPT:
@@ -55,6 +57,10 @@ def _everybody(url: str) -> Key:
 
 
 def _one(url: str, authorization: str | None) -> Key:
-    if authorization is not None and authorization[:7].lower() == "bearer ":
-        return (*_everybody(url), hashlib.sha256(authorization[7:].encode()).hexdigest())
-    return (*_everybody(url), urlsplit(url).path)
+    token = _bearer(authorization)
+    return (*_everybody(url), hashlib.sha256(token.encode()).hexdigest() if token else urlsplit(url).path)
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""

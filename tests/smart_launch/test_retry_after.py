@@ -51,15 +51,17 @@ def test_a_429_is_for_one_person_and_all_that_person_asks(waits: Waits) -> None:
     assert waits.left(f"{BASE}/Patient/1", None) == 0
 
 
-def test_a_429_without_a_persons_token_is_for_that_path(waits: Waits) -> None:
-    waits.note("https://fhir.example/token", None, status=429, retry_after=30)
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("who", [None, "Basic YTpi"])
+def test_without_a_persons_token_it_is_for_that_path(waits: Waits, status: int, who: str | None) -> None:
+    waits.note("https://fhir.example/token", who, status=status, retry_after=30)
     assert waits.left("https://fhir.example/token", None) == 30
     assert waits.left("https://fhir.example/token", "Basic YTpi") == 30, "the same client, whichever way it signs"
     assert waits.left("https://fhir.example/.well-known/smart-configuration", None) == 0
     assert waits.left(f"{BASE}/Patient/1", MINE) == 0
 
 
-def test_a_503_is_for_everybody_at_that_origin_alone(waits: Waits) -> None:
+def test_a_503_of_the_record_is_for_everybody_at_that_origin_alone(waits: Waits) -> None:
     waits.note(f"{BASE}/Patient/1", MINE, status=503, retry_after=30)
     for url in (f"{BASE}/Media", "https://fhir.example/token", "https://FHIR.example:443/", "https://fhir.example./x"):
         for who in (MINE, YOURS, None):
@@ -126,7 +128,7 @@ def test_it_is_as_simple_as_this(steps: list[tuple[str | None, int, float, float
     for who, status, seconds, passed in steps:
         waits.note(BASE, who, status=status, retry_after=seconds)
         until = watch.moment + min(seconds, LONGEST_SECONDS)
-        if seconds and status == 503:
+        if seconds and status == 503 and who is not None:
             everybody = until
         elif seconds and status == 429 and who == MINE:
             me = until
