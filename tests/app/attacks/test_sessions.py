@@ -171,9 +171,21 @@ MERGED = {
     "link": [{"type": "replaced-by", "other": {"reference": "Patient/p2"}}],
 }
 RECORDS: dict[str, tuple[Any, tuple[int, ...]]] = {
-    "Patient 403": ({"Patient/p1": Said(403)}, (403, 502)),
+    "Patient 403": ({"Patient/p1": Said(403)}, (403,)),
     "Patient 404": ({"Patient/p1": Said(404)}, (404,)),
-    "Patient 410": ({"Patient/p1": Said(410)}, (410,)),
+    "Patient 410": ({"Patient/p1": Said(410)}, (404,)),
+    "a patient whose parts are of the wrong kind": (
+        {
+            "Patient/p1": Said(
+                200, {"resourceType": "Patient", "id": "p1", "name": "x", "birthDate": 7, "link": 1}, FHIR
+            )
+        },
+        (200,),
+    ),
+    "a patient of lists": (
+        {"Patient/p1": Said(200, {"resourceType": "Patient", "id": "p1", "name": [[[]]], "identifier": [None]}, FHIR)},
+        (200,),
+    ),
     "Patient 500": ({"Patient/p1": Said(500, DESCRIPTION.encode(), "text/html")}, (503,)),
     "Patient slow": ({"Patient/p1": AnswerLost("Slow.", code="timeout")}, (503,)),
     "Patient HTML": ({"Patient/p1": Said(200, b"<html>", "text/html")}, (503,)),
@@ -256,6 +268,24 @@ def test_an_ehr_that_shows_no_staff_but_their_roles(world: World, status: int) -
     assert page.status_code == 200
     assert SECRETS["description"] not in page.text
     assert_no_token_left(world)
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        (Said(403), (403, "Your EHR does not show this patient to the app", "patient-forbidden")),
+        (Said(404), (404, "The record does not have this patient", "patient-unknown")),
+        (Said(410), (404, "The record does not have this patient", "patient-unknown")),
+        (Said(200, MERGED, FHIR), (409, "This record has been merged into another", "patient-merged")),
+    ],
+    ids=lambda value: value[2] if isinstance(value, tuple) else "",
+)
+def test_the_words_for_a_patient_who_is_not_there(world: World, said: Said, refusal: tuple[int, str, str]) -> None:
+    world.ehr.answers[f"{BASE}/Patient/p1"] = said
+    visitor = world.visitor()
+    page = visitor.home()
+    assert (page.status_code, heading(page), code_of(page)) == refusal
+    assert "the chart" in page.text or "the EHR" in page.text or "service desk" in page.text
 
 
 def test_only_the_ehr_of_a_launch_frames_its_pages(world: World) -> None:
