@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +114,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     state = tmp_path_factory.mktemp("shop")
     transport, logs = RecordingTransport(), LogCapture()
     before = structlog.get_config()
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, logs], cache_logger_on_first_use=False)
     demo = start_demo(state, transport=transport, worker=FakeImageWorker())
+    structlog.configure(  # after the app, which configures logging itself
+        processors=[structlog.contextvars.merge_contextvars, logs],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        cache_logger_on_first_use=False,
+    )
     try:
         yield Shop(demo, transport, logs, state)
     finally:

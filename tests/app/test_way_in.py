@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import requests
 
-from fhir_plugin.web.access import clinical_session
 from tests.app.conftest import Browser, Shop
 
 PRIVATE_JWK = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -171,36 +170,3 @@ def test_the_jwks_has_public_parts_only(browser: Browser) -> None:
         assert not PRIVATE_JWK & set(key)
         assert key["kty"] in ("EC", "RSA")
     assert {key["alg"] for key in keys} == {"ES384", "RS384"}
-
-
-def test_no_launch_code_token_name_or_word_reaches_a_log_or_the_disk(shop: Shop, browser: Browser) -> None:
-    launch = browser.launch()
-    page = browser.home(launch).text
-    form = {
-        name: re.search(rf'name="{meta}" content="([^"]+)"', page)[1]  # type: ignore[index]  # every page has them
-        for name, meta in (("csrf_token", "csrf-token"), ("patient", "patient"), ("identity_seen", "identity"))
-    }
-    made = browser.client.post(f"/l/{launch}/captures", data=form)
-    canary = "canary words that were typed"
-    saved = browser.client.post(
-        f"{urlsplit(made.headers['Location']).path}/answers", data={**form, "whole": "1", "findings": canary}
-    )
-    assert saved.status_code == 303
-    browser.get("/launch?iss=https://evil.example/canary-iss&launch=canary-handle")
-    browser.get("/callback?state=canary-state&code=canary-code&error_description=canary-description")
-    grant = shop.demo.installation.tokens.get(launch).grant
-    secrets = {canary, "canary-iss", "canary-handle", "canary-state", "canary-code", "canary-description"}
-    for url in browser.seen:
-        query = parse_qs(urlsplit(url).query)
-        secrets |= {value for name in ("code", "state", "launch") for value in query.get(name, [])}
-    secrets |= {grant.access_token, str(grant.refresh_token)}
-    secrets |= {browser.client.get_cookie("__Host-bid", domain="localhost").value}  # type: ignore[union-attr]  # set
-    patient = shop.demo.installation.captures.patient(clinical_session(shop.demo.installation.sessions.get(launch)))
-    secrets |= {patient.name, str(patient.nhs_number)}
-    assert len(secrets) > 8
-    logged = repr(shop.logs.entries)
-    files = {path: path.read_bytes() for path in (shop.state / "app").rglob("*") if path.is_file()}
-    assert files
-    for secret in secrets:
-        assert secret not in logged
-        assert not [path.name for path, content in files.items() if secret.encode() in content], secret
