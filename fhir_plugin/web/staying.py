@@ -7,7 +7,6 @@ so. Asking how long is left is no use of the session: else a forgotten page woul
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
@@ -29,7 +28,7 @@ _QUESTIONS = {
     "findings": "What did you find?",
     "advice": "What did you advise?",
 }
-_NO_WORDS = frozenset({"csrf_token", "patient", "identity_seen", "image", "whole"})
+"""Every field in which people write in their own words, as the add-images screen asks it."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,5 @@ def _seconds_left() -> dict[str, int]:
 
 def _typed() -> list[Typed]:
     """What somebody wrote in their own words, by the question. Choices are made again in a moment."""
-    found: list[Typed] = []
-    for name, value in request.form.items(multi=True):
-        words = value.strip()
-        if words and name not in _NO_WORDS and (name in _QUESTIONS or re.search(r"\s", words)):
-            found.append(Typed(_QUESTIONS.get(name, "You also wrote"), words))
-    return found
+    words = {name: request.form.get(name, "").strip() for name in _QUESTIONS}
+    return [Typed(question, words[name]) for name, question in _QUESTIONS.items() if words[name]]

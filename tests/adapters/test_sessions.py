@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from fhir_plugin.adapters.keys import MasterKeys
-from fhir_plugin.adapters.sessions import KEEP_ENDED, LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.sessions import KEEP_ENDED, LaunchSession, LaunchSessions, PendingLaunches, TimeLeft
 from fhir_plugin.adapters.tables import launch_sessions, pending_launches
 from fhir_plugin.adapters.tokens import Tokens
 from fhir_plugin.errors import SignInNeeded, Tampered
@@ -134,6 +134,57 @@ def test_quick_requests_write_nothing(own: OwnStores, sessions: LaunchSessions) 
     own.clock.advance(seconds=5)
     sessions.touch(LAUNCH)
     assert commits == []
+
+
+def test_time_left_counts_down_and_is_no_use(own: OwnStores, sessions: LaunchSessions) -> None:
+    sessions.create(make_session(own.clock.now(), ends=own.clock.now() + dt.timedelta(hours=1)))
+    own.clock.advance(minutes=5)
+    assert sessions.time_left(LAUNCH) == TimeLeft(idle_seconds=900, absolute_seconds=3300, warn_seconds=120)
+    sessions.touch(LAUNCH)
+    assert sessions.time_left(LAUNCH) == TimeLeft(idle_seconds=1200, absolute_seconds=3300, warn_seconds=120)
+    own.clock.advance(seconds=1199.5)
+    assert sessions.time_left(LAUNCH).idle_seconds == 0, "rounded down: nobody is promised time that is not there"
+    own.clock.advance(seconds=0.5)
+    with pytest.raises(SignInNeeded):
+        sessions.time_left(LAUNCH)
+
+
+def test_a_short_idle_time_is_kept_exactly_enough(own: OwnStores) -> None:
+    short = LaunchSessions(own.database, own.masters, own.clock, idle=dt.timedelta(minutes=2))
+    short.create(make_session(own.clock.now()))
+    assert short.time_left(LAUNCH).warn_seconds == 30
+    own.clock.advance(seconds=12)
+    assert short.touch(LAUNCH).last_seen == own.clock.now()
+
+
+def test_what_was_read_is_remembered_but_not_its_time(own: OwnStores) -> None:
+    memory: dict[LaunchId, LaunchSession] = {}
+    sessions = LaunchSessions(own.database, own.masters, own.clock, remembered=lambda: memory)
+    sessions.create(make_session(own.clock.now()))
+    first = sessions.get(LAUNCH)
+    with own.database.writing() as connection:
+        connection.execute(sa.delete(launch_sessions))
+    assert sessions.get(LAUNCH) is first
+    own.clock.advance(minutes=31)
+    with pytest.raises(SignInNeeded):
+        sessions.get(LAUNCH)
+    memory.clear()
+    own.clock.advance(minutes=-31)
+    with pytest.raises(SignInNeeded):
+        sessions.get(LAUNCH)
+
+
+def test_what_was_used_or_ended_is_not_remembered_as_it_was(own: OwnStores) -> None:
+    memory: dict[LaunchId, LaunchSession] = {}
+    sessions = LaunchSessions(own.database, own.masters, own.clock, remembered=lambda: memory)
+    sessions.create(make_session(own.clock.now()))
+    sessions.get(LAUNCH)
+    own.clock.advance(minutes=10)
+    sessions.touch(LAUNCH)
+    assert sessions.get(LAUNCH).last_seen == own.clock.now()
+    sessions.end(LAUNCH)
+    with pytest.raises(SignInNeeded):
+        sessions.get(LAUNCH)
 
 
 def test_ended_and_unknown_look_alike(own: OwnStores, sessions: LaunchSessions) -> None:

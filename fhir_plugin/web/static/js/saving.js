@@ -49,7 +49,7 @@ export function unsaved () {
     if (field instanceof HTMLTextAreaElement) {
       if (field.value !== (before[0] ?? '') && field.value.trim()) words.push({ label, text: field.value })
     } else if (field.type === 'radio' || field.type === 'checkbox') {
-      if (field.checked && !before.includes(field.value)) choices.push([plain(field.closest('fieldset')?.querySelector('legend')), label].filter(Boolean).join(': '))
+      if (field.checked && !before.includes(field.value)) choices.push(inFull(field, label))
       if (field.type === 'checkbox' && !field.checked && before.includes(field.value)) choices.push(`Not: ${label}`)
     } else if (field.type === 'date' && field.value && field.value !== before[0]) {
       choices.push(`${label} ${field.value}`)
@@ -117,6 +117,11 @@ function saveUnattended () {
 }
 
 const plain = (element) => element?.textContent.trim().replace(/\s+/g, ' ') ?? ''
+
+function inFull (field, label) {
+  const question = plain(field.closest('fieldset')?.querySelector('legend'))
+  return question ? `${question}${question.endsWith('?') ? '' : ':'} ${label}` : label
+}
 
 /** The answers as the server drew them. Only words that people write can differ already: a browser may put back
     what was typed before a reload. */

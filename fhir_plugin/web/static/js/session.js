@@ -149,6 +149,7 @@ function leaveBe () {
   letBe = true
   const when = new Date(Date.now() + absoluteLeft() * 1000)
   strip.querySelector('[data-part="at"]').textContent = when.toLocaleTimeString('en-GB', { hour: 'numeric', minute: '2-digit' })
+  document.querySelector('.app-banner').after(strip)
   strip.hidden = false
   settle()
 }
@@ -156,6 +157,7 @@ function leaveBe () {
 async function leave () {
   if (!(await flush())) {
     tellSaved(false)
+    part('trouble').textContent = 'You are still signed in: your last words are not saved.'
     return
   }
   others?.postMessage('left')
@@ -224,7 +226,7 @@ function over () {
 
 let copies = 0
 function wordsToCopy (label, text) {
-  const holder = Object.assign(document.createElement('div'), { className: 'nhsuk-form-group' })
+  const holder = Object.assign(document.createElement('div'), { className: 'nhsuk-form-group app-kept' })
   const field = Object.assign(document.createElement('textarea'), { className: 'nhsuk-textarea', id: `kept-${++copies}`, readOnly: true, value: text, rows: 4 })
   const name = Object.assign(document.createElement('label'), { className: 'nhsuk-label nhsuk-label--s', textContent: label, htmlFor: field.id })
   const copy = Object.assign(document.createElement('button'), { className: 'app-tool', type: 'button', textContent: 'Copy' })
