@@ -22,7 +22,7 @@
     `-- Tampered                a chain, a signature or a ciphertext does not verify
 
 Messages carry ids and codes, never content: no names, free text, tokens or image bytes. `code` is stable
-and machine readable; the HTTP status is chosen in `fhir_plugin.web.errors` alone.
+and machine readable; the HTTP status is chosen in `fhir_plugin.web.errors`.
 """
 
 from __future__ import annotations
