@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fhir_plugin.web.access import remembered_in_this_request
@@ -132,6 +132,8 @@ def test_one_colour_alone_is_judged_with_ours() -> None:
     assert properties({"color_error": "#000"}) == {}
 
 
+@example(Colour(255, 255, 255), Colour(0x76, 0x76, 0x76))  # just readable on white, and no longer on a tint of itself
+@example(Colour(0xCC, 0xCC, 0xCC), Colour(0x20, 0x30, 0x60))  # our own quieter text is not readable on it
 @given(st.builds(Colour, *[st.integers(0, 255)] * 3), st.builds(Colour, *[st.integers(0, 255)] * 3))
 def test_whatever_is_taken_over_can_be_read(background: Colour, highlight: Colour) -> None:
     ink = Colour(0, 0, 0)
