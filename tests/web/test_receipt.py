@@ -24,7 +24,7 @@ def test_while_filing_the_page_looks_again_by_itself_and_then_reloads(person: Pe
     capture = reach(person, parts, "filing", retry_after=4.0)
     page = person.get(f"captures/{capture}/receipt")
     assert 'hx-trigger="every 4s"' in page.text
-    assert '<meta http-equiv="refresh" content="4">' in page.text
+    assert '<meta http-equiv="refresh" content="4; url=?unattended=1">' in page.text
     again = person.get(f"captures/{capture}/receipt", **{"HX-Request": "true"})
     assert again.text.lstrip().startswith("<div")
     assert "HX-Refresh" not in again.headers
