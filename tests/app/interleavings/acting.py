@@ -233,7 +233,8 @@ class Acting:
         self.finding(self.writes() == before, f"looking at {path} wrote")
         if sure == "no":
             self.finding(status == 401, f"a page without a session: {status}")
-            what = "expired" if browser.binding == session.binding and session.expired(world.now) else "not its browser"
+            own = browser.binding == session.binding
+            what = session.why_over(world.now) if own and session.expired(world.now) else "not its browser"
             world.tally[f"page refused: {'signed out' if session.signed_out else what}"] += 1
             return None
         if status == 401 and (sure == "maybe" or session.doubtful):
@@ -298,7 +299,9 @@ class Acting:
         elif sure == "no":
             self.finding(status == 401, f"{name} without a session: {status}")
             ended = browser.binding == target.binding and target.expired(world.now)
-            world.tally[f"post refused: {'expired' if ended else 'signed out or not its browser'}"] += 1
+            world.tally[
+                f"post refused: {target.why_over(world.now) if ended else 'signed out or not its browser'}"
+            ] += 1
         elif status == 401:
             self.finding(sure == "maybe" or target.doubtful, f"{name} in a live session: 401")
         elif action == "sign-out":

@@ -23,7 +23,8 @@ CHARTS = {name: (*of_ehr(name), *(each for each in of_ehr(name) if each.id == TW
 """Whose chart may be open: the two who share an id more often than others."""
 BY_ID_ALONE: frozenset[Action] = frozenset({"answers", "file", "stay"})
 """What believes the patient's id of a form before, or without, asking who it was at which EHR."""
-SECONDS = st.sampled_from((5, 25, 61, 200, 400, 590, 700, 1500, 1820, 6 * 3600))
+BUSY_DAY = 8 * 3600
+SECONDS = st.sampled_from((5, 25, 61, 200, 400, 400, 590, 700, 700, 1500, 1500, 1820, 1820, 6 * 3600, BUSY_DAY))
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -177,10 +178,23 @@ class Interleavings(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------------ world
 
-    @rule(seconds=SECONDS)
-    def time_passes(self, seconds: int) -> None:
+    @rule(seconds=SECONDS, which=PICK)
+    def time_passes(self, seconds: int, which: int) -> None:
+        if seconds == BUSY_DAY and self.world.sessions:
+            self._a_busy_day(self.session(which))
+            return
         self.count("time passes" if seconds < 3600 else "hours pass")
         self.world.clock.advance(seconds=seconds)
+
+    def _a_busy_day(self, session: Session) -> None:
+        """Somebody uses a launch every quarter of an hour, until the longest that it may last is over."""
+        self.count("a busy day")
+        browser = self.holder(session, 0)
+        until = session.created + session.longest + session.idle
+        while self.world.now < until and session.usable(browser.binding, self.world.now) != "no":
+            self.world.clock.advance(seconds=min(session.idle.total_seconds() / 2, 900))
+            with self.acting.step():
+                self.acting.see(browser, session, "/captures/sites?q=arm", None, whose=True)
 
     @rule(
         name=EHRS,
@@ -208,7 +222,11 @@ class Interleavings(RuleBasedStateMachine):
             case _:
                 ehr.troubled, ehr.refreshing = 0, "rotates"
 
-    @rule(what=st.sampled_from(("restart", "worker", "worker", "lose", "swap", "swap")), who=PICK, other=PICK)
+    @rule(
+        what=st.sampled_from(("restart", "worker", "worker", "worker", "lose", "swap", "swap", "swap")),
+        who=PICK,
+        other=PICK,
+    )
     def app_changes(self, what: str, who: int, other: int) -> None:
         """A new process over the same state, the worker's round, or browsers whose cookies go astray."""
         self.count(f"app: {what}")

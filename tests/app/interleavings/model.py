@@ -77,6 +77,9 @@ class Session:
         """Whether time alone has ended it."""
         return now >= self.created + self.longest or now >= self.seen_high + self.idle
 
+    def why_over(self, now: dt.datetime) -> str:
+        return "lasted its longest" if now >= self.created + self.longest else "expired"
+
     def used(self, sure: Sure, now: dt.datetime) -> None:
         """A request of its own browser came."""
         if sure != "no":

@@ -53,6 +53,7 @@ HAPPENS_IN_MANY = (
     "callback refused: no such state",
     "callback refused: the code was not for it",
     "page refused: of another launch",
+    "page refused: lasted its longest",
     "page refused: sign-in ended",
     "post refused: expired",
     "post refused: of another launch",
@@ -89,7 +90,8 @@ def run(workshop: Workshop, examples: int) -> Counter[str]:
 def say(totals: Counter[str], began: float) -> None:
     """What happened so far, for whoever watches a long run with `-s`."""
     lines = [f"{count:9} {name}" for name, count in sorted(totals.items())]
-    sys.stderr.write("\n".join([f"--- {time.monotonic() - began:.0f} s", *lines, ""]))
+    took = f"--- {time.monotonic() - began:.0f} s, of which {time.process_time():.0f} s of a processor"
+    sys.stderr.write("\n".join([took, *lines, ""]))
     sys.stderr.flush()
 
 
