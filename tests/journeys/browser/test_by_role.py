@@ -108,3 +108,16 @@ def test_without_a_role_a_page_says_whom_to_ask(open_desk: OpenDesk) -> None:
     expect(app.get_by_text("Healthcare Assistant (R1480)")).to_be_visible()
     assert NAME not in app.content()
     check_page(page, app, "no role")
+
+
+def test_a_name_without_a_break_fits_the_narrowest_window(open_desk: OpenDesk, ward: Demo) -> None:
+    store = ward.sandbox.store
+    known = store.read("Practitioner", "prac-auditor")
+    assert known is not None
+    store.put({**known, "name": [{"family": "Wolfeschlegelsteinhausenbergerdorff" * 4}]})
+    try:
+        page, app = launch(open_desk(), "auditor")
+        expect(app.get_by_text("bergerdorffWolfe")).to_be_visible()
+        check_page(page, app, "home of somebody with a long name")
+    finally:
+        store.put(known)
