@@ -21,6 +21,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import MethodNotAllowed
 
 from fhir_plugin.errors import NotAllowed, PluginError
 from fhir_plugin.ports import Clock, Json
@@ -112,6 +113,8 @@ def register_launch(app: Flask, launching: Launching) -> None:
     @public
     def callback() -> ResponseReturnValue:
         """The way back. Nothing is exchanged unless this browser began this launch, and only once."""
+        if request.method != "GET":  # a look by HEAD, as link checkers take, must not use a code up
+            raise MethodNotAllowed(valid_methods=["GET"])
         if not browser_secret():
             return cookies_blocked()
         query = request.args.to_dict(flat=False)
