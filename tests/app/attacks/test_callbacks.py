@@ -224,6 +224,14 @@ def test_the_way_in_is_asked_by_get(world: World, method: str, path: str) -> Non
     assert world.ehr.asked == []
 
 
+def test_a_look_by_head_uses_nothing_up(world: World) -> None:
+    visitor, fields = begun(world)
+    looked = visitor.client.head(callback(visitor, **fields))
+    assert (looked.status_code, looked.headers["Allow"]) == (405, "GET")
+    assert exchanged(world) == []
+    assert visitor.get(callback(visitor, **fields)).status_code == 303
+
+
 def test_a_browser_that_keeps_no_cookie_spends_nothing(world: World) -> None:
     visitor = world.visitor()
     visitor.client = world.app.test_client(use_cookies=False)

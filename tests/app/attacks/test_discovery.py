@@ -24,6 +24,14 @@ DOCUMENTS: dict[str, tuple[Answer, Refusal]] = {
     "missing": (Said(404), refusal("missing")),
     "shut": (Said(401), refusal("missing")),
     "broken": (Said(500), refusal("missing")),
+    "busy": (
+        Said(429, headers=(("Retry-After", "30"),)),
+        Refusal(503, "Your EHR is busy", "Wait a minute", "discovery-busy"),
+    ),
+    "at maintenance": (
+        Said(503, b"<html>", "text/html"),
+        Refusal(503, "Your EHR is busy", "Wait a minute", "discovery-busy"),
+    ),
     "a redirect": (Said(302, headers=(("Location", f"{EVIL}/x"),)), refusal("missing")),
     "a redirect to where clouds keep secrets": (
         Said(307, headers=(("Location", "http://169.254.169.254/latest/meta-data"),)),
