@@ -386,3 +386,29 @@ def test_saving_and_leaving_before_the_end_that_cannot_be_put_off(
     expect(app.get_by_role("heading", level=1)).to_have_text("You have left this patient’s images")
     time_passes(minutes=-18, seconds=-15, pages=False)
     expect(carry_on(desk, ADULT_A).locator("#advice")).to_have_value("Come back in a week")
+
+
+def test_the_last_words_before_a_page_is_left_are_kept(desk: Desk, photos: list[Path]) -> None:
+    app = desk.launch_in_frame(ADULT_A)
+    begin(app)
+    choose(app, photos[:1])
+    here = app.url
+    app.locator("#advice").evaluate("(field) => { field.value = 'Typed and gone'; location.assign('/healthz') }")
+    app.wait_for_url("**/healthz")
+    app.goto(here)
+    expect(app.locator("#advice")).to_have_value("Typed and gone")
+
+
+def test_changes_to_a_picture_are_not_called_saved(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
+    desk.watch.foreseen.append("status of 401")
+    app = desk.launch_in_frame(ADULT_A)
+    begin(app)
+    choose(app, photos[:1])
+    app.get_by_role("button", name="Edit picture 1").click()
+    app.get_by_role("button", name="Turn left").click()
+    time_passes(minutes=28, seconds=10)
+    expect(warning(app).get_by_text("Your changes to this picture are not kept yet.")).to_be_visible()
+    expect(warning(app).get_by_text("What you typed is saved.")).not_to_be_visible()
+    time_passes(minutes=2)
+    expect_shut(app)
+    expect(app.locator("body")).to_contain_text("Your last changes to the picture were not kept.")

@@ -1,5 +1,6 @@
 // Says when answers are saved, and loudly when they are not; tries again by itself when the network is back.
 // Knows at any moment what the server does not have yet.
+import { UNATTENDED, guard } from './page.js'
 
 const PATIENCE = 8000 // milliseconds that a save before a time-out may take
 
@@ -108,12 +109,22 @@ export function watchSaving (watched) {
       event.submitter.textContent = 'Filing…'
     }
   })
+  let goesItself = false
+  form.addEventListener('submit', (event) => { goesItself = !event.defaultPrevented })
+  window.addEventListener('pagehide', () => { if (!goesItself && form.isConnected && !isSaved()) sendAtLast() })
   window.addEventListener('pageshow', (event) => { if (event.persisted && isSaved()) window.location.reload() })
   if (!isSaved()) saveUnattended() // the browser has put back what was typed before
 }
 
 function saveUnattended () {
   if (form.isConnected) window.htmx.trigger(form, 'save-now', { unattended: true })
+}
+
+/** What was typed a moment before the page was left: the browser sends it on when the page is gone. */
+function sendAtLast () {
+  const body = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string'))
+  const headers = { ...guard(), ...UNATTENDED, 'HX-Request': 'true' }
+  fetch(form.getAttribute('hx-put'), { method: 'PUT', headers, body, keepalive: true }).catch(() => {})
 }
 
 const plain = (element) => element?.textContent.trim().replace(/\s+/g, ' ') ?? ''
