@@ -44,6 +44,8 @@ WORDS = {
 }
 KEPT_TYPES = ("Media", "DocumentReference", "Binary", "Provenance", "Consent", "AuditEvent")
 FHIR = "application/fhir+json"
+TALKATIVE = ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "urllib3", "werkzeug", "huey", "PIL", "smart_launch")
+"""Loggers of the standard library's kind that an operator may turn up to find a fault."""
 
 
 @dataclass
@@ -270,10 +272,19 @@ def _fail_to_launch(life: Life) -> None:
         ("/callback", {"state": state, "error": SECRETS["access token"]}),
     ):
         assert browser.get(with_query(path, fields)).status_code in (400, 401, 403)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(life.installation.captures, "resume_for", _fall_over)
+        assert browser.come_back().status_code == 500
+        life.learn(browser)
     ehr.claims["aud"] = "another"
     assert browser.come_back().status_code == 502
     life.learn(browser)
     del ehr.claims["aud"]
+
+
+def _fall_over(*_: object) -> None:
+    """What nobody foresaw, with a code just traded: it goes into the log with its traceback."""
+    raise RuntimeError("fell over")
 
 
 def errors_on_purpose(life: Life) -> Iterator[BaseException]:
@@ -321,7 +332,6 @@ def lived(folder: Path, auth_method: str) -> Iterator[Life]:
     temporary.mkdir()
     events, lines = LogCapture(), Lines()
     root = logging.getLogger()
-    level = root.level
     proof = {"auth_method": "private_key_jwt", "client_secret": "", "key_algorithm": "ES384"}
     issuer = an_issuer(**(proof if auth_method == "private_key_jwt" else {}))
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as ending:
@@ -338,9 +348,10 @@ def lived(folder: Path, auth_method: str) -> Iterator[Life]:
         )
         ending.callback(installation.close)
         root.addHandler(lines)
-        root.setLevel(logging.DEBUG)
-        ending.callback(root.setLevel, level)
         ending.callback(root.removeHandler, lines)
+        for logger in (root, *map(logging.getLogger, TALKATIVE)):
+            ending.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.DEBUG)
         structlog.configure(
             processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, events],
             wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
