@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROLES = ("clinician", "triage", "disclosure-officer", "caldicott-guardian", "privacy-officer", "auditor")
 """As `mappings.model.people.Role`, which is not imported here so that `--help` answers at once."""
 
+SOON = dt.timedelta(days=30)
+"""How long before its last day an appointment is said to end soon."""
+
 _by_option = click.option("--by", required=True, help="Who decided it, e.g. 'Dr Amara Nwosu, senior partner'.")
 _reason_option = click.option("--reason", required=True, help="Why, in one line.")
 
@@ -146,6 +149,7 @@ def _described(appointment: Appointment, today: dt.date) -> dict[str, Any]:
         "since": appointment.since.isoformat(),
         "last_day": appointment.last_day.isoformat(),
         "in_force": appointment.holds(today),
+        "ends_soon": appointment.holds(today) and appointment.last_day - today <= SOON,
         "by": appointment.by,
         "reason": appointment.reason,
     }
@@ -159,10 +163,9 @@ def _described(appointment: Appointment, today: dt.date) -> dict[str, Any]:
 
 
 def _lines(said: dict[str, Any]) -> list[str]:
-    until = (
-        f"until {said['last_day']}" if said["in_force"] else f"ended {str(said.get('ended', said['last_day']))[:10]}"
-    )
+    when = f"until {said['last_day']}" if said["in_force"] else f"ended {str(said.get('ended', said['last_day']))[:10]}"
+    soon = ": appoint again soon" if said["ends_soon"] else ""
     return [
-        f"{said['role']:<19} {said['name']} ({said['user']} at {said['issuer']}), {until}",
+        f"{said['role']:<19} {said['name']} ({said['user']} at {said['issuer']}), {when}{soon}",
         f"{'':<19} by {said['by']}: {said['reason']}   id {said['id']}",
     ]

@@ -93,6 +93,7 @@ def test_appoint_list_withdraw(run: Callable[..., Ran]) -> None:
         "last_day": latest_end(day).isoformat(),
     }
     text = run("list").out
+    assert "soon" not in text and not said["ends_soon"]
     for words in (said["id"], "Dr Ruth Abelson", OUTSIDE, "Ours has left", "caldicott-guardian"):
         assert words in text
     assert run("list", "--json").json() == {"appointments": [said], "damaged": []}
@@ -107,7 +108,9 @@ def test_appoint_list_withdraw(run: Callable[..., Ran]) -> None:
 
 def test_the_last_day_can_be_chosen(run: Callable[..., Ran]) -> None:
     tomorrow = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).date().isoformat()
-    assert appoint(run, "--until", tomorrow, "--json").json()["last_day"] == tomorrow
+    made = appoint(run, "--until", tomorrow, "--json").json()
+    assert (made["last_day"], made["ends_soon"]) == (tomorrow, True)
+    assert f"until {tomorrow}: appoint again soon" in run("list").out
     too_late = appoint(run, "--until", "2099-01-01", "--json")
     assert (too_late.status, too_late.json()["refused"]["code"]) == (REFUSED, "until")
 
