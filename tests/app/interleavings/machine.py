@@ -68,10 +68,15 @@ class Interleavings(RuleBasedStateMachine):
         return self.world.holder(session) or self.browser(pick)
 
     def session(self, pick: int) -> Session:
-        return of(self.world.sessions, pick)
+        """Mostly one that still lives."""
+        now = self.world.now
+        live = [each for each in self.world.sessions if not each.signed_out and not each.expired(now)]
+        return of(live if live and pick % 4 else self.world.sessions, pick // 4)
 
     def pending(self, pick: int) -> Pending:
-        return of(self.world.pendings, pick)
+        """Mostly one that is still open."""
+        fresh = [each for each in self.world.pendings if not each.spent]
+        return of(fresh if fresh and pick % 4 else self.world.pendings, pick // 4)
 
     def owner(self, pending: Pending, pick: int) -> Browser:
         return next((each for each in self.world.browsers if each.binding == pending.binding), self.browser(pick))
@@ -88,11 +93,14 @@ class Interleavings(RuleBasedStateMachine):
 
     @initialize(first=PICK, second=PICK)
     def two_charts_are_open(self, first: int, second: int) -> None:
-        """Two launches in one browser: what goes wrong in the field."""
+        """Two launches in one browser, which is what goes wrong in the field; in another one somebody signs in."""
         browser = self.browser(0)
         for pick in (first, second):
             ehr = self.world.ehrs["north" if pick % 3 else "south"]
             self._open(browser, ehr, of(CHARTS[ehr.name], pick // 3), STAFF[ehr.name][0])
+        ehr = self.world.ehrs["south" if first % 2 else "north"]
+        with self.acting.step():
+            self.acting.launch(self.browser(1), ehr, of(CHARTS[ehr.name], second), STAFF[ehr.name][0], standalone=False)
 
     def _open(self, browser: Browser, ehr: Ehr, person: Person, user: object) -> Session | None:
         staff = next(each for each in STAFF[ehr.name] if each == user)
@@ -125,12 +133,14 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.world.pendings)
     @rule(which=PICK, whom=PICK, staff=PICK, elsewhere=st.sampled_from((False, False, True)))
     def come_back(self, which: int, whom: int, staff: int, elsewhere: bool) -> None:
-        self.count("callback in any browser" if elsewhere else "callback")
+        self.count("callback in another browser" if elsewhere else "callback")
         pending = self.pending(which)
         name = pending.ehr.name
         with self.acting.step():
             brings = self.acting.sign_in(pending, of(CHARTS[name], whom), of(STAFF[name], staff))
-            self.acting.come_back(self.browser(whom) if elsewhere else self.owner(pending, which), brings)
+            owner = self.owner(pending, which)
+            strangers = [each for each in self.world.browsers if each is not owner]
+            self.acting.come_back(of(strangers, whom) if elsewhere else owner, brings)
 
     @precondition(lambda self: any(each.made for each in self.world.pendings))
     @rule(which=PICK, again=PICK, elsewhere=st.booleans())
@@ -322,7 +332,9 @@ class Interleavings(RuleBasedStateMachine):
     def cross(self, which: int, action: Action, claims: int, whose: str) -> None:
         """A form that was made for one launch, sent to the path of any other, in that one's browser with its token."""
         self.count("crossed post")
-        target, page = self.session(which), of(self.world.pages, claims)
+        target = self.session(which)
+        foreign = [each for each in self.world.pages if each.session.person != target.person]
+        page = of(foreign if foreign and claims % 4 else self.world.pages, claims // 4)
         browser = self.holder(target, claims)
         if self._twin_by_id_alone(target, page, action):
             return
