@@ -8,11 +8,11 @@ what somebody typed, and never names the patient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -31,6 +31,9 @@ class Explanation:
     what_to_do: str
     safe: str
 
+
+ADMINISTRATOR = "the person who looks after this app"
+"""How advice names whom to ask, until the setting `administrator` says who that is."""
 
 _NOT_WRITTEN = "Nothing was written to the record, and nothing you had saved is lost."
 _WAITS = "Your pictures and answers are kept safely on the server."
@@ -140,7 +143,7 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
         HTTPStatus.INTERNAL_SERVER_ERROR,
         Explanation(
             "A check failed",
-            "Stop, and tell the person who looks after this app. Give the code below.",
+            f"Stop, and tell {ADMINISTRATOR}. Give the code below.",
             "Nothing was written to the record.",
         ),
     ),
@@ -149,7 +152,7 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
         HTTPStatus.INTERNAL_SERVER_ERROR,
         Explanation(
             "Something went wrong",
-            "Try once more. If it goes on, tell the person who looks after this app and give the code below.",
+            f"Try once more. If it goes on, tell {ADMINISTRATOR} and give the code below.",
             _WAITS,
         ),
     ),
@@ -218,7 +221,7 @@ _BY_CODE: dict[str, tuple[HTTPStatus, Explanation]] = {
         HTTPStatus.FORBIDDEN,
         Explanation(
             "This EHR is not known to the app",
-            "Ask the person who looks after this app to register your EHR. Open the app only from the chart.",
+            f"Ask {ADMINISTRATOR} to register your EHR. Open the app only from the chart.",
             _NOT_WRITTEN,
         ),
     ),
@@ -264,10 +267,18 @@ def explanation_of_code(code: str) -> tuple[HTTPStatus, Explanation]:
     return _BY_CODE[code]
 
 
+def _by_name(advice: str) -> str:
+    """Advice with the person who looks after this app named, where the settings name somebody."""
+    settings = getattr(current_app.extensions.get("fhir_plugin"), "settings", None)
+    name = str(getattr(settings, "administrator", "")).strip()
+    return advice.replace(ADMINISTRATOR, name) if name else advice
+
+
 def answer(
     status: int, code: str, message: str, explanation: Explanation, *, retry_after: float | None = None
 ) -> Response:
     """The page or the JSON, with the headers that its status asks for. `retry_after` is in seconds."""
+    explanation = replace(explanation, what_to_do=_by_name(explanation.what_to_do))
     if wants_json():
         body = {
             "error": {

@@ -14,7 +14,7 @@ from http import HTTPStatus
 import structlog
 from flask import Response
 
-from fhir_plugin.web.errors import Explanation, answer, explanation_of_code
+from fhir_plugin.web.errors import ADMINISTRATOR, Explanation, answer, explanation_of_code
 from smart_launch import errors
 from smart_launch.errors import AuthorizationError, SmartError, TokenError
 
@@ -25,7 +25,7 @@ LONGEST_RETRY_SECONDS = 3600
 
 _SAFE = "Nobody was signed in by this launch, and nothing was written to any record. Work you had saved is kept."
 _AGAIN = "Go back to the patient's chart and open the app again from there."
-_OURS = "tell the person who looks after this app, and give the code below."
+_OURS = f"tell {ADMINISTRATOR}, and give the code below."
 _THEIRS = "tell your EHR's service desk, and give the code below."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 
 from smart_launch import AnswerLost, NotSent
@@ -167,3 +169,13 @@ def test_a_script_gets_the_same_as_json(world: World) -> None:
     assert answer.json["error"]["code"] == "authorization-access-denied"
     assert set(answer.json["error"]) == {"code", "title", "message", "what_to_do", "safe"}
     assert SECRETS["description"] not in answer.text
+
+
+@pytest.mark.parametrize("name", ["the records team, extension 1234", "<b>Mallory</b>"])
+def test_the_page_names_whom_to_ask_where_the_settings_do(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(world.installation.settings, "administrator", name)
+    for page in (world.visitor().launch(iss=f"{EVIL}/r4"), world.visitor().come_back(error="invalid_scope", code=None)):
+        assert html.escape(name) in page.text and "<b>" not in page.text
+        assert OURS not in page.text
