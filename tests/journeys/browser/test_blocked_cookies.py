@@ -130,6 +130,7 @@ def test_once_allowed_the_chart_opens_in_its_frame(desk: Desk) -> None:
     desk.context.add_init_script("document.requestStorageAccess = () => window.grant()")
     desk.context.route("**/launch?**", as_if_tried)
     app = blocked_in_frame(desk)
+    app.goto(f"{app.url}&cookie=1")  # where the look for the cookie really ends: loading that again would not help
     app.get_by_role("button", name="Let this app use its cookie here").click()
     expect(desk.page.frame_locator("iframe").get_by_role("heading", level=1)).to_contain_text("Images")
 
