@@ -27,6 +27,11 @@ def test_every_page_of_a_launch_knows_its_time(person: Person, parts: FakeParts,
     assert re.search(r'role="alertdialog" aria-labelledby="(\S+)" aria-describedby="(\S+)"', page)
 
 
+def test_without_scripts_the_page_itself_says_how_long_there_is(person: Person) -> None:
+    page = person.get().text
+    assert re.search(r"<noscript>.*after 30 minutes without pressing anything.*</noscript>", page)
+
+
 def test_a_fragment_carries_no_second_warning(person: Person) -> None:
     capture, _ = person.ready()
     answer = person.client.put(

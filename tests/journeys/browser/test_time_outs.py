@@ -35,6 +35,7 @@ from tests.journeys.browser.watch import check_page
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 OVER = "You are signed out of this chart"
+ENDED = "status of 401|Status Error Code 401"
 Passing = Callable[..., None]
 
 
@@ -139,7 +140,7 @@ def test_a_person_is_warned_with_everything_saved_and_stays_by_keyboard(
 
 
 def test_at_the_end_nothing_is_seen_and_nothing_is_lost(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_frame(ADULT_A)
     begin(app)
     choose(app, photos[:1])
@@ -236,7 +237,7 @@ def test_another_tab_of_the_launch_keeps_it_alive_and_answers_for_both(desk: Des
 
 
 def test_a_tab_that_signs_out_shuts_the_others(desk: Desk, time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     first = desk.launch_in_tab(ADULT_A).main_frame
     second = desk.context.new_page()
     second.goto(first.url)
@@ -255,7 +256,7 @@ def test_signing_out_from_the_warning(desk: Desk, time_passes: Passing) -> None:
 
 @pytest.mark.parametrize("wakes", ["visibilitychange", "pageshow", "focus", "by itself"])
 def test_a_computer_that_slept_shows_nothing_when_it_wakes(desk: Desk, time_passes: Passing, wakes: str) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_frame(ADULT_A)
     desk.context.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))  # timers sleep
     time_passes(minutes=45, pages=False)
@@ -273,7 +274,7 @@ def test_a_computer_that_slept_shows_nothing_when_it_wakes(desk: Desk, time_pass
 
 
 def test_a_page_that_comes_back_from_the_browser_s_memory_asks_first(desk: Desk, time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_tab(ADULT_A).main_frame
     come_back = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
     app.evaluate(come_back)
@@ -286,7 +287,7 @@ def test_a_page_that_comes_back_from_the_browser_s_memory_asks_first(desk: Desk,
 
 @pytest.mark.parametrize("button", ["Add images", "Close"])
 def test_a_form_sent_after_the_end_keeps_its_page(desk: Desk, time_passes: Passing, button: str) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_frame(ADULT_A)
     time_passes(minutes=31, pages=False)  # this computer has slept, and its clock with it
     time_passes(minutes=2)
@@ -302,11 +303,12 @@ def test_a_form_sent_after_a_while_goes_through(desk: Desk, time_passes: Passing
 
 
 def test_any_script_that_hears_of_the_end_shuts_the_page(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401|Status Error Code 401")
+    desk.watch.foreseen.append(ENDED)
     pages = [desk.launch_in_tab(ADULT_A).main_frame for _ in range(3)]
     for app in pages:
         begin(app)
-        choose(app, photos[:1])
+        with saved(desk, "whole=yes"):
+            choose(app, photos[:1])
     saves, searches, adds = pages
     time_passes(minutes=31, pages=False)
     saves.page.bring_to_front()
@@ -352,7 +354,7 @@ def test_a_page_that_only_watches_signs_its_person_out(
 
 
 def test_the_end_that_cannot_be_put_off_is_said(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_tab(ADULT_A).main_frame
     ends_in(desk, app, minutes=20)
     begin(app)
@@ -402,7 +404,7 @@ def test_the_last_words_before_a_page_is_left_are_kept(desk: Desk, photos: list[
 
 
 def test_changes_to_a_picture_are_not_called_saved(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
-    desk.watch.foreseen.append("status of 401")
+    desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_frame(ADULT_A)
     begin(app)
     choose(app, photos[:1])
