@@ -22,6 +22,7 @@ from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import find_user, load_job_roles
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
+from fhir_plugin.adapters.issuers_file import IssuersFile
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
@@ -36,7 +37,7 @@ from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import SignInNeeded, Tampered
+from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
@@ -58,7 +59,6 @@ from smart_launch import (
     Transport,
     UnknownIssuer,
     binding_of,
-    load_registry,
 )
 
 log = structlog.get_logger(__name__)
@@ -82,6 +82,7 @@ class Installation:
     """One installation of the app, in one process. `close()` when done."""
 
     settings: Settings
+    masters: MasterKeys
     policy: PolicyPack
     registry: IssuerRegistry
     transport: Transport
@@ -145,9 +146,10 @@ def install(
     clock = clock or SystemClock()
     folder = SecretsFolder(settings.secrets)
     if registry is None:
-        written = settings.issuers_file is not None or settings.issuers.exists()
-        registry = load_registry(settings.issuers, secret=folder.secret) if written else IssuerRegistry([])
-    transport = transport or Transport(allowed_private_hosts=registry.private_hosts)
+        registry = _registry(settings, folder)
+    transport = transport or Transport(
+        allowed_private_hosts=registry.private_hosts, ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None
+    )
     job_roles = load_job_roles(settings.job_roles_file)
     masters = _masters(settings)
     database = Database(settings.database)
@@ -217,6 +219,7 @@ def install(
     plans[KIND] = CarryOut(parts)
     installation = Installation(
         settings=settings,
+        masters=masters,
         policy=policy,
         registry=registry,
         transport=transport,
@@ -324,6 +327,12 @@ def _launching(installation: Installation) -> Launching:
         after_launch=after_launch,
         public_jwks=jwks,
     )
+
+
+def _registry(settings: Settings, folder: SecretsFolder) -> IssuerRegistry:
+    if settings.issuers_file is not None and not settings.issuers_file.exists():
+        raise Unavailable("The file of registered EHRs that the settings name is not there.", code="issuers-file")
+    return IssuersFile(settings.issuers, secret=folder.secret).read()
 
 
 def _masters(settings: Settings) -> MasterKeys:

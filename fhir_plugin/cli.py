@@ -180,6 +180,8 @@ def serve(host: str, port: int, workers: int) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
+    with mendable():
+        open_installation(None).close()  # what is wrong is said once, here, and not by every worker in turn
     Granian(
         "fhir_plugin.app:app_from_environment",
         factory=True,

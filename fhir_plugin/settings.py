@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """TOML with the EHRs that may launch this app; unset: `issuers.toml` inside `state`, if it is there."""
     secrets: Path | None = None
     """Folder with one file per secret: what `client_secret_ref` names, and `<kid>.pem` for `private_key_jwt`."""
+    ca_bundle: FilePath | None = None
+    """PEM file of the certificate authorities to trust instead of the public ones: an organisation's own network."""
     redis_url: str = ""
     """Queue in production; empty: SQLite inside `state`."""
     policy: str = "strict"

@@ -70,7 +70,7 @@ from smart_launch.id_token import Identity, IdTokenVerifier
 from smart_launch.introspect import TokenState, introspect
 from smart_launch.registry import Issuer, IssuerRegistry, load_registry, read_registry
 from smart_launch.revoke import revoke
-from smart_launch.scope import GrantedScopes, ResourceScope, parse_resource_scope, request_scopes
+from smart_launch.scope import GrantedScopes, ResourceScope, launch_scope, parse_resource_scope, request_scopes
 from smart_launch.style import Colour, SmartStyle, fetch_style, read_style
 from smart_launch.token import Grant, exchange, refresh
 from smart_launch.transport import Reply, Transport
@@ -134,6 +134,7 @@ __all__ = [
     "fetch_style",
     "introspect",
     "keys_by_id",
+    "launch_scope",
     "load_registry",
     "parse_resource_scope",
     "pending_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,14 +14,19 @@ from smart_launch.errors import (
     AuthorizationError,
     LaunchExpired,
     Misconfigured,
+    SmartError,
     StateMismatch,
     UnusableReply,
 )
 from smart_launch.id_token import Identity, IdTokenVerifier
 from smart_launch.registry import Issuer
+from smart_launch.revoke import revoke
 from smart_launch.token import Grant, exchange
 from smart_launch.transport import Transport
 from smart_launch.urls import host_of
+
+GIVE_BACK_SECONDS = 2.0
+"""How long each request may take by which access that came with a refused launch is given back."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,8 @@ def complete(
 
     `pending` has been taken out of the store already, so that no callback is used twice; `issuer` is the
     registry's entry for `pending.iss` as of today. Raises everything that `read_callback`, `token.exchange`,
-    `IdTokenVerifier.verify` and `context.read_context` raise. After any error nothing is signed in.
+    `IdTokenVerifier.verify` and `context.read_context` raise. After any error nothing is signed in, and access that
+    was granted already is given back where the EHR offers that.
     """
     code = read_callback(pending, parameters, browser_secret=browser_secret, now=now)
     if issuer.fhir_base != pending.configuration.fhir_base:
@@ -129,13 +136,18 @@ def complete(
         now=now,
     )
     identity = None
-    if grant.id_token is not None:
-        identity = verifier.verify(
-            grant.id_token,
-            issuer=issuer,
-            configuration=pending.configuration,
-            nonce=pending.nonce,
-            now=now,
-        )
-    context = read_context(grant, fhir_user=identity.fhir_user if identity else None)
+    try:
+        if grant.id_token is not None:
+            identity = verifier.verify(
+                grant.id_token,
+                issuer=issuer,
+                configuration=pending.configuration,
+                nonce=pending.nonce,
+                now=now,
+            )
+        context = read_context(grant, fhir_user=identity.fhir_user if identity else None)
+    except SmartError:
+        with contextlib.suppress(SmartError):  # what it was refused for is what matters; unused access runs out
+            revoke(grant, issuer, pending.configuration, transport, key=key, now=now, seconds=GIVE_BACK_SECONDS)
+        raise
     return CompletedLaunch(issuer, grant, context, identity)

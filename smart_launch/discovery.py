@@ -160,7 +160,7 @@ def _endpoint(issuer: Issuer, document: Mapping[str, Any], name: str) -> str:
         url = ""
     if not issuer.trusts_endpoint(url):
         raise DiscoveryError(
-            f"The EHR's configuration has a {name} that is unsafe or on a host that is not registered.",
+            f"The EHR's configuration names a place for {name} that is unsafe or on a host that is not registered.",
             code="discovery-endpoint",
         )
     return url

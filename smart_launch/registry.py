@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 from smart_launch.addresses import is_loopback_name
 from smart_launch.errors import Misconfigured, UnknownIssuer
+from smart_launch.scope import is_launch_scope
 from smart_launch.urls import host_of, is_safe_endpoint
 
 AuthMethod = Literal["none", "client_secret_basic", "private_key_jwt"]
@@ -96,6 +97,10 @@ class Issuer:
         return is_safe_endpoint(url) and host_of(url) in self.allowed_hosts | {host_of(self.iss)}
 
 
+def _launch_scopes(issuer: Issuer) -> list[str]:
+    return [scope for scope in issuer.scopes if scope.startswith("launch/")]
+
+
 def _problem_of(issuer: Issuer) -> str:
     checks = (
         (bool(_NAME.fullmatch(issuer.name)), "name must be lower-case letters, digits and hyphens"),
@@ -129,6 +134,7 @@ def _problem_of(issuer: Issuer) -> str:
             "frame_ancestors must be https origins",
         ),
         (all(scope and not re.search(r"\s", scope) for scope in issuer.scopes), "scopes is a list of words"),
+        (all(map(is_launch_scope, _launch_scopes(issuer))), "a launch scope names one resource type and one role"),
     )
     return next((says for holds, says in checks if not holds), "")
 

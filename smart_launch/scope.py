@@ -99,9 +99,14 @@ def launch_scope(resource_type: str, *, role: str = "") -> str:
     (SMART-R155 to R158). Raises `Misconfigured` for what is no type or no role.
     """
     text = f"launch/{resource_type.lower()}" + (f"?role={role}" if role else "")
-    if _LAUNCH.fullmatch(text) is None:
+    if not is_launch_scope(text):
         raise Misconfigured("A launch scope names one resource type, and one role at most.")
     return text
+
+
+def is_launch_scope(text: str) -> bool:
+    """Whether a text asks for one resource as launch context, as `launch_scope` writes it."""
+    return _LAUNCH.fullmatch(text) is not None
 
 
 def _in_query(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
@@ -23,6 +24,9 @@ from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how long something takes is measured by `fhir-plugin bench`, not asserted here
 
 POSTGRESQL_VARIABLE = "FHIR_PLUGIN_TEST_POSTGRESQL"
 

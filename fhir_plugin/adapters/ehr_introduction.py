@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 from joserfc.errors import JoseError
@@ -82,9 +83,10 @@ _KIND_OF = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 class Conversation(Transport):
     """A transport for looking at EHRs that remembers the newest answer's status and clock."""
 
-    def __init__(self, private_hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(self, private_hosts: frozenset[str] = frozenset(), *, ca_bundle: Path | None = None) -> None:
         super().__init__(
             allowed_private_hosts=private_hosts,
+            ca_bundle=str(ca_bundle) if ca_bundle else None,
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             total_timeout=TOTAL_SECONDS,

@@ -41,7 +41,8 @@ def add_issuer(
     app, registered = installation.settings, file.read()
     _need_new_and_fit(wishes, registered)
     base, given = wishes.fhir_base, frozenset(wishes.allowed_hosts)
-    conversation = Conversation(given | {host_of(base)} if wishes.private_network else frozenset())
+    private = given | {host_of(base)} if wishes.private_network else frozenset()
+    conversation = Conversation(private, ca_bundle=app.ca_bundle)
     document = fetch_configuration(base, conversation)
     named = hosts_named(base, document)
     hosts = given or named

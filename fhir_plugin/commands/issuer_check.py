@@ -23,7 +23,7 @@ def key_of(installation: Installation, entry: Issuer) -> tuple[str, str]:
 def examine(installation: Installation, entry: Issuer) -> list[Check]:
     """One EHR as it is now against its entry. What is wrong is a check that failed, never an exception."""
     private = {host_of(entry.iss), *entry.allowed_hosts} if entry.private_network else frozenset()
-    conversation = Conversation(frozenset(private))
+    conversation = Conversation(frozenset(private), ca_bundle=installation.settings.ca_bundle)
     try:
         document = fetch_configuration(entry.fhir_base, conversation)
     except PluginError as error:

@@ -62,13 +62,12 @@ class _Opened:
 @contextlib.contextmanager
 def _opened(state: Path | None, *, as_json: bool) -> Iterator[_Opened]:
     from fhir_plugin.adapters.signing import DatabaseStatementSigner
-    from fhir_plugin.app import _masters
 
     with mendable(as_json=as_json):
         installation = open_installation(state)
         try:
             database, clock = installation.database, installation.clock
-            masters = _masters(installation.settings)
+            masters = installation.masters
             signer = DatabaseStatementSigner(database, masters, clock)
             yield _Opened(installation, masters, installation.client_keys, signer)
         finally:

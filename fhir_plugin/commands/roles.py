@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fhir_plugin.commands.answers import CHECK_FAILED, json_option, mendable, open_installation, say, state_option
+from fhir_plugin.commands.answers import (
+    CHECK_FAILED,
+    json_option,
+    mendable,
+    open_installation,
+    operator,
+    say,
+    state_option,
+)
 from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
@@ -81,7 +88,7 @@ def appoint(
             by=by,
             reason=reason,
             until=until.date() if until else None,
-            operator=getpass.getuser(),
+            operator=operator(),
         )
         today = installation.clock.now().date()
     text = f"{made.name} is {made.role} at {made.issuer} until {made.last_day.isoformat()}, from the next launch on.\n"
@@ -98,7 +105,7 @@ def withdraw(id: str, by: str, reason: str, state: Path | None, as_json: bool) -
     """Take an appointment away, now: whoever has the app open with it is signed out."""
     with _opened(state, as_json=as_json) as installation:
         with installation.database.transaction():
-            gone = installation.appointments.withdraw(id, by=by, reason=reason, operator=getpass.getuser())
+            gone = installation.appointments.withdraw(id, by=by, reason=reason, operator=operator())
             open_now = installation.appointments.sessions_of(gone)
             for launch in open_now:
                 installation.sessions.end(launch)

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import ECKey, RSAKey
@@ -72,7 +73,7 @@ class Written(Conversation):
         self.private_hosts: frozenset[str] = frozenset()
         self._ahead = ahead
 
-    def begin(self, private_hosts: frozenset[str] = frozenset()) -> Written:
+    def begin(self, private_hosts: frozenset[str] = frozenset(), *, ca_bundle: Path | None = None) -> Written:
         """Stands in for `Conversation`."""
         self.private_hosts = private_hosts
         return self

@@ -10,7 +10,8 @@ from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.app import install
 from fhir_plugin.errors import Unavailable
 from fhir_plugin.settings import Settings
-from smart_launch import ClientKey, Misconfigured
+from smart_launch import ClientKey, NotSent
+from tests.smart_launch.loopback import always, answer, certificate_for, serving
 
 ISSUERS = """
 [[issuer]]
@@ -56,8 +57,29 @@ def test_an_installation_finds_its_secrets_and_keys(tmp_path: Path, folder: Path
         installation.close()
 
 
+def test_an_authority_of_the_organisation_s_own_is_trusted_instead(tmp_path: Path, folder: Path) -> None:
+    context, bundle = certificate_for("127.0.0.1", tmp_path)
+    codes = []
+    with serving(always(answer()), tls=context) as server:
+        for trusted in (Path(bundle), None):
+            given = settings(tmp_path, folder).model_copy(update={"ca_bundle": trusted})
+            installation = install(given)
+            try:
+                codes.append(str(installation.transport.send("GET", f"https://127.0.0.1:{server.port}/").status))
+            except NotSent as error:
+                codes.append(error.code)
+            finally:
+                installation.close()
+    assert codes == ["200", "tls"]
+
+
+def test_a_file_of_issuers_that_is_named_and_not_there_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="not there"):
+        install(Settings(state=tmp_path / "state", issuers_file=tmp_path / "none.toml"))
+
+
 def test_a_missing_secret_names_its_issuer(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="basic"):
+    with pytest.raises(Unavailable, match="basic"):
         install(settings(tmp_path, None))
 
 

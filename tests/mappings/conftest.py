@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("without-deadline", deadline=None, max_examples=50)
+settings.register_profile("without-deadline", parent=settings.get_profile("untimed"), max_examples=50)
 settings.load_profile("without-deadline")

@@ -12,6 +12,7 @@ import responses
 
 from smart_launch import (
     AuthorizationError,
+    IdTokenError,
     IdTokenVerifier,
     Issuer,
     IssuerRegistry,
@@ -471,3 +472,26 @@ def test_the_shared_state_of_a_url_has_no_secret_of_ours() -> None:
     assert parse_qs(urlsplit(url).query)["state"] == [pending.state]
     assert COOKIE not in url
     assert pending.browser_binding not in url
+
+
+# ------------------------------------------------------------------------------ what is refused is given back
+
+
+@pytest.mark.parametrize(("claims", "answer"), [({"aud": "another-app"}, {}), ({}, {"patient": None})])
+@pytest.mark.parametrize("status", [200, 503])
+def test_access_that_came_with_a_refused_launch_is_given_back(
+    edge: responses.RequestsMock,
+    ehr: Counterparty,
+    wire: Transport,
+    claims: dict[str, str],
+    answer: dict[str, None],
+    status: int,
+) -> None:
+    edge.add("POST", f"{LOGIN}/revoke", status=status)
+    ehr.claims, ehr.answer = claims, dict(answer)
+    with pytest.raises((IdTokenError, PatientMissing)):
+        ehr.launch(an_issuer(), wire)
+    bodies = [each.request.body for each in edge.calls if each.request.url == f"{LOGIN}/revoke"]
+    given_back = [dict(parse_qsl(body.decode())) for body in bodies if isinstance(body, bytes)]
+    assert given_back[0]["token"] == REFRESH
+    assert len(given_back) == (2 if status == 200 else 1)

@@ -109,7 +109,7 @@ def test_the_verdicts_are_the_same_at_an_ehr_that_does_not_describe_itself(
             page = way()
             assert page.request is not None
             assert page.request.path.startswith("/l/"), "the launch itself went well"
-            assert page.status_code in {200, 503}
+            assert page.status_code in {200, 502, 503}  # how such an EHR is met is for the app to say, not for Inferno
         for number in NUMBERS[KINDS[kind]]:
             assert judge(number, app.session).result == "pass"
 
