@@ -291,8 +291,8 @@ class Acting:
             capture.confirmed = True
         if 400 <= status < 500:
             self.finding(self.writes() == before, f"{name} was refused with {status}, and wrote")
-        if status in (400, 401, 403, 404) or (status == 409 and not person_right):
-            world.refused.add(word.encode())
+        if status >= 400 and not (allowed and person_right and capture_right):
+            world.refused.add(word.encode())  # what is typed on a page of its own is kept, whatever else fails
         if not csrf_right:
             self.finding(status == 400, f"{name} with another's CSRF token: {status}")
             world.tally["post refused: CSRF"] += 1

@@ -21,6 +21,7 @@ EHRS = st.sampled_from(("north", "south"))
 LAST: tuple[Action, ...] = ("file", "file", "file", "discard", "discard-image")
 CHARTS = {name: (*of_ehr(name), *(each for each in of_ehr(name) if each.id == TWIN)) for name in ("north", "south")}
 """Whose chart may be open: the two who share an id more often than others."""
+ON_DUTY = {name: (staff[0], staff[0], staff[0], *staff[1:]) for name, staff in STAFF.items()}
 BY_ID_ALONE: frozenset[Action] = frozenset({"answers", "file", "stay"})
 """What believes the patient's id of a form before, or without, asking who it was at which EHR."""
 BUSY_DAY = 8 * 3600
@@ -68,10 +69,11 @@ class Interleavings(RuleBasedStateMachine):
         return self.world.holder(session) or self.browser(pick)
 
     def session(self, pick: int) -> Session:
-        """Mostly one that still lives."""
-        now = self.world.now
-        live = [each for each in self.world.sessions if not each.signed_out and not each.expired(now)]
-        return of(live if live and pick % 4 else self.world.sessions, pick // 4)
+        """Mostly one that still lives, as far as its clock goes, and often one that nobody has signed out."""
+        alive = [each for each in self.world.sessions if not each.expired(self.world.now)]
+        signed_in = [each for each in alive if not each.signed_out]
+        choices = (self.world.sessions, alive, signed_in, signed_in)[pick % 4]
+        return of(choices or self.world.sessions, pick // 4)
 
     def pending(self, pick: int) -> Pending:
         """Mostly one that is still open."""
@@ -114,7 +116,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(who=PICK, name=EHRS, whom=PICK, staff=PICK)
     def open_chart(self, who: int, name: str, whom: int, staff: int) -> None:
         self.count("open a chart")
-        user = of(STAFF[name], max(0, staff - 40))
+        user = of(ON_DUTY[name], staff)
         self._open(self.browser(who), self.world.ehrs[name], of(CHARTS[name], whom), user)
 
     @rule(who=PICK, name=st.sampled_from(("north", "south", "north", "south", "nowhere")), whom=PICK, staff=PICK)
