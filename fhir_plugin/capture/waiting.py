@@ -81,7 +81,8 @@ def _kind(parts: CaptureParts, draft: Draft) -> tuple[str, str]:
     if draft.state is DraftState.OPEN:
         count = sum(1 for image in draft.images if image.discarded_at is None)
         if not count:
-            return "", ""
+            written = any(said.strip() for said in draft.answers.shared.values())
+            return ("unfinished", "What you wrote waits for its pictures.") if written else ("", "")
         pictures = "1 picture waits" if count == 1 else f"{count} pictures wait"
         return "unfinished", f"{pictures} for your decision."
     if draft.state is DraftState.FILING and draft.intent is not None:

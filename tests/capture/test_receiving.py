@@ -205,6 +205,16 @@ def test_a_cut_off_upload_is_cleaned_later_and_not_while_somebody_may_still_be_a
     assert mend(bench.parts) == 0
 
 
+def test_words_without_a_picture_are_offered_again_and_an_empty_page_is_not() -> None:
+    bench = Bench()
+    capture = bench.captures.begin(SESSION)
+    bench.captures.answer(SESSION, capture, {"purpose": " ", "consent_store": ""})
+    assert bench.captures.waiting(SESSION) == []
+    bench.captures.answer(SESSION, capture, {"purpose": "Rash"})
+    (item,) = bench.captures.waiting(SESSION)
+    assert (item.capture_id, item.kind) == (capture, "unfinished")
+
+
 def test_one_draft_that_cannot_be_mended_does_not_keep_the_others_waiting() -> None:
     bench = Bench()
     broken, whole = cut_off(bench), cut_off(bench)
