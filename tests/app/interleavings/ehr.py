@@ -255,7 +255,7 @@ class Ehr:
     def _may_trade(self, made: Authorization, form: dict[str, str]) -> bool:
         digest = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
         fresh = not made.used and self.clock.now() < made.made + CODE_LIVES
-        if made.used:
+        if made.traded:  # one that a thief has spent in vain may still come from its owner
             self.finding("a code was sent twice")
         made.used = True
         return fresh and digest == made.challenge and form["redirect_uri"] == made.redirect_uri
