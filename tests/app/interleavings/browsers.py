@@ -251,7 +251,7 @@ class World:
             said = set(_FIELD.findall(reply.text)) | {
                 value for name, value in _META.findall(reply.text) if name == "patient"
             }
-            if said - {about.person.id}:
+            if said - {about.person.id, f"{about.ehr.base}/Patient/{about.person.id}"}:
                 self.findings.append(f"a form of {about.person.mark} carries {sorted(said)}")
 
     def remember(self, browser: Browser, session: Session, reply: TestResponse, capture: Capture | None) -> Page | None:

@@ -22,8 +22,6 @@ LAST: tuple[Action, ...] = ("file", "file", "file", "discard", "discard-image")
 CHARTS = {name: (*of_ehr(name), *(each for each in of_ehr(name) if each.id == TWIN)) for name in ("north", "south")}
 """Whose chart may be open: the two who share an id more often than others."""
 ON_DUTY = {name: (staff[0], staff[0], staff[0], *staff[1:]) for name, staff in STAFF.items()}
-BY_ID_ALONE: frozenset[Action] = frozenset({"answers", "file", "stay"})
-"""What believes the patient's id of a form before, or without, asking who it was at which EHR."""
 BUSY_DAY = 8 * 3600
 SECONDS = st.sampled_from((5, 25, 61, 200, 400, 400, 590, 700, 700, 1500, 1500, 1820, 1820, 6 * 3600, BUSY_DAY))
 
@@ -33,8 +31,6 @@ class Interleavings(RuleBasedStateMachine):
 
     workshop: Workshop
     totals: Counter[str]
-    twins_are_told_apart = False
-    """Whether the app refuses a form of `Patient/1` of one EHR for `Patient/1` of another wherever it takes forms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -338,8 +334,6 @@ class Interleavings(RuleBasedStateMachine):
         foreign = [each for each in self.world.pages if each.session.person != target.person]
         page = of(foreign if foreign and claims % 4 else self.world.pages, claims // 4)
         browser = self.holder(target, claims)
-        if self._twin_by_id_alone(target, page, action):
-            return
         with self.acting.step():
             token = self.acting.page_of(target, browser)
             capture = self._some_capture(target, page, whose, claims)
@@ -352,8 +346,6 @@ class Interleavings(RuleBasedStateMachine):
         self.count("forged post")
         target, page = self.session(which), of(self.world.pages, claims)
         token = page if csrf % 2 else of(self.world.pages, csrf // 2)
-        if self._twin_by_id_alone(target, page, action):
-            return
         with self.acting.step():
             capture = self._some_capture(target, page, "any", who)
             self.acting.post(self.browser(who), target, action, claims=page, csrf=token, capture=capture)
@@ -368,11 +360,6 @@ class Interleavings(RuleBasedStateMachine):
             capture = self._some_capture(page.session, page, "target", which)
             browser = self.holder(page.session, which)
             self.acting.post(browser, page.session, action, claims=page, csrf=page, capture=capture)
-
-    def _twin_by_id_alone(self, target: Session, page: Page, action: Action) -> bool:
-        """A known fault has a test of its own, and must not hide others here."""
-        twin = page.session.person != target.person and page.patient == target.person.id
-        return twin and action in BY_ID_ALONE and not self.twins_are_told_apart
 
     def _some_capture(self, target: Session, page: Page, whose: str, pick: int) -> Capture | None:
         captures = list(self.world.captures.values())

@@ -111,7 +111,6 @@ def test_ten_thousand_interleavings(workshop: Workshop) -> None:
     assert {name for name in HAPPENS_IN_MANY if not totals[name]} == set()
 
 
-@pytest.mark.xfail(reason="the id of the patient alone is compared, and two EHRs may give the same", strict=True)
 @pytest.mark.parametrize("action", ["answers", "file", "stay"])
 def test_the_same_id_at_two_ehrs_is_two_people(workshop: Workshop, action: Action) -> None:
     """A form of `Patient/1` of one EHR, sent to a launch of the other's: refused, and nothing of it is kept."""
