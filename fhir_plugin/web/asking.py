@@ -33,7 +33,7 @@ def own_page(session: ClinicalSession) -> None:
     Enough to keep what was typed, which belongs to this launch's own draft, while the EHR is down. Raises
     `WrongPatient`.
     """
-    if claimed("patient", PATIENT_HEADER) != session.patient_id:
+    if claimed("patient", PATIENT_HEADER) != session.patient_url:
         raise WrongPatient("The page was made for another patient than this launch.")
 
 
@@ -46,7 +46,7 @@ def same_patient(session: ClinicalSession) -> tuple[Patient, str]:
     patient = captures.patient(session)
     identity = captures.identity_digest(patient)
     made_for = (claimed("patient", PATIENT_HEADER), claimed("identity_seen", IDENTITY_HEADER))
-    if made_for != (session.patient_id, identity):
+    if made_for != (session.patient_url, identity):
         raise WrongPatient("The page was made for another patient than this launch, or their details have changed.")
     return patient, identity
 

@@ -75,3 +75,8 @@ class ClinicalSession:
     user: User
     encounter: Reference | None = None
     need_patient_banner: bool = True
+
+    @property
+    def patient_url(self) -> str:
+        """The patient's absolute URL: two EHRs may give the same id to two people."""
+        return f"{self.fhir_base}/Patient/{self.patient_id}"

@@ -226,7 +226,7 @@ def test_an_unknown_intent_or_none_opens_the_usual_page(app: App, intent: Any) -
     app.ehr.token = {} if intent is None else {"intent": intent}
     page = app.first_page()
     assert page.status_code == 200
-    assert 'name="patient" content="p1"' in page.text
+    assert '/Patient/p1">' in page.text
 
 
 def test_the_fhir_user_is_read_from_the_ehr(app: App) -> None:

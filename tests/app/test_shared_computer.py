@@ -37,7 +37,7 @@ def test_signing_out_gives_the_access_back(shop: Shop, browser: Browser) -> None
     token = browser.home(launch).text.split('name="csrf-token" content="')[1].split('"')[0]
     page = browser.client.post(
         f"/l/{launch}/sign-out",
-        data={"csrf_token": token, "patient": "p-adult-1"},
+        data={"csrf_token": token, "patient": f"{shop.demo.sandbox.fhir_base}/Patient/p-adult-1"},
         headers={"Referer": shop.demo.app.origin},
     )
     assert "confirmed" in page.text

@@ -23,7 +23,7 @@ def state_of(address: str) -> str:
 def test_a_launch_ends_in_the_gallery_of_its_patient(browser: Browser) -> None:
     page = browser.home(browser.launch())
     assert page.status_code == 200
-    assert 'name="patient" content="p-adult-1"' in page.text
+    assert '/Patient/p-adult-1">' in page.text
 
 
 @pytest.mark.parametrize(

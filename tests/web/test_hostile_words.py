@@ -102,7 +102,9 @@ def test_the_guard_compares_what_the_page_was_made_for(person: Person, parts: Fa
     session: ClinicalSession = parts.sessions.known["amy"]
     app = person.client.application
     digest = parts.captures.identity_digest(AMY)
-    with app.test_request_context(method="POST", data={"patient": "amy", "identity_seen": digest}):
+    with app.test_request_context(
+        method="POST", data={"patient": "https://ehr.example/fhir/Patient/amy", "identity_seen": digest}
+    ):
         assert same_patient(session) == (AMY, digest)
 
 

@@ -354,7 +354,8 @@ def test_two_charts_stay_apart(world: World) -> None:
     assert token and identity
     kept = world.kept()
     answer = visitor.client.post(
-        f"{first_home}captures", data={"csrf_token": token[1], "patient": "p2", "identity_seen": identity[1]}
+        f"{first_home}captures",
+        data={"csrf_token": token[1], "patient": f"{BASE}/Patient/p2", "identity_seen": identity[1]},
     )
     assert (answer.status_code, heading(answer)) == (409, "This page is for another patient")
     assert world.kept() == kept

@@ -141,7 +141,7 @@ def test_a_token_response_that_is_odd_but_usable(world: World, name: str) -> Non
     visitor = world.visitor()
     page = visitor.home()
     assert page.status_code == 200, page.text
-    assert 'name="patient" content="p1"' in page.text
+    assert '/Patient/p1">' in page.text
     assert "p2" not in "".join(asked.url for asked in world.ehr.asked)
 
 

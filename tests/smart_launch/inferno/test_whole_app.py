@@ -61,7 +61,7 @@ def run(app: WholeApp) -> None:
         later = app.hour_passes(surfer, page)
         for each in (page, later):
             assert each.status_code == 200, each.text
-            assert 'name="patient" content="p1"' in each.text
+            assert '/Patient/p1">' in each.text
             assert "Osei" in each.text
 
 
