@@ -11,7 +11,6 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     g,
     jsonify,
     make_response,
@@ -134,7 +133,7 @@ def register_launch(app: Flask, launching: Launching) -> None:
                 user=session.user,
             )
         )
-        return redirect(url_for(home(), launch=session.launch_id), 303)
+        return redirect(url_for("home.enter", launch=session.launch_id), 303)
 
     @way_in.post("/l/<launch>/sign-out")
     @launched(*Role)
@@ -158,11 +157,6 @@ def register_launch(app: Flask, launching: Launching) -> None:
 
     app.register_blueprint(way_in)
     app.register_error_handler(SmartError, answer_smart_error)
-
-
-def home() -> str:
-    """The page after a launch: it depends on the person's roles."""
-    return "home.enter" if "home.enter" in current_app.view_functions else "gallery.timeline"
 
 
 def cookies_blocked(*, retry_url: str = "", standalone_url: str = "") -> Response:
