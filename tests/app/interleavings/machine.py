@@ -227,6 +227,7 @@ class Interleavings(RuleBasedStateMachine):
                 ehr.die_early()
             case "details":
                 ehr.record.correct(of(CHARTS[name], whom))
+                self.world.clock.advance(seconds=61)  # a page may show what the EHR said a minute ago
             case _:
                 ehr.troubled, ehr.refreshing = 0, "rotates"
 
