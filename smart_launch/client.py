@@ -25,7 +25,7 @@ from smart_launch.backend_services import request_system_grant
 from smart_launch.callback import CompletedLaunch, complete, pending_key
 from smart_launch.client_auth import ClientKey
 from smart_launch.discovery import ConfigurationCache, SmartConfiguration
-from smart_launch.errors import LaunchRefused, Misconfigured, StateMismatch
+from smart_launch.errors import AnswerLost, LaunchRefused, Misconfigured, NotSent, StateMismatch
 from smart_launch.id_token import IdTokenVerifier
 from smart_launch.introspect import TokenState, introspect
 from smart_launch.registry import Issuer, IssuerRegistry
@@ -197,8 +197,15 @@ class SmartClient:
         )
 
     def refresh(self, grant: Grant, *, scopes: str | None = None) -> Grant:
-        """Fresh access for an old one; see `token.refresh`: hold a lock that all workers share."""
-        issuer, configuration = self._of(grant)
+        """Fresh access for an old one; see `token.refresh`: hold a lock that all workers share.
+
+        Raises `NotSent` too when the EHR's configuration did not arrive: the refresh token has not left then.
+        """
+        try:
+            issuer, configuration = self._of(grant)
+        except AnswerLost as lost:
+            message = "The EHR's configuration did not arrive; nothing was refreshed."
+            raise NotSent(message, host=lost.host) from None
         return refresh(
             grant, issuer, configuration, self.transport, scopes=scopes, key=self._keys(issuer), now=self._now()
         )

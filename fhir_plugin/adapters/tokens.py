@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
 from fhir_plugin.adapters.tables import tokens
-from fhir_plugin.errors import RecordUnavailable, SignInNeeded
+from fhir_plugin.errors import PluginError, RecordUnavailable, SignInNeeded
 from fhir_plugin.ports import Clock
 from mappings.model.identifiers import LaunchId
 from smart_launch.errors import DiscoveryError, LaunchRefused, Misconfigured, NotSent, SmartError, TokenError
@@ -257,6 +257,9 @@ class TokenSource:
                 fresh = self._refresh(seen.grant)
             except (NotSent, DiscoveryError, Misconfigured) as error:
                 self._not_now(launch, owner, seen, error)
+            except PluginError:  # our own keys or database failed, before anything left
+                self._held.unsend(launch, owner, seen.version)
+                raise
             except TokenError as error:
                 if error.status in _NOT_USED_UP:
                     self._not_now(launch, owner, seen, error)

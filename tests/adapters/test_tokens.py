@@ -185,6 +185,21 @@ def test_a_refresh_that_surely_did_not_happen_is_tried_again(
     assert source.current(LAUNCH) == f"{CANARY}-access-new3"
 
 
+def test_when_our_own_keys_fail_before_it_left_the_refresh_token_may_leave_later(
+    own: OwnStores, held: Tokens, source: TokenSource, ehr: Ehr
+) -> None:
+    def no_key() -> None:
+        raise Tampered("This key is not what it was.")
+
+    held.save(LAUNCH, make_grant(own.clock.now()))
+    own.clock.advance(seconds=300)
+    ehr.during = no_key
+    with pytest.raises(Tampered):
+        source.current(LAUNCH)
+    ehr.during = lambda: None
+    assert source.current(LAUNCH) == f"{CANARY}-access-new2"
+
+
 def test_a_refresh_for_another_patient_ends_the_access(
     own: OwnStores, held: Tokens, source: TokenSource, ehr: Ehr
 ) -> None:

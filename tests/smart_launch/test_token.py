@@ -16,8 +16,11 @@ from smart_launch import (
     Grant,
     InvalidClient,
     InvalidGrant,
+    IssuerRegistry,
     LaunchRefused,
+    NotSent,
     ScopeTooNarrow,
+    SmartClient,
     SmartConfiguration,
     SmartError,
     TokenError,
@@ -280,6 +283,21 @@ def refreshed(wire: Transport, grant: Grant, **changes: Any) -> Grant:
 
 def a_grant(**changes: Any) -> Grant:
     return judged(patient="p1", encounter="e1", refresh_token=REFRESH, id_token="id-token-canary", **changes)
+
+
+def test_a_configuration_that_is_lost_leaves_the_refresh_token_unsent(
+    edge: responses.RequestsMock, wire: Transport
+) -> None:
+    edge.add("GET", f"{BASE}/.well-known/smart-configuration", body=ConnectionResetError("canary"))
+    client = SmartClient(IssuerRegistry([an_issuer()]), redirect_uri=REDIRECT, transport=wire, now=lambda: NOW)
+    with pytest.raises(NotSent) as caught:
+        client.refresh(a_grant())
+    assert caught.value.host and "canary" not in str(caught.value)
+    edge.reset()
+    edge.add("GET", f"{BASE}/.well-known/smart-configuration", json=a_configuration())
+    edge.add("POST", TOKEN_URL, body=ConnectionResetError("canary"))
+    with pytest.raises(AnswerLost):
+        client.refresh(a_grant())
 
 
 def test_refresh_keeps_what_the_answer_leaves_out(ehr: Counterparty, wire: Transport) -> None:
