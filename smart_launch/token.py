@@ -136,7 +136,8 @@ def refresh(
     What the answer leaves out stays as it was: context, scopes, and the refresh token itself. Who signed in is
     settled at launch: an id_token that comes with a refresh is not looked at. A refresh token
     may work once only: hold a lock over this that all workers share, and keep the new grant before it is used.
-    After `InvalidGrant` the session is over; after a `TransportError` the old grant still stands. An answer
+    After `InvalidGrant` the session is over; after `NotSent`, or a `TokenError` with 429 or 503, the old grant still
+    stands; after `AnswerLost`, `ReplyTooLarge` or `UnusableReply` the refresh token may be spent. An answer
     for another patient raises `LaunchRefused` (`patient-changed`), asking for more than was granted `ScopeTooNarrow`.
     """
     if not grant.refresh_token:
@@ -258,4 +259,4 @@ def _seconds(value: object) -> float | None:
         value = int(value[:12])
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return None
-    return min(float(value), _LONGEST_SECONDS)
+    return float(min(value, _LONGEST_SECONDS))

@@ -366,9 +366,9 @@ def test_no_secret_shows_in_a_completed_launch(ehr: Counterparty, wire: Transpor
 def test_a_stolen_code_is_worthless_without_the_verifier(ehr: Counterparty, wire: Transport) -> None:
     issuer = an_issuer()
     _, parameters = ehr.begin(issuer, wire)
-    stolen = parameters["code"]
+    stolen, of_the_victim = parameters["code"], ehr.challenge
     other, fresh = ehr.begin(issuer, wire)
-    ehr.challenge = "the challenge of the victim's launch"
+    ehr.challenge = of_the_victim  # the launch for which the EHR made this code
     with pytest.raises(SmartError) as caught:
         complete(
             other,
