@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import IO, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -117,7 +118,10 @@ def _form_targets() -> str:
     """Forms of this app go to this app. Only the form that signs in goes to the EHR (`g.form_action`), whose sign-in
     may pass through servers of its own: browsers hold every redirect of a form to this rule."""
     action = g.get("form_action", "")
-    return f"'self' {action.partition('?')[0]} https:" if action else "'self'"
+    if not action:
+        return "'self'"
+    ehr = urlsplit(action)  # its origin says enough: a path may hold characters that end a directive
+    return f"'self' {ehr.scheme}://{ehr.netloc} https:"
 
 
 def launch_of_request() -> str | None:
