@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS
 from fhir_plugin.capture.captures import CaptureView
 from fhir_plugin.capture.draft import Draft, DraftState
-from fhir_plugin.errors import Incomplete
+from fhir_plugin.errors import Incomplete, Unavailable
 from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import own_page, parts, same_patient, show
@@ -136,12 +136,19 @@ def screen(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 @capture.route("/<capture_id>/answers", methods=["POST", "PUT"])
 @launched(Role.CLINICIAN)
 def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
-    """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on."""
+    """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on.
+
+    A script gets 204 when all is kept but the EHR cannot be asked: the words are safe, and what it shows stands.
+    """
     own_page(session)
     draft = _save(session, CaptureId(capture_id))
-    patient, _ = same_patient(session)
     if "HX-Request" in request.headers:
-        return show("capture/_standing.html", session, patient, errors={}, **_facts(session, draft))
+        try:
+            patient, _ = same_patient(session)
+            return show("capture/_standing.html", session, patient, errors={}, **_facts(session, draft))
+        except Unavailable:
+            return "", 204
+    same_patient(session)
     return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
 
 

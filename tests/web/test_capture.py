@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from fhir_plugin.errors import Incomplete, RecordUnavailable, UnacceptableImage
+from fhir_plugin.errors import Incomplete, PluginError, RecordUnavailable, SignInNeeded, UnacceptableImage, WrongPatient
 from fhir_plugin.web.capture import errors_in_order
 from mappings.model.identifiers import CaptureId, ImageId
 from tests.web.conftest import FOREHEAD, READY, Person, jpeg
@@ -354,3 +354,25 @@ def test_errors_are_listed_in_the_order_of_the_page() -> None:
     errors = {"advice": "Advise.", "decision-b": "Choose.", "purpose": "Say why.", "site-a": "Where?"}
     texts = [each["text"] for each in errors_in_order(errors, numbers)]
     assert texts == ["Picture 1: Where?", "Picture 2: Choose.", "Say why.", "Advise."]
+
+
+@pytest.mark.parametrize("error", [RecordUnavailable("The EHR does not answer."), SignInNeeded("Its token ended.")])
+def test_words_are_kept_and_called_saved_while_the_ehr_cannot_be_asked(
+    person: Person, parts: FakeParts, error: PluginError
+) -> None:
+    capture, _ = person.ready()
+    path, script = f"captures/{capture}/answers", {"HX-Request": "true"}
+    parts.captures.trouble["patient"] = error
+    saved = person.post(path, {"advice": "By a script"}, **script)
+    assert (saved.status_code, saved.text) == (204, ""), "htmx keeps what it shows"
+    assert "By a script" in person.get(f"captures/{capture}").text
+    parts.captures.trouble["patient"] = error
+    assert person.post(path, {"advice": "By a form"}).status_code in (401, 503), "a form must show a page"
+    assert "By a form" in person.get(f"captures/{capture}").text
+
+
+def test_a_refusal_while_saving_is_not_taken_for_an_ehr_that_is_down(person: Person, parts: FakeParts) -> None:
+    capture, _ = person.ready()
+    parts.captures.trouble["patient"] = WrongPatient("Another patient.")
+    answer = person.post(f"captures/{capture}/answers", {"advice": "x"}, **{"HX-Request": "true"})
+    assert answer.status_code in (400, 409)

@@ -349,6 +349,19 @@ def test_answers_survive_a_server_that_stumbles(launch: Open, photos: list[str],
     expect(page.locator("#advice")).to_have_value("typed while it was down")
 
 
+def test_words_count_as_saved_while_the_ehr_is_down(launch: Open, photos: list[str], parts: FakeParts) -> None:
+    page = launch()
+    add(page, photos[:1])
+    expect(page.locator("#file")).to_be_visible()
+    parts.captures.trouble["patient"] = RecordUnavailable("Down.")
+    page.fill("#advice", "typed while the EHR was down")
+    expect(page.locator(".app-saved")).to_have_text("Saved. The record is not answering.")
+    expect(page.locator(".app-saved--not")).to_have_count(0)
+    expect(page.locator("#file")).to_be_visible()
+    page.fill("#advice", "and after")
+    expect(page.locator(".app-saved")).not_to_contain_text("not answering")
+
+
 def test_the_body_outline_fills_the_list_by_keyboard(launch: Open, photos: list[str]) -> None:
     page = launch(width=360, height=740)
     add(page, photos[:1])

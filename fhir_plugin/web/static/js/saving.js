@@ -72,6 +72,13 @@ export function watchSaving (watched) {
       note.classList.add('app-saved--not')
     }
   }
+  const keptOnly = () => { // the EHR was not reached: what it would have said stays as it was
+    const note = state()
+    if (note) {
+      note.textContent = 'Saved. The record is not answering.'
+      note.classList.remove('app-saved--not')
+    }
+  }
   const again = () => {
     clearTimeout(trying)
     trying = setTimeout(saveUnattended, 5000)
@@ -91,7 +98,11 @@ export function watchSaving (watched) {
     failed(`Not saved. ${error ? `${error.title}. ${error.what_to_do}` : 'Trying again.'}`)
     if (xhr.status >= 500) again()
   })
-  form.addEventListener('htmx:beforeOnLoad', (event) => { if (event.detail.xhr.status < 300) saved = sending })
+  form.addEventListener('htmx:beforeOnLoad', (event) => {
+    const { status } = event.detail.xhr
+    if (status < 300) saved = sending
+    if (status === 204) keptOnly()
+  })
   form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
   let reading = false // the note stays open over a save
   form.addEventListener('htmx:beforeSwap', () => { reading = Boolean(document.querySelector('.app-note[open]')) })
