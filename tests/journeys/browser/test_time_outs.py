@@ -158,7 +158,7 @@ def test_at_the_end_nothing_is_seen_and_nothing_is_lost(desk: Desk, photos: list
     expect(warning(app)).to_contain_text("What you typed is saved.")
     time_passes(minutes=2)
     expect_shut(app)
-    expect(app.locator("body")).to_contain_text("What you typed and added is saved.")
+    expect(app.locator("body")).to_contain_text("Nothing that you saved is lost.")
     check_page(desk.page, app, "signed out")
 
     time_passes(minutes=-30, seconds=-10, pages=False)
@@ -194,7 +194,7 @@ def test_words_that_never_reached_the_server_stay_to_be_copied(
     expect(app.get_by_label("What did you find?", exact=True)).to_have_value("Typed on the train\nin a tunnel")
     assert app.locator("textarea").count() == 1, "what is saved needs no copying"
     expect(app.locator("body")).to_contain_text("Not saved: choose these again")
-    expect(app.locator("body")).not_to_contain_text("What you typed and added is saved.")
+    expect(app.locator("body")).not_to_contain_text("Nothing that you saved is lost.")
     check_page(desk.page, app, "words to copy")
     app.get_by_role("button", name="Copy: What did you find?").click()
     expect(app.get_by_role("button", name="Copy: What did you find?")).to_have_text("Copied")
@@ -386,7 +386,7 @@ def test_saving_and_leaving_before_the_end_that_cannot_be_put_off(
     choose(app, photos[:1])
     app.locator("#advice").fill("Come back in a week")
     time_passes(minutes=18, seconds=15)
-    app.get_by_role("button", name="Save and open again from the chart").click()
+    app.get_by_role("button", name="Save and sign out").click()
     expect(app.get_by_role("heading", level=1)).to_have_text("You have left this patient’s images")
     time_passes(minutes=-18, seconds=-15, pages=False)
     expect(carry_on(desk, ADULT_A).locator("#advice")).to_have_value("Come back in a week")
