@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -97,10 +98,10 @@ def _written(value: Setting) -> str:
 
 @contextlib.contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """One writer at a time, in this process or another."""
-    descriptor = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    """One writer at a time, in this process or another. The folder itself is locked: a lock file would be one more
+    name in a folder of the app's, through which root could be led elsewhere."""
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _leave_to_owner(descriptor, target)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -115,6 +116,8 @@ def _aside(target: Path, content: bytes) -> Iterator[Path]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             _leave_to_owner(file.fileno(), target)
+            if target.exists():  # an app that reads it as a member of its group must still be able to
+                os.fchmod(file.fileno(), _MODE | (stat.S_IMODE(target.stat().st_mode) & stat.S_IRGRP))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -46,15 +46,16 @@ def test_the_first_entry_makes_a_private_file(tmp_path: Path) -> None:
     assert "hush-hush" not in file.path.read_text()
 
 
-def test_what_is_there_stays_to_the_letter(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "after"), [(0o600, 0o600), (0o640, 0o640), (0o666, 0o640)])
+def test_what_is_there_stays_to_the_letter(tmp_path: Path, mode: int, after: int) -> None:
     file = _file(tmp_path)
     file.path.parent.mkdir()
     file.path.write_text(WRITTEN_BY_HAND)
-    file.path.chmod(0o644)
+    file.path.chmod(mode)
     file.add(_entry())
     assert file.path.read_text().startswith(WRITTEN_BY_HAND + "\n\n[[issuer]]\n")
     assert [issuer.name for issuer in file.read()] == ["trust-a", "trust-b"]
-    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.path.stat().st_mode) == after
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_would_not_load_is_not_written(tmp_path: Path, entry: dict[str, Set
     assert refused.value.code == code
     assert "kept-inline" not in refused.value.message
     assert file.path.read_text() == WRITTEN_BY_HAND
-    assert {path.name for path in file.path.parent.iterdir()} == {"issuers.toml", ".issuers.toml.lock"}
+    assert {path.name for path in file.path.parent.iterdir()} == {"issuers.toml"}
 
 
 @pytest.mark.parametrize("content", [b"[[issuer", b"issuer = 1\n", b"[[issuer]]\nname = 'a'\n", b"\xff\xfe"])
@@ -122,6 +123,19 @@ def test_root_leaves_the_file_to_its_owner(tmp_path: Path) -> None:
     file.add(_entry("trust-c"))
     for path in file.path.parent.iterdir():
         assert (path.stat().st_uid, path.stat().st_gid) == (owner.st_uid, owner.st_gid)
+
+
+def test_nothing_is_done_to_what_a_planted_link_points_to(tmp_path: Path) -> None:
+    file, victim = _file(tmp_path), tmp_path / "victim"
+    file.path.parent.mkdir()
+    victim.write_text("untouched")
+    if os.geteuid() == 0:
+        os.chown(file.path.parent, 12345, 12346)
+    before = victim.stat()
+    (file.path.parent / ".issuers.toml.lock").symlink_to(victim)
+    file.add(_entry())
+    assert victim.read_text() == "untouched"
+    assert (victim.stat().st_uid, victim.stat().st_gid) == (before.st_uid, before.st_gid)
 
 
 def test_of_many_who_add_at_once_nobody_is_lost(tmp_path: Path) -> None:
