@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fhir_plugin.errors import RecordUnavailable
@@ -104,3 +106,10 @@ def test_a_server_that_is_down_is_said_so_and_when_to_try_again(person: Person, 
     assert page.status_code == 503
     assert page.headers["Retry-After"] == "17"
     assert "kept safely" in page.text
+
+
+def test_a_tab_s_title_names_no_body_site(person: Person) -> None:
+    links = set(re.findall(r'href="[^"]*/(images/\w+/\w+)"', person.get().text))
+    assert links
+    for link in links:
+        assert "<title>Picture – Patient images</title>" in person.get(link).text
