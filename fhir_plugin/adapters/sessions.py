@@ -12,15 +12,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
 from fhir_plugin.adapters.tables import launch_sessions, pending_launches, tokens
-from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.errors import SignInNeeded, Tampered
 from fhir_plugin.ports import Clock, Json
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from smart_launch.authorize import PendingLaunch
 from smart_launch.errors import LaunchExpired, StateMismatch
+
+log = structlog.get_logger(__name__)
 
 IDLE = dt.timedelta(minutes=30)
 """How long a launch session lasts without a request, unless the settings say otherwise."""
@@ -105,7 +108,7 @@ class LaunchSession:
     browser_binding_hash: str = field(repr=False)
     fhir_base: FhirBase
     issuer: str
-    """The EHR's `iss` in the registry."""
+    """The name of the EHR's entry in the registry."""
     patient: PatientId | None
     encounter: str | None
     user: Reference | None
@@ -197,7 +200,10 @@ class LaunchSessions:
         )
 
     def of_others(self, session: LaunchSession) -> list[LaunchSession]:
-        """The live sessions that other people of the same EHR began in this session's browser, oldest first."""
+        """The live sessions that other people of the same EHR began in this session's browser, oldest first.
+
+        A row that does not verify belongs to no browser: nobody can work in it, and it must not stop this launch.
+        """
         alike = (
             (launch_sessions.c.ends > self._clock.now())
             & (launch_sessions.c.fhir_base == session.fhir_base)
@@ -205,8 +211,8 @@ class LaunchSessions:
         )
         with self._database.connection() as connection:
             rows = connection.execute(sa.select(launch_sessions).where(alike).order_by(launch_sessions.c.created)).all()
-        found = (self._session(row) for row in rows if not self._over(row))
-        return [each for each in found if each.browser_binding_hash == session.browser_binding_hash]
+        found = [self._readable(row) for row in rows if not self._over(row)]
+        return [each for each in found if each and each.browser_binding_hash == session.browser_binding_hash]
 
     def end(self, launch_id: LaunchId) -> None:
         """Forgets the session and its tokens. Idempotent."""
@@ -272,6 +278,13 @@ class LaunchSessions:
             KeyUse.SESSIONS, json.dumps(hidden).encode("utf-8"), bound_to=_session_binding(shown)
         )
         return {**shown, "last_seen": session.last_seen, "sealed": sealed}
+
+    def _readable(self, row: Any) -> LaunchSession | None:
+        try:
+            return self._session(row)
+        except Tampered as error:
+            log.warning("session.unreadable", code=error.code)
+            return None
 
     def _session(self, row: Any) -> LaunchSession:
         shown = {name: getattr(row, name) for name in ("launch_id", "fhir_base", "patient", "user", "created", "ends")}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import KEEP_ENDED, LaunchSession, LaunchSessions, PendingLaunches, TimeLeft
@@ -236,6 +237,18 @@ def test_tokens_of_a_session_that_ran_out_wait_a_day_for_work_in_flight(
     assert sessions.purge() == 1
     with pytest.raises(SignInNeeded):
         tokens.get(LAUNCH)
+
+
+def test_one_row_that_is_not_what_it_was_does_not_stop_the_others(own: OwnStores, sessions: LaunchSessions) -> None:
+    now = own.clock.now()
+    for name in ("damaged", "sound"):
+        sessions.create(make_session(now, name, user="Practitioner/before"))
+    with own.database.writing() as connection:
+        damaged = launch_sessions.c.launch_id == "damaged"
+        connection.execute(sa.update(launch_sessions).where(damaged).values(sealed=b"\x01" * 90))
+    with structlog.testing.capture_logs() as said:
+        assert [each.launch_id for each in sessions.of_others(make_session(now))] == ["sound"]
+    assert [each["event"] for each in said] == ["session.unreadable"] and CANARY not in repr(said)
 
 
 def test_nothing_private_shows(own: OwnStores) -> None:
