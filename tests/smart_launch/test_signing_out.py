@@ -80,6 +80,23 @@ def test_a_refused_revocation_is_no_success(
     assert ACCESS not in str(caught.value)
 
 
+def test_a_refused_refresh_token_does_not_keep_the_access_token(edge: responses.RequestsMock, wire: Transport) -> None:
+    edge.add("POST", REVOKE, status=400, json={"error": "unsupported_token_type"})
+    edge.add("POST", REVOKE)
+    with pytest.raises(TokenError) as caught:
+        sign_out(wire, a_grant(refresh_token=REFRESH))
+    assert caught.value.error == "unsupported_token_type"
+    assert [form["token"] for form in forms(edge)] == [REFRESH, ACCESS]
+
+
+def test_of_two_refusals_the_first_is_raised(edge: responses.RequestsMock, wire: Transport) -> None:
+    edge.add("POST", REVOKE, status=400, json={"error": "unsupported_token_type"})
+    edge.add("POST", REVOKE, status=401, json={"error": "invalid_client"})
+    with pytest.raises(TokenError) as caught:
+        sign_out(wire, a_grant(refresh_token=REFRESH))
+    assert caught.value.error == "unsupported_token_type" and len(edge.calls) == 2
+
+
 def test_an_active_token(edge: responses.RequestsMock, wire: Transport) -> None:
     answer = {"active": True, "scope": "patient/Media.rs", "client_id": CLIENT, "exp": 1_800_000_000}
     edge.add("POST", INTROSPECT, json={**answer, "patient": "p1"})
