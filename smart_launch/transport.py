@@ -78,11 +78,11 @@ class Reply:
             return float(value[:9])
         try:
             moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError):
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError, OverflowError):
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _refuse_constant(name: str) -> NoReturn:

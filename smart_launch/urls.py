@@ -31,6 +31,8 @@ def is_safe_endpoint(url: str) -> bool:
         return False
     if any(character <= " " or character == "\x7f" or character == "\\" for character in url):
         return False
+    if any("\ud800" <= character <= "\udfff" for character in url):  # half a character: no bytes can say it
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback_name(host))
 
 

@@ -243,9 +243,9 @@ def _statement(about: Introduction, conversation: Conversation) -> Introduction:
 def _clock_ahead(date: str, now: dt.datetime) -> float | None:
     try:
         theirs = parsedate_to_datetime(date)
-    except (ValueError, TypeError):
+        return (theirs.replace(tzinfo=theirs.tzinfo or dt.UTC) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return (theirs.replace(tzinfo=theirs.tzinfo or dt.UTC) - now).total_seconds()
 
 
 def shown_host(host: str) -> str:

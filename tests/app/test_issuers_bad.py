@@ -140,6 +140,12 @@ def test_an_openid_configuration_of_another_issuer_is_shown_as_a_warning(here: C
     assert done.status == REFUSED and "another issuer" in done.err
 
 
+def test_a_clock_that_says_nonsense_is_not_compared(here: CommandLine) -> None:
+    with _publishing({}, headers="Date: Thu, 01 Jan 1970 00:00:00 +99999999999999\r\n") as heard:
+        done = here.run("issuer", "add", f"{heard.url}/fhir", "--sandbox", answers="n\n")
+    assert done.status == REFUSED and "Trust this EHR" in done.out
+
+
 def test_keys_at_a_private_address_are_not_fetched(here: CommandLine) -> None:
     """What a stranger names must not make us ask inside the network."""
     with _publishing({"jwks_uri": "https://10.0.0.1/jwks"}) as heard:
@@ -159,7 +165,7 @@ def test_an_ehr_elsewhere_may_not_point_at_this_machine() -> None:
 
 
 @contextlib.contextmanager
-def _publishing(changes: dict[str, Any], *, other_issuer: bool = False) -> Iterator[Heard]:
+def _publishing(changes: dict[str, Any], *, other_issuer: bool = False, headers: str = "") -> Iterator[Heard]:
     """A loopback EHR that publishes a good configuration with `changes`."""
     where: list[str] = []
 
@@ -169,7 +175,7 @@ def _publishing(changes: dict[str, Any], *, other_issuer: bool = False) -> Itera
             documents[f"{where[0]}/login/.well-known/openid-configuration"] = {"issuer": "https://evil.example"}
         found = documents.get(where[0] + request.split()[1].decode())
         body = json.dumps(found).encode() if isinstance(found, dict) else b""
-        connection.sendall(answer(body, status="200 OK" if body else "404 Not Found"))
+        connection.sendall(answer(body, status="200 OK" if body else "404 Not Found", headers=headers))
 
     with serving(respond) as heard:
         where.append(heard.url)

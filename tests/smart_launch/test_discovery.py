@@ -52,6 +52,8 @@ def test_relative_endpoints_are_resolved_against_the_base(given: str, resolved: 
         "javascript:alert(1)",
         "https://10.0.0.1/x",
         "http://localhost/x",
+        "https://login.ehr.example/\ud800",
+        "https://login.ehr.example/x?y=\udfff",
     ],
 )
 def test_a_dangerous_endpoint_spoils_the_configuration(name: str, url: str) -> None:

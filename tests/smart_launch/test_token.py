@@ -144,6 +144,7 @@ def test_what_is_granted_is_not_refused() -> None:
         ([], 300, True),
         (float("nan"), 300, True),
         (1e300, 30 * 24 * 3600, False),
+        (10**400, 30 * 24 * 3600, False),
     ],
 )
 def test_how_long_it_lives(value: Any, seconds: float, assumed: bool) -> None:
