@@ -123,7 +123,6 @@ export function watchSaving (watched) {
   let goesItself = false
   form.addEventListener('submit', (event) => { goesItself = !event.defaultPrevented })
   window.addEventListener('pagehide', () => { if (!goesItself && form.isConnected && !isSaved()) sendAtLast() })
-  window.addEventListener('pageshow', (event) => { if (event.persisted && isSaved()) window.location.reload() })
   if (!isSaved()) saveUnattended() // the browser has put back what was typed before
 }
 

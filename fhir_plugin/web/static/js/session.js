@@ -18,9 +18,11 @@ let known = { idle_seconds: Number(dialog.dataset.idle), absolute_seconds: Numbe
 let knownAt = mark()
 let contact = mark()
 let looked = mark()
+let kept = mark() // when this page last kept the session alive
 let whole = known.idle_seconds // the idle time, as far as we have seen it
-let busy = false
+let running = null
 let next = null
+let due = false // a look at the server that waits its turn
 let wantsToStay = false
 let letBe = false // the end cannot be put off, and the person has heard it
 let concealed = false
@@ -38,6 +40,7 @@ const isLast = () => absoluteLeft() <= known.warn_seconds
 async function ask (method = 'GET') {
   const began = mark()
   looked = began
+  if (method === 'POST') kept = began
   try {
     const headers = { ...guard(), ...(method === 'GET' ? UNATTENDED : {}) }
     const answer = await fetch(address, { method, headers, cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WITHIN) })
@@ -55,17 +58,30 @@ async function ask (method = 'GET') {
 /** One thing at a time. What a timer wants is dropped while something is under way; what a person wants waits. */
 async function run (act, { wanted = false } = {}) {
   if (closed) return
-  if (busy) {
-    if (wanted) next = act
+  if (running) {
+    if (!wanted) return
+    if (next?.form) notice.textContent = '' // it will not go
+    next = act
     return
   }
-  busy = true
-  try { await act() } finally { busy = false }
-  if (next) {
+  running = act
+  try { await act() } finally { running = null }
+  if (due) {
+    due = false
+    run(check)
+  } else if (next) {
     const waiting = next
     next = null
     run(waiting)
   }
+}
+
+const check = async () => { if (await ask() === 'over') over() }
+
+/** A look that is not dropped: now, or right after what is under way. */
+function checkSoon () {
+  if (running) due = true
+  else run(check)
 }
 
 function tick () {
@@ -78,10 +94,14 @@ function tick () {
     if (wantsToStay) { if (since(looked) > LOOK_EVERY / 2) run(stay) } else if (since(looked) > LOOK_EVERY) run(lookAgain)
   } else if (left() <= known.warn_seconds && !(letBe && isLast())) {
     run(warn)
-  } else if (isSomebodyThere() && idleLeft() < whole * 0.75 && since(looked) > 60) {
-    run(() => ask('POST')) // somebody works here, only without needing anything from the server
+  } else if (isSomebodyThere() && idleLeft() < whole * 0.75 && since(kept) > 60) {
+    run(async () => { if (await ask('POST') === 'over') over() }) // somebody works here, only without needing the server
   }
 }
+
+const isEdited = () => Boolean(document.querySelector('#editor [data-act="undo"]:not(:disabled)'))
+const waitingPictures = () => document.querySelectorAll('#uploads > li').length
+const hasAllElsewhere = () => isSaved() && !isEdited() && waitingPictures() === 0
 
 // ---- the warning
 
@@ -104,8 +124,7 @@ function show (all) {
 }
 
 function tellSaved (all) {
-  const editing = document.querySelector('#editor [data-act="undo"]:not(:disabled)')
-  const says = editing ? 'editing' : !hasAnswers() ? 'none' : all ? 'all' : 'not'
+  const says = isEdited() ? 'editing' : !hasAnswers() ? 'none' : all ? 'all' : 'not'
   for (const each of dialog.querySelectorAll('[data-saved]')) each.hidden = each.dataset.saved !== says
 }
 
@@ -188,6 +207,7 @@ function conceal () {
 async function atTheEnd () {
   const answer = await ask()
   if (answer === 'over' || left() <= 1) return over()
+  if (answer === 'unknown') return // out of sight until the server has spoken; the next tick asks again
   concealed = false
   document.body.classList.remove('app-concealed')
   settle()
@@ -200,8 +220,8 @@ function over () {
   closed = true
   clearInterval(ticking)
   const { words, choices } = unsaved()
-  const pictures = document.querySelectorAll('#uploads > li').length
-  const edited = Boolean(document.querySelector('#editor [data-act="undo"]:not(:disabled)'))
+  const pictures = waitingPictures()
+  const edited = isEdited()
   const lost = words.length + choices.length + pictures > 0 || edited
   const shut = document.getElementById('session-over').content.cloneNode(true)
   const set = (name, shown) => {
@@ -243,9 +263,7 @@ function wordsToCopy (label, text) {
 
 // ---- what tells us to look
 
-const check = async () => { if (await ask() === 'over') over() }
-
-document.addEventListener('app:signed-out', over)
+document.addEventListener('app:signed-out', checkSoon) // a 401 may only mean the EHR's own sign-in
 document.addEventListener('error', (event) => {
   if (event.target instanceof HTMLImageElement && since(asked) > 10) {
     asked = mark()
@@ -253,10 +271,19 @@ document.addEventListener('error', (event) => {
   }
 }, true)
 document.body.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) contact = mark() })
-document.addEventListener('visibilitychange', tick)
-window.addEventListener('focus', tick)
+/** Somebody is back at this page: it may have been ended elsewhere, by another person who came to this computer. */
+function back () {
+  tick()
+  if (!document.hidden && since(looked) > LOOK_EVERY) checkSoon()
+}
+document.addEventListener('visibilitychange', back)
+window.addEventListener('focus', back)
 window.addEventListener('pageshow', (event) => {
-  if (event.persisted) conceal() // it may have been signed out since
+  if (closed) return // words to copy are all that is left
+  if (event.persisted) {
+    conceal() // it may have been signed out since
+    if (hasAllElsewhere()) return window.location.reload()
+  }
   tick()
 })
 
@@ -267,28 +294,37 @@ window.addEventListener('submit', (event) => {
     passing = null
     return
   }
-  if (since(contact) < CONTACT && left() > CONTACT) return
+  if (isSaved() && since(contact) < CONTACT && left() > CONTACT) return
   event.preventDefault()
   event.stopImmediatePropagation()
+  if ([running, next].some((act) => act?.form === form)) return // pressed twice
   const { submitter } = event
-  notice.textContent = ''
-  run(async () => {
+  const leaves = form.querySelector('.app-banner__leave') !== null
+  const look = async () => {
     const answer = await ask()
     if (answer === 'over') return over()
-    if (answer === 'unknown' && !navigator.onLine) {
-      notice.textContent = 'No connection: nothing was sent. Try again in a moment.'
+    if (leaves && !(answer === 'alive' ? await flush() : isSaved())) {
+      notice.textContent = 'You are still signed in: your last words are not saved.'
       return
     }
+    if (answer === 'unknown') {
+      notice.textContent = 'The server cannot be reached: nothing was sent. Try again in a moment.'
+      return
+    }
+    notice.textContent = ''
     passing = form
-    const button = submitter?.isConnected ? submitter : document.getElementById(submitter?.id) // a save may have drawn it anew
+    const button = submitter?.isConnected ? submitter : document.getElementById(submitter?.id || '') // a save may have drawn it anew
     form.requestSubmit(button ?? undefined)
-  }, { wanted: true })
+    passing = null
+  }
+  run(Object.assign(look, { form }), { wanted: true })
+  notice.textContent = 'One moment…'
 }, true)
 
 // Other tabs of this launch hear at once when one of them stays or leaves.
 const others = 'BroadcastChannel' in window ? new BroadcastChannel(address) : null
 others?.addEventListener('message', (event) => {
-  if (event.data === 'left') setTimeout(() => run(check), 1500)
+  if (event.data === 'left') for (const wait of [1500, 5000, 15000]) setTimeout(checkSoon, wait)
   else run(lookAgain)
 })
 document.querySelector('.app-banner__leave')?.form.addEventListener('submit', () => others?.postMessage('left'))
