@@ -27,7 +27,7 @@ from fhir_plugin.errors import Refused, Tampered
 from fhir_plugin.ports import AuditEntry, AuditTrail, Clock
 from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import Role
-from smart_launch import Issuer
+from smart_launch import Issuer, IssuerRegistry, UnknownIssuer
 
 log = structlog.get_logger(__name__)
 
@@ -172,18 +172,20 @@ class Appointments:
         sound = {each.id for each in self._all() if each.ended is not None or self._is_in_the_chain(each)}
         return [id for id in ids if id not in sound]
 
-    def sessions_of(self, appointment: Appointment) -> list[LaunchId]:
+    def sessions_of(self, appointment: Appointment, registry: IssuerRegistry) -> list[LaunchId]:
         """The launches of that person at that EHR that may still be open: for ending them with the appointment."""
-        mine = launch_sessions.c.fhir_base == appointment.fhir_base, launch_sessions.c.user == appointment.user
-        query = sa.select(launch_sessions.c.launch_id).where(*mine, launch_sessions.c.ends > self._clock.now())
+        mine = launch_sessions.c.user == appointment.user, launch_sessions.c.ends > self._clock.now()
+        query = sa.select(launch_sessions.c.launch_id, launch_sessions.c.fhir_base).where(*mine)
         with self._database.connection() as connection:
-            return [LaunchId(id) for id in connection.execute(query).scalars()]
+            rows = connection.execute(query).all()
+        return [LaunchId(row.launch_id) for row in rows if _is_there(appointment, row.fhir_base, registry)]
 
     def rotate_master(self) -> int:
         """Seals every appointment again under the current master; returns how many. One that does not verify stays
         as it is: it gives nobody anything, and must not hold up the others."""
         count = 0
         with self._database.writing() as connection:
+            self._database.lock("appointments")  # a row that ends meanwhile must not be sealed as it was
             for id in _ids(connection):
                 try:
                     row = _row(connection, id)
@@ -300,6 +302,17 @@ def _same_ehr(appointment: Appointment, issuer: Issuer) -> bool:
     if issuer.prefix:  # a sandbox of many simulations: its entry stands for all of them
         return issuer.fhir_base.startswith(appointment.fhir_base)
     return issuer.fhir_base == appointment.fhir_base
+
+
+def _is_there(appointment: Appointment, base: str, registry: IssuerRegistry) -> bool:
+    """Whether a session at that FHIR base is at the appointment's EHR, though its entry may be gone by now."""
+    if base == appointment.fhir_base:
+        return True
+    try:
+        issuer = registry.find(base)
+    except UnknownIssuer:
+        return False
+    return issuer.name == appointment.issuer and _same_ehr(appointment, issuer)
 
 
 def _reference(user: str, issuer: Issuer) -> Reference:

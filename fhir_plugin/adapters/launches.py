@@ -7,13 +7,17 @@ of the same EHR has launches open, those end: what is done from now on must not 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from functools import partial
+
 import structlog
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions
 from fhir_plugin.adapters.tokens import Tokens
-from fhir_plugin.errors import PluginError, SignInNeeded
+from fhir_plugin.errors import PluginError, SignInNeeded, Tampered
 from fhir_plugin.ports import AuditEntry, AuditTrail
 from mappings.model.identifiers import LaunchId
 from smart_launch import CompletedLaunch, Grant, SmartClient, SmartError
@@ -47,14 +51,14 @@ class Launches:
     def begin(self, session: LaunchSession, grant: Grant) -> None:
         """Keeps a new session with its tokens, and ends those of whoever used this browser before."""
         with self._database.transaction():
+            # Of two people who arrive in one browser at once, the second must see the first.
+            self._database.lock(f"browser/{session.browser_binding_hash}")
             others = self._sessions.of_others(session)
             grants = [self._end(other, "another-person") for other in others]
             self._sessions.create(session)
             self._tokens.save(session.launch_id, grant)
             self._note("launch.completed", session)
-        for other, unwanted in zip(others, grants, strict=True):
-            self._records.forget(other.launch_id)
-            self._give_back(unwanted, seconds=HURRIED)
+        self._give_all_back([other.launch_id for other in others], grants, seconds=HURRIED)
 
     def end(self, launch_id: LaunchId) -> bool:
         """Ends a session here, then at the EHR; True when the EHR has confirmed it. Raises `SignInNeeded`."""
@@ -63,6 +67,16 @@ class Launches:
             grant = self._end(session, "signed-out")
         self._records.forget(launch_id)
         return self._give_back(grant)
+
+    def end_all(self, launches: Sequence[LaunchId], why: str) -> int:
+        """Ends them, those too that idled or do not verify; returns how many.
+
+        Joins the open transaction: their access is given back once that is durable, and not at all if it is undone.
+        """
+        with self._database.transaction():
+            grants = [self._end_by_id(launch, why) for launch in launches]
+            self._database.after_commit(partial(self._give_all_back, launches, grants, seconds=PATIENT))
+        return len(launches)
 
     def refuse(self, done: CompletedLaunch, error: PluginError) -> None:
         """Writes down a launch that the EHR granted and we did not take up, and gives its access back."""
@@ -80,20 +94,45 @@ class Launches:
 
     def _end(self, session: LaunchSession, why: str) -> Grant | None:
         """Inside a transaction; returns the access that is to be given back after it."""
-        try:
-            grant = self._tokens.get(session.launch_id).grant
-        except SignInNeeded:
-            grant = None
-        self._sessions.end(session.launch_id)
+        grant = self._forget(session.launch_id)
         self._note("launch.ended", session, why=why)
         return grant
+
+    def _end_by_id(self, launch: LaunchId, why: str) -> Grant | None:
+        try:
+            return self._end(self._sessions.get(launch), why)
+        except (SignInNeeded, Tampered):  # nobody can say whose it was, and it goes all the same
+            grant = self._forget(launch)
+        self._audit.append(AuditEntry(action="launch.ended", actor="unknown", launch=launch, detail={"why": why}))
+        return grant
+
+    def _forget(self, launch: LaunchId) -> Grant | None:
+        try:
+            grant = self._tokens.get(launch).grant
+        except (SignInNeeded, Tampered):
+            grant = None
+        self._sessions.end(launch)
+        return grant
+
+    def _give_all_back(self, launches: Sequence[LaunchId], grants: Sequence[Grant | None], *, seconds: float) -> None:
+        """However many there are, whoever waits for it waits no longer than for one."""
+        for launch in launches:
+            self._records.forget(launch)
+        until = time.monotonic() + 2 * seconds
+        wanted = [grant for grant in grants if grant is not None]
+        for number, grant in enumerate(wanted):
+            left = until - time.monotonic()
+            if left <= 0:
+                log.info("launch.not_revoked", kind="OutOfTime", left=len(wanted) - number)
+                return
+            self._give_back(grant, seconds=min(seconds, left / 2))  # a revocation is up to two requests
 
     def _give_back(self, grant: Grant | None, *, seconds: float = PATIENT) -> bool:
         if grant is None:
             return False
         try:
             return self._smart.sign_out(grant, seconds=seconds)
-        except SmartError as error:  # it runs out by itself, and nobody can use what we have forgotten
+        except (SmartError, PluginError) as error:  # it runs out by itself, and nobody can use what we have forgotten
             log.info("launch.not_revoked", kind=type(error).__name__, code=error.code)
             return False
 

@@ -106,12 +106,11 @@ def withdraw(id: str, by: str, reason: str, state: Path | None, as_json: bool) -
     with _opened(state, as_json=as_json) as installation:
         with installation.database.transaction():
             gone = installation.appointments.withdraw(id, by=by, reason=reason, operator=operator())
-            open_now = installation.appointments.sessions_of(gone)
-            for launch in open_now:
-                installation.sessions.end(launch)
+            open_now = installation.appointments.sessions_of(gone, installation.registry)
+            ended = installation.launches.end_all(open_now, "appointment-withdrawn")
         today = installation.clock.now().date()
-    text = f"{gone.name} is no longer {gone.role} at {gone.issuer}; {len(open_now)} open sessions ended."
-    say({**_described(gone, today), "sessions_ended": len(open_now)}, as_json=as_json, text=text)
+    text = f"{gone.name} is no longer {gone.role} at {gone.issuer}; {ended} open sessions ended."
+    say({**_described(gone, today), "sessions_ended": ended}, as_json=as_json, text=text)
 
 
 @role.command("list")

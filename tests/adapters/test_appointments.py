@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.adapters.appointments import Appointment, Appointments, latest_end
+from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tables import appointments
 from fhir_plugin.errors import Refused, Tampered
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import FhirBase, Reference
 from mappings.model.people import Role
-from smart_launch import Issuer
+from smart_launch import Issuer, IssuerRegistry
+from tests.adapters.launches import make_session
 from tests.conftest import OwnStores
 
 EHR = Issuer(name="trust-a", iss="https://fhir.trust-a.example/r4", client_id="photographs")
@@ -57,6 +59,29 @@ def test_an_appointment_gives_its_role_from_today_to_its_last_day(stores: OwnSto
     assert made.last_day == day + dt.timedelta(days=3)
     assert [each.id for each in kept.listed()] == [made.id]
     assert kept.damaged() == []
+
+
+def test_the_sessions_of_an_appointment_are_those_of_its_ehr(stores: OwnStores, kept: Appointments) -> None:
+    """Also of each simulation of a sandbox, but not of an EHR whose address only begins alike."""
+    launcher = Issuer(name="launcher", iss="https://launch.example/v/r4/sim", client_id="x", sandbox=True, prefix=True)
+    nested = Issuer(name="nested", iss=f"{EHR.iss}/tenant", client_id="x")
+    registry = IssuerRegistry([EHR, OTHER, nested, launcher])
+    sessions, now = LaunchSessions(stores.database, stores.masters, stores.clock), stores.clock.now()
+    bases = {
+        "ehr": EHR.iss,
+        "nested": nested.iss,
+        "unknown": f"{EHR.iss}/x",
+        "other": OTHER.iss,
+        "simulation": f"{launcher.iss}/WzJd/fhir",
+    }
+    for name, base in bases.items():
+        sessions.create(make_session(now, name, fhir_base=FhirBase(base), user=GUARDIAN))
+    sessions.create(make_session(now, "another's", fhir_base=FhirBase(EHR.iss), user=OUTSIDE))
+    made = appoint(kept)
+    assert kept.sessions_of(made, registry) == ["ehr"]
+    assert kept.sessions_of(made, IssuerRegistry([])) == ["ehr"], "its entry is gone, its sessions are not"
+    everywhere = kept.appoint(launcher, GUARDIAN, Role.TRIAGE, name="A", by="B", reason="C")
+    assert kept.sessions_of(everywhere, registry) == ["simulation"]
 
 
 def test_it_is_for_that_person_at_that_ehr_alone(stores: OwnStores, kept: Appointments) -> None:

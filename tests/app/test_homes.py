@@ -174,7 +174,7 @@ def test_an_appointment_lets_somebody_in_and_its_end_shuts_them_out(shop: Shop, 
     made = installation.appointments.appoint(ehr, user, Role.CLINICIAN, name="Chloe", by="Board", reason="Agreement 4")
     launch = browser.launch(user="healthcare-assistant")
     assert browser.home(launch).status_code == 200
-    assert installation.appointments.sessions_of(made) == [launch]
+    assert installation.appointments.sessions_of(made, installation.registry) == [launch]
     installation.appointments.withdraw(made.id, by="Board", reason="Agreement ended")
     again = shop.browser()
     assert again.get(again.come_back(again.leave(user="healthcare-assistant"))).status_code == 403

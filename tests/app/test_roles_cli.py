@@ -184,8 +184,12 @@ def test_a_withdrawal_ends_what_the_person_has_open(run: Callable[..., Ran], sta
     with sqlite3.connect(state / "plugin.sqlite") as database:
         left = database.execute("SELECT launch_id FROM launch_sessions").fetchall()
     database.close()
+    ended = [each.entry for each in installation.audit.entries(action="launch.ended")]
     installation.close()
     assert left == [("other",)]
+    assert [(each.launch, each.actor, each.detail["why"]) for each in ended] == [
+        ("theirs", "Practitioner/2", "appointment-withdrawn")
+    ]
 
 
 def test_the_chain_notes_who_asked_and_stays_whole(run: Callable[..., Ran], state: Path) -> None:
