@@ -147,10 +147,9 @@ class Tokens:
             for row in connection.execute(sa.select(tokens)).all():
                 if not self._masters.is_current(row.sealed):
                     sealed = self._seal(row.launch_id, self._held(row).grant, row.version)
-                    connection.execute(
-                        sa.update(tokens).where(tokens.c.launch_id == row.launch_id).values(sealed=sealed)
-                    )
-                    count += 1
+                    same = (tokens.c.launch_id == row.launch_id) & (tokens.c.version == row.version)
+                    changed = connection.execute(sa.update(tokens).where(same).values(sealed=sealed)).rowcount
+                    count += changed  # none where it was replaced meanwhile: that is newer
         return count
 
     def _scrub(self) -> None:
@@ -224,8 +223,8 @@ class TokenSource:
         for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
             held, now = self._held.get(launch), self._clock.now()
             usable = held.grant.access_token != rejected and now < held.grant.expires_at
-            if usable and held.is_fresh(now):
-                return held.grant
+            if usable and (held.is_fresh(now) or held.is_leased(now)):
+                return held.grant  # while somebody renews it, the old one is as good as it was
             if held.is_leased(now):
                 self._wait(POLL_SECONDS)
             elif held.refresh_state is RefreshState.UNUSED:

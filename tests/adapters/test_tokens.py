@@ -229,6 +229,19 @@ def test_it_is_not_asked_for_inside_a_transaction(own: OwnStores, source: TokenS
         source.current(LAUNCH)
 
 
+def test_others_use_a_token_that_still_holds_while_somebody_renews_it(
+    own: OwnStores, held: Tokens, source: TokenSource, ehr: Ehr
+) -> None:
+    held.save(LAUNCH, make_grant(own.clock.now()))
+    own.clock.advance(seconds=250)
+    assert held.lease(LAUNCH, "somebody else", 10_000)
+    before = own.clock.now()
+    assert source.current(LAUNCH) == f"{CANARY}-access-first"
+    assert own.clock.now() == before and ehr.seen == []
+    with pytest.raises(RecordUnavailable):
+        source.current(LAUNCH, rejected=f"{CANARY}-access-first")
+
+
 def test_others_wait_for_whoever_refreshes_and_give_up_in_the_end(
     own: OwnStores, held: Tokens, source: TokenSource, ehr: Ehr
 ) -> None:
