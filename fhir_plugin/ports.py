@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from fhir_plugin.capability import Capability
-from mappings.model.identifiers import FhirBase, Reference, VaultId
+from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.work import WorkItem, WorkKind
 
 Json = dict[str, Any]
 
@@ -284,3 +285,21 @@ class JobQueue(Protocol):
     """Only wakes the resume engine; the ledger is the truth, so a lost or doubled wake-up changes nothing."""
 
     def wake(self, *, after_seconds: float = 0) -> None: ...
+
+
+class Worklist(Protocol):
+    """What waits for a person. Every method joins the open transaction, so that no act is without its task."""
+
+    def add(self, item: WorkItem) -> WorkItem:
+        """The open item of this kind and subject at this EHR if there is one, else this one."""
+
+    def get(self, id: WorkId, *, for_change: bool = False) -> WorkItem:
+        """Raises `NotFound`."""
+
+    def save(self, item: WorkItem) -> None: ...
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, done: bool = False) -> list[WorkItem]:
+        """The longest waiting first; with `done`, those that are finished too."""
+
+    def of_practice(self, fhir_base: FhirBase, *, kind: WorkKind | None = None) -> list[WorkItem]:
+        """Everything open at this EHR, what is due first comes first."""

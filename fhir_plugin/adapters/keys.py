@@ -44,6 +44,9 @@ class KeyUse(StrEnum):
     DRAFTS = "drafts"
     CLIENT = "client"
     APPOINTMENTS = "appointments"
+    WORK = "work"
+    REQUESTS = "requests"
+    OPINIONS = "opinions"
 
 
 class MasterKeys:

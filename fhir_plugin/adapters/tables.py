@@ -285,3 +285,87 @@ appointments = sa.Table(
 )
 """Roles that this organisation gives somebody beside their job role. `sealed` holds who decided and why, and binds
 the row: one that was written past the app gives nobody anything."""
+
+# ------------------------------------------------------------------------------------------- what waits for people
+
+work_items = sa.Table(
+    "work_items",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("kind"),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("subject"),
+    _text("owner", nullable=True),
+    _instant("created"),
+    _instant("due"),
+    _instant("done_at", nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_work_items_fhir_base_patient", "fhir_base", "patient"),
+    sa.Index("ix_work_items_fhir_base_kind_subject", "fhir_base", "kind", "subject"),
+)
+
+kept_images = sa.Table(
+    "kept_images",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("reference", sa.Text, primary_key=True),
+    _text("patient"),
+    _text("capture_id", index=True),
+    _instant("filed"),
+    sa.Column("review_at_16", sa.Date, nullable=True),
+    sa.Column("review_at_18", sa.Date, nullable=True),
+    sa.Column("retention_review", sa.Date, nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_kept_images_fhir_base_patient", "fhir_base", "patient"),
+)
+"""What we filed and somebody must look at again: at maturity (G-R245) and when its retention ends (G-R169)."""
+
+photo_requests = sa.Table(
+    "photo_requests",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("link_digest", sa.Text, unique=True, nullable=False),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("state"),
+    _instant("created"),
+    _instant("expires", index=True),
+    _sealed("sealed"),
+    sa.Index("ix_photo_requests_fhir_base_patient", "fhir_base", "patient"),
+)
+"""`link_digest`: keyed digest of the secret in the link; the secret itself is kept nowhere."""
+
+link_tries = sa.Table(
+    "link_tries",
+    metadata,
+    sa.Column("who", sa.Text, primary_key=True),
+    _instant("since"),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+"""`who`: keyed digest of a link or of a network address, for limiting guesses."""
+
+second_opinions = sa.Table(
+    "second_opinions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("state"),
+    _text("recipient"),
+    _instant("created"),
+    _instant("expires", index=True),
+    _sealed("sealed"),
+    sa.Index("ix_second_opinions_fhir_base_patient", "fhir_base", "patient"),
+    sa.Index("ix_second_opinions_fhir_base_recipient", "fhir_base", "recipient"),
+)
+
+packs_in_force = sa.Table(
+    "packs_in_force",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("version"),
+    _text("source"),
+    _instant("since"),
+)
+"""The last pack of each name that loaded: what stays in force when a newer file does not. `source`: its TOML."""

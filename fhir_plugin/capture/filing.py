@@ -113,7 +113,7 @@ def order_from_json(value: Json) -> FilingOrder:
         purpose=value["purpose"],
         arrival=Arrival(value["arrival"]),
         photographer=Photographer(value["photographer"]),
-        consent=PhotoConsent(
+        consent=PhotoConsent.two(
             capture_id=CaptureId(value["capture_id"]),
             patient=Reference(value["patient"]),
             recorded_by=Reference(value["user"]),

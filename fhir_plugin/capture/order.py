@@ -102,7 +102,7 @@ def make_order(
         purpose=shared.purpose,
         arrival=shared.arrival or Arrival.OTHER,
         photographer=shared.photographer or Photographer.OTHER,
-        consent=PhotoConsent(
+        consent=PhotoConsent.two(
             capture_id=draft.capture_id,
             patient=patient.reference,
             recorded_by=session.user.reference,

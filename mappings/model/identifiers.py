@@ -28,3 +28,9 @@ IntentId = NewType("IntentId", str)
 
 Reference = NewType("Reference", str)
 """A literal FHIR reference `Type/id`, relative to the record it was read from."""
+
+WorkId = NewType("WorkId", str)
+"""One item of the worklist. Ours, random."""
+
+RequestId = NewType("RequestId", str)
+"""One request to a patient for pictures. Ours, random; never in a link."""

@@ -96,11 +96,11 @@ def from_consent(json: object) -> PhotoConsent:
     )
     if capture_id is None or patient is None or recorded_by is None or recorded_at is None or policy_version is None:
         raise NotReadable("a Consent that this app did not write", code="not-ours")
-    answers = {scope: _answer(consent, scope) for scope in ConsentScope}
+    answers = {scope: _answer(consent, scope) for scope in ACTIONS}
     if ConsentAnswer.GIVEN in answers.values() and status != "active":
         raise NotReadable("a Consent that permits but is not active", code="not-in-force")
     verifications = list(elements.objects_of(consent.get("verification")))
-    return PhotoConsent(
+    return PhotoConsent.two(
         capture_id=CaptureId(capture_id),
         patient=patient,
         recorded_by=recorded_by,

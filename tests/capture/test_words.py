@@ -252,7 +252,7 @@ def orders(draw: st.DrawFn) -> FilingOrder:
         purpose=draw(TEXT),
         arrival=draw(st.sampled_from(Arrival)),
         photographer=draw(st.sampled_from(Photographer)),
-        consent=PhotoConsent(
+        consent=PhotoConsent.two(
             capture_id=capture,
             patient=patient,
             recorded_by=user,

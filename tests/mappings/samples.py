@@ -76,7 +76,7 @@ def photo_consent(**changes: Any) -> PhotoConsent:
         "understood": True,
         "policy_version": "strict-mdu-nhs 1.0",
     }
-    return PhotoConsent(**(values | changes))
+    return PhotoConsent.two(**(values | changes))
 
 
 def consultation_note(**changes: Any) -> ConsultationNote:

@@ -1,0 +1,65 @@
+"""What waits for a person, across patients: one list, each item with an owner, a cover and a day it is due."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mappings.model.identifiers import FhirBase, PatientId, Reference, WorkId
+
+
+class WorkKind(StrEnum):
+    """Why it waits."""
+
+    CAME_BACK = "came-back"
+    """Pictures that a patient sent on our request."""
+    CALL_ME = "call-me"
+    DECLINED = "declined"
+    """The patient would rather not: another way of assessing is offered (G-R28)."""
+    REQUEST_EXPIRED = "request-expired"
+    UNSOLICITED = "unsolicited"
+    """Contact the sender, the same day (G-R116)."""
+    SECOND_PERSON = "second-person"
+    URGENT_REVIEW = "urgent-review"
+    """Went on without the second person: reviewed within 24 hours."""
+    WITHDRAWAL = "withdrawal"
+    """Consent was withdrawn: hide, request deletion, or keep with a reason (G-R242)."""
+    MATURITY = "maturity"
+    """The patient has turned 16 or 18 (G-R245)."""
+    RETENTION = "retention"
+    SOURCE = "source"
+    """A mailbox or device that still holds the picture (G-R130, G-R275)."""
+    SAFEGUARDING = "safeguarding"
+    SECOND_OPINION = "second-opinion"
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """`subject`: the request, capture, image or consent that it is about; one open item for each kind and subject.
+
+    `patient_name` and `words` are for the people who may see this list, sealed at rest. `owner` None: nobody's yet;
+    `cover` takes it over while the owner is away. `due`: when it counts as late. `outcome`: what was done, as a code.
+    """
+
+    id: WorkId
+    kind: WorkKind
+    fhir_base: FhirBase
+    patient: PatientId
+    subject: str
+    created: dt.datetime
+    due: dt.datetime
+    owner: Reference | None = None
+    owner_name: str = field(default="", repr=False)
+    cover: Reference | None = None
+    cover_name: str = field(default="", repr=False)
+    patient_name: str = field(default="", repr=False)
+    words: str = field(default="", repr=False)
+    not_by: Reference | None = None
+    """Somebody who may not do this item: the person who asked for a second one."""
+    done_at: dt.datetime | None = None
+    done_by: Reference | None = None
+    outcome: str = ""
+
+    def late(self, now: dt.datetime) -> bool:
+        return self.done_at is None and now > self.due
