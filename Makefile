@@ -45,7 +45,7 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 # Hashes for every platform, no registry address in the files.
 lock:
 	uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-annotate --no-header --python-version 3.11 --universal -q -o requirements/dev.lock
-	uv pip compile pyproject.toml --extra sandbox --group build --constraint requirements/dev.lock --generate-hashes --no-annotate --no-header --python-version 3.11 --universal -q -o requirements/app.lock
+	uv pip compile pyproject.toml --extra sandbox --extra video --group build --constraint requirements/dev.lock --generate-hashes --no-annotate --no-header --python-version 3.11 --universal -q -o requirements/app.lock
 
 clean:
 	rm -rf $(VENV)
