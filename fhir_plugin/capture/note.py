@@ -40,6 +40,7 @@ CONFIRMED: Mapping[Identity, str] = {
 SAID: Mapping[ConsentAnswer, str] = {
     ConsentAnswer.GIVEN: "given",
     ConsentAnswer.REFUSED: "refused",
+    ConsentAnswer.WITHDRAWN: "withdrawn",
     ConsentAnswer.NOT_ASKED: "not asked",
 }
 HOW: Mapping[ConsentForm, str] = {

@@ -30,8 +30,14 @@ CONSENT_FORM_WORDS: dict[ConsentForm, str] = {
 }
 
 CONSENT_SCOPE_WORDS: dict[ConsentScope, str] = {
-    ConsentScope.RECEIVE: "Receive and look at the image",
+    ConsentScope.RECEIVE: "Receive the image",
+    ConsentScope.VIEW: "Look at the image",
     ConsentScope.STORE: "Store the image in the record",
+    ConsentScope.SECOND_OPINION: "Show the image to a colleague for a second opinion",
+    ConsentScope.TEACHING: "Use the image for teaching",
+    ConsentScope.RESEARCH: "Use the image for research",
+    ConsentScope.PUBLICATION: "Publish the image",
+    ConsentScope.RECORD_VIDEO: "Record the video consultation",
 }
 
 LATERALITY_WORDS: dict[Laterality, str] = {

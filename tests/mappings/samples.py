@@ -151,14 +151,16 @@ labelled_images = st.builds(
     policy_version=texts.filter(str.strip),
 )
 
+SAID = (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED, ConsentAnswer.NOT_ASKED)
+
 consents = st.builds(
-    PhotoConsent,
+    PhotoConsent.two,
     capture_id=ids.map(CaptureId),
     patient=references("Patient"),
     recorded_by=references("Practitioner", "PractitionerRole"),
     recorded_at=instants,
-    receive=st.sampled_from(ConsentAnswer),
-    store=st.sampled_from(ConsentAnswer),
+    receive=st.sampled_from(SAID),
+    store=st.sampled_from(SAID),
     form=st.none() | st.sampled_from(ConsentForm),
     understood=st.booleans(),
     policy_version=texts.filter(str.strip),

@@ -13,10 +13,10 @@ from mappings.model.identifiers import Reference
 from mappings.r4.consent import consented_images, from_consent, to_consent
 from mappings.r4.errors import NotReadable
 from tests.definitions.validator import issues
-from tests.mappings.samples import INTIMATE, Json, consents, damaged, photo_consent, references
+from tests.mappings.samples import INTIMATE, SAID, Json, consents, damaged, photo_consent, references
 
 IMAGES = [Reference("Media/m1"), Reference("Media/m2")]
-ANSWERS = list(itertools.product(ConsentAnswer, ConsentAnswer))
+ANSWERS = list(itertools.product(SAID, SAID))
 
 
 @given(consents, st.lists(references("Media", "DocumentReference"), max_size=3, unique=True))
