@@ -32,6 +32,7 @@ from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, Pending
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
 from fhir_plugin.adapters.vault import FileVault
+from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.capture.captures import Captures
 from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
@@ -43,7 +44,7 @@ from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from fhir_plugin.ports import AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault
+from fhir_plugin.ports import AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault, Worklist
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
@@ -107,6 +108,7 @@ class Installation:
     gallery: Gallery
     job_roles: JobRoles
     appointments: Appointments
+    worklist: Worklist
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -169,6 +171,7 @@ def install(
     pending = PendingLaunches(database, masters, clock)
     fixed = folder.client_keys() if client_keys is None else client_keys
     keys = DatabaseClientKeys(database, masters, clock, fixed=fixed)
+    worklist: Worklist = around("worklist", DatabaseWorklist(database, masters))
     smart = SmartClient(
         registry,
         redirect_uri=f"{settings.base_url}/callback",
@@ -215,6 +218,7 @@ def install(
         records=records.record_of,
         chart_link=chart_link,
         new_id=lambda: str(uuid.uuid4()),
+        worklist=worklist,
     )
     plans[KIND] = CarryOut(parts)
     installation = Installation(
@@ -246,6 +250,7 @@ def install(
         gallery=Gallery(parts),
         job_roles=job_roles,
         appointments=Appointments(database, masters, audit, clock),
+        worklist=worklist,
     )
     return installation
 

@@ -303,3 +303,6 @@ class Worklist(Protocol):
 
     def of_practice(self, fhir_base: FhirBase, *, kind: WorkKind | None = None) -> list[WorkItem]:
         """Everything open at this EHR, what is due first comes first."""
+
+    def late(self, now: dt.datetime) -> list[WorkItem]:
+        """What is open and past its time at any EHR, the longest overdue first: for whoever runs the installation."""

@@ -20,6 +20,7 @@ from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens
 from fhir_plugin.adapters.vault import FileVault
+from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.ports import Clock
 
 
@@ -36,6 +37,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "tokens": Tokens(database, masters, clock).rotate_master(),
         "drafts": DatabaseDrafts(database, masters).rotate_master(),
         "appointments": Appointments(database, masters, audit, clock).rotate_master(),
+        "work-items": DatabaseWorklist(database, masters).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

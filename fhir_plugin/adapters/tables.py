@@ -302,8 +302,53 @@ work_items = sa.Table(
     _instant("done_at", nullable=True),
     _sealed("sealed"),
     sa.Index("ix_work_items_fhir_base_patient", "fhir_base", "patient"),
-    sa.Index("ix_work_items_fhir_base_kind_subject", "fhir_base", "kind", "subject"),
+    sa.Index(
+        "uq_work_items_open",
+        "fhir_base",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    ),
 )
+"""One open item for each kind and subject at an EHR: the database refuses a second, whoever is first."""
+
+colleagues = sa.Table(
+    "colleagues",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, primary_key=True),
+    _instant("last_seen"),
+    _sealed("sealed"),
+)
+"""Who has worked here from which EHR: whom an item can be given to. `sealed`: name and roles at the last launch."""
+
+absences = sa.Table(
+    "absences",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, primary_key=True),
+    _text("cover"),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("last_day", sa.Date, nullable=False),
+    _sealed("sealed"),
+)
+"""Who is away, and who sees to their items meanwhile. One for each person."""
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("kind"),
+    _instant("since"),
+    _instant("lifted", nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_holds_fhir_base_patient", "fhir_base", "patient"),
+)
+"""What forbids destroying anything of a patient: a safeguarding concern, a complaint, a request for the record."""
 
 kept_images = sa.Table(
     "kept_images",

@@ -21,6 +21,7 @@ from fhir_plugin.ports import (
     StatementSigner,
     UnitOfWork,
     Vault,
+    Worklist,
 )
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession
@@ -48,6 +49,7 @@ class CaptureParts:
     records: RecordFor
     chart_link: ChartLink
     new_id: Callable[[], str]
+    worklist: Worklist
 
     @property
     def today(self) -> dt.date:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fhir_plugin.policy.pack import PolicyPack
-from fhir_plugin.ports import AuditTrail, ClinicalRecord, ImageWorker, UnitOfWork, Vault
+from fhir_plugin.ports import AuditTrail, ClinicalRecord, Clock, ImageWorker, UnitOfWork, Vault, Worklist
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 
@@ -24,6 +24,13 @@ class KeepParts(Protocol):
     def policy(self) -> PolicyPack: ...
     @property
     def records(self) -> Callable[[LaunchId], ClinicalRecord]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def worklist(self) -> Worklist: ...
+    @property
+    def new_id(self) -> Callable[[], str]: ...
 
     def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
         """An audit entry in the open transaction."""

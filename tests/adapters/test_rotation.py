@@ -13,10 +13,12 @@ from fhir_plugin.adapters.rotation import rotate_master
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.tables import metadata
 from fhir_plugin.adapters.tokens import Tokens
+from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.ports import Compartment
-from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
+from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference, WorkId
 from mappings.model.people import Role
+from mappings.model.work import WorkItem, WorkKind
 from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.conftest import OwnStores, open_stores
@@ -52,6 +54,8 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     ehr, guardian = Issuer(name="trust-a", iss=BASE, client_id="c"), "Practitioner/gp-1"
     appointments = Appointments(own.database, own.masters, own.audit, own.clock)
     appointed = appointments.appoint(ehr, guardian, Role.AUDITOR, name="Dr Example", by="The board", reason="Audit")
+    item = WorkItem(WorkId("w-1"), WorkKind.CALL_ME, FhirBase(BASE), PatientId("p1"), "r-1", now, now, words="Please")
+    DatabaseWorklist(own.database, own.masters).add(item)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)
@@ -78,6 +82,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert Tokens(own.database, new, own.clock).get(LAUNCH).grant == make_grant(now)
     assert DatabaseDrafts(own.database, new).get(CaptureId("c-1")) == _draft(own)
     assert Appointments(own.database, new, again.audit, own.clock).listed() == [appointed]
+    assert DatabaseWorklist(own.database, new).get(WorkId("w-1")) == item
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()

@@ -30,6 +30,7 @@ from tests.fakes.signer import FakeStatementSigner
 from tests.fakes.unit_of_work import FakeUnitOfWork
 from tests.fakes.vault import FakeVault
 from tests.fakes.worker import FakeImageWorker, picture
+from tests.fakes.worklist import FakeWorklist
 
 BASE = "https://ehr.example/fhir"
 FOREARM = "14975008"
@@ -85,6 +86,7 @@ class Bench:
         self.drafts = FakeDrafts(self.work)
         self.worker = FakeImageWorker()
         self.queue = InlineQueue()
+        self.worklist = FakeWorklist(self.work)
         self.signer = FakeStatementSigner()
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
@@ -105,6 +107,7 @@ class Bench:
             records=self._record_of,
             chart_link=lambda base, patient, reference: f"{base}#{patient}/{reference}",
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
+            worklist=self.worklist,
         )
         plans[KIND] = CarryOut(self.parts)
         self.captures = Captures(self.parts)

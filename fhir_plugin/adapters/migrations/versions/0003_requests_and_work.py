@@ -14,7 +14,37 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds six tables; nothing that is there changes."""
+    """Adds nine tables; nothing that is there changes."""
+    op.create_table(
+        "absences",
+        sa.Column("fhir_base", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("cover", sa.Text(), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("fhir_base", "user", name=op.f("pk_absences")),
+    )
+    op.create_table(
+        "colleagues",
+        sa.Column("fhir_base", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("last_seen", Instant(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("fhir_base", "user", name=op.f("pk_colleagues")),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("fhir_base", sa.Text(), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("lifted", Instant(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+    )
+    op.create_index("ix_holds_fhir_base_patient", "holds", ["fhir_base", "patient"], unique=False)
     op.create_table(
         "kept_images",
         sa.Column("fhir_base", sa.Text(), nullable=False),
@@ -92,12 +122,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_work_items")),
     )
     op.create_index(
-        "ix_work_items_fhir_base_kind_subject", "work_items", ["fhir_base", "kind", "subject"], unique=False
+        "uq_work_items_open",
+        "work_items",
+        ["fhir_base", "kind", "subject"],
+        unique=True,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
     )
     op.create_index("ix_work_items_fhir_base_patient", "work_items", ["fhir_base", "patient"], unique=False)
 
 
 def downgrade() -> None:
     """Removes them, with what waits in them."""
-    for table in ("work_items", "second_opinions", "photo_requests", "packs_in_force", "link_tries", "kept_images"):
+    for table in (
+        "work_items",
+        "second_opinions",
+        "photo_requests",
+        "packs_in_force",
+        "link_tries",
+        "kept_images",
+        "holds",
+        "colleagues",
+        "absences",
+    ):
         op.drop_table(table)
