@@ -1,21 +1,56 @@
-"""The clinician's answers: kept as typed, whatever they are, and read only when something is decided on them."""
+"""The clinician's answers: kept as typed, whatever they are, and read only when something is decided on them.
+
+Each answer has the name of a field of `Situation` and of its question in the policy's catalogue. A few are the
+capture's own: which day, which side, whether the patient's online record shows it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from mappings.model.consent import ConsentAnswer, ConsentForm
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Arrival, Laterality, Photographer
 from mappings.model.labels import Intimacy
+from mappings.model.situation import Identity, Situation, Wish
 
-SHARED_FIELDS = (
+Choice = Wish
+
+FACTS = frozenset(
+    {
+        "birth_date",
+        "today",
+        "deceased",
+        "captured_on",
+        "modality",
+        "requested",
+        "preauthorised_private",
+        "private_site",
+        "open_concern",
+        "second_person",
+        "record_changed",
+        "site_known",
+    }
+)
+"""What a situation holds that nobody answers on the form: it is read from the record, the pictures or the worklist."""
+
+FORM_NAMES: Mapping[str, str] = {"site_known": "site", "wish": "decision"}
+"""Questions whose form field is called otherwise: the site itself, and the decision of the card."""
+
+PER_IMAGE = ("site_known", "wish", "store_justification", "discard_reason")
+"""Questions that each picture answers for itself (G-R51, G-R171)."""
+
+IMAGE_FIELDS = ("site", "laterality", "decision", "store_justification", "discard_reason", "purpose")
+"""Form fields of one picture, named `field-<image id>`. `purpose`: where it differs from that of the whole set."""
+
+_OWN_FIELDS = ("taken_on", "taken_unknown", "show_online")
+_FIRST = (
     "purpose",
-    "face_to_face",
     "arrival",
     "taken_on",
     "taken_unknown",
@@ -25,35 +60,28 @@ SHARED_FIELDS = (
     "understood",
     "photographer",
     "identity",
+    "identity_reason",
+    "device",
+    "only_area",
+    "uncropped_reason",
     "capacity_doubt",
     "intimacy",
+    "intimacy_cleared_reason",
+    "patient_says_private",
+    "face_to_face",
     "findings",
     "advice",
     "note_elsewhere",
     "show_online",
 )
-IMAGE_FIELDS = ("site", "laterality", "decision")
+_ANSWERED = tuple(each.name for each in fields(Situation) if each.name not in FACTS and each.name not in PER_IMAGE)
+SHARED_FIELDS = (*_FIRST, *(name for name in _ANSWERED if name not in _FIRST))
+"""Form fields of the whole capture, in the order of the page."""
+
 LONGEST: Mapping[str, int] = {"purpose": 500, "findings": 4000, "advice": 4000}
-"""Most characters of what is written down. Longer text is kept as typed and sent back to be shortened, never cut."""
-
-
-class Identity(StrEnum):
-    """How the clinician knows whose picture it is (G-R123)."""
-
-    IN_PERSON = "in-person"
-    KNOWN = "known"
-    DATE_OF_BIRTH = "date-of-birth"
-    VIDEO = "video"
-    NHS_LOGIN = "nhs-login"
-    NOT_POSSIBLE = "not-possible"
-
-
-class Choice(StrEnum):
-    """What the clinician wants done with one image (G-R154: no default)."""
-
-    STORE = "store"
-    DESCRIBE = "describe"
-    DISCARD = "discard"
+LONGEST_WORDS = 2000
+"""Most characters of what is written down (`LONGEST` where a question has its own). Longer text is kept as typed and
+sent back to be shortened, never cut."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +109,93 @@ class Answers:
                     per_image[image][name] = form[key]
         return Answers(shared, per_image)
 
+    def said(self, name: str, image: ImageId | None = None) -> str:
+        """What stands in one field, without blanks around it; of the picture where it has one of its own."""
+        own = self.per_image.get(image, {}).get(name, "").strip() if image is not None else ""
+        return own or self.shared.get(name, "").strip()
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _one_of(kind: type[E], text: str) -> E | None:
+    try:
+        return kind(text)
+    except ValueError:
+        return None
+
+
+def _yes_no(text: str) -> bool | None:
+    return {"yes": True, "no": False}.get(text)
+
+
+def _reader(hint: Any) -> Callable[[str], object]:
+    """How a field of `Situation` is read from the string of a form: what is no valid answer is no answer."""
+    optional = NoneType in get_args(hint)
+    kind = next((each for each in get_args(hint) if each is not NoneType), hint)
+    if kind is bool:
+        return _yes_no if optional else (lambda text: text == "yes")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        chosen = kind
+        return lambda text: _one_of(chosen, text)
+    return lambda text: text
+
+
+_HINTS = get_type_hints(Situation)
+_READERS: Mapping[str, Callable[[str], object]] = {
+    name: _reader(_HINTS[name]) for name in (*_ANSWERED, *PER_IMAGE) if name != "site_known"
+}
+
+
+def read_situation(answers: Answers, image: ImageId | None) -> dict[str, Any]:
+    """The answers about one picture (None: about the capture before there is one) as fields of `Situation`.
+
+    None or "" where nothing, or nothing valid, was said: no default is ever a yes.
+    """
+    return {name: read(answers.said(FORM_NAMES.get(name, name), image)) for name, read in _READERS.items()}
+
+
+@dataclass(frozen=True)
+class OwnAnswers:
+    """What only the capture asks. `taken_on` None: not said, or not a day of the calendar."""
+
+    taken_on: dt.date | None
+    taken_unknown: bool
+    arrival: Arrival | None
+    show_online: bool | None
+
+
+@dataclass(frozen=True)
+class ImageAnswers:
+    site: str | None
+    laterality: Laterality | None
+    choice: Wish | None
+
+
+def read_own(answers: Answers) -> OwnAnswers:
+    return OwnAnswers(
+        taken_on=_day(answers.said("taken_on")),
+        taken_unknown=answers.said("taken_unknown") == "yes",
+        arrival=_one_of(Arrival, answers.said("arrival")),
+        show_online=_yes_no(answers.said("show_online")),
+    )
+
+
+def read_image(answers: Answers, image: ImageId) -> ImageAnswers:
+    own = answers.per_image.get(image, {})
+    return ImageAnswers(
+        site=own.get("site", "").strip() or None,
+        laterality=_one_of(Laterality, own.get("laterality", "").strip()),
+        choice=_one_of(Wish, own.get("decision", "").strip()),
+    )
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+
 
 @dataclass(frozen=True)
 class SharedAnswers:
@@ -105,34 +220,6 @@ class SharedAnswers:
     show_online: bool | None = None
 
 
-@dataclass(frozen=True)
-class ImageAnswers:
-    site: str | None
-    laterality: Laterality | None
-    choice: Choice | None
-
-
-E = TypeVar("E", bound=StrEnum)
-
-
-def _one_of(kind: type[E], text: str) -> E | None:
-    try:
-        return kind(text)
-    except ValueError:
-        return None
-
-
-def _yes_no(text: str) -> bool | None:
-    return {"yes": True, "no": False}.get(text)
-
-
-def _day(text: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
 def read_shared(answers: Answers) -> SharedAnswers:
     get: Callable[[str], str] = lambda name: answers.shared.get(name, "").strip()  # noqa: E731
     return SharedAnswers(
@@ -153,13 +240,4 @@ def read_shared(answers: Answers) -> SharedAnswers:
         advice=get("advice"),
         note_elsewhere=get("note_elsewhere") == "yes",
         show_online=_yes_no(get("show_online")),
-    )
-
-
-def read_image(answers: Answers, image: ImageId) -> ImageAnswers:
-    said = answers.per_image.get(image, {})
-    return ImageAnswers(
-        site=said.get("site", "").strip() or None,
-        laterality=_one_of(Laterality, said.get("laterality", "").strip()),
-        choice=_one_of(Choice, said.get("decision", "").strip()),
     )

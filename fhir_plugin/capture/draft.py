@@ -18,6 +18,7 @@ from mappings.model.identifiers import (
     LaunchId,
     PatientId,
     Reference,
+    RequestId,
     Sha256,
     VaultId,
 )
@@ -65,6 +66,17 @@ class DraftImage:
 
 
 @dataclass(frozen=True)
+class SecondAnswer:
+    """What a second clinician said about going on (X10, X25, G-R104, G-R110). `words` in their own."""
+
+    by: Reference
+    name: str = field(repr=False)
+    agrees: bool
+    words: str = field(repr=False)
+    at: dt.datetime
+
+
+@dataclass(frozen=True)
 class Draft:
     """One capture of one user for one patient at one EHR. Belongs to these, not to the launch."""
 
@@ -86,6 +98,14 @@ class Draft:
     """What the receipt shows."""
     source_emptied_at: dt.datetime | None = None
     """When somebody said that the mailbox or device was emptied (G-R130, G-R275)."""
+    request: RequestId | None = None
+    """The request of ours that these pictures answer; None: nobody asked through us (G-R122)."""
+    preauthorised_private: bool = False
+    """That request allowed a private picture (G-R182)."""
+    identity: str = ""
+    """Digest of how the record named the patient when the answers were given; empty before the first."""
+    second_asked_at: dt.datetime | None = None
+    second: SecondAnswer | None = None
 
     def image(self, image_id: ImageId) -> DraftImage:
         for image in self.images:

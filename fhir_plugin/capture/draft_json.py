@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from fhir_plugin.capture.answers import Answers
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, SecondAnswer
 from mappings.model.identifiers import (
     CaptureId,
     FhirBase,
@@ -15,6 +15,7 @@ from mappings.model.identifiers import (
     LaunchId,
     PatientId,
     Reference,
+    RequestId,
     Sha256,
     VaultId,
 )
@@ -119,10 +120,35 @@ def draft_to_json(draft: Draft) -> Json:
         "filing": draft.filing,
         "result": draft.result,
         "source_emptied_at": _instant(draft.source_emptied_at),
+        "request": draft.request,
+        "preauthorised_private": draft.preauthorised_private,
+        "identity": draft.identity,
+        "second_asked_at": _instant(draft.second_asked_at),
+        "second": _second_to_json(draft.second),
     }
 
 
+def _second_to_json(second: SecondAnswer | None) -> Json | None:
+    if second is None:
+        return None
+    return {
+        "by": second.by,
+        "name": second.name,
+        "agrees": second.agrees,
+        "words": second.words,
+        "at": _instant(second.at),
+    }
+
+
+def _second_from_json(value: Json | None) -> SecondAnswer | None:
+    if value is None:
+        return None
+    at = dt.datetime.fromisoformat(value["at"])
+    return SecondAnswer(Reference(value["by"]), value["name"], value["agrees"], value["words"], at)
+
+
 def draft_from_json(value: Json) -> Draft:
+    """A draft as an earlier version of the app left it opens, too: what it did not know is as before it was known."""
     created, updated = _read_instant(value["created"]), _read_instant(value["updated"])
     if created is None or updated is None:
         raise ValueError("a draft has its times")
@@ -145,4 +171,9 @@ def draft_from_json(value: Json) -> Draft:
         filing=value["filing"],
         result=value["result"],
         source_emptied_at=_read_instant(value["source_emptied_at"]),
+        request=RequestId(value["request"]) if value.get("request") else None,
+        preauthorised_private=value.get("preauthorised_private", False),
+        identity=value.get("identity", ""),
+        second_asked_at=_read_instant(value.get("second_asked_at")),
+        second=_second_from_json(value.get("second")),
     )
