@@ -12,7 +12,7 @@ PATIENCE = (5_000, 15_000, 30_000)
 """Milliseconds to wait for a file chooser before the key is pressed again, as a person would."""
 
 SETTLED = 200
-"""Milliseconds for the browser to hand its file choosers over: a press that overtakes this opens one nobody can fill."""
+"""Milliseconds for the browser to hand its file choosers over: a press before that opens one nobody can fill."""
 
 
 def _noticed(_chooser: FileChooser) -> None:
