@@ -23,9 +23,11 @@ from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import find_user, load_job_roles
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.issuers_file import IssuersFile
+from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
+from fhir_plugin.adapters.practice import DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, PendingLaunches
@@ -44,7 +46,7 @@ from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from fhir_plugin.ports import AuditTrail, Clock, ImageWorker, Json, StatementSigner, Vault, Worklist
+from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, Json, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
@@ -172,6 +174,8 @@ def install(
     fixed = folder.client_keys() if client_keys is None else client_keys
     keys = DatabaseClientKeys(database, masters, clock, fixed=fixed)
     worklist: Worklist = around("worklist", DatabaseWorklist(database, masters))
+    holds: Holds = around("holds", DatabaseHolds(database, masters))
+    kept: KeptImages = around("kept", DatabaseKeptImages(database, masters))
     smart = SmartClient(
         registry,
         redirect_uri=f"{settings.base_url}/callback",
@@ -219,6 +223,8 @@ def install(
         chart_link=chart_link,
         new_id=lambda: str(uuid.uuid4()),
         worklist=worklist,
+        holds=holds,
+        kept=kept,
     )
     plans[KIND] = CarryOut(parts)
     installation = Installation(

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from fhir_plugin.capability import Capability
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.kept import KeptImage
+from mappings.model.practice import Hold
 from mappings.model.work import WorkItem, WorkKind
 
 Json = dict[str, Any]
@@ -306,3 +308,49 @@ class Worklist(Protocol):
 
     def late(self, now: dt.datetime) -> list[WorkItem]:
         """What is open and past its time at any EHR, the longest overdue first: for whoever runs the installation."""
+
+
+class Messages(Protocol):
+    """The practice's own messaging: we hand over a text for a number, it sends. Names nobody in what it calls things."""
+
+    def hand_over(self, number: str, text: str, *, expires: dt.datetime) -> str:
+        """An id of its own. Raises `Unavailable`; the person then copies the text."""
+
+    def take_back(self, message: str) -> None:
+        """Removes what has not been fetched. Idempotent; what has left cannot be called back."""
+
+    def forget_expired(self, now: dt.datetime) -> int:
+        """Removes what was never fetched and is past its time; returns how many."""
+
+
+class Holds(Protocol):
+    """What forbids destroying anything of a patient. Every method joins the open transaction."""
+
+    def add(self, hold: Hold) -> None: ...
+
+    def get(self, id: str, *, for_change: bool = False) -> Hold:
+        """Raises `NotFound`."""
+
+    def save(self, hold: Hold) -> None: ...
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, lifted: bool = False) -> list[Hold]:
+        """Those in force, oldest first; with `lifted`, the others too."""
+
+
+class KeptImages(Protocol):
+    """The register of what we filed, with the days on which somebody must look again. Joins the open transaction."""
+
+    def keep(self, image: KeptImage) -> None:
+        """Adds it, or takes the place of what is known of this reference."""
+
+    def get(self, fhir_base: FhirBase, reference: Reference, *, for_change: bool = False) -> KeptImage:
+        """Raises `NotFound` for an image that we did not file."""
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[KeptImage]:
+        """Oldest first."""
+
+    def due(self, today: dt.date) -> list[KeptImage]:
+        """Those at any EHR with a review that has not been raised and whose day has come."""
+
+    def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
+        """The image is in the record no more. Idempotent."""

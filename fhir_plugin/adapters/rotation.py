@@ -15,7 +15,9 @@ from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens
@@ -38,6 +40,10 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "drafts": DatabaseDrafts(database, masters).rotate_master(),
         "appointments": Appointments(database, masters, audit, clock).rotate_master(),
         "work-items": DatabaseWorklist(database, masters).rotate_master(),
+        "kept-images": DatabaseKeptImages(database, masters).rotate_master(),
+        "colleagues": DatabaseColleagues(database, masters).rotate_master(),
+        "absences": DatabaseAbsences(database, masters).rotate_master(),
+        "holds": DatabaseHolds(database, masters).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

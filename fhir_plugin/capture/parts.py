@@ -10,14 +10,18 @@ from fhir_plugin.capture.draft import Draft, DraftStore
 from fhir_plugin.errors import NotFound
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.policy.holds import reasons
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import (
     AuditEntry,
     AuditTrail,
     ClinicalRecord,
     Clock,
+    Holds,
     ImageWorker,
     JobQueue,
+    KeptImages,
     StatementSigner,
     UnitOfWork,
     Vault,
@@ -50,6 +54,8 @@ class CaptureParts:
     chart_link: ChartLink
     new_id: Callable[[], str]
     worklist: Worklist
+    holds: Holds
+    kept: KeptImages
 
     @property
     def today(self) -> dt.date:
@@ -62,6 +68,10 @@ class CaptureParts:
         if (draft.fhir_base, draft.patient, draft.user) != mine:
             raise NotFound(f"there is no capture {capture_id}", status=404)
         return draft
+
+    def held(self, fhir_base: FhirBase, patient: PatientId) -> tuple[Reason, ...]:
+        """What forbids destroying anything of this patient: an open concern, complaint or request for the record."""
+        return reasons(self.holds.of_patient(fhir_base, patient))
 
     def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
         """An audit entry in the open transaction."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fhir_plugin.policy.pack import PolicyPack
-from fhir_plugin.ports import AuditTrail, ClinicalRecord, Clock, ImageWorker, UnitOfWork, Vault, Worklist
+from fhir_plugin.ports import AuditTrail, ClinicalRecord, Clock, ImageWorker, KeptImages, UnitOfWork, Vault, Worklist
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 
@@ -29,6 +29,8 @@ class KeepParts(Protocol):
     def clock(self) -> Clock: ...
     @property
     def worklist(self) -> Worklist: ...
+    @property
+    def kept(self) -> KeptImages: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
 

@@ -8,7 +8,9 @@ from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.rotation import rotate_master
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.tables import metadata
@@ -22,6 +24,7 @@ from mappings.model.work import WorkItem, WorkKind
 from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.conftest import OwnStores, open_stores
+from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
 
 LAUNCH = LaunchId("launch-1")
 SEALED = [column for table in metadata.sorted_tables for column in table.c if isinstance(column.type, sa.LargeBinary)]
@@ -56,6 +59,10 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     appointed = appointments.appoint(ehr, guardian, Role.AUDITOR, name="Dr Example", by="The board", reason="Audit")
     item = WorkItem(WorkId("w-1"), WorkKind.CALL_ME, FhirBase(BASE), PatientId("p1"), "r-1", now, now, words="Please")
     DatabaseWorklist(own.database, own.masters).add(item)
+    DatabaseKeptImages(own.database, own.masters).keep(KEPT)
+    DatabaseColleagues(own.database, own.masters).seen(COLLEAGUE)
+    DatabaseAbsences(own.database, own.masters).set(ABSENCE)
+    DatabaseHolds(own.database, own.masters).add(HOLD)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)
@@ -83,6 +90,8 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert DatabaseDrafts(own.database, new).get(CaptureId("c-1")) == _draft(own)
     assert Appointments(own.database, new, again.audit, own.clock).listed() == [appointed]
     assert DatabaseWorklist(own.database, new).get(WorkId("w-1")) == item
+    assert DatabaseKeptImages(own.database, new).of_patient(KEPT.fhir_base, KEPT.patient) == [KEPT]
+    assert DatabaseHolds(own.database, new).get(HOLD.id) == HOLD
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()

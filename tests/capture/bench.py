@@ -23,7 +23,9 @@ from mappings.model.people import ClinicalSession, Role, User
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.clock import FakeClock
 from tests.fakes.drafts import FakeDrafts
+from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
+from tests.fakes.practice import FakeHolds
 from tests.fakes.queue import InlineQueue
 from tests.fakes.record import FakeRecord
 from tests.fakes.signer import FakeStatementSigner
@@ -87,6 +89,8 @@ class Bench:
         self.worker = FakeImageWorker()
         self.queue = InlineQueue()
         self.worklist = FakeWorklist(self.work)
+        self.holds = FakeHolds(self.work)
+        self.kept = FakeKeptImages(self.work)
         self.signer = FakeStatementSigner()
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
@@ -108,6 +112,8 @@ class Bench:
             chart_link=lambda base, patient, reference: f"{base}#{patient}/{reference}",
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
             worklist=self.worklist,
+            holds=self.holds,
+            kept=self.kept,
         )
         plans[KIND] = CarryOut(self.parts)
         self.captures = Captures(self.parts)

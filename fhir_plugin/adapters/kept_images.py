@@ -1,0 +1,111 @@
+"""The register of what we filed and when it is reviewed, sealed in our database: implements `ports.KeptImages`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.sealed_rows import SealedRows, upsert
+from fhir_plugin.adapters.tables import kept_images
+from fhir_plugin.errors import NotFound
+from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
+from mappings.model.kept import KeptImage, OwnConsent
+
+_DAYS = (kept_images.c.review_at_16, kept_images.c.review_at_18, kept_images.c.retention_review)
+
+
+class DatabaseKeptImages:
+    """One row for each image; who it is of, how old they are and what they said is sealed."""
+
+    def __init__(self, database: Database, masters: MasterKeys) -> None:
+        self._database = database
+        self._rows = SealedRows(database, masters, kept_images, _binding)
+
+    def keep(self, image: KeptImage) -> None:
+        with self._database.writing() as connection:
+            self._database.lock(f"kept {image.fhir_base} {image.reference}")
+            upsert(connection, kept_images, self._row(image))
+
+    def get(self, fhir_base: FhirBase, reference: Reference, *, for_change: bool = False) -> KeptImage:
+        query = sa.select(kept_images).where(kept_images.c.fhir_base == fhir_base, kept_images.c.reference == reference)
+        with self._database.connection() as connection:
+            row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
+        if row is None:
+            raise NotFound(f"{reference} is not in the register of kept images", status=404)
+        return self._open(row)
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[KeptImage]:
+        return self._all(
+            sa.select(kept_images)
+            .where(kept_images.c.fhir_base == fhir_base, kept_images.c.patient == patient)
+            .order_by(kept_images.c.filed, kept_images.c.reference)
+        )
+
+    def due(self, today: dt.date) -> list[KeptImage]:
+        return self._all(
+            sa.select(kept_images)
+            .where(sa.or_(*(day <= today for day in _DAYS)))
+            .order_by(kept_images.c.filed, kept_images.c.reference)
+        )
+
+    def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
+        with self._database.writing() as connection:
+            connection.execute(
+                kept_images.delete().where(kept_images.c.fhir_base == fhir_base, kept_images.c.reference == reference)
+            )
+
+    def rotate_master(self) -> int:
+        """Seals every row again under the current master key; returns how many."""
+        return self._rows.rotate_master()
+
+    def _all(self, query: sa.Select[Any]) -> list[KeptImage]:
+        with self._database.connection() as connection:
+            return [self._open(row) for row in connection.execute(query)]
+
+    def _row(self, image: KeptImage) -> dict[str, Any]:
+        words = {
+            "consent": image.consent,
+            "owner": image.owner,
+            "owner_name": image.owner_name,
+            "patient_name": image.patient_name,
+            "birth_date": image.birth_date.isoformat() if image.birth_date else None,
+            "adult": image.adult,
+            "own_consent": image.own_consent.value,
+        }
+        return {
+            "fhir_base": image.fhir_base,
+            "reference": image.reference,
+            "patient": image.patient,
+            "capture_id": image.capture_id,
+            "filed": image.filed,
+            "review_at_16": image.review_at_16,
+            "review_at_18": image.review_at_18,
+            "retention_review": image.retention_review,
+            "sealed": self._rows.seal(image, words),
+        }
+
+    def _open(self, row: Any) -> KeptImage:
+        words = self._rows.open(row)
+        born, own_consent = words.pop("birth_date"), words.pop("own_consent")
+        return KeptImage(
+            fhir_base=FhirBase(row.fhir_base),
+            reference=Reference(row.reference),
+            patient=PatientId(row.patient),
+            capture_id=CaptureId(row.capture_id),
+            filed=row.filed,
+            review_at_16=row.review_at_16,
+            review_at_18=row.review_at_18,
+            retention_review=row.retention_review,
+            birth_date=dt.date.fromisoformat(born) if born else None,
+            own_consent=OwnConsent(own_consent),
+            **words,
+        )
+
+
+def _binding(row: Any) -> list[str]:
+    days = [day.isoformat() if day else "" for day in (row.review_at_16, row.review_at_18, row.retention_review)]
+    return ["kept-image", row.fhir_base, row.reference, row.patient, row.capture_id, row.filed.isoformat(), *days]

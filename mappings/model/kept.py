@@ -1,0 +1,53 @@
+"""What we filed and somebody must look at again: at maturity (G-R245), and when its retention ends (G-R169)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
+
+
+class OwnConsent(StrEnum):
+    """Whether somebody who has grown up was asked themselves about their earlier image (G-R245 to G-R247)."""
+
+    NOT_DUE = "not-due"
+    DUE = "due"
+    GIVEN = "given"
+    OBJECTED = "objected"
+
+
+@dataclass(frozen=True)
+class KeptImage:
+    """One filed image with its days of review. A day stands until its review has been raised, then it is None.
+
+    `birth_date` None: the EHR did not say, and the image counts as a child's; the days follow once it is known.
+    `adult`: the patient was 18 when this was filed, so that no birthday asks for a review. `owner`: who filed it, and
+    gets what is due.
+    """
+
+    fhir_base: FhirBase
+    reference: Reference
+    patient: PatientId
+    capture_id: CaptureId
+    filed: dt.datetime
+    consent: Reference | None = None
+    owner: Reference | None = None
+    owner_name: str = field(default="", repr=False)
+    patient_name: str = field(default="", repr=False)
+    birth_date: dt.date | None = field(default=None, repr=False)
+    adult: bool = False
+    review_at_16: dt.date | None = None
+    review_at_18: dt.date | None = None
+    retention_review: dt.date | None = None
+    own_consent: OwnConsent = OwnConsent.NOT_DUE
+
+    def awaits_own_consent(self, today: dt.date) -> bool:
+        """Whether second opinion and secondary use stay shut until the young person has been asked (G-R246).
+
+        The day decides, not the job that puts it on a list: a job that did not run opens nothing.
+        """
+        if self.own_consent in (OwnConsent.DUE, OwnConsent.OBJECTED):
+            return True
+        return any(day is not None and day <= today for day in (self.review_at_16, self.review_at_18))
