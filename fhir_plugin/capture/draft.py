@@ -28,6 +28,8 @@ from mappings.model.images import UNCHANGED, Geometry
 class DraftState(StrEnum):
     """Where a capture stands for people. The ledger knows where its filing stands."""
 
+    SENDING = "sending"
+    """A patient is sending it by our link: nobody at the practice sees it before they confirm."""
     OPEN = "open"
     FILING = "filing"
     FILED = "filed"
@@ -120,7 +122,7 @@ class Draft:
 
     def need_open(self) -> None:
         """Raises `Refused` once filing has begun: what is on its way is not changed under it."""
-        if self.state is not DraftState.OPEN:
+        if self.state not in (DraftState.OPEN, DraftState.SENDING):
             raise Refused("This capture is already being filed or finished. Start a new one.", code="not-open")
 
     @property
