@@ -89,7 +89,9 @@ def missing_necessity(
     if said.preference is None:
         missing["preference"] = "Say what the patient would rather have."
     elif said.preference is Preference.IN_PERSON and len(said.preference_reason.strip()) < SHORTEST:
-        missing["preference_reason"] = "The patient would rather be seen. Say why a photo all the same, or book a visit."
+        missing["preference_reason"] = (
+            "The patient would rather be seen. Say why a photo all the same, or book a visit."
+        )
     if said.speaks_freely is not True:
         missing["speaks_freely"] = (
             "Say whether the patient could speak freely."

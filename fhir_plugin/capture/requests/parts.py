@@ -1,4 +1,4 @@
-"""What asking a patient works with: the stores of requests and of tries, the practice's messaging, and a capture's parts."""
+"""What asking a patient works with: stores of requests and of tries, the practice's messaging, a capture's parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests.request import PhotoRequest
 from fhir_plugin.errors import Incomplete
-from fhir_plugin.ports import AuditEntry, Messages, Worklist
+from fhir_plugin.ports import AuditEntry, Messages
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference, RequestId, WorkId
 from mappings.model.people import ClinicalSession, User
 from mappings.model.work import WorkItem, WorkKind
@@ -66,13 +66,14 @@ class RequestParts:
     capture: CaptureParts
     requests: PhotoRequestStore
     tries: LinkTries
-    worklist: Worklist
     messages: Messages
+    changed: Callable[[PhotoRequest], None] = lambda _request: None
+    """Told after a request has come to another state: the record follows when it can."""
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
     """256 bits, 43 characters of base64url."""
 
     def digest(self, purpose: str, value: str) -> str:
-        """Keyed, so that a stolen database opens no link. `purpose` keeps one kind of secret from passing as another."""
+        """Keyed, so that a stolen database opens no link. `purpose` keeps one secret from passing as another."""
         hashed = hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()
         return self.capture.vault.keyed_digest(f"photo-request/{purpose}/".encode() + hashed)
 
@@ -98,7 +99,7 @@ class RequestParts:
         self, request: PhotoRequest, kind: WorkKind, words: str, *, subject: str = "", due: dt.datetime | None = None
     ) -> WorkItem:
         """An item for the owner, with cover. Due when the practice promised to look, unless `due` says otherwise."""
-        return self.worklist.add(
+        return self.capture.worklist.add(
             WorkItem(
                 id=WorkId(self.capture.new_id()),
                 kind=kind,

@@ -187,6 +187,11 @@ class PhotoRequest:
         """Until when the page takes the pictures back by itself; None while nothing was sent."""
         return None if self.confirmed_at is None else self.confirmed_at + WITHDRAW_FOR
 
+    def younger_than(self, years: int, today: dt.date) -> bool:
+        """Whole years; born on 29 February, a birthday falls on 1 March."""
+        born = self.birth_date
+        return today.year - born.year - ((today.month, today.day) < (born.month, born.day)) < years
+
     @property
     def subject(self) -> Reference:
         return Reference(f"Patient/{self.patient}")

@@ -1,0 +1,152 @@
+"""What a patient confirmed becomes a capture that waits for its owner; what they took back is destroyed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fhir_plugin.capture.answers import Answers
+from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.receive import destroy_image
+from fhir_plugin.capture.requests.parts import RequestParts, patient_session
+from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
+from fhir_plugin.errors import NotAllowed, NotFound, Refused
+from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, Grantor
+from mappings.model.identifiers import CaptureId, Reference, RequestId
+from mappings.model.images import Arrival, Photographer
+from mappings.model.people import ClinicalSession, Role
+from mappings.model.situation import Device, Identity
+from mappings.model.work import WorkKind
+
+_GIVER = {
+    Asked.PATIENT: Grantor.PATIENT,
+    Asked.PARENT: Grantor.PARENT,
+    Asked.COMPETENT_CHILD: Grantor.COMPETENT_CHILD,
+}
+
+
+def begin_sending(parts: RequestParts, request: PhotoRequest) -> CaptureId:
+    """An empty capture that belongs to the patient; joins the open transaction."""
+    session = patient_session(request)
+    capture_id = CaptureId(parts.capture.new_id())
+    parts.capture.drafts.add(
+        Draft(
+            capture_id=capture_id,
+            fhir_base=request.fhir_base,
+            patient=request.patient,
+            user=session.user.reference,
+            launch=session.launch_id,
+            encounter=None,
+            state=DraftState.SENDING,
+            created=parts.now,
+            updated=parts.now,
+            request=request.request_id,
+            preauthorised_private=request.private_allowed,
+        )
+    )
+    parts.capture.note(session, "capture.begun", capture_id, request=request.request_id)
+    return capture_id
+
+
+def arrive(parts: RequestParts, request: PhotoRequest, draft: Draft) -> None:
+    """From now on it is the owner's, and on their list; joins the open transaction."""
+    parts.capture.drafts.save(
+        replace(
+            draft,
+            state=DraftState.OPEN,
+            user=request.owner,
+            launch=request.launch,
+            answers=Answers(shared=said_as_answers(request)),
+            updated=parts.now,
+        )
+    )
+    words = "Pictures came back on your request."
+    if request.said.private:
+        words += " The patient calls them private."
+    if request.said.store is ConsentAnswer.REFUSED:
+        words += " The patient does not want them kept: describe, then discard."
+    parts.wait_for_person(request, WorkKind.CAME_BACK, words, subject=draft.capture_id)
+
+
+def said_as_answers(request: PhotoRequest) -> dict[str, str]:
+    """The patient's own electronic words as answers of the capture. What was not said is not there."""
+    said: Said = request.said
+    child = request.asked is not Asked.PATIENT
+    answers: dict[str, str | None] = {
+        "purpose": request.purpose,
+        "arrival": Arrival.OUR_LINK,
+        "device": Device.PATIENT,
+        "identity": Identity.DATE_OF_BIRTH,
+        "consent_receive": said.receive,
+        "consent_store": said.store,
+        "consent_form": ConsentForm.ELECTRONIC,
+        "photographer": said.photographer,
+        "patient_says_private": "yes" if said.private else None,
+        "only_area": _yes_no(said.only_area),
+        "helper_agreed": _yes_no(said.helper_agreed),
+        "taken_on": said.taken_on.isoformat() if said.taken_on else None,
+        "giver": _GIVER[request.asked] if child else None,
+        "giver_relationship": request.parent_words if request.asked is Asked.PARENT else None,
+        "child_view": said.child_view,
+        "legitimate_reason": request.necessity.legitimate_reason,
+        "exceptional_reason": request.necessity.exceptional_reason,
+        "alternative_offered": request.alternatives,
+        "speaks_freely": _yes_no(request.necessity.speaks_freely),
+    }
+    return {name: str(answer) for name, answer in answers.items() if answer}
+
+
+def take(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *, from_user: Reference) -> RequestId:
+    """A clinician at this chart takes a capture that came back, from the person whom the page showed. Audited.
+
+    Raises `NotFound` for what is not of this chart or did not come back, `Refused` (`taken`) when somebody else was
+    quicker or it is being filed.
+    """
+    if Role.CLINICIAN not in session.user.roles:
+        raise NotAllowed("Only a clinician takes pictures that came back.", code="role")
+    with parts.work.transaction():
+        draft = parts.drafts.get(capture_id, for_change=True)
+        here = (draft.fhir_base, draft.patient) == (session.fhir_base, session.patient_id)
+        if not here or draft.request is None or draft.state is DraftState.SENDING:
+            raise NotFound(f"there is no capture {capture_id}", status=404)
+        mine = session.user.reference
+        if draft.user == mine:
+            return draft.request
+        if draft.state is not DraftState.OPEN or draft.user != from_user:
+            raise Refused("Somebody else has taken these pictures. Look again.", code="taken")
+        taken = replace(
+            draft, user=mine, launch=session.launch_id, encounter=session.encounter, updated=parts.clock.now()
+        )
+        parts.drafts.save(taken)
+        parts.note(session, "capture.taken", capture_id, request=draft.request, taken_from=from_user)
+    return draft.request
+
+
+def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why: str) -> bool:
+    """Every picture of the request that nobody has decided on yet, at once; joins the open transaction.
+
+    False: somebody is filing or has filed or decided, or there is nothing.
+    """
+    if request.capture_id is None:
+        return False
+    capture = parts.capture
+    draft = capture.drafts.get(request.capture_id, for_change=True)
+    if draft.state not in (DraftState.SENDING, DraftState.OPEN):
+        return False
+    for image in draft.images:
+        destroy_image(capture, image)
+    emptied = replace(draft, images=(), answers=Answers(), state=DraftState.DISCARDED, updated=parts.now)
+    capture.drafts.save(emptied)
+    parts.note(request, "capture.discarded", actor, capture=draft.capture_id, why=why, pictures=len(draft.images))
+    return True
+
+
+def _yes_no(said: bool | None) -> str | None:
+    return None if said is None else ("yes" if said else "no")
+
+
+HELPERS = (Photographer.FAMILY_CARER, Photographer.OTHER)
+"""Somebody who took it for the patient, and to whom the patient must have agreed (G-R336)."""
+
+AGREES_ENOUGH = (ChildView.AGREES, ChildView.TOO_YOUNG)
+"""What a parent may go on with at the link; a child who objects or is unsure is talked with first (X10, G-R106)."""

@@ -1,0 +1,73 @@
+"""Requests whose time is over, and what of the worklist is finished with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fhir_plugin.capture.draft import DraftState
+from fhir_plugin.capture.requests.arrive import destroy_sent
+from fhir_plugin.capture.requests.link import STRETCH
+from fhir_plugin.capture.requests.parts import RequestParts
+from fhir_plugin.capture.requests.request import LIVE, PhotoRequest, RequestState
+from mappings.model.identifiers import CaptureId, Reference, RequestId
+from mappings.model.work import WorkKind
+
+
+def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
+    """Makes one request over if its time is: what was not confirmed is destroyed, its owner told. Safe to repeat."""
+    request = parts.requests.get(request_id)
+    if request.state not in LIVE or parts.now < request.expires:
+        return False
+    with parts.capture.work.transaction():
+        request = parts.requests.get(request_id, for_change=True)
+        if request.state not in LIVE or parts.now < request.expires:
+            return False
+        was = request.state
+        destroy_sent(parts, request, actor="system", why="expired")
+        over = replace(request.to(RequestState.EXPIRED, parts.now), capture_id=None)
+        parts.requests.save(over)
+        parts.note(over, "request.expired", "system", was=was)
+        if was not in (RequestState.PREPARED, RequestState.CALL_ME):  # of the one nobody knows, the other has its item
+            words = {
+                RequestState.SENT: "The link was not opened.",
+                RequestState.OPENED: "The link was opened, and nothing was sent.",
+                RequestState.SENDING: "Pictures were begun and never sent; they were destroyed.",
+            }[was]
+            parts.wait_for_person(over, WorkKind.REQUEST_EXPIRED, f"{words} Ask the patient how they are.")
+    parts.changed(over)
+    return True
+
+
+def tidy(parts: RequestParts) -> int:
+    """Everything whose time is over; returns how many requests ended. Safe at any time, in any number of processes."""
+    ended = sum(end_lapsed(parts, request_id) for request_id in parts.requests.lapsed(parts.now))
+    with parts.capture.work.transaction():
+        parts.tries.forget(parts.now - STRETCH)
+    parts.messages.forget_expired(parts.now)
+    return ended
+
+
+def finish(
+    parts: RequestParts,
+    request: PhotoRequest,
+    kind: WorkKind,
+    *,
+    outcome: str,
+    by: Reference | None = None,
+    subject: str | None = None,
+) -> None:
+    """Takes this request's item of that kind off the list; joins the open transaction."""
+    about = subject or request.request_id
+    for item in parts.capture.worklist.of_patient(request.fhir_base, request.patient):
+        if item.kind is kind and item.subject == about:
+            parts.capture.worklist.save(replace(item, done_at=parts.now, done_by=by, outcome=outcome))
+
+
+def settle_finished(parts: RequestParts, request: PhotoRequest) -> None:
+    """Takes *came back* off the list once its pictures are decided on."""
+    if request.capture_id is None or request.state is not RequestState.ANSWERED:
+        return
+    with parts.capture.work.transaction():
+        draft = parts.capture.drafts.get(CaptureId(request.capture_id))
+        if draft.state in (DraftState.FILED, DraftState.DESCRIBED, DraftState.DISCARDED):
+            finish(parts, request, WorkKind.CAME_BACK, outcome=draft.state, by=draft.user, subject=request.capture_id)
