@@ -14,6 +14,7 @@ from fhir_plugin.capture.receipt import result_of
 from fhir_plugin.capture.write import FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
+from fhir_plugin.policy.choices import KeepOriginal
 from fhir_plugin.ports import AuditEntry, Compartment, kept_under
 from mappings.model.identifiers import CaptureId, ImageId, VaultId
 
@@ -80,7 +81,7 @@ class CarryOut:
     def _keep_beside_record(self, image: DraftImage, owner: str) -> None:
         """The thumbnail goes on living in the vault; the original only where policy keeps it (X23)."""
         kept: list[tuple[VaultId | None, Compartment]] = [(image.thumbnail, Compartment.THUMBNAIL)]
-        if self._parts.policy.keep_original:
+        if self._parts.policy.keep_original is KeepOriginal.AUDIT_VAULT:
             kept.append((image.received, Compartment.AUDIT_COPY))
         for item, compartment in kept:
             if item is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from fhir_plugin.capture.answers import LONGEST, Answers, Choice, Identity, SharedAnswers, read_image, read_shared
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Reason, Store, Verdict
+from fhir_plugin.policy.choices import CareworkerCapture
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.consent import ConsentAnswer
 from mappings.model.identifiers import ImageId
@@ -231,7 +232,7 @@ def _holds(
     if shared.arrival is Arrival.UNASKED:
         text = "Nobody asked for this image. Contact the patient and confirm capacity and consent first."
         holds.append(Reason("unsolicited", text, NOTHING_LOST, "G-R116, X14"))
-    if shared.photographer is Photographer.CARE_WORKER and not policy.careworker_capture:
+    if shared.photographer is Photographer.CARE_WORKER and policy.careworker_capture is CareworkerCapture.OFF:
         text = "Care staff may take pictures only under a local agreement with their provider."
         holds.append(Reason("care-worker", text, NOTHING_LOST, "G-R324, X24"))
     return holds

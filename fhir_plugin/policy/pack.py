@@ -1,148 +1,110 @@
-"""Policy packs: what an organisation decided, as data. The engine that reads them decides nothing itself."""
+"""Policy packs: what an organisation decided, as data. The engine that reads them decides nothing itself.
+
+`shipped_pack("strict+dermatology")` is one of the packs that come with the app; `load_pack` combines any layers.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
-from fhir_plugin.errors import PluginError
+from fhir_plugin.policy.contents import (
+    Attestation,
+    PolicyPack,
+    Said,
+    UnusablePack,
+    Wording,
+)
+from fhir_plugin.policy.floors import stand_on
+from fhir_plugin.policy.keys import BY_NAME, KEYS
+from fhir_plugin.policy.layers import Layer, combine, read_layer
+from fhir_plugin.policy.values import WrongValue
+from mappings.model.work import WorkKind
+
+__all__ = [
+    "PolicyPack",
+    "UnusablePack",
+    "load_pack",
+    "parse_pack",
+    "shipped_layer",
+    "shipped_layers",
+    "shipped_names",
+    "shipped_pack",
+]
 
 
-class UnusablePack(PluginError):
-    """A policy pack is incomplete or holds a value that the engine does not know: it is not loaded."""
-
-    code = "unusable-policy-pack"
-
-
-@dataclass(frozen=True)
-class PolicyPack:
-    """One pack in force. Every decision stores `reference` (id and version)."""
-
-    id: str
-    version: str
-    review_by: dt.date
-    sources: tuple[str, ...]
-    consent_receive_required: bool
-    consent_store_required: bool
-    explained: str
-    child_image_age: int
-    most_images: int
-    most_bytes_per_image: int
-    lossless_when_asked: bool
-    keep_original: bool
-    discard_undo: dt.timedelta
-    waiting_alert: dt.timedelta
-    shortest_purpose: int
-    ask_online_record: bool
-    online_default_ordinary: bool
-    online_default_private: bool
-    careworker_capture: bool
-    reveal_reasons: tuple[str, ...]
-
-    @property
-    def reference(self) -> str:
-        return f"{self.id}/{self.version}"
+def parse_pack(text: str, *overlays: str) -> PolicyPack:
+    """A pack from the TOML of a base and of overlays. Raises `UnusablePack` naming the key, or the floor."""
+    return load_pack([read_layer(each) for each in (text, *overlays)])
 
 
-YOUNGEST_CHILD_AGE = 18
-"""The floor of X12: no pack may treat the image of somebody under 18 as an adult's."""
+def load_pack(layers: Sequence[Layer]) -> PolicyPack:
+    """What these layers say together, on or above every floor. Raises `UnusablePack`."""
+    combined = combine(layers)
+    read: dict[str, Any] = {}
+    for name, value in combined.values.items():
+        try:
+            read[name] = BY_NAME[name].kind.read(value)
+        except WrongValue as error:
+            raise UnusablePack(f"the policy key {name} has a value that is not {error}") from error
+    said = tuple(
+        Said(
+            key.name,
+            combined.values[key.name],
+            combined.reasons.get(key.name) or key.source,
+            combined.deciding.get(key.name, ""),
+        )
+        for key in KEYS
+    )
+    return stand_on(_pack(read, said))
 
 
-class _Table:
-    """One table of a pack, read key by key: every wrong or missing one is named as `table.key`."""
-
-    def __init__(self, values: Any, name: str = "") -> None:
-        self._name = name
-        if not isinstance(values, dict):
-            raise UnusablePack(f"the policy pack's {name} is not a table")
-        self._values: dict[str, Any] = values
-
-    def table(self, key: str) -> _Table:
-        return _Table(self._get(key), key)
-
-    def text(self, key: str) -> str:
-        value = self._get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self._wrong(key, "some text")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._get(key)
-        if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-            raise self._wrong(key, "a list of texts")
-        return tuple(value)
-
-    def day(self, key: str) -> dt.date:
-        value = self._get(key)
-        if type(value) is not dt.date:
-            raise self._wrong(key, "a day")
-        return value
-
-    def number(self, key: str, *, least: int) -> int:
-        value = self._get(key)
-        if type(value) is not int or value < least:
-            raise self._wrong(key, f"a whole number of at least {least}")
-        return value
-
-    def yes_no(self, key: str) -> bool:
-        value = self._get(key)
-        if not isinstance(value, bool):
-            raise self._wrong(key, "true or false")
-        return value
-
-    def choice(self, key: str, values: dict[str, bool]) -> bool:
-        value = self._get(key)
-        if not isinstance(value, str) or value not in values:
-            raise self._wrong(key, f"one of {', '.join(values)}")
-        return values[value]
-
-    def _get(self, key: str) -> Any:
-        if key not in self._values:
-            raise UnusablePack(f"the policy pack lacks the key {self._named(key)}")
-        return self._values[key]
-
-    def _wrong(self, key: str, expected: str) -> UnusablePack:
-        return UnusablePack(f"the policy key {self._named(key)} has a value that is not {expected}")
-
-    def _named(self, key: str) -> str:
-        return f"{self._name}.{key}" if self._name else key
-
-
-def parse_pack(text: str) -> PolicyPack:
-    """Reads a pack from TOML. Raises `UnusablePack` naming the missing or wrong key."""
-    try:
-        top = _Table(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UnusablePack("the policy pack is not valid TOML") from error
-    consent, capture, online = top.table("consent"), top.table("capture"), top.table("online_record")
-    yes_no = {"yes": True, "no": False}
+def _pack(read: Mapping[str, Any], said: tuple[Said, ...]) -> PolicyPack:
+    fields: dict[str, Any] = {}
+    wording: dict[str, str] = {}
+    attestations: list[Attestation] = []
+    hours: dict[WorkKind, int] = {}
+    for key in KEYS:
+        value = read[key.name]
+        part, _, name = key.field.partition(".")
+        match part:
+            case "wording":
+                wording[name] = value
+            case "attestations":
+                attestations.append(Attestation(name, value, key.says, tuple(key.source.split(", "))))
+            case "work_hours":
+                hours[WorkKind(name)] = value
+            case _:
+                fields[part] = value
     return PolicyPack(
-        id=top.text("id"),
-        version=top.text("version"),
-        review_by=top.day("review_by"),
-        sources=top.texts("sources"),
-        consent_receive_required=consent.choice("receive", {"required": True, "implied_by_reply_to_request": False}),
-        consent_store_required=consent.choice("store", {"required": True, "inform_and_objection": False}),
-        explained=consent.text("explained"),
-        child_image_age=top.table("age").number("child_image", least=YOUNGEST_CHILD_AGE),
-        most_images=capture.number("most_images", least=1),
-        most_bytes_per_image=capture.number("most_bytes_per_image", least=1),
-        lossless_when_asked=capture.choice("lossless", {"when-asked": True, "never": False}),
-        keep_original=capture.choice("keep_original", {"audit-vault": True, "no": False}),
-        discard_undo=dt.timedelta(minutes=capture.number("discard_undo_minutes", least=0)),
-        waiting_alert=dt.timedelta(hours=capture.number("waiting_alert_hours", least=1)),
-        shortest_purpose=capture.number("shortest_purpose", least=1),
-        ask_online_record=online.yes_no("ask"),
-        online_default_ordinary=online.choice("default_ordinary", yes_no),
-        online_default_private=online.choice("default_private", yes_no),
-        careworker_capture=top.table("careworker").choice("capture", {"per_provider_agreement": True, "off": False}),
-        reveal_reasons=top.table("reveal").texts("reasons"),
+        **fields, wording=Wording(**wording), attestations=tuple(attestations), work_hours=hours, said=said
     )
 
 
-def shipped_pack(name: str = "strict") -> PolicyPack:
-    """One of the packs that come with the app."""
-    return parse_pack((resources.files("fhir_plugin.policy") / "packs" / f"{name}.toml").read_text("utf-8"))
+def shipped_names() -> tuple[str, ...]:
+    """The names of the packs and overlays that come with the app."""
+    return tuple(sorted(each.name.removesuffix(".toml") for each in _folder().iterdir() if each.name.endswith(".toml")))
+
+
+@cache
+def shipped_layer(name: str) -> Layer:
+    """One file that comes with the app. Raises `UnusablePack` for a name that is not among them."""
+    if name not in shipped_names():
+        raise UnusablePack("no policy pack of that name comes with the app: " + ", ".join(shipped_names()) + " do")
+    return read_layer((_folder() / f"{name}.toml").read_text("utf-8"))
+
+
+def shipped_layers(names: str) -> list[Layer]:
+    """The files of `base+overlay+overlay`."""
+    return [shipped_layer(name.strip()) for name in names.split("+")]
+
+
+def shipped_pack(names: str = "strict") -> PolicyPack:
+    """A pack that comes with the app, with its overlays: `strict`, `strict+dermatology`."""
+    return load_pack(shipped_layers(names))
+
+
+def _folder() -> Any:
+    return resources.files("fhir_plugin.policy") / "packs"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS, Answers, Choice, Identity, read_image, read_shared
 from fhir_plugin.capture.decide import Assessment, ImageFacts, assess, captured_day
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store
+from fhir_plugin.policy.choices import CareworkerCapture, ReceiveConsent, StoreConsent
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from mappings.model.consent import ConsentAnswer, ConsentForm
 from mappings.model.identifiers import ImageId, PatientId
@@ -26,7 +27,12 @@ TODAY = dt.date(2026, 3, 2)
 ONE = ImageId("i1")
 FOREARM = BodySite("14975008", "Forearm", paired=True)
 STRICT = shipped_pack()
-LENIENT = replace(STRICT, consent_receive_required=False, consent_store_required=False, careworker_capture=True)
+LENIENT = replace(
+    STRICT,
+    receive_consent=ReceiveConsent.IMPLIED_BY_REPLY_TO_REQUEST,
+    store_consent=StoreConsent.INFORM_AND_OBJECTION,
+    careworker_capture=CareworkerCapture.PER_PROVIDER_AGREEMENT,
+)
 ADULT = Patient(PatientId("p1"), "Amy Example", birth_date=dt.date(1980, 5, 1))
 
 
