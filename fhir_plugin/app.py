@@ -27,7 +27,7 @@ from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
-from fhir_plugin.adapters.practice import DatabaseHolds
+from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, PendingLaunches
@@ -51,6 +51,10 @@ from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import Launching, NewSession, register_launch
 from fhir_plugin.web.pages import register_pages
+from fhir_plugin.work.concerns import KIND as CONCERN
+from fhir_plugin.work.concerns import Concerns
+from fhir_plugin.work.parts import WorkParts
+from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession, User
 from mappings.terminology.job_roles import JobRoles
@@ -111,6 +115,8 @@ class Installation:
     job_roles: JobRoles
     appointments: Appointments
     worklist: Worklist
+    practice: Practice
+    concerns: Concerns
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -226,7 +232,24 @@ def install(
         holds=holds,
         kept=kept,
     )
+    practice_parts = WorkParts(
+        work=database,
+        worklist=worklist,
+        colleagues=DatabaseColleagues(database, masters),
+        absences=DatabaseAbsences(database, masters),
+        holds=holds,
+        audit=audit,
+        ledger=ledger,
+        engine=engine,
+        queue=queue,
+        clock=clock,
+        policy=policy,
+        records=records.record_of,
+        new_id=parts.new_id,
+    )
+    concerns = Concerns(practice_parts)
     plans[KIND] = CarryOut(parts)
+    plans[CONCERN] = concerns.plan
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -257,6 +280,8 @@ def install(
         job_roles=job_roles,
         appointments=Appointments(database, masters, audit, clock),
         worklist=worklist,
+        practice=Practice(practice_parts),
+        concerns=concerns,
     )
     return installation
 
@@ -321,7 +346,9 @@ def _launching(installation: Installation) -> Launching:
         )
 
     def after_launch(session: ClinicalSession) -> None:
+        installation.practice.seen(session)
         installation.captures.resume_for(session)
+        installation.concerns.resume_for(session)
 
     def jwks() -> Json:
         statements: list[Json] = installation.signer.public_jwks()["keys"]
