@@ -10,7 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
+from fhir_plugin.capture.order_json import consent_from_json, consent_to_json, decision_from_json, decision_to_json
+from mappings.model.consent import PhotoConsent
+from mappings.model.decisions import DecisionRecord
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, Reference
 from mappings.model.images import Arrival, BodySite, Laterality, Photographer
 from mappings.model.labels import Label
@@ -47,6 +49,7 @@ class FilingOrder:
     arrival: Arrival
     photographer: Photographer
     consent: PhotoConsent
+    decision: DecisionRecord
     note: str = field(repr=False)
     labels: tuple[Label, ...]
     """The highest of all images: what the consent, the note and the audit event carry."""
@@ -60,7 +63,6 @@ class FilingOrder:
 
 
 def order_to_json(order: FilingOrder) -> Json:
-    consent = order.consent
     return {
         "intent_id": order.intent_id,
         "capture_id": order.capture_id,
@@ -72,14 +74,8 @@ def order_to_json(order: FilingOrder) -> Json:
         "purpose": order.purpose,
         "arrival": order.arrival,
         "photographer": order.photographer,
-        "consent": {
-            "receive": consent.receive,
-            "store": consent.store,
-            "form": consent.form,
-            "understood": consent.understood,
-            "policy_version": consent.policy_version,
-            "private": consent.private,
-        },
+        "consent": consent_to_json(order.consent),
+        "decision": decision_to_json(order.decision),
         "note": order.note,
         "labels": _labels(order.labels),
         "images": [
@@ -101,7 +97,13 @@ def order_to_json(order: FilingOrder) -> Json:
 
 def order_from_json(value: Json) -> FilingOrder:
     recorded_at = dt.datetime.fromisoformat(value["recorded_at"])
-    consent = value["consent"]
+    consent = consent_from_json(
+        value["consent"],
+        capture_id=CaptureId(value["capture_id"]),
+        patient=Reference(value["patient"]),
+        recorded_by=Reference(value["user"]),
+        recorded_at=recorded_at,
+    )
     return FilingOrder(
         intent_id=IntentId(value["intent_id"]),
         capture_id=CaptureId(value["capture_id"]),
@@ -113,18 +115,8 @@ def order_from_json(value: Json) -> FilingOrder:
         purpose=value["purpose"],
         arrival=Arrival(value["arrival"]),
         photographer=Photographer(value["photographer"]),
-        consent=PhotoConsent.two(
-            capture_id=CaptureId(value["capture_id"]),
-            patient=Reference(value["patient"]),
-            recorded_by=Reference(value["user"]),
-            recorded_at=recorded_at,
-            receive=ConsentAnswer(consent["receive"]),
-            store=ConsentAnswer(consent["store"]),
-            form=ConsentForm(consent["form"]) if consent["form"] else None,
-            understood=consent["understood"],
-            policy_version=consent["policy_version"],
-            private=consent["private"],
-        ),
+        consent=consent,
+        decision=decision_from_json(value.get("decision"), pack=consent.policy_version),
         note=value["note"],
         labels=_read_labels(value["labels"]),
         images=tuple(

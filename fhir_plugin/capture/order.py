@@ -13,10 +13,11 @@ from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label, labels_for
 from fhir_plugin.capture.note import NotedImage, draft_note
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
+from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Reason, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
-from mappings.model.consent import ConsentAnswer, PhotoConsent
+from mappings.model.consent import ConsentAnswer, ConsentScope, PhotoConsent, ScopeDecision
+from mappings.model.decisions import Answered, DecidedImage, DecisionRecord, Ground
 from mappings.model.identifiers import ImageId, IntentId
 from mappings.model.images import Arrival, BodySite, Photographer
 from mappings.model.labels import NORMAL, Intimacy, Label, Source, image_labels, is_restricted
@@ -102,18 +103,18 @@ def make_order(
         purpose=shared.purpose,
         arrival=shared.arrival or Arrival.OTHER,
         photographer=shared.photographer or Photographer.OTHER,
-        consent=PhotoConsent.two(
+        consent=PhotoConsent(
             capture_id=draft.capture_id,
             patient=patient.reference,
             recorded_by=session.user.reference,
             recorded_at=now,
-            receive=shared.consent_receive or ConsentAnswer.NOT_ASKED,
-            store=shared.consent_store or ConsentAnswer.NOT_ASKED,
+            decisions=_decisions(shared, now),
             form=shared.consent_form,
             understood=shared.understood is True,
             policy_version=parts.policy.reference,
             private=any(is_restricted(list(labels)) for labels in kept),
         ),
+        decision=_decision(parts, draft, assessment),
         note=note_text(draft, assessment, now=now),
         labels=highest(kept),
         images=images,
@@ -121,6 +122,41 @@ def make_order(
         discarded=tuple(discarded),
     )
     return replace(order, images=tuple(_signed(parts, draft, order, image) for image in images))
+
+
+def _decision(parts: CaptureParts, draft: Draft, assessment: Assessment) -> DecisionRecord:
+    """Pack, verdicts with their grounds and every answer, as they stood when *File* was pressed."""
+    words = {Store: "store", DescribeOnly: "describe", Discard: "discard"}
+    shared = (Answered(question, value) for question, value in draft.answers.shared.items() if value)
+    by_image = (
+        Answered(question, value, image_id)
+        for image_id, answers in draft.answers.per_image.items()
+        for question, value in answers.items()
+        if value
+    )
+    return DecisionRecord(
+        pack=parts.policy.reference,
+        images=tuple(
+            DecidedImage(image_id, words[type(verdict)], _grounds(verdict.reasons))
+            for image_id, verdict in assessment.verdicts.items()
+            if type(verdict) in words
+        ),
+        answers=(*shared, *by_image),
+        warnings=_grounds(assessment.warnings),
+    )
+
+
+def _grounds(reasons: Sequence[Reason]) -> tuple[Ground, ...]:
+    return tuple(Ground(reason.code, reason.text, reason.source) for reason in reasons)
+
+
+def _decisions(shared: SharedAnswers, now: dt.datetime) -> tuple[ScopeDecision, ...]:
+    asked = ((ConsentScope.RECEIVE, shared.consent_receive), (ConsentScope.STORE, shared.consent_store))
+    return tuple(
+        ScopeDecision(scope, answer, now)
+        for scope, answer in asked
+        if answer is not None and answer is not ConsentAnswer.NOT_ASKED
+    )
 
 
 def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:

@@ -7,9 +7,9 @@ insurers or courts, which belong to the disclosure policy and not to the patient
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from mappings.model.identifiers import CaptureId, Reference
 
@@ -82,11 +82,17 @@ class ChildView(StrEnum):
 
 @dataclass(frozen=True)
 class ScopeDecision:
-    """One scope, decided on its own. `at`: when it was said; None for what was not asked."""
+    """One scope, decided on its own (G-R58). `at`: when it was said; every answer but "not asked" has its moment.
+
+    `by` and `right`: who said so and by what right, where it was not the giver of the whole consent: a child, grown
+    up, withdraws what a parent gave. `by` is who recorded it, or the patient where they did it themselves.
+    """
 
     scope: ConsentScope
     answer: ConsentAnswer
     at: dt.datetime | None = None
+    by: Reference | None = None
+    right: Grantor | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ class ConsentGiver:
 
     `name`, `relationship`: of somebody who is not the patient. `evidence`: what was seen of an attorney's or
     deputy's authority, or of parental responsibility. `authority_covers`: that authority reaches this decision
-    (G-R84); None where the question does not arise.
+    (G-R84); None where the question does not arise. Somebody who decides for themselves has no other name here, and
+    who decides in the best interests (G-R85) no relationship: what was typed for another right is dropped.
     """
 
     right: Grantor
@@ -103,6 +110,17 @@ class ConsentGiver:
     relationship: str = field(default="", repr=False)
     evidence: str = field(default="", repr=False)
     authority_covers: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.is_somebody_else:
+            object.__setattr__(self, "relationship", "")
+            if self.right is not Grantor.BEST_INTERESTS:
+                object.__setattr__(self, "name", "")
+
+    @property
+    def is_somebody_else(self) -> bool:
+        """Whether a person who is neither the patient nor the decision-maker of the service consents."""
+        return self.right in PARENTAL or self.right in LEGAL_AUTHORITY
 
 
 @dataclass(frozen=True)
@@ -138,8 +156,11 @@ class Override:
 class PhotoConsent:
     """What was said about the images of one capture, recorded by one clinician.
 
-    `decisions`: one for each scope that was asked; a scope without one was not asked. `explained`: codes of what
-    was explained, `template` the version of the words it was explained with (G-R80). `understood`: the clinician
+    `decisions`: of each scope that was asked; a scope without one was not asked, and "not asked" is never among them.
+    They lie in the order of the scopes, and those about one scope in the order in which they were made: the last one
+    counts, the earlier ones are its history. Raises `ValueError` for one without a moment with an offset.
+
+    `explained`: codes of what was explained, `template` the version of the words it was explained with (G-R80). `understood`: the clinician
     checked that it was understood. `record_told`: told that a record is kept, whatever was agreed (G-R17).
     """
 
@@ -164,21 +185,29 @@ class PhotoConsent:
     overrides: tuple[Override, ...] = ()
     legal_basis: tuple[str, ...] = ("gdpr-6-1-e", "gdpr-9-2-h")
 
-    @classmethod
-    def two(cls, receive: ConsentAnswer, store: ConsentAnswer, **rest: Any) -> PhotoConsent:
-        """Of somebody who was asked about receiving and storing only."""
-        at = rest["recorded_at"]
-        asked = ((ConsentScope.RECEIVE, receive), (ConsentScope.STORE, store))
-        decisions = tuple(ScopeDecision(*each, at) for each in asked if each[1] is not ConsentAnswer.NOT_ASKED)
-        return cls(decisions=decisions, **rest)
+    def __post_init__(self) -> None:
+        for decision in self.decisions:
+            if decision.answer is ConsentAnswer.NOT_ASKED:
+                raise ValueError("what was not asked has no decision")
+            if decision.at is None or decision.at.utcoffset() is None:
+                raise ValueError("a decision has a moment, with its offset")
+        scopes = list(ConsentScope)
+        ordered = tuple(sorted(self.decisions, key=lambda decision: scopes.index(decision.scope)))
+        object.__setattr__(self, "decisions", ordered)
+
+    def decision(self, scope: ConsentScope) -> ScopeDecision | None:
+        """The decision about `scope` that counts; None where nobody asked."""
+        about = [decision for decision in self.decisions if decision.scope is scope]
+        return about[-1] if about else None
 
     def answer(self, scope: ConsentScope) -> ConsentAnswer:
         """The last decision about `scope`; not asked where there is none."""
-        found = ConsentAnswer.NOT_ASKED
-        for decision in self.decisions:
-            if decision.scope is scope:
-                found = decision.answer
-        return found
+        decision = self.decision(scope)
+        return decision.answer if decision is not None else ConsentAnswer.NOT_ASKED
+
+    def allows(self, scope: ConsentScope) -> bool:
+        """Only what was given and not taken back."""
+        return self.answer(scope) is ConsentAnswer.GIVEN
 
     @property
     def receive(self) -> ConsentAnswer:
@@ -187,3 +216,31 @@ class PhotoConsent:
     @property
     def store(self) -> ConsentAnswer:
         return self.answer(ConsentScope.STORE)
+
+
+def withdrawn(
+    consent: PhotoConsent,
+    scopes: Collection[ConsentScope],
+    by: Reference,
+    at: dt.datetime,
+    *,
+    right: Grantor | None = None,
+) -> PhotoConsent:
+    """The consent after `scopes` were taken back, each on its own (G-R238, G-R244); what was said before stays.
+
+    `by`: who recorded it, or the patient who did it themselves; `right`: by what right, where it is not the giver's
+    own. What was given is withdrawn; what nobody had asked for is refused from now on (who never asks still has to
+    hear a no); what was refused or withdrawn before stays as it is, so that doing it twice changes nothing. It says
+    nothing about erasing: that is a clinician's review (G-R68, G-R242). Raises `ValueError` for `at` without an
+    offset.
+    """
+    added = []
+    for scope in dict.fromkeys(scopes):
+        match consent.answer(scope):
+            case ConsentAnswer.GIVEN:
+                added.append(ScopeDecision(scope, ConsentAnswer.WITHDRAWN, at, by, right))
+            case ConsentAnswer.NOT_ASKED:
+                added.append(ScopeDecision(scope, ConsentAnswer.REFUSED, at, by, right))
+            case ConsentAnswer.REFUSED | ConsentAnswer.WITHDRAWN:
+                continue
+    return replace(consent, decisions=(*consent.decisions, *added)) if added else consent

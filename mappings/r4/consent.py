@@ -1,29 +1,31 @@
-"""Consent: what the patient said about receiving and storing the images of one capture (R4 Consent, shapes B3).
+"""Consent: what was agreed about the images of one capture, by whom and by what right (R4 Consent, shapes B3).
 
-Given is a permit, refused is a deny. What was not asked is neither: a nested rule must say permit or deny, so it
-is listed in an extension of ours, and whoever ignores that finds no rule at all. Reading is strict and fails
-closed: silence reads as not asked, contradiction as refused, and a consent that is not in force gives nothing.
+Each scope is a nested rule of its own (`consent_rules`). How it was arrived at (assessments, the child's own words,
+what was seen of an authority) stands in the QuestionnaireResponse that `source` names, not here: a Consent is passed
+around to say what is allowed (ADR 16). The same holds for reading: `from_consent` gives what the Consent says, and
+`conversation.with_conversation` adds the rest.
+
+No rule is about insurers or courts: the patient did not say it (G-R68). Reading fails closed: silence reads as not
+asked, contradiction as refused, and a consent that is not in force gives nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope, PhotoConsent
+from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentGiver, Grantor, PhotoConsent
 from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.labels import ACT_CODE, NORMAL, RESTRICTED, Label, is_restricted
 from mappings.r4 import elements
+from mappings.r4.consent_rules import read_decisions, rules_of, to_extensions, to_rules
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotReadable
+from mappings.r4.related_person import GIVER_REFERENCE, giver_in, name_in, relationship_in, to_related_person
 from mappings.terminology import systems
-from mappings.terminology.photographs import CONSENT_FORM_WORDS, CONSENT_SCOPE_WORDS
+from mappings.terminology.consent import GRANTOR_WORDS, LEGAL_BASIS_WORDS
+from mappings.terminology.photographs import CONSENT_FORM_WORDS
 
-ACTIONS: Final[dict[ConsentScope, tuple[str, str]]] = {
-    ConsentScope.RECEIVE: ("access", "Access"),
-    ConsentScope.STORE: ("collect", "Collect"),
-}
-"""R4 consentaction: access is "retrieval without permitting collection", collect "gather ... for storage"."""
+SOURCE_WORDS = "How this was decided"
 
 
 def to_consent(
@@ -36,20 +38,23 @@ def to_consent(
     """The Consent of one capture about `images`.
 
     `labels`: those of the images, as the consent reveals what they show; without them restricted when
-    `consent.private`, else normal. Status is active where something was given, rejected where it was only
-    refused, proposed where nothing was answered. Raises `NotMappable` for an instant without an offset.
+    `consent.private`, else normal. Status is active where something is given, inactive where all that was given is
+    withdrawn, rejected where it was only refused, proposed where nothing was answered. Raises `NotMappable` for an
+    instant without an offset.
     """
-    answers = {ConsentScope.RECEIVE: consent.receive, ConsentScope.STORE: consent.store}
     moment = elements.instant(consent.recorded_at)
     if labels is None:
         labels = (RESTRICTED,) if consent.private else (NORMAL,)
+    giver = consent.giver
     json: Json = {"resourceType": "Consent"}
     if id is not None:
         json["id"] = id
     json["meta"] = elements.meta(labels, consent.capture_id)
-    json["extension"] = _extensions(consent, answers)
+    if giver.is_somebody_else:
+        json["contained"] = [to_related_person(giver, consent.patient)]
+    json["extension"] = _extensions(consent)
     json["identifier"] = [{"system": systems.CONSENT, "value": consent.capture_id}]
-    json["status"] = _status(answers)
+    json["status"] = _status(consent)
     json["scope"] = elements.concept(systems.CONSENT_SCOPE, "patient-privacy", "Privacy Consent")
     json["category"] = [
         elements.concept(ACT_CODE, "ICOL", "information collection"),
@@ -57,24 +62,31 @@ def to_consent(
     ]
     json["patient"] = elements.reference(consent.patient)
     json["dateTime"] = moment
-    if any(answer is not ConsentAnswer.NOT_ASKED for answer in answers.values()):
-        json["performer"] = [elements.reference(consent.patient)]
+    if consent.decisions or giver.is_somebody_else or giver.right is Grantor.BEST_INTERESTS:
+        json["performer"] = [_performer(consent)]
+    json["sourceReference"] = {
+        "type": "QuestionnaireResponse",
+        "identifier": {"system": systems.DECISION, "value": consent.capture_id},
+        "display": SOURCE_WORDS,
+    }
     json["policy"] = [{"uri": elements.policy_uri(consent.policy_version)}]
     verification: Json = {"verified": consent.understood}
     if consent.understood:
-        verification |= {"verifiedWith": elements.reference(consent.patient), "verificationDate": moment}
+        if giver.right is not Grantor.BEST_INTERESTS:
+            verification["verifiedWith"] = _performer(consent)
+        verification["verificationDate"] = moment
     json["verification"] = [verification]
-    rules = [_rule(scope, answer, images) for scope, answer in answers.items() if answer is not ConsentAnswer.NOT_ASKED]
+    rules = to_rules(consent, images)
     if rules:
         json["provision"] = {"provision": rules}
     return json
 
 
 def from_consent(json: object) -> PhotoConsent:
-    """A Consent of ours that is in force.
+    """A Consent of ours as it stands, without the words of the conversation; `answer` of each scope says what holds.
 
-    Raises `NotReadable`: wrong-type; not-ours, when our identifier, patient, recorder, moment or policy is
-    missing; entered-in-error; not-in-force, when it says permit but its status is not active.
+    Raises `NotReadable`: wrong-type; not-ours, when our identifier, patient, recorder, moment, policy or the giver's
+    right is missing; entered-in-error; not-in-force, when it says permit but its status is not active.
     """
     consent = elements.resource_of_type(json, "Consent")
     status = elements.text_of(consent.get("status"))
@@ -96,29 +108,54 @@ def from_consent(json: object) -> PhotoConsent:
     )
     if capture_id is None or patient is None or recorded_by is None or recorded_at is None or policy_version is None:
         raise NotReadable("a Consent that this app did not write", code="not-ours")
-    answers = {scope: _answer(consent, scope) for scope in ACTIONS}
-    if ConsentAnswer.GIVEN in answers.values() and status != "active":
-        raise NotReadable("a Consent that permits but is not active", code="not-in-force")
+    giver = _giver(consent, patient)
     verifications = list(elements.objects_of(consent.get("verification")))
-    return PhotoConsent.two(
+    template, explained = _explained(consent)
+    read = PhotoConsent(
         capture_id=CaptureId(capture_id),
         patient=patient,
         recorded_by=recorded_by,
         recorded_at=recorded_at,
-        receive=answers[ConsentScope.RECEIVE],
-        store=answers[ConsentScope.STORE],
+        decisions=read_decisions(consent, recorded_at),
         form=_form(consent),
         understood=bool(verifications) and all(each.get("verified") is True for each in verifications),
         policy_version=policy_version,
         private=is_restricted(elements.labels_of(consent)),
+        giver=giver,
+        explained=explained,
+        template=template,
+        legal_basis=_legal_basis(consent),
     )
+    if any(read.allows(decision.scope) for decision in read.decisions) and status != "active":
+        raise NotReadable("a Consent that permits but is not active", code="not-in-force")
+    return read
+
+
+def changed(json: object, consent: PhotoConsent) -> Json:
+    """The same Consent with the decisions of `consent`: id, labels, images, version and all that others added stay.
+
+    For a withdrawal: read, decide, write back with If-Match. Raises `NotReadable` when it is not a Consent of ours, or
+    one of another capture or patient (not-ours).
+    """
+    before = elements.resource_of_type(json, "Consent")
+    same = (elements.identifier_in(before, systems.CONSENT), elements.reference_of(before.get("patient")))
+    if same != (consent.capture_id, consent.patient):
+        raise NotReadable("a Consent of another capture or patient", code="not-ours")
+    ours = {systems.NOT_ASKED_EXTENSION, systems.EARLIER_DECISION_EXTENSION}
+    kept = [each for each in elements.objects_of(before.get("extension")) if each.get("url") not in ours]
+    after: Json = {**before, "extension": [*kept, *to_extensions(consent)], "status": _status(consent)}
+    after.pop("provision", None)
+    rules = to_rules(consent, consented_images(before))
+    if rules:
+        after["provision"] = {"provision": rules}
+    return after
 
 
 def consented_images(json: object) -> tuple[Reference, ...]:
     """The images that the rules of a Consent name, each once."""
     consent = elements.resource_of_type(json, "Consent")
     found: dict[Reference, None] = {}
-    for rule in _rules(consent):
+    for rule in rules_of(consent):
         for data in elements.objects_of(rule.get("data")):
             target = elements.reference_of(data.get("reference"))
             if target is not None:
@@ -126,67 +163,71 @@ def consented_images(json: object) -> tuple[Reference, ...]:
     return tuple(found)
 
 
-def _status(answers: dict[ConsentScope, ConsentAnswer]) -> str:
-    if ConsentAnswer.GIVEN in answers.values():
+def _status(consent: PhotoConsent) -> str:
+    answers = {consent.answer(decision.scope) for decision in consent.decisions}
+    if ConsentAnswer.GIVEN in answers:
         return "active"
-    return "rejected" if ConsentAnswer.REFUSED in answers.values() else "proposed"
+    if ConsentAnswer.WITHDRAWN in answers:
+        return "inactive"
+    return "rejected" if ConsentAnswer.REFUSED in answers else "proposed"
 
 
-def _extensions(consent: PhotoConsent, answers: dict[ConsentScope, ConsentAnswer]) -> list[Json]:
+def _performer(consent: PhotoConsent) -> Json:
+    giver = consent.giver
+    if giver.is_somebody_else:
+        return {"reference": GIVER_REFERENCE}
+    if giver.right is not Grantor.BEST_INTERESTS:
+        return elements.reference(consent.patient)
+    if giver.name:
+        return {"display": elements.string(giver.name)}
+    return elements.reference(consent.recorded_by)
+
+
+def _extensions(consent: PhotoConsent) -> list[Json]:
+    right = consent.giver.right
     extensions: list[Json] = [
-        {"url": systems.RECORDED_BY_EXTENSION, "valueReference": elements.reference(consent.recorded_by)}
+        {"url": systems.RECORDED_BY_EXTENSION, "valueReference": elements.reference(consent.recorded_by)},
+        {
+            "url": systems.GRANTOR_EXTENSION,
+            "valueCoding": elements.coding(systems.GRANTOR, right.value, GRANTOR_WORDS[right]),
+        },
     ]
     if consent.form is not None:
         form = elements.coding(systems.CONSENT_FORM, consent.form.value, CONSENT_FORM_WORDS[consent.form])
         extensions.append({"url": systems.CONSENT_FORM_EXTENSION, "valueCoding": form})
-    for scope, answer in answers.items():
-        if answer is ConsentAnswer.NOT_ASKED:
-            extensions.append({"url": systems.NOT_ASKED_EXTENSION, "valueCoding": _scope_coding(scope)})
-    return extensions
-
-
-def _scope_coding(scope: ConsentScope) -> Json:
-    return elements.coding(systems.CONSENT_DECISION, scope.value, CONSENT_SCOPE_WORDS[scope])
-
-
-def _rule(scope: ConsentScope, answer: ConsentAnswer, images: Sequence[Reference]) -> Json:
-    rule: Json = {
-        "type": "permit" if answer is ConsentAnswer.GIVEN else "deny",
-        "action": [{"coding": [elements.coding(systems.CONSENT_ACTION, *ACTIONS[scope]), _scope_coding(scope)]}],
-        "purpose": [elements.coding(systems.ACT_REASON, "TREAT", "treatment")],
-    }
-    if images:
-        rule["data"] = [{"meaning": "instance", "reference": elements.reference(image)} for image in images]
-    return rule
-
-
-def _rules(consent: Json) -> list[Json]:
-    return [
-        rule
-        for root in elements.objects_of(consent.get("provision"))
-        for rule in elements.objects_of(root.get("provision"))
-    ]
-
-
-def _answer(consent: Json, scope: ConsentScope) -> ConsentAnswer:
-    kinds = set()
-    for rule in _rules(consent):
-        decisions = {
-            each.get("code")
-            for each in elements.codings_of(rule.get("action"))
-            if each.get("system") == systems.CONSENT_DECISION and isinstance(each.get("code"), str)
+    if consent.explained or consent.template:
+        parts: list[Json] = [{"url": "item", "valueString": elements.string(item)} for item in consent.explained]
+        if consent.template:
+            parts.append({"url": "template", "valueString": elements.string(consent.template)})
+        extensions.append({"url": systems.EXPLAINED_EXTENSION, "extension": parts})
+    extensions.extend(
+        {
+            "url": systems.LEGAL_BASIS_EXTENSION,
+            "valueCoding": elements.coding(systems.LEGAL_BASIS, basis, LEGAL_BASIS_WORDS.get(basis)),
         }
-        if scope.value in decisions:
-            kinds.add(elements.text_of(rule.get("type")))
-    not_asked = any(
-        elements.object_of(extension.get("valueCoding")).get("code") == scope.value
-        for extension in elements.extensions_of(consent, systems.NOT_ASKED_EXTENSION)
+        for basis in consent.legal_basis
     )
-    if "deny" in kinds:
-        return ConsentAnswer.REFUSED
-    if kinds == {"permit"} and not not_asked:
-        return ConsentAnswer.GIVEN
-    return ConsentAnswer.NOT_ASKED
+    return [*extensions, *to_extensions(consent)]
+
+
+def _giver(consent: Json, patient: Reference) -> ConsentGiver:
+    """Who consented. A Consent without our extension is of an older kind, in which only patients could answer."""
+    extensions = list(elements.extensions_of(consent, systems.GRANTOR_EXTENSION))
+    codes = {elements.text_of(elements.object_of(each.get("valueCoding")).get("code")) for each in extensions}
+    performers = list(elements.objects_of(consent.get("performer")))
+    if not extensions:
+        if "contained" in consent or any(elements.reference_of(each) != patient for each in performers):
+            raise NotReadable("a Consent that does not say by what right it was given", code="not-ours")
+        return ConsentGiver(Grantor.PATIENT)
+    code = codes.pop() if len(codes) == 1 else ""
+    if code not in set(Grantor):
+        raise NotReadable("a Consent that does not say by what right it was given", code="not-ours")
+    right = Grantor(code)
+    if right is Grantor.BEST_INTERESTS:
+        named = [elements.text_of(each.get("display")) for each in performers if "reference" not in each]
+        return ConsentGiver(right, name=named[0] if named else "")
+    person = giver_in(consent)
+    return ConsentGiver(right, name=name_in(person), relationship=relationship_in(person))
 
 
 def _form(consent: Json) -> ConsentForm | None:
@@ -195,3 +236,23 @@ def _form(consent: Json) -> ConsentForm | None:
         if code in set(ConsentForm):
             return ConsentForm(code)
     return None
+
+
+def _explained(consent: Json) -> tuple[str, tuple[str, ...]]:
+    template, items = "", []
+    for extension in elements.extensions_of(consent, systems.EXPLAINED_EXTENSION):
+        for part in elements.objects_of(extension.get("extension")):
+            value = elements.text_of(part.get("valueString"))
+            if value and part.get("url") == "item":
+                items.append(value)
+            elif value and part.get("url") == "template":
+                template = value
+    return template, tuple(items)
+
+
+def _legal_basis(consent: Json) -> tuple[str, ...]:
+    codes = (
+        elements.text_of(elements.object_of(extension.get("valueCoding")).get("code"))
+        for extension in elements.extensions_of(consent, systems.LEGAL_BASIS_EXTENSION)
+    )
+    return tuple(code for code in codes if code)

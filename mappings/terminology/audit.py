@@ -58,6 +58,8 @@ LIFECYCLE_DISPLAYS: dict[Lifecycle, str] = {
 
 PURPOSE_DISPLAYS: dict[str, str] = {
     "TREAT": "treatment",
+    "TRAIN": "training",
+    "HRESCH": "healthcare research",
     "PATRQT": "patient requested",
     "FAMRQT": "family requested",
     "PWATRNY": "power of attorney",

@@ -20,7 +20,7 @@ from fhir_plugin.capture.note import ARRIVED, CONFIRMED, HOW, SAID, TAKEN_BY, No
 from fhir_plugin.capture.order import highest
 from fhir_plugin.capture.receipt import MESSAGES
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store
-from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
+from mappings.model.consent import ConsentAnswer, ConsentForm
 from mappings.model.identifiers import (
     CaptureId,
     FhirBase,
@@ -44,6 +44,7 @@ from mappings.model.labels import (
 )
 from tests.capture.bench import SHARED, Bench
 from tests.fakes.clock import START
+from tests.mappings.samples import consents, decision_records
 
 FOREARM = BodySite("14975008", "Forearm", paired=True)
 BACK = BodySite("77568009", "Back")
@@ -252,18 +253,8 @@ def orders(draw: st.DrawFn) -> FilingOrder:
         purpose=draw(TEXT),
         arrival=draw(st.sampled_from(Arrival)),
         photographer=draw(st.sampled_from(Photographer)),
-        consent=PhotoConsent.two(
-            capture_id=capture,
-            patient=patient,
-            recorded_by=user,
-            recorded_at=at,
-            receive=draw(st.sampled_from(ConsentAnswer)),
-            store=draw(st.sampled_from(ConsentAnswer)),
-            form=draw(st.none() | st.sampled_from(ConsentForm)),
-            understood=draw(st.booleans()),
-            policy_version=draw(TEXT),
-            private=draw(st.booleans()),
-        ),
+        consent=replace(draw(consents), capture_id=capture, patient=patient, recorded_by=user, recorded_at=at),
+        decision=draw(decision_records),
         note=draw(TEXT),
         labels=tuple(draw(st.lists(LABEL, max_size=4))),
         images=tuple(draw(st.lists(ORDERED, max_size=3))),

@@ -8,7 +8,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mappings.model.consent import ConsentAnswer, ConsentForm, PhotoConsent
+from mappings.model.consent import (
+    Assessment,
+    ChildView,
+    ConsentAnswer,
+    ConsentForm,
+    ConsentGiver,
+    ConsentScope,
+    Grantor,
+    Override,
+    PhotoConsent,
+    ScopeDecision,
+)
+from mappings.model.decisions import Answered, DecidedImage, DecisionRecord, Ground
 from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival, BodySite, CleanImage, Laterality, Photographer
@@ -64,19 +76,29 @@ def labelled_image(**changes: Any) -> LabelledImage:
     return LabelledImage(**(values | changes))
 
 
-def photo_consent(**changes: Any) -> PhotoConsent:
+def decided(at: dt.datetime = NOW, **answers: ConsentAnswer) -> tuple[ScopeDecision, ...]:
+    """One decision for each scope that is named and was asked, e.g. `decided(store=ConsentAnswer.REFUSED)`."""
+    return tuple(
+        ScopeDecision(ConsentScope(name.replace("_", "-")), answer, at)
+        for name, answer in answers.items()
+        if answer is not ConsentAnswer.NOT_ASKED
+    )
+
+
+def photo_consent(
+    *, receive: ConsentAnswer = ConsentAnswer.GIVEN, store: ConsentAnswer = ConsentAnswer.GIVEN, **changes: Any
+) -> PhotoConsent:
     values: dict[str, Any] = {
         "capture_id": CAPTURE,
         "patient": PATIENT,
         "recorded_by": CLINICIAN,
         "recorded_at": NOW,
-        "receive": ConsentAnswer.GIVEN,
-        "store": ConsentAnswer.GIVEN,
+        "decisions": decided(receive=receive, store=store),
         "form": ConsentForm.VERBAL,
         "understood": True,
         "policy_version": "strict-mdu-nhs 1.0",
     }
-    return PhotoConsent.two(**(values | changes))
+    return PhotoConsent(**(values | changes))
 
 
 def consultation_note(**changes: Any) -> ConsultationNote:
@@ -151,20 +173,95 @@ labelled_images = st.builds(
     policy_version=texts.filter(str.strip),
 )
 
-SAID = (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED, ConsentAnswer.NOT_ASKED)
+SAID = (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
+
+words = texts.filter(str.strip)
+codes = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
+clinicians = references("Practitioner", "PractitionerRole")
+
+scope_decisions = st.builds(
+    ScopeDecision,
+    scope=st.sampled_from(ConsentScope),
+    answer=st.sampled_from(SAID),
+    at=instants,
+    by=st.none() | references("Patient", "Practitioner"),
+    right=st.none() | st.sampled_from(Grantor),
+)
+
+givers = st.builds(
+    ConsentGiver,
+    right=st.sampled_from(Grantor),
+    name=texts,
+    relationship=texts,
+    evidence=texts,
+    authority_covers=st.none() | st.booleans(),
+)
+
+assessments = st.builds(
+    Assessment,
+    about=st.sampled_from(["capacity", "gillick", "best-interests"]),
+    outcome=st.none() | st.booleans(),
+    words=texts,
+    assessor=clinicians,
+    at=instants,
+)
+
+overrides = st.builds(
+    Override,
+    of=st.sampled_from(["child-objects", "without-parent"]),
+    reason=texts,
+    by=clinicians,
+    second=st.none() | clinicians,
+    urgent=st.booleans(),
+    at=instants,
+)
 
 consents = st.builds(
-    PhotoConsent.two,
+    PhotoConsent,
     capture_id=ids.map(CaptureId),
     patient=references("Patient"),
-    recorded_by=references("Practitioner", "PractitionerRole"),
+    recorded_by=clinicians,
     recorded_at=instants,
-    receive=st.sampled_from(SAID),
-    store=st.sampled_from(SAID),
+    decisions=st.lists(scope_decisions, max_size=12).map(tuple),
     form=st.none() | st.sampled_from(ConsentForm),
     understood=st.booleans(),
-    policy_version=texts.filter(str.strip),
+    policy_version=words,
     private=st.booleans(),
+    giver=givers,
+    explained=st.lists(codes, max_size=3).map(tuple),
+    template=texts,
+    more_wanted=st.none() | st.booleans(),
+    record_told=st.booleans(),
+    child_view=st.none() | st.sampled_from(ChildView),
+    child_words=texts,
+    parents_involved=texts,
+    assessments=st.lists(assessments, max_size=3).map(tuple),
+    overrides=st.lists(overrides, max_size=2).map(tuple),
+    legal_basis=st.lists(st.sampled_from(["gdpr-6-1-e", "gdpr-9-2-h"]) | codes, max_size=3).map(tuple),
+)
+
+grounds = st.lists(st.builds(Ground, code=codes, text=words, source=texts), max_size=2).map(tuple)
+
+decision_records = st.builds(
+    DecisionRecord,
+    pack=words,
+    images=st.lists(
+        st.builds(
+            DecidedImage,
+            image_id=ids.map(ImageId),
+            verdict=st.sampled_from(["store", "describe", "discard"]),
+            grounds=grounds,
+        ),
+        max_size=2,
+    ).map(tuple),
+    answers=st.lists(
+        st.builds(Answered, question=codes, value=words, image_id=st.none() | ids.map(ImageId)), max_size=4
+    ).map(tuple),
+    warnings=grounds,
+    flags=st.lists(codes, max_size=3).map(tuple),
+    second_person=st.none() | clinicians,
+    urgent=st.booleans(),
+    urgent_reason=texts,
 )
 
 notes = st.builds(

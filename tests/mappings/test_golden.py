@@ -9,7 +9,16 @@ from typing import Final
 
 import pytest
 
-from mappings.model.consent import ConsentAnswer
+from mappings.model.consent import (
+    Assessment,
+    ChildView,
+    ConsentAnswer,
+    ConsentGiver,
+    ConsentScope,
+    Grantor,
+    Override,
+    withdrawn,
+)
 from mappings.model.identifiers import Reference
 from mappings.model.images import Arrival, Laterality, Photographer
 from mappings.r4.consent import to_consent
@@ -21,7 +30,17 @@ from mappings.r4.provenance import to_provenance
 from mappings.r4.statement import statement
 from mappings.terminology.body_sites import body_sites
 from tests.definitions.validator import issues
-from tests.mappings.samples import INTIMATE, NOW, Json, consultation_note, labelled_image, photo_consent
+from tests.mappings.samples import (
+    CLINICIAN,
+    INTIMATE,
+    NOW,
+    PATIENT,
+    Json,
+    consultation_note,
+    decided,
+    labelled_image,
+    photo_consent,
+)
 from tests.mappings.test_audit_event import audit_event
 
 FOLDER: Final = Path(__file__).parent.parent / "golden" / "r4"
@@ -34,6 +53,39 @@ INTIMATE_IMAGE = labelled_image(
     photographer=Photographer.PARENT,
     captured=NOW - dt.timedelta(days=2),
     show_online=False,
+)
+
+
+BY_PARENT = photo_consent(
+    decisions=decided(
+        receive=ConsentAnswer.GIVEN,
+        view=ConsentAnswer.GIVEN,
+        store=ConsentAnswer.GIVEN,
+        second_opinion=ConsentAnswer.GIVEN,
+        teaching=ConsentAnswer.REFUSED,
+        record_video=ConsentAnswer.REFUSED,
+    ),
+    giver=ConsentGiver(
+        Grantor.PARENT, name="Sam Test", relationship="Father", evidence="Named on the birth certificate, seen today."
+    ),
+    private=True,
+    explained=("why", "who-sees", "how-long"),
+    template="strict 2026-11",
+    more_wanted=False,
+    record_told=True,
+    child_view=ChildView.AGREES,
+    child_words="It itches, take the photo.",
+    parents_involved="The father was there.",
+    assessments=(Assessment("gillick", False, "Does not yet weigh what storing means.", CLINICIAN, NOW),),
+    overrides=(Override("without-parent", "Safety of the child.", CLINICIAN, None, True, NOW),),
+)
+
+WITHDRAWN = withdrawn(
+    BY_PARENT,
+    [ConsentScope.STORE, ConsentScope.SECOND_OPINION, ConsentScope.RECEIVE, ConsentScope.VIEW],
+    PATIENT,
+    NOW + dt.timedelta(days=900),
+    right=Grantor.COMPETENT_CHILD,
 )
 
 
@@ -54,6 +106,8 @@ def examples() -> dict[str, Json]:
         "consent-refused": to_consent(
             photo_consent(store=ConsentAnswer.REFUSED), images=[Reference("Media/m2")], id="c3", labels=INTIMATE
         ),
+        "consent-by-parent": to_consent(BY_PARENT, images=[Reference("Media/m2")], id="c4", labels=INTIMATE),
+        "consent-withdrawn": to_consent(WITHDRAWN, images=[Reference("Media/m2")], id="c5", labels=INTIMATE),
         "provenance": to_provenance(
             INTIMATE_IMAGE,
             targets=[Reference("Media/m2"), Reference("Consent/c1"), Reference("DocumentReference/n1")],
