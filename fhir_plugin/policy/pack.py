@@ -19,7 +19,7 @@ from fhir_plugin.policy.contents import (
 )
 from fhir_plugin.policy.floors import stand_on
 from fhir_plugin.policy.keys import BY_NAME, KEYS
-from fhir_plugin.policy.layers import Layer, combine, read_layer
+from fhir_plugin.policy.layers import NAMES_TOGETHER, Layer, combine, read_layer
 from fhir_plugin.policy.values import WrongValue
 from mappings.model.work import WorkKind
 
@@ -45,6 +45,9 @@ def load_pack(layers: Sequence[Layer]) -> PolicyPack:
     combined = combine(layers)
     read: dict[str, Any] = {}
     for name, value in combined.values.items():
+        if name in NAMES_TOGETHER:  # each part was of its kind
+            read[name] = value
+            continue
         try:
             read[name] = BY_NAME[name].kind.read(value)
         except WrongValue as error:
