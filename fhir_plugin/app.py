@@ -27,6 +27,7 @@ from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
+from fhir_plugin.adapters.packs import DatabasePacks
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
@@ -45,7 +46,7 @@ from fhir_plugin.keep.view import Gallery
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
-from fhir_plugin.policy.pack import PolicyPack, shipped_pack
+from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, Json, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
@@ -200,7 +201,7 @@ def install(
         clock=clock,
         around=lambda record: around("record", record),
     )
-    policy = shipped_pack(settings.policy)
+    policy = DatabasePacks(database, clock).in_force(settings.policy, settings.policy_file)
     worker = around("worker", worker or ProcessImageWorker(workers=settings.image_workers))
     plans: dict[str, Callable[[Intent], Any]] = {}
     engine = Engine(

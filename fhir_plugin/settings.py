@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     redis_url: str = ""
     """Queue in production; empty: SQLite inside `state`."""
     policy: str = "strict"
-    """Name of the policy pack in force."""
+    """The policy pack in force, one of those that come with the app, with its overlays: `strict+dermatology`."""
+    policy_file: Path | None = None
+    """TOML of the organisation's own: an overlay on `policy`, or a complete pack in place of its first name."""
     image_workers: int = Field(default=2, ge=1, le=16)
     session_idle_minutes: int = Field(default=30, ge=2, le=240)
     """How long a launch session lasts without a request."""

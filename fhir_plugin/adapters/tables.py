@@ -369,4 +369,7 @@ packs_in_force = sa.Table(
     _text("source"),
     _instant("since"),
 )
-"""The last pack of each name that loaded: what stays in force when a newer file does not. `source`: its TOML."""
+"""Every pack that was in force; the latest `since` is the last good one. `name`: its reference (id and version).
+
+`source`: the TOML of its layers, as a JSON list.
+"""
