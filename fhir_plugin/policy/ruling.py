@@ -84,5 +84,5 @@ class Ruling:
 
     @property
     def open(self) -> tuple[OpenQuestion, ...]:
-        """What is still to be answered or mended."""
-        return tuple(each for each in self.questions if not each.answered or each.problem)
+        """What is still to be answered or mended. What no act waits for (`needed_for` is empty) may stay unanswered."""
+        return tuple(each for each in self.questions if each.problem or (each.needed_for and not each.answered))
