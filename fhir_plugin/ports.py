@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from fhir_plugin.capability import Capability
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
-from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 from mappings.model.kept import KeptImage
 from mappings.model.practice import Hold
 from mappings.model.work import WorkItem, WorkKind
@@ -273,8 +273,14 @@ class ImageWorker(Protocol):
     """
 
     def clean(
-        self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False
-    ) -> CleanImage: ...
+        self,
+        received: ReceivedImage,
+        *,
+        geometry: Geometry = UNCHANGED,
+        lossless: bool = False,
+        video: VideoTerms | None = None,
+    ) -> CleanImage:
+        """A picture, or on the terms of `video` a video, rebuilt from its pixels. Without terms, a video is refused."""
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""

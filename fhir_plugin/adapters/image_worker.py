@@ -15,18 +15,19 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import fhir_plugin
+from fhir_plugin.adapters.image_belief import believe, believe_video
 from fhir_plugin.adapters.image_pipe import ChildDied, OverLimit, Pipe
-from fhir_plugin.errors import Unavailable
+from fhir_plugin.errors import UnacceptableImage, Unavailable
 from fhir_plugin.imaging import wire
-from fhir_plugin.imaging.cleaned import Cleaned, name_clean
 from fhir_plugin.imaging.jpeg import look_at_jpeg
-from fhir_plugin.imaging.png import look_at_png
 from fhir_plugin.imaging.refusals import MAX_BYTES, REFUSALS, refuse
-from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from fhir_plugin.imaging.video_anatomy import MAX_VIDEO_BYTES, sniff_video
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 MEBIBYTE = 1 << 20
 _ROOT = str(Path(fhir_plugin.__file__).resolve().parent.parent)
@@ -41,8 +42,17 @@ _ENVIRONMENT = {
 """All that a child knows of the world. Pixels get fresh zeroed pages from the system for every picture, so that
 none can show what is left of the one before; huge pages make that no slower (glibc, mallopt(3))."""
 _ATTEMPTS = 3
-_LOOK = {"image/jpeg": look_at_jpeg, "image/png": look_at_png}
-_MAX_WORDS = 64
+_OF_VIDEO = {"too-many-bytes": "video-too-many-bytes", "too-slow": "video-too-slow"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one job may take: processor and clock in seconds, resident memory and input in bytes."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    most_bytes: int
 
 
 class ProcessImageWorker:
@@ -50,8 +60,9 @@ class ProcessImageWorker:
 
     `workers` children at most; each is replaced after `jobs_per_child` pictures, or when it keeps more than
     `idle_memory_bytes`. One picture may take `cpu_seconds` of processor and `wall_seconds` of time, and
-    `memory_bytes` of resident memory. A caller waits at most `wait_seconds` for a free child, then gets
-    `Unavailable`.
+    `memory_bytes` of resident memory; a video may take `video_cpu_seconds` (of all its threads) and
+    `video_wall_seconds`, and all videos together leave one child to pictures where there are several. A caller
+    waits at most `wait_seconds` for a free child, then gets `Unavailable`.
     """
 
     def __init__(
@@ -61,6 +72,8 @@ class ProcessImageWorker:
         jobs_per_child: int = 200,
         cpu_seconds: float = 20,
         wall_seconds: float = 40,
+        video_cpu_seconds: float = 600,
+        video_wall_seconds: float = 300,
         wait_seconds: float = 60,
         memory_bytes: int = 1024 * MEBIBYTE,
         idle_memory_bytes: int = 256 * MEBIBYTE,
@@ -70,14 +83,14 @@ class ProcessImageWorker:
             raise ValueError("at least one worker")
         self._workers = workers
         self._jobs_per_child = jobs_per_child
-        self._cpu_seconds = cpu_seconds
-        self._wall_seconds = wall_seconds
+        self._bounds = Bounds(cpu_seconds, wall_seconds, memory_bytes, MAX_BYTES)
+        self._video_bounds = Bounds(video_cpu_seconds, video_wall_seconds, memory_bytes, MAX_VIDEO_BYTES)
         self._wait_seconds = wait_seconds
-        self._memory_bytes = memory_bytes
         self._idle_memory_bytes = idle_memory_bytes
         self._command = command
         self._lock = threading.Lock()
         self._closed = False
+        self._video_turn = threading.BoundedSemaphore(max(1, workers - 1))
         self._begin()
 
     def start(self) -> None:
@@ -119,24 +132,61 @@ class ProcessImageWorker:
         with self._lock:
             return [child.pid for child in self._children if child.is_alive()]
 
-    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage:
+    def clean(
+        self,
+        received: ReceivedImage,
+        *,
+        geometry: Geometry = UNCHANGED,
+        lossless: bool = False,
+        video: VideoTerms | None = None,
+    ) -> CleanImage:
         """See `ImageWorker.clean`."""
+        if sniff_video(received.content) is not None:
+            return self._clean_video(received, geometry, lossless, video)
         header = {"job": "clean", "geometry": wire.geometry_to_json(geometry), "lossless": lossless}
-        answer, parts = self._ask(header, received.content)
+        answer, parts = self._ask(header, received.content, self._bounds)
         try:
-            return _believe(answer, parts, received, geometry, lossless)
+            return believe(answer, parts, received, geometry, lossless)
         except wire.BrokenFrame:
             raise refuse("decoder-crashed") from None
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """See `ImageWorker.preview`."""
-        header = {"job": "preview", "quarter_turns": quarter_turns, "longest_side": longest_side}
-        answer, parts = self._ask(header, received.content)
+        size = {"quarter_turns": quarter_turns, "longest_side": longest_side}
+        if sniff_video(received.content) is not None:
+            answer, parts = self._ask_about_video({"job": "video-preview", **size}, received.content)
+        else:
+            answer, parts = self._ask({"job": "preview", **size}, received.content, self._bounds)
         if answer.get("status") != "preview" or len(parts) != 1:
             raise refuse("decoder-crashed")
         if look_at_jpeg(parts[0]).found:
             raise refuse("decoder-crashed")
         return parts[0]
+
+    def _clean_video(
+        self, received: ReceivedImage, geometry: Geometry, lossless: bool, terms: VideoTerms | None
+    ) -> CleanImage:
+        if terms is None:
+            raise refuse("video")
+        if lossless:
+            raise refuse("video-not-lossless")
+        header = {"job": "video", "geometry": wire.geometry_to_json(geometry), "terms": wire.terms_to_json(terms)}
+        answer, parts = self._ask_about_video(header, received.content)
+        try:
+            return believe_video(answer, parts, received, geometry, terms)
+        except wire.BrokenFrame:
+            raise refuse("decoder-crashed") from None
+
+    def _ask_about_video(self, header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+        """As `_ask`, but a video leaves a child to the pictures, which take a second where it takes a minute."""
+        if not self._video_turn.acquire(timeout=self._wait_seconds):
+            raise _busy()
+        try:
+            return self._ask(header, content, self._video_bounds)
+        except UnacceptableImage as refusal:
+            raise refuse(_OF_VIDEO.get(refusal.code, refusal.code)) from None
+        finally:
+            self._video_turn.release()
 
     # ------------------------------------------------------------------ children
 
@@ -181,31 +231,28 @@ class ProcessImageWorker:
             self._children.discard(child)
         return status
 
-    def _ask(self, header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+    def _ask(self, header: wire.Header, content: bytes, bounds: Bounds) -> tuple[wire.Header, list[bytes]]:
         """One job on one child. Raises `UnacceptableImage` or `Unavailable`."""
-        if len(content) > MAX_BYTES:
+        if len(content) > bounds.most_bytes:
             raise refuse("too-many-bytes")
-        header = {**header, "cpu_seconds": self._cpu_seconds}
+        header = {**header, "cpu_seconds": bounds.cpu_seconds}
         idle = self._idle_here()
         try:
             child = idle.get(timeout=self._wait_seconds)
         except queue.Empty:
-            raise Unavailable(
-                "Too many pictures are being prepared just now. Nothing is lost: try again in a minute.",
-                code="image-worker-busy",
-            ) from None
+            raise _busy() from None
         try:
             for _ in range(_ATTEMPTS):
                 if child is None or not child.is_alive():
                     child = self._replace(child)
                 try:
-                    child.send(header, content, within=self._wall_seconds)
+                    child.send(header, content, within=bounds.wall_seconds)
                 except ChildDied:
                     # It never began, so it is not the picture's fault.
                     self._end(child)
                     child = None
                     continue
-                return self._outcome(child)
+                return self._outcome(child, bounds)
             raise Unavailable(
                 "Pictures cannot be prepared just now. Nothing is lost: try again later.",
                 code="image-worker-unavailable",
@@ -213,10 +260,10 @@ class ProcessImageWorker:
         finally:
             idle.put(self._fit_for_more(child))
 
-    def _outcome(self, child: Pipe) -> tuple[wire.Header, list[bytes]]:
+    def _outcome(self, child: Pipe, bounds: Bounds) -> tuple[wire.Header, list[bytes]]:
         """The answer to a job that has begun; a child that fails is ended and its picture refused."""
         try:
-            answer, parts = child.receive(within=self._wall_seconds, memory_bytes=self._memory_bytes)
+            answer, parts = child.receive(within=bounds.wall_seconds, memory_bytes=bounds.memory_bytes)
         except OverLimit as limit:
             self._end(child)
             raise refuse(limit.code) from None
@@ -255,46 +302,14 @@ class ProcessImageWorker:
             return None
 
 
+def _busy() -> Unavailable:
+    return Unavailable(
+        "Too many pictures are being prepared just now. Nothing is lost: try again in a minute.",
+        code="image-worker-busy",
+    )
+
+
 def _closing() -> Unavailable:
     return Unavailable(
         "The service is stopping. Nothing is lost: try again in a minute.", code="image-worker-unavailable"
     )
-
-
-def _believe(
-    answer: wire.Header, parts: list[bytes], received: ReceivedImage, geometry: Geometry, lossless: bool
-) -> CleanImage:
-    """The clean picture, if the answer of a process that has opened hostile bytes can be believed.
-
-    Raises `wire.BrokenFrame` where it does not fit, `UnacceptableImage` where its structure is not sound.
-    """
-    if answer.get("status") != "clean" or len(parts) != 2:
-        raise wire.BrokenFrame("not a clean picture")
-    content, thumbnail = parts
-    content_type, width, height = answer.get("content_type"), answer.get("width"), answer.get("height")
-    look = _LOOK.get(content_type) if isinstance(content_type, str) else None
-    if look is None or not isinstance(content_type, str):
-        raise wire.BrokenFrame("neither JPEG nor PNG")
-    if not isinstance(width, int) or not isinstance(height, int):
-        raise wire.BrokenFrame("no size")
-    anatomy = look(content)
-    if {anatomy.width, anatomy.height} != {width, height}:
-        raise wire.BrokenFrame("not the size it says")
-    if anatomy.found - ({"colour profile"} if lossless else set()) or look_at_jpeg(thumbnail).found:
-        raise wire.BrokenFrame("not clean")
-    removed = answer.get("removed")
-    if not isinstance(removed, list) or len(removed) > _MAX_WORDS:
-        raise wire.BrokenFrame("no list of what was removed")
-    if not all(isinstance(word, str) and len(word) <= _MAX_WORDS for word in removed):
-        raise wire.BrokenFrame("no list of what was removed")
-    cleaned = Cleaned(
-        content=content,
-        content_type=content_type,
-        width=width,
-        height=height,
-        thumbnail=thumbnail,
-        removed=tuple(removed),
-        captured_at=wire.time_from_json(answer.get("captured_at")),
-        captured_at_has_offset=answer.get("captured_at_has_offset") is True,
-    )
-    return name_clean(cleaned, received, geometry, lossless)

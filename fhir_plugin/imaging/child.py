@@ -18,6 +18,7 @@ from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging import wire
 from fhir_plugin.imaging.clean import clean_content, preview
 from fhir_plugin.imaging.cleaned import Cleaned
+from fhir_plugin.imaging.video import clean_video, preview_video
 
 _REQUESTS, _ANSWERS = 0, 1
 _MAX_OPEN_FILES = 32
@@ -118,7 +119,12 @@ def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[byte
         if header["job"] == "preview":
             small = preview(content, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
             return {"status": "preview"}, [small]
+        if header["job"] == "video-preview":
+            small = preview_video(content, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
+            return {"status": "preview"}, [small]
         geometry = wire.geometry_from_json(header["geometry"])
+        if header["job"] == "video":
+            return _describe(clean_video(content, geometry=geometry, terms=wire.terms_from_json(header["terms"])))
         return _describe(clean_content(content, geometry=geometry, lossless=header["lossless"]))
     except UnacceptableImage as refusal:
         return {"status": "refused", "code": refusal.code}, []
@@ -133,6 +139,8 @@ def _describe(image: Cleaned) -> tuple[wire.Header, list[bytes]]:
         "removed": list(image.removed),
         "captured_at": image.captured_at.isoformat() if image.captured_at else None,
         "captured_at_has_offset": image.captured_at_has_offset,
+        "seconds": image.seconds,
+        "sound": image.sound,
     }
     return header, [image.content, image.thumbnail]
 

@@ -23,8 +23,10 @@ from fhir_plugin.imaging.rebuild import (
 )
 from fhir_plugin.imaging.refusals import MAX_BYTES, refuse
 from fhir_plugin.imaging.sniff import sniff
+from fhir_plugin.imaging.video import clean_video
+from fhir_plugin.imaging.video_anatomy import sniff_video
 from fhir_plugin.imaging.webp import look_at_webp
-from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 _LOOK: dict[Kind, Callable[[bytes], Anatomy]] = {
     Kind.JPEG: look_at_jpeg,
@@ -68,8 +70,12 @@ def clean_content(content: bytes, *, geometry: Geometry = UNCHANGED, lossless: b
     )
 
 
-def clean(received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage:
-    """`clean_content` in this very process, with the picture's name and hashes: see `ImageWorker.clean`."""
+def clean(
+    received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False, video: VideoTerms | None = None
+) -> CleanImage:
+    """`clean_content` (or `clean_video`) in this very process, with name and hashes: see `ImageWorker.clean`."""
+    if video is not None and sniff_video(received.content) is not None:
+        return name_clean(clean_video(received.content, geometry=geometry, terms=video), received, geometry, False)
     return name_clean(
         clean_content(received.content, geometry=geometry, lossless=lossless), received, geometry, lossless
     )

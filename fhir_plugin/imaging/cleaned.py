@@ -22,6 +22,8 @@ class Cleaned:
     removed: tuple[str, ...]
     captured_at: dt.datetime | None
     captured_at_has_offset: bool
+    seconds: float | None = None
+    sound: bool = False
 
 
 def name_clean(cleaned: Cleaned, received: ReceivedImage, geometry: Geometry, lossless: bool) -> CleanImage:
@@ -40,4 +42,6 @@ def name_clean(cleaned: Cleaned, received: ReceivedImage, geometry: Geometry, lo
         captured_at_has_offset=cleaned.captured_at_has_offset,
         lossless=lossless,
         geometry=geometry,
+        seconds=cleaned.seconds,
+        sound=cleaned.sound,
     )

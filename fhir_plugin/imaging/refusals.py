@@ -15,6 +15,8 @@ MAX_SCANS = 100
 
 _SAVE_AS_JPEG = "Open it on the device it came from, save or export it as JPEG, and add that."
 
+_SAVE_AS_MP4 = "Open it on the device it came from, save or export it as MP4, and add that."
+
 REFUSALS: dict[str, str] = {
     "empty-file": "This file is empty. Send or choose the picture again.",
     "too-many-bytes": "This file is larger than 25 megabytes. Add a smaller one, or save the picture as JPEG first.",
@@ -24,7 +26,21 @@ REFUSALS: dict[str, str] = {
     "pdf": "This file is a PDF. File it as a document, or save its pictures as JPEG and add those.",
     "svg": "SVG drawings can carry programs and are not accepted. Save the picture as PNG and add that.",
     "text": "This file is text or a web page, not a picture. Choose the picture itself.",
-    "video": "This is a video; video comes later. Add a still picture instead.",
+    "video": f"Only still pictures can be added here, or this kind of video is not accepted. {_SAVE_AS_MP4}",
+    "video-format": f"This kind of video is not accepted. {_SAVE_AS_MP4}",
+    "video-off": "Video is not set up here. Add a still picture instead, or ask your IT team.",
+    "video-refers-elsewhere": (
+        f"This file is no video of its own: it points to other files or addresses. {_SAVE_AS_MP4}"
+    ),
+    "video-damaged": "This video is damaged and cannot be read. Send or choose it again.",
+    "video-truncated": "The end of this video is missing, so it did not arrive whole. Send or choose it again.",
+    "video-no-frames": "There is no moving picture in this file. Choose another.",
+    "video-hidden-bulk": f"This video hides far more data than it shows. {_SAVE_AS_MP4}",
+    "video-too-many-bytes": "This video is too large. Record a shorter one, or one of a smaller size.",
+    "video-too-many-pixels": "This video has more pixels than 4K. Record it again with a smaller size.",
+    "video-too-long": "This video is too long. Cut out the part that matters, or record a shorter one.",
+    "video-too-slow": "Reading this video took too long and was stopped. Record a shorter or a smaller one.",
+    "video-not-lossless": "A video is always rebuilt from its pictures. File it without asking for the exact original.",
     "unsupported-format": f"This kind of picture is not accepted yet. {_SAVE_AS_JPEG}",
     "raw-photo": f"This is a camera's raw file. {_SAVE_AS_JPEG}",
     "damaged": "This picture is damaged and cannot be read. Send or choose it again.",

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from mappings.model.images import Geometry, Region
+from mappings.model.images import Geometry, Region, VideoTerms
 
 Header = dict[str, Any]
 
@@ -67,6 +67,14 @@ def geometry_from_json(value: Header) -> Geometry:
         crop=Region(*value["crop"]) if value["crop"] is not None else None,
         black_out=tuple(Region(*region) for region in value["black_out"]),
     )
+
+
+def terms_to_json(terms: VideoTerms) -> Header:
+    return {"sound": terms.sound, "most_seconds": terms.most_seconds}
+
+
+def terms_from_json(value: Header) -> VideoTerms:
+    return VideoTerms(sound=value["sound"] is True, most_seconds=float(value["most_seconds"]))
 
 
 def _region_to_json(region: Region) -> list[float]:

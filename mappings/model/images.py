@@ -86,6 +86,17 @@ UNCHANGED = Geometry()
 
 
 @dataclass(frozen=True)
+class VideoTerms:
+    """How a video may be kept: without its sound unless somebody gave a reason for it, and so long at the most."""
+
+    sound: bool = False
+    most_seconds: float = 120.0
+
+
+SILENT = VideoTerms()
+
+
+@dataclass(frozen=True)
 class ReceivedImage:
     """Bytes exactly as they came, of which nothing is believed yet. Never filed, never shown."""
 
@@ -97,10 +108,11 @@ class ReceivedImage:
 
 @dataclass(frozen=True)
 class CleanImage:
-    """An image rebuilt from its pixels: the only kind that can be labelled.
+    """An image or video rebuilt from its pixels: the only kind that can be labelled.
 
-    `content_type` is image/jpeg or image/png; `removed` names in plain words what did not survive
-    ("location", "phone model", ...). `captured_at` is the camera's own claim, kept apart from the image.
+    `content_type` is image/jpeg, image/png, video/mp4 or video/webm; `seconds` is how long a video lasts and
+    `sound` whether it kept its sound; its thumbnail is a frame of it. `removed` names in plain words what did
+    not survive ("location", "phone model", ...). `captured_at` is the camera's own claim, kept apart from the image.
     """
 
     image_id: ImageId
@@ -117,3 +129,9 @@ class CleanImage:
     captured_at_has_offset: bool = False
     lossless: bool = False
     geometry: Geometry = UNCHANGED
+    seconds: float | None = None
+    sound: bool = False
+
+    @property
+    def is_video(self) -> bool:
+        return self.content_type.startswith("video/")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fhir_plugin.errors import UnacceptableImage
 from mappings.model.identifiers import Sha256
-from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 MAGIC = b"PICTURE:"
 
@@ -26,7 +26,14 @@ class FakeImageWorker:
         self.cleaned: list[ReceivedImage] = []
         self.on_clean: Callable[[ReceivedImage], None] = lambda _received: None
 
-    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage:
+    def clean(
+        self,
+        received: ReceivedImage,
+        *,
+        geometry: Geometry = UNCHANGED,
+        lossless: bool = False,
+        video: VideoTerms | None = None,
+    ) -> CleanImage:
         self.on_clean(received)
         self.cleaned.append(received)
         if not received.content.startswith((MAGIC, b"clean ")):  # what was cleaned is a picture, too
