@@ -311,7 +311,12 @@ def create_app(installation: Installation) -> Flask:
         except UnknownIssuer:  # taken out of the registry while a session lasts: from now on nobody may frame it
             return ()
 
-    register_pages(app, picture_bytes=installation.policy.most_bytes_per_image, frame_ancestors=frame_ancestors)
+    register_pages(
+        app,
+        picture_bytes=installation.policy.most_bytes_per_image,
+        frame_ancestors=frame_ancestors,
+        policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
+    )
     register_launch(app, _launching(installation))
     shut_by_default(app)
     return app

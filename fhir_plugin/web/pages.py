@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,17 @@ ASSETS = "assets.static"
 _YEAR = 31_536_000
 
 
-def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors = lambda _launch: ()) -> None:
+def register_pages(
+    app: Flask,
+    *,
+    picture_bytes: int,
+    frame_ancestors: FrameAncestors = lambda _launch: (),
+    policy_notices: Callable[[], Sequence[str]] = lambda: (),
+) -> None:
     """Adds every clinical page to `app` and puts all of `app` under the rules of `security` and `errors`.
 
     `picture_bytes`: most bytes of one picture (policy). `frame_ancestors`: which origins may frame the pages
-    of a launch; nobody unless told.
+    of a launch; nobody unless told. `policy_notices`: what every page of a launch says about the policy in force.
     """
     protect(app, picture_bytes=picture_bytes, frame_ancestors=frame_ancestors)
     register_errors(app)
@@ -41,6 +48,7 @@ def register_pages(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAnce
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["nhs"] = nhs
+    app.jinja_env.globals["policy_notices"] = policy_notices
     folder = Path(__file__).parent / "static"
     app.config["ASSETS_VERSION"] = version = _version(folder)
     assets = Blueprint("assets", __name__, template_folder="templates")
