@@ -266,6 +266,10 @@ class Captures:
         """The e-mail is deleted, the device is clean: somebody says so."""
         mark_source_emptied(self._parts, session, capture_id)
 
+    def source_emptied_for(self, session: ClinicalSession, capture_id: CaptureId) -> None:
+        """The same, said by somebody who sees to it for the person who filed it."""
+        mark_source_emptied(self._parts, session, capture_id, own=False)
+
     # ------------------------------------------------------------------------------------------ inside
 
     def _intend(self, session: ClinicalSession, draft: Draft, order: FilingOrder) -> None:

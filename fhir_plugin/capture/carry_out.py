@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture import receive
+from fhir_plugin.capture.afterwards import keep_register, open_source_item
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
@@ -66,6 +67,8 @@ class CarryOut:
         state = DraftState.FILED if order.images else DraftState.DESCRIBED
         now = parts.clock.now()
         parts.drafts.save(replace(draft, state=state, images=bare, result=result, filing=None, updated=now))
+        keep_register(parts, intent, order, evidence)
+        open_source_item(parts, intent, order)
         for stored in order.images:
             self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)
         for described in order.described:

@@ -56,6 +56,9 @@ class FilingOrder:
     images: tuple[OrderedImage, ...]
     described: tuple[ImageId, ...] = ()
     discarded: tuple[ImageId, ...] = ()
+    patient_name: str = field(default="", repr=False)
+    birth_date: dt.date | None = field(default=None, repr=False)
+    """As the EHR said when *File* was pressed: for the register of what is kept, and its days of review."""
 
     def resource_id(self, role: str) -> str:
         """Our own id for one resource of this order: the same at every run, never that of another attempt."""
@@ -92,6 +95,8 @@ def order_to_json(order: FilingOrder) -> Json:
         ],
         "described": list(order.described),
         "discarded": list(order.discarded),
+        "patient_name": order.patient_name,
+        "birth_date": order.birth_date.isoformat() if order.birth_date else None,
     }
 
 
@@ -133,6 +138,8 @@ def order_from_json(value: Json) -> FilingOrder:
         ),
         described=tuple(ImageId(image) for image in value["described"]),
         discarded=tuple(ImageId(image) for image in value["discarded"]),
+        patient_name=value.get("patient_name", ""),
+        birth_date=dt.date.fromisoformat(born) if (born := value.get("birth_date")) else None,
     )
 
 

@@ -120,6 +120,8 @@ def make_order(
         images=images,
         described=tuple(described),
         discarded=tuple(discarded),
+        patient_name=patient.name,
+        birth_date=patient.birth_date,
     )
     return replace(order, images=tuple(_signed(parts, draft, order, image) for image in images))
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
+from fhir_plugin.capture.afterwards import end_source_item
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.sanitise import clean_into
-from fhir_plugin.errors import RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
+from fhir_plugin.errors import NotFound, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.ports import AuditEntry
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
@@ -51,12 +52,23 @@ def waiting_too_long(parts: CaptureParts) -> list[WaitingItem]:
     ]
 
 
-def mark_source_emptied(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId) -> Draft:
-    """Somebody says that the e-mail or the picture on the device is gone (G-R130, G-R275)."""
+def mark_source_emptied(
+    parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *, own: bool = True
+) -> Draft:
+    """Somebody says that the e-mail or the picture on the device is gone (G-R130, G-R275); its item ends with that.
+
+    Not `own`: said by somebody who covers, at the same patient's chart.
+    """
     with parts.work.transaction():
-        draft = parts.draft(session, capture_id, for_change=True)
+        if own:
+            draft = parts.draft(session, capture_id, for_change=True)
+        else:
+            draft = parts.drafts.get(capture_id, for_change=True)
+            if (draft.fhir_base, draft.patient) != (session.fhir_base, session.patient_id):
+                raise NotFound(f"there is no capture {capture_id}", status=404)
         changed = replace(draft, source_emptied_at=parts.clock.now())
         parts.drafts.save(changed)
+        end_source_item(parts, session, capture_id)
         parts.note(session, "capture.source-emptied", capture_id)
     return changed
 

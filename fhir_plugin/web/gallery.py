@@ -15,6 +15,7 @@ from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
 from fhir_plugin.web.security import picture_response
 from fhir_plugin.web.words import day, local
+from fhir_plugin.web.worklist import due_here
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession, Role
 
@@ -71,6 +72,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         by=by,
         count=len(items),
         waiting=parts().captures.waiting(session),
+        due=due_here(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )

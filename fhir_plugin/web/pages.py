@@ -13,6 +13,7 @@ from jinja2 import StrictUndefined
 from fhir_plugin.web.access import public
 from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
+from fhir_plugin.web.concern import concern
 from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
@@ -22,6 +23,7 @@ from fhir_plugin.web.security import FrameAncestors, protect
 from fhir_plugin.web.staying import staying
 from fhir_plugin.web.style import register_style
 from fhir_plugin.web.words import register_words
+from fhir_plugin.web.worklist import worklist
 
 ASSETS = "assets.static"
 """The only endpoint that anybody may fetch without a launch: our own styles and scripts."""
@@ -71,7 +73,7 @@ def register_pages(
             if launch is not None:
                 values.setdefault("launch", launch)
 
-    for blueprint in (assets, home, gallery, capture, editing, receipt, staying):
+    for blueprint in (assets, home, gallery, capture, editing, receipt, staying, worklist, concern):
         app.register_blueprint(blueprint)
     register_style(app)
 

@@ -28,8 +28,6 @@ from mappings.r4.concern import is_concern, to_concern
 from mappings.terminology import systems
 
 KIND = "concern"
-SAME_DAY = dt.timedelta(hours=4)
-"""Due the same day: a concern raised late in the evening is due in the night, and late when the practice opens."""
 MOST_WORDS = 4000
 """Characters of one field: a note, not a file."""
 _NAMESPACE = uuid.UUID("5d1f0a1e-3c53-4a57-9d6a-5c0d2a3d9b11")
@@ -81,7 +79,7 @@ class Concerns:
                     patient=session.patient_id,
                     subject=hold.id,
                     created=now,
-                    due=now + SAME_DAY,
+                    due=now + dt.timedelta(hours=parts.policy.work_hours[WorkKind.SAFEGUARDING]),
                     patient_name=patient.name,
                     words="A safeguarding concern was raised.",
                 )

@@ -38,6 +38,7 @@ from mappings.model.images import Geometry, Region
 from mappings.model.people import ClinicalSession, Patient
 from mappings.terminology.body_sites import site_with_code
 from tests.fakes.clock import FakeClock
+from tests.fakes.practice_parts import PracticeBench
 from tests.web.fake_gallery import FakeGallery, as_jpeg
 from tests.web.people import AMY, BASE, DOCTOR, SAM, FakeSessions
 
@@ -66,6 +67,7 @@ class FakeCaptures:
         self.at_this_chart: list[WaitingHere] = []
         self.filed_with: list[tuple[str, str]] = []
         self.resumed: list[CaptureId] = []
+        self.emptied_for: list[CaptureId] = []
         self._numbers = itertools.count(1)
 
     def _stumble(self, method: str) -> None:
@@ -328,6 +330,9 @@ class FakeCaptures:
         self.extra_waiting = [item for item in self.extra_waiting if item.capture_id != capture_id]
         self._save(replace(self.draft(session, capture_id), source_emptied_at=self.clock.now()))
 
+    def source_emptied_for(self, session: ClinicalSession, capture_id: CaptureId) -> None:
+        self.emptied_for.append(capture_id)
+
     def receipt(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         self._stumble("receipt")
         self.draft(session, capture_id)
@@ -341,6 +346,9 @@ class FakeParts:
     gallery: FakeGallery = field(default_factory=FakeGallery)
     sessions: FakeSessions = field(default_factory=FakeSessions)
     captures: FakeCaptures = field(init=False)
+    bench: PracticeBench = field(init=False)
 
     def __post_init__(self) -> None:
         self.captures = FakeCaptures(self.clock, self.policy)
+        self.bench = PracticeBench(self.clock, self.policy)
+        self.practice, self.concerns = self.bench.practice, self.bench.concerns

@@ -1,0 +1,76 @@
+"""What filing leaves for later: the register of what is kept, and mailboxes and devices that still hold a picture.
+
+Called in the transaction that ends a filing, so that nothing is filed and forgotten.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from fhir_plugin.capture.filing import FilingOrder
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.receipt import still_to_do
+from fhir_plugin.ledger.intents import Evidence, Intent
+from fhir_plugin.policy.review_days import with_review_days
+from mappings.model.identifiers import CaptureId, FhirBase, Reference, WorkId
+from mappings.model.kept import KeptImage
+from mappings.model.labels import is_restricted
+from mappings.model.people import ClinicalSession
+from mappings.model.work import WorkItem, WorkKind
+
+_UK = ZoneInfo("Europe/London")
+
+
+def keep_register(parts: CaptureParts, intent: Intent, order: FilingOrder, evidence: Mapping[str, Evidence]) -> None:
+    """Every image that was filed, with the days on which somebody looks again (G-R169, G-R245, G-R248)."""
+    consent = evidence.get("consent")
+    filed = order.recorded_at.astimezone(_UK).date()
+    for image in order.images:
+        plain = KeptImage(
+            fhir_base=FhirBase(intent.fhir_base),
+            reference=Reference(evidence[f"image-{image.image_id}"]["reference"]),
+            patient=intent.patient,
+            capture_id=order.capture_id,
+            filed=order.recorded_at,
+            consent=Reference(consent["reference"]) if consent else None,
+            owner=order.user,
+            owner_name=order.user_display,
+            patient_name=order.patient_name,
+            birth_date=order.birth_date,
+        )
+        private = is_restricted(list(image.labels))
+        parts.kept.keep(with_review_days(plain, parts.policy, filed, private=private))
+
+
+def open_source_item(parts: CaptureParts, intent: Intent, order: FilingOrder) -> None:
+    """A mailbox or device still holds it: on the list until somebody says that it is gone (G-R130, G-R275)."""
+    to_do = still_to_do(order)
+    if not to_do:
+        return
+    now = parts.clock.now()
+    parts.worklist.add(
+        WorkItem(
+            id=WorkId(parts.new_id()),
+            kind=WorkKind.SOURCE,
+            fhir_base=intent.fhir_base,
+            patient=intent.patient,
+            subject=order.capture_id,
+            created=now,
+            due=now + dt.timedelta(hours=parts.policy.work_hours[WorkKind.SOURCE]),
+            owner=order.user,
+            owner_name=order.user_display,
+            patient_name=order.patient_name,
+            words=to_do[0],
+        )
+    )
+
+
+def end_source_item(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId) -> None:
+    """Somebody said that it is gone: in their transaction. Nothing to do where there is no such item."""
+    for item in parts.worklist.of_patient(session.fhir_base, session.patient_id):
+        if (item.kind, item.subject) == (WorkKind.SOURCE, capture_id):
+            done = replace(item, done_at=parts.clock.now(), done_by=session.user.reference, outcome="emptied")
+            parts.worklist.save(done)
