@@ -25,6 +25,7 @@ from fhir_plugin.commands.answers import (
 from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
+from fhir_plugin.commands.policy import policy
 from fhir_plugin.commands.roles import role
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
 from fhir_plugin.imaging.cli import measure_photos, print_figures, sanitise
@@ -59,6 +60,7 @@ main.add_command(smart_conformance)
 main.add_command(issuer)
 main.add_command(keys)
 main.add_command(role)
+main.add_command(policy)
 
 
 @main.command(params=bench_of_imaging.params)

@@ -64,6 +64,11 @@ class DatabasePacks:
             log.warning("policy-notice", pack=chosen.pack.reference, notice=notice)
         return chosen.pack
 
+    def exist(self) -> bool:
+        """Whether this database has a place for them: an older one that was not brought up to date has none."""
+        with self._database.connection() as connection:
+            return sa.inspect(connection).has_table(packs_in_force.name)
+
     def last(self) -> KeptPack | None:
         """What was in force last; None before the first start."""
         return self._first(sa.select(packs_in_force).order_by(packs_in_force.c.since.desc()).limit(1))

@@ -50,8 +50,12 @@ class UnusablePack(PluginError):
 
 @dataclass(frozen=True)
 class Source:
-    """A guidance document that the pack rests on. `date`: day, month or year as far as it says, or "undated" (X26)."""
+    """A guidance document that the pack rests on. `date`: day, month or year as far as it says, or "undated" (X26).
 
+    `cited`: how reasons refer to it, before the line: `000:19`.
+    """
+
+    cited: str
     title: str
     date: str
     note: str

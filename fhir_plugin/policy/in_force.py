@@ -57,7 +57,7 @@ def choose(
     try:
         layers = configured()
         pack = load_pack(layers)
-        _same_version_says_the_same(pack, kept(pack.reference))
+        same_version_says_the_same(pack, kept(pack.reference))
     except UnusablePack as error:
         return InForce(_last_good(last, error), None)
     texts = tuple(layer.text for layer in sorted(layers, key=lambda each: not each.is_base))
@@ -65,8 +65,11 @@ def choose(
     return InForce(pack, None if as_before else texts)
 
 
-def _same_version_says_the_same(pack: PolicyPack, before: KeptPack | None) -> None:
-    """A decision stores id and version only: they have to mean one thing for ever (X26, G-R342)."""
+def same_version_says_the_same(pack: PolicyPack, before: KeptPack | None) -> None:
+    """A decision stores id and version only: they have to mean one thing for ever (X26, G-R342).
+
+    Raises `UnusablePack` where `before`, the pack of that reference, said something else.
+    """
     if before is None:
         return
     try:

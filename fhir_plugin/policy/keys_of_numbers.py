@@ -8,6 +8,7 @@ from fhir_plugin.policy.values import Dated, Day, Flag, Kind, Listed, Pair, Row,
 from mappings.model.work import WorkKind
 
 _ID = Words(r"[a-z0-9][a-z0-9-]{0,40}", "lower-case letters, digits and hyphens")
+_CITED = Words(r"[0-9A-Za-z][0-9A-Za-z-]{0,20}", "letters, digits and hyphens")
 _FOR = Words(r"[A-Za-z0-9][A-Za-z0-9 .,'&()-]{0,80}", 'a name, or "any"')
 
 
@@ -39,7 +40,7 @@ IDENTITY_KEYS = (
     _identity("setting", _FOR, "The setting that it is for, such as a care home", "G-R339, G-R190"),
     _identity(
         "sources",
-        Listed(Row({"title": Words(), "date": Dated(), "note": Words()}, Source), least=1),
+        Listed(Row({"cited": _CITED, "title": Words(), "date": Dated(), "note": Words()}, Source), least=1),
         "The documents that it rests on, with their dates and how far they can still be trusted",
         "X26, G-R351",
         "a pack without sources does not load",

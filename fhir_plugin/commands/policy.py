@@ -1,0 +1,255 @@
+"""`fhir-plugin policy`: look at policy packs, compare them, and check one before it comes into force."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fhir_plugin.commands.answers import (
+    CHECK_FAILED,
+    DONE,
+    SOMEBODY_MUST_LOOK,
+    json_option,
+    mendable,
+    say,
+    state_option,
+)
+
+if TYPE_CHECKING:
+    from fhir_plugin.adapters.packs import DatabasePacks
+    from fhir_plugin.policy.contents import PolicyPack, Said
+    from fhir_plugin.policy.in_force import KeptPack
+    from fhir_plugin.settings import Settings
+
+
+@click.group()
+def policy() -> None:
+    """What your organisation decided about pictures: packs, their floors, and what follows from them."""
+
+
+_on_option = click.option(
+    "--on",
+    "base",
+    help="What an overlay in a file goes on top of; else what the settings name.",
+)
+
+
+@policy.command()
+@click.argument("what", required=False)
+@_on_option
+@state_option
+@json_option
+def check(what: str | None, base: str | None, state: Path | None, as_json: bool) -> None:
+    """Check a pack: a FILE, a NAME such as strict+dermatology, or without either what the settings name.
+
+    Exit 1: it cannot be used; the answer names the key, and the floor. Exit 3: it can, and something waits for a
+    person: it is due for review, or your organisation has not said everything that only it can say.
+    """
+    from fhir_plugin.policy.contents import UnusablePack
+
+    with mendable(as_json=as_json):
+        settings = _settings(state)
+        last = _kept(settings)
+        today = dt.datetime.now(dt.UTC).date()
+        try:
+            pack = _pack(what, base, settings)
+            _not_changed_under_its_version(pack, settings)
+        except UnusablePack as error:
+            _say_unusable(error, last if what is None else None, today, as_json=as_json)
+            sys.exit(CHECK_FAILED)
+    own = what is None or _is_file(what)
+    gaps, notices = pack.gaps(), pack.notices(today)
+    result = {"usable": True, "pack": pack.reference, "notices": list(notices), "gaps": list(gaps)}
+    lines = [f"{pack.reference} can be used: complete, and on or above every floor.", *notices]
+    if gaps:
+        lines += ["Only your organisation can say these, and has not yet:", *(f"  {each}" for each in gaps)]
+    say(result, as_json=as_json, text="\n".join(lines))
+    sys.exit(SOMEBODY_MUST_LOOK if notices or (own and gaps) else DONE)
+
+
+@policy.command()
+@click.argument("names", nargs=-1)
+@_on_option
+@state_option
+@json_option
+def show(names: tuple[str, ...], base: str | None, state: Path | None, as_json: bool) -> None:
+    """Every key of a pack: its value, whether that is the default, who says so and why, and the floor under it.
+
+    NAMES: packs that come with the app, one base and overlays (strict dermatology), or a file; without, what is in
+    force. An earlier pack that a decision names, as strict/2026.11, is shown as it was.
+    """
+    with mendable(as_json=as_json):
+        settings = _settings(state)
+        pack = _pack("+".join(names) or None, base, settings, in_force=True)
+    today = dt.datetime.now(dt.UTC).date()
+    rows = [_row(said) for said in pack.said]
+    result = {
+        "pack": pack.reference,
+        "title": pack.title,
+        "review_by": pack.review_by.isoformat(),
+        "notices": list(pack.notices(today)),
+        "gaps": list(pack.gaps()),
+        "sources": [vars(each) for each in pack.sources],
+        "keys": rows,
+    }
+    lines = [f"{pack.reference}: {pack.title}", *pack.notices(today), "", "Sources, cited as document:line"]
+    lines += [f"  {each.cited}  {each.title} ({each.date}). {each.note}" for each in pack.sources]
+    lines.append("")
+    for row in rows:
+        lines.append(f"{row['key']} = {_written(row['value'])}{'  (default)' if row['is_default'] else ''}")
+        lines.append(f"    {row['says']} ({row['requirement']})")
+        if row["layer"]:
+            lines.append(f"    {row['layer']}: {row['source']}")
+        if row["floor"]:
+            lines.append(f"    floor: {row['floor']}")
+    say(result, as_json=as_json, text="\n".join(lines))
+
+
+@policy.command()
+@click.argument("one")
+@click.argument("other")
+@_on_option
+@state_option
+@json_option
+def diff(one: str, other: str, base: str | None, state: Path | None, as_json: bool) -> None:
+    """What two packs say differently, key by key. Each is a name, a file, or an earlier pack by id and version."""
+    from fhir_plugin.policy.keys import BY_NAME
+
+    with mendable(as_json=as_json):
+        settings = _settings(state)
+        first, second = _pack(one, base, settings), _pack(other, base, settings)
+    differences = [
+        {
+            "key": mine.key,
+            "one": _plain(mine.value),
+            "other": _plain(yours.value),
+            "source_one": mine.reason,
+            "source_other": yours.reason,
+            "floor": BY_NAME[mine.key].floor,
+        }
+        for mine, yours in zip(first.said, second.said, strict=True)
+        if mine.value != yours.value and not BY_NAME[mine.key].identity
+    ]
+    lines = [f"{first.reference} and {second.reference}: {len(differences) or 'no'} differences"]
+    for each in differences:
+        lines += [
+            f"{each['key']}",
+            f"    {first.id}: {_written(each['one'])}",
+            f"        {each['source_one']}",
+            f"    {second.id}: {_written(each['other'])}",
+            f"        {each['source_other']}",
+        ]
+    result = {"one": first.reference, "other": second.reference, "differences": differences}
+    say(result, as_json=as_json, text="\n".join(lines))
+
+
+def _settings(state: Path | None) -> Settings:
+    from pydantic import ValidationError
+
+    from fhir_plugin.settings import Settings
+
+    try:
+        return Settings() if state is None else Settings(state=state)
+    except ValidationError as error:
+        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
+        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
+
+
+def _is_file(what: str) -> bool:
+    return what.endswith(".toml") or Path(what).is_file()
+
+
+def _pack(what: str | None, base: str | None, settings: Settings, *, in_force: bool = False) -> PolicyPack:
+    """The pack that `what` means. Raises `UnusablePack`.
+
+    `in_force`: without `what`, the last good one is meant where what the settings name cannot be used.
+    """
+    from fhir_plugin.adapters.packs import configured_layers, read_layer_file
+    from fhir_plugin.policy.in_force import choose, put_together
+    from fhir_plugin.policy.pack import load_pack, shipped_layers, shipped_pack
+
+    if what is None:
+        if in_force:
+            kept = _packs(settings)
+            last = kept.last() if kept else None
+            return choose(
+                lambda: configured_layers(settings.policy, settings.policy_file),
+                last,
+                kept.kept if kept else lambda _reference: None,
+            ).pack
+        return load_pack(configured_layers(settings.policy, settings.policy_file))
+    if _is_file(what):
+        return load_pack(put_together(shipped_layers(base or settings.policy), read_layer_file(Path(what))))
+    if "/" in what and (kept := _packs(settings)) is not None and (earlier := kept.kept(what)) is not None:
+        return earlier.load()
+    return shipped_pack(what)
+
+
+def _packs(settings: Settings) -> DatabasePacks | None:
+    """What this installation keeps; None where there is no installation yet. Nothing is made by looking."""
+    from fhir_plugin.adapters.clock import SystemClock
+    from fhir_plugin.adapters.database import Database
+    from fhir_plugin.adapters.packs import DatabasePacks
+
+    if not settings.database_url and not (settings.state / "plugin.sqlite").exists():
+        return None
+    packs = DatabasePacks(Database(settings.database), SystemClock())
+    return packs if packs.exist() else None
+
+
+def _kept(settings: Settings) -> KeptPack | None:
+    packs = _packs(settings)
+    return packs.last() if packs else None
+
+
+def _not_changed_under_its_version(pack: PolicyPack, settings: Settings) -> None:
+    from fhir_plugin.policy.in_force import same_version_says_the_same
+
+    if packs := _packs(settings):
+        same_version_says_the_same(pack, packs.kept(pack.reference))
+
+
+def _say_unusable(error: Any, last: KeptPack | None, today: dt.date, *, as_json: bool) -> None:
+    stays = last.reference if last else None
+    result = {"usable": False, "problem": error.message, "in_force": stays, "on": today.isoformat()}
+    words = f"It cannot be used: {error.message}"
+    if stays:
+        words += f"\nIn force is the last good one, {stays}. Every decision and every page says so."
+    say(result, as_json=as_json, text=words)
+
+
+def _row(said: Said) -> dict[str, Any]:
+    from fhir_plugin.policy.keys import BY_NAME
+    from fhir_plugin.policy.pack import shipped_layer
+
+    key, default = BY_NAME[said.key], shipped_layer("strict").values[said.key]
+    return {
+        "key": said.key,
+        "value": _plain(said.value),
+        "default": _plain(default),
+        "is_default": said.value == default,
+        "says": key.says,
+        "requirement": key.source,
+        "layer": said.layer,
+        "source": said.reason,
+        "allowed": key.kind.expected,
+        "floor": key.floor,
+    }
+
+
+def _plain(value: object) -> Any:
+    """A raw TOML value as JSON can hold it."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
