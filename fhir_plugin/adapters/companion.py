@@ -35,6 +35,7 @@ HELD_TYPES: Final = frozenset(
         "AuditEvent",
         "Basic",
         "Communication",
+        "CommunicationRequest",
         "Consent",
         "DocumentReference",
         "Flag",

@@ -1,7 +1,7 @@
 """One record, two places: the EHR's server, and the companion store for what the EHR refuses to hold.
 
 Where a resource goes is decided by its type (`home`): what the EHR says that it holds goes there. An EHR may
-refuse at write time what its CapabilityStatement promises. For the four types that the app can keep itself
+refuse at write time what its CapabilityStatement promises. For the types that the app can keep itself
 (`MOVABLE`) such a refusal (403, 404, 405, 501, or 400 and 422 with the issue `not-supported`) sends the resource
 to the companion store, unless the EHR already has that very resource; every other refusal is raised.
 
@@ -25,7 +25,7 @@ from mappings.model.identifiers import FhirBase, Reference
 Json = dict[str, Any]
 Home = Literal["ehr", "companion"]
 
-MOVABLE: Final = frozenset({"AuditEvent", "Consent", "Provenance", "Task"})
+MOVABLE: Final = frozenset({"AuditEvent", "CommunicationRequest", "Consent", "Provenance", "Task"})
 
 
 class CompositeRecord:

@@ -30,6 +30,7 @@ DATA_ABSENT_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/data-abs
 
 R5_ATTACHMENT_HEIGHT: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Attachment.height"
 R5_ATTACHMENT_WIDTH: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Attachment.width"
+R5_ATTACHMENT_DURATION: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Attachment.duration"
 """R5's elements as extensions of R4, by the rule of R5 versions.html (extension-Type.element)."""
 
 # Others
@@ -61,6 +62,10 @@ DECISION: Final = "urn:fhir-plugin:decision"
 """Identifier of the QuestionnaireResponse that says how one capture was decided; the value is the capture's id."""
 CONCERN: Final = "urn:fhir-plugin:concern"
 """Identifier of the note of one safeguarding concern; the value is the concern's id."""
+PHOTO_REQUEST: Final = "urn:fhir-plugin:photo-request"
+"""Identifier of one request to a patient for photographs; the value is the request's id."""
+PHOTO_REQUEST_STATE: Final = "urn:fhir-plugin:photo-request-state"
+"""Our word for where such a request stands."""
 SOFTWARE: Final = "urn:fhir-plugin:software"
 """Identifier of this software as a device; the value is its version."""
 RECEIVED_SHA256: Final = "urn:fhir-plugin:sha256-received"

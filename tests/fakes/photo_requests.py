@@ -39,6 +39,10 @@ class FakePhotoRequests:
         theirs = [each for each in self._every() if (each.fhir_base, each.patient) == (fhir_base, patient)]
         return sorted(theirs, key=lambda each: (each.created, each.request_id), reverse=True)
 
+    def last_practice(self, fhir_base: FhirBase) -> tuple[str, str]:
+        here = sorted((each for each in self._every() if each.fhir_base == fhir_base), key=lambda each: each.created)
+        return (here[-1].practice, here[-1].practice_phone) if here else ("", "")
+
     def lapsed(self, now: dt.datetime) -> list[RequestId]:
         return [each.request_id for each in self._every() if each.state in LIVE and each.expires <= now]
 

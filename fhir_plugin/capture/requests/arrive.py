@@ -65,7 +65,9 @@ def arrive(parts: RequestParts, request: PhotoRequest, draft: Draft) -> None:
         words += " The patient calls them private."
     if request.said.store is ConsentAnswer.REFUSED:
         words += " The patient does not want them kept: describe, then discard."
-    parts.wait_for_person(request, WorkKind.CAME_BACK, words, subject=draft.capture_id)
+    parts.wait_for_person(
+        request, WorkKind.CAME_BACK, words, subject=draft.capture_id, due=parts.now + request.look_within
+    )
 
 
 def said_as_answers(request: PhotoRequest) -> dict[str, str]:
@@ -87,6 +89,8 @@ def said_as_answers(request: PhotoRequest) -> dict[str, str]:
         "taken_on": said.taken_on.isoformat() if said.taken_on else None,
         "giver": _GIVER[request.asked] if child else None,
         "giver_relationship": request.parent_words if request.asked is Asked.PARENT else None,
+        "gillick": "yes" if request.gillick_words else None,
+        "gillick_words": request.gillick_words,
         "child_view": said.child_view,
         "legitimate_reason": request.necessity.legitimate_reason,
         "exceptional_reason": request.necessity.exceptional_reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_plugin.capture.draft import DraftState
+from fhir_plugin.capture.requests import record
 from fhir_plugin.capture.requests.arrive import destroy_sent
 from fhir_plugin.capture.requests.link import STRETCH
 from fhir_plugin.capture.requests.parts import RequestParts
@@ -27,6 +28,7 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
         over = replace(request.to(RequestState.EXPIRED, parts.now), capture_id=None)
         parts.requests.save(over)
         parts.note(over, "request.expired", "system", was=was)
+        record.intend(parts, request, over)
         if was not in (RequestState.PREPARED, RequestState.CALL_ME):  # of the one nobody knows, the other has its item
             words = {
                 RequestState.SENT: "The link was not opened.",
@@ -34,7 +36,6 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
                 RequestState.SENDING: "Pictures were begun and never sent; they were destroyed.",
             }[was]
             parts.wait_for_person(over, WorkKind.REQUEST_EXPIRED, f"{words} Ask the patient how they are.")
-    parts.changed(over)
     return True
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fhir_plugin.policy.choices import SexualHealthUnder16
+
 SHORTEST = 10
 """Characters of a reason. Less is not a justification."""
 
@@ -53,6 +55,7 @@ class Necessity:
     legitimate_reason: str = field(default="", repr=False)
     """For a private picture of somebody under 18 (G-R185, G-R187)."""
     sexual_health: bool = False
+    vulnerable: bool = False
     exceptional_reason: str = field(default="", repr=False)
     """Sexual health of somebody under 16 or vulnerable (G-R50)."""
 
@@ -67,11 +70,18 @@ _STOP = "You said no: do not ask for a photo. Offer an appointment in person or 
 
 
 def missing_necessity(
-    said: Necessity, *, private: bool, child: bool, under_16: bool, earlier: Sequence[str] = ()
+    said: Necessity,
+    *,
+    private: bool,
+    child: bool,
+    under_16: bool,
+    sexual_health: SexualHealthUnder16 = SexualHealthUnder16.BLOCKED,
+    earlier: Sequence[str] = (),
 ) -> dict[str, str]:
     """Each field that still stands between this request and a link, with what to do; empty: it may go on.
 
-    `earlier`: the justifications of this patient's earlier requests, which may not be used again (G-R40).
+    `sexual_health`: what the organisation allows (X25). `earlier`: the justifications of this patient's earlier
+    requests, which may not be used again (G-R40).
     """
     missing: dict[str, str] = {}
     yes = {
@@ -101,8 +111,15 @@ def missing_necessity(
         )
     if private:
         missing |= _missing_private(said, child=child)
-    if said.sexual_health and under_16 and len(said.exceptional_reason.strip()) < SHORTEST:
-        missing["exceptional_reason"] = "Under 16: a sexual-health photo only in an exception. Say which, or see them."
+    if said.sexual_health and (under_16 or said.vulnerable):
+        if sexual_health is SexualHealthUnder16.BLOCKED:
+            missing["sexual_health"] = (
+                "Your organisation does not ask for sexual-health photos of people under 16 or vulnerable. See them."
+            )
+        elif len(said.exceptional_reason.strip()) < SHORTEST:
+            missing["exceptional_reason"] = (
+                "Under 16 or vulnerable: a sexual-health photo only in an exception. Say which, or see them."
+            )
     return missing
 
 

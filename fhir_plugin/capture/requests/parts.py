@@ -34,6 +34,9 @@ class PhotoRequestStore(Protocol):
     def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[PhotoRequest]:
         """Newest first."""
 
+    def last_practice(self, fhir_base: FhirBase) -> tuple[str, str]:
+        """Name and telephone number of the practice as the newest request at this EHR gave them; empty if none did."""
+
     def lapsed(self, now: dt.datetime) -> list[RequestId]:
         """Requests that are not over although their time is."""
 
@@ -67,8 +70,8 @@ class RequestParts:
     requests: PhotoRequestStore
     tries: LinkTries
     messages: Messages
-    changed: Callable[[PhotoRequest], None] = lambda _request: None
-    """Told after a request has come to another state: the record follows when it can."""
+    link_of: Callable[[str], str]
+    """The address of the patient's page for a secret."""
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
     """256 bits, 43 characters of base64url."""
 
@@ -98,7 +101,7 @@ class RequestParts:
     def wait_for_person(
         self, request: PhotoRequest, kind: WorkKind, words: str, *, subject: str = "", due: dt.datetime | None = None
     ) -> WorkItem:
-        """An item for the owner, with cover. Due when the practice promised to look, unless `due` says otherwise."""
+        """An item for the owner, with cover; due when the policy says, unless `due` does."""
         return self.capture.worklist.add(
             WorkItem(
                 id=WorkId(self.capture.new_id()),
@@ -107,7 +110,7 @@ class RequestParts:
                 patient=request.patient,
                 subject=subject or request.request_id,
                 created=self.now,
-                due=due or self.now + request.look_within,
+                due=due or self.now + dt.timedelta(hours=self.capture.policy.work_hours[kind]),
                 owner=request.owner,
                 owner_name=request.owner_name,
                 cover=request.cover,

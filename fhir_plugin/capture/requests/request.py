@@ -16,9 +16,6 @@ from mappings.model.consent import ChildView, ConsentAnswer
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference, RequestId
 from mappings.model.images import Photographer
 
-WITHDRAW_FOR = dt.timedelta(hours=24)
-"""How long after sending the page of the link takes pictures back by itself (G-R30). Later, the practice does it."""
-
 
 class RequestState(StrEnum):
     """Where a request stands for people."""
@@ -135,7 +132,11 @@ class PhotoRequest:
     most_pictures: int
     created: dt.datetime
     expires: dt.datetime
+    lasts: dt.timedelta
+    """How long a link works; a new one as long again."""
     look_within: dt.timedelta
+    withdraw_for: dt.timedelta
+    """How long after sending the page takes pictures back by itself (G-R30). Later, the practice does it."""
     asked: Asked
     owner: Reference
     owner_name: str = field(repr=False)
@@ -151,6 +152,12 @@ class PhotoRequest:
     """Name, relationship and how parental responsibility is known."""
     own_phone: bool = False
     """A competent child's own phone, that no parent reads."""
+    gillick_words: str = field(default="", repr=False)
+    """Why this child under 16 is competent for this (G-R96)."""
+    links: int = 0
+    """How many links were made."""
+    record: Reference | None = None
+    """Where the record, or what stands in for it, holds this request."""
     state: RequestState = RequestState.PREPARED
     changed: dt.datetime | None = None
     """When it came to this state."""
@@ -176,7 +183,7 @@ class PhotoRequest:
         if state not in NEXT[self.state]:
             raise Refused("This request is no longer where you last saw it. Look again.", code="request-state")
         changed = replace(self, state=state, changed=now, verified=bool(self.browser_digest))
-        return changed if state in LIVE else replace(changed, number="", message="")
+        return changed if state in LIVE else replace(changed, number="")
 
     @property
     def over(self) -> bool:
@@ -185,7 +192,7 @@ class PhotoRequest:
     @property
     def withdraw_until(self) -> dt.datetime | None:
         """Until when the page takes the pictures back by itself; None while nothing was sent."""
-        return None if self.confirmed_at is None else self.confirmed_at + WITHDRAW_FOR
+        return None if self.confirmed_at is None else self.confirmed_at + self.withdraw_for
 
     def younger_than(self, years: int, today: dt.date) -> bool:
         """Whole years; born on 29 February, a birthday falls on 1 March."""

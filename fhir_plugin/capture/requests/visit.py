@@ -12,7 +12,7 @@ from dataclasses import replace
 from fhir_plugin.capture import receive, sanitise
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.requests import arrive
+from fhir_plugin.capture.requests import arrive, record
 from fhir_plugin.capture.requests.ends import end_lapsed, finish
 from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES, LinkRefused, find, hold, is_bound_to
 from fhir_plugin.capture.requests.page import CHILD, STOPS, UNDER_16, Details, Information, Picture, Stage, Visit
@@ -107,6 +107,8 @@ class Visits:
             else:
                 parts.note(request, "request.stopped", request.subject, why=why)
                 self._finish(changed, RequestState.CALL_ME, WorkKind.CALL_ME, STOPS[why])
+        if why is not None:
+            parts.capture.queue.wake()
         return self.open(door)
 
     def add_picture(self, door: Door, content: bytes, declared_type: str) -> Picture:
@@ -184,8 +186,9 @@ class Visits:
             sent = replace(request, confirmed_at=now).to(RequestState.ANSWERED, now)
             parts.requests.save(sent)
             arrive.arrive(parts, sent, draft)
+            record.intend(parts, request, sent)
             parts.note(sent, "request.answered", sent.subject, capture=draft.capture_id, pictures=len(draft.images))
-        parts.changed(sent)
+        parts.capture.queue.wake()
         return self.open(door)
 
     def withdraw(self, door: Door) -> Visit:
@@ -223,7 +226,7 @@ class Visits:
                 "with a reason.",
                 subject=over.capture_id or "",
             )
-        parts.changed(over)
+        record.intend(parts, request, over)
 
     def _enter(self, door: Door) -> PhotoRequest:
         """The request, made over first if its time is."""
@@ -275,7 +278,7 @@ class Visits:
             if request.browser_digest and not is_bound_to(parts, request, door):
                 raise _elsewhere()
             self._finish(request, state, kind, why, words.strip())
-        parts.changed(request)
+        parts.capture.queue.wake()
 
     def _finish(self, request: PhotoRequest, state: RequestState, kind: WorkKind, why: str, words: str = "") -> None:
         parts = self._parts
@@ -283,6 +286,7 @@ class Visits:
         over = replace(request.to(state, parts.now), capture_id=None)
         parts.requests.save(over)
         parts.note(over, f"request.{state}", over.subject, verified=over.verified)
+        record.intend(parts, request, over)
         said = f" They write: {words}" if words else ""
         unsure = "" if over.verified else " The date of birth was not checked: make sure that it was they."
         parts.wait_for_person(over, kind, f"{why}{unsure}{said}")
