@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import own_page, parts, same_patient, show
+from fhir_plugin.web.asking import parts, same_patient, show
 from mappings.model.people import ClinicalSession, Role
 from mappings.model.practice import HoldKind
 
@@ -98,7 +98,7 @@ def _one_page(session: ClinicalSession, hold_id: str, problems: Mapping[str, str
 @launched(Role.CLINICIAN)
 def hold_back(session: ClinicalSession) -> ResponseReturnValue:
     """A complaint or a request for the record is open: nothing is destroyed."""
-    own_page(session)
+    same_patient(session)
     asked = request.form.get("kind", "")
     if asked not in set(HoldKind):
         raise Refused("Choose one of the reasons offered.", code="unknown-kind")
@@ -113,7 +113,7 @@ def hold_back(session: ClinicalSession) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def close(session: ClinicalSession, hold_id: str) -> ResponseReturnValue:
     """Closes it with a reason."""
-    own_page(session)
+    same_patient(session)
     try:
         parts().concerns.lift(session, hold_id, request.form.get("because", ""))
     except Incomplete as error:

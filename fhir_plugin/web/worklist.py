@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import own_page, parts, show
+from fhir_plugin.web.asking import parts, same_patient, show
 from fhir_plugin.work.listing import FOR_CLINICIANS, Listed, Whose
 from mappings.model.identifiers import CaptureId, Reference, WorkId
 from mappings.model.people import ClinicalSession, Role
@@ -144,7 +144,7 @@ def _item_page(session: ClinicalSession, id: WorkId, problems: Mapping[str, str]
 @launched(Role.CLINICIAN, Role.TRIAGE)
 def give(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
     """Takes it (`me`), gives it to a clinician, or back to everybody (empty)."""
-    own_page(session)
+    same_patient(session)
     to = request.form.get("to", "")
     seen = request.form.get("owner_seen", "")
     if to == "me":
@@ -158,7 +158,7 @@ def give(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN, Role.TRIAGE)
 def cover(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
     """Who sees to this one item while its owner is away."""
-    own_page(session)
+    same_patient(session)
     by = request.form.get("by", "")
     parts().practice.cover(session, WorkId(work_id), Reference(by) if by else None)
     return redirect(_back(work_id), 303)
@@ -168,7 +168,7 @@ def cover(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def done(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
     """Says how it ended. What is missing is marked on the same page, with what was typed."""
-    own_page(session)
+    same_patient(session)
     found = parts().practice.item(session, WorkId(work_id))
     outcome, words = request.form.get("outcome", ""), request.form.get("words", "")
     try:
@@ -204,7 +204,7 @@ def _away_page(session: ClinicalSession, problems: Mapping[str, str]) -> str:
 @launched(Role.CLINICIAN, Role.TRIAGE)
 def set_away(session: ClinicalSession) -> ResponseReturnValue:
     """Somebody is away from a day to a day, and somebody else covers."""
-    own_page(session)
+    same_patient(session)
     form = request.form
     try:
         first, last = _day(form.get("first_day", ""), "first_day"), _day(form.get("last_day", ""), "last_day")
@@ -219,7 +219,7 @@ def set_away(session: ClinicalSession) -> ResponseReturnValue:
 @launched(Role.CLINICIAN, Role.TRIAGE)
 def end_away(session: ClinicalSession) -> ResponseReturnValue:
     """They are back."""
-    own_page(session)
+    same_patient(session)
     parts().practice.end_away(session, Reference(request.form.get("user", "")))
     return redirect(url_for(".away"), 303)
 

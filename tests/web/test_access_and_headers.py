@@ -20,7 +20,16 @@ WRITES = [
 ]
 WRITES_NOTHING = frozenset({"staying.stay"})
 """Staying signed in must work while the EHR, which knows the patient's details, is down."""
-SAMPLE = {"launch": "amy", "capture_id": "capture-1", "image_id": "i2", "kind": "Media", "id": "m1", "key": "0" * 16}
+SAMPLE = {
+    "launch": "amy",
+    "capture_id": "capture-1",
+    "image_id": "i2",
+    "kind": "Media",
+    "id": "m1",
+    "key": "0" * 16,
+    "work_id": "w1",
+    "hold_id": "h1",
+}
 
 
 def path_of(rule: Rule) -> str:

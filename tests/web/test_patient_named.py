@@ -20,7 +20,7 @@ from tests.web.people import AMY
 NAME = "Amy LEE"
 NUMBER, BORN = "999 000 0018", "21 June 1984"
 
-WRITES_TO_THE_RECORD = {"capture.file", "receipt.check_again"}
+WRITES_TO_THE_RECORD = {"capture.file", "receipt.check_again", "concern.raise_one"}
 """Their buttons name the patient. The second takes up what was begun: it may write."""
 
 STAYS_WITH_US = {
@@ -30,11 +30,18 @@ STAYS_WITH_US = {
     "capture.discard",
     "capture.discard_all",
     "capture.undo_discard",
+    "concern.close",
+    "concern.hold_back",
     "editing.change",
     "editing.editor",
     "gallery.reveal",
     "receipt.source_emptied",
     "staying.stay",
+    "worklist.cover",
+    "worklist.done",
+    "worklist.end_away",
+    "worklist.give",
+    "worklist.set_away",
 }
 """Drafts, the log of who looked, and the session: nothing of these changes a record."""
 
