@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, Grantor
 from mappings.model.images import Arrival, Photographer
@@ -25,6 +26,12 @@ TODAY = dt.date(2026, 11, 22)
 def born(years: int) -> dt.date:
     """A birth date of somebody who is `years` old on TODAY, with the birthday long past."""
     return dt.date(TODAY.year - years, 2, 3)
+
+
+def without(situation: Situation, *names: str) -> Situation:
+    """With these answers not given."""
+    blank: dict[str, Any] = {name: Situation.__dataclass_fields__[name].default for name in names}
+    return replace(situation, **blank)
 
 
 ADULT = Situation(
@@ -122,7 +129,7 @@ SEVENTEEN = replace(
     concern=False,
 )
 
-_PRIVATE = {
+_PRIVATE: dict[str, Any] = {
     name: getattr(INTIMATE, name)
     for name in Situation.__dataclass_fields__
     if getattr(INTIMATE, name) != getattr(ADULT, name)
