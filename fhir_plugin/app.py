@@ -28,6 +28,8 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
 from fhir_plugin.adapters.packs import DatabasePacks
+from fhir_plugin.adapters.outbox import OutboxFolder
+from fhir_plugin.adapters.photo_requests import DatabaseLinkTries, DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
@@ -39,6 +41,12 @@ from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.capture.captures import Captures
 from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.requests.asking import Requests
+from fhir_plugin.capture.requests.ends import tidy
+from fhir_plugin.capture.requests.parts import RequestParts
+from fhir_plugin.capture.requests.record import KIND as PHOTO_REQUEST
+from fhir_plugin.capture.requests.record import FollowRecord
+from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
@@ -118,9 +126,13 @@ class Installation:
     worklist: Worklist
     practice: Practice
     concerns: Concerns
+    request_parts: RequestParts
+    requests: Requests
+    visits: Visits
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
+        tidy(self.request_parts)
         resumed = self.engine.run_due()
         mend(self.parts)
         self.audit.sign_head()
@@ -251,6 +263,14 @@ def install(
     concerns = Concerns(practice_parts)
     plans[KIND] = CarryOut(parts)
     plans[CONCERN] = concerns.plan
+    request_parts = RequestParts(
+        capture=parts,
+        requests=around("requests", DatabasePhotoRequests(database, masters)),
+        tries=DatabaseLinkTries(database),
+        messages=around("messages", OutboxFolder(settings.state / "outbox")),
+        link_of=lambda secret: f"{settings.base_url}/p/{secret}",
+    )
+    plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -283,6 +303,9 @@ def install(
         worklist=worklist,
         practice=Practice(practice_parts),
         concerns=concerns,
+        request_parts=request_parts,
+        requests=Requests(request_parts),
+        visits=Visits(request_parts),
     )
     return installation
 
@@ -313,7 +336,7 @@ def create_app(installation: Installation) -> Flask:
 
     register_pages(
         app,
-        picture_bytes=installation.policy.most_bytes_per_image,
+        picture_bytes=max(installation.policy.most_bytes_per_image, installation.policy.video_most_bytes),
         frame_ancestors=frame_ancestors,
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )
@@ -355,6 +378,7 @@ def _launching(installation: Installation) -> Launching:
         installation.practice.seen(session)
         installation.captures.resume_for(session)
         installation.concerns.resume_for(session)
+        installation.requests.resume_for(session)
 
     def jwks() -> Json:
         statements: list[Json] = installation.signer.public_jwks()["keys"]

@@ -17,6 +17,7 @@ from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
@@ -39,6 +40,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "tokens": Tokens(database, masters, clock).rotate_master(),
         "drafts": DatabaseDrafts(database, masters).rotate_master(),
         "appointments": Appointments(database, masters, audit, clock).rotate_master(),
+        "photo-requests": DatabasePhotoRequests(database, masters).rotate_master(),
         "work-items": DatabaseWorklist(database, masters).rotate_master(),
         "kept-images": DatabaseKeptImages(database, masters).rotate_master(),
         "colleagues": DatabaseColleagues(database, masters).rotate_master(),

@@ -42,8 +42,7 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
 def tidy(parts: RequestParts) -> int:
     """Everything whose time is over; returns how many requests ended. Safe at any time, in any number of processes."""
     ended = sum(end_lapsed(parts, request_id) for request_id in parts.requests.lapsed(parts.now))
-    with parts.capture.work.transaction():
-        parts.tries.forget(parts.now - STRETCH)
+    parts.tries.forget(parts.now - STRETCH)
     parts.messages.forget_expired(parts.now)
     return ended
 
