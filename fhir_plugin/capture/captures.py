@@ -209,6 +209,7 @@ class Captures:
                 "The patient's details have changed since this page was opened. Nothing was filed. Check who this "
                 "is, then file again."
             )
+        sanitise.settle_sound(parts, session, capture_id)
         intent_id = IntentId(parts.new_id())
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)

@@ -61,6 +61,19 @@ class DraftImage:
     geometry: Geometry = UNCHANGED
     discarded_at: dt.datetime | None = None
     received_at: dt.datetime | None = None
+    seconds: float | None = None
+    """How long a video lasts; None for a picture."""
+    sound: bool = False
+    """Whether a video has kept its sound."""
+
+    @property
+    def is_video(self) -> bool:
+        return self.content_type.startswith("video/")
+
+    @property
+    def had_sound(self) -> bool:
+        """Whether a video came with sound, kept or not."""
+        return self.sound or "sound" in self.removed
 
     @property
     def is_clean(self) -> bool:

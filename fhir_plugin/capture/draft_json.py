@@ -73,6 +73,8 @@ def _image_to_json(image: DraftImage) -> Json:
         "geometry": geometry_to_json(image.geometry),
         "discarded_at": _instant(image.discarded_at),
         "received_at": _instant(image.received_at),
+        "seconds": image.seconds,
+        "sound": image.sound,
     }
 
 
@@ -97,6 +99,8 @@ def _image_from_json(value: Json) -> DraftImage:
         geometry=geometry_from_json(value["geometry"]),
         discarded_at=_read_instant(value["discarded_at"]),
         received_at=_read_instant(value["received_at"]),
+        seconds=value.get("seconds"),
+        sound=value.get("sound", False),
     )
 
 

@@ -9,6 +9,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.sanitise import clean_into
 from fhir_plugin.errors import Refused, UnacceptableImage
+from fhir_plugin.imaging.video_anatomy import sniff_video
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, ImageId, Sha256
 from mappings.model.people import ClinicalSession
@@ -80,9 +81,11 @@ def _quarantine(
     sha256: Sha256,
 ) -> DraftImage:
     policy = parts.policy
-    if len(content) > policy.most_bytes_per_image:
-        limit = policy.most_bytes_per_image // 2**20
-        raise Refused(f"This picture is larger than {limit} MB. Send a smaller one.", code="too-large")
+    is_video = sniff_video(content) is not None
+    most = policy.video_most_bytes if is_video else policy.most_bytes_per_image
+    if len(content) > most:
+        what = "video" if is_video else "picture"
+        raise Refused(f"This {what} is larger than {most // 2**20} MB. Send a smaller one.", code="too-large")
     with parts.work.transaction():
         draft = parts.draft(session, capture_id, for_change=True)
         draft.need_open()

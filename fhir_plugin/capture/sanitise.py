@@ -9,7 +9,7 @@ from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, ImageId
-from mappings.model.images import Geometry, ReceivedImage
+from mappings.model.images import Geometry, ReceivedImage, VideoTerms
 from mappings.model.people import ClinicalSession
 
 
@@ -22,12 +22,15 @@ def clean_into(
     *,
     geometry: Geometry,
     lossless: bool,
+    sound: bool = False,
 ) -> DraftImage:
     """Cleans one received image and puts the result into its draft, in place of an earlier result.
 
-    Raises `UnacceptableImage`; the draft is then as it was.
+    A video keeps its sound only with `sound`, and is as long as policy lets it be. Raises `UnacceptableImage`;
+    the draft is then as it was.
     """
-    clean = parts.worker.clean(_received(image, content), geometry=geometry, lossless=lossless)
+    terms = VideoTerms(sound=sound, most_seconds=parts.policy.video_most_seconds)
+    clean = parts.worker.clean(_received(image, content), geometry=geometry, lossless=lossless, video=terms)
     with parts.work.transaction():
         draft = parts.draft(session, capture_id, for_change=True)
         draft.need_open()
@@ -46,6 +49,8 @@ def clean_into(
             captured_at_has_offset=clean.captured_at_has_offset,
             lossless=clean.lossless,
             geometry=clean.geometry,
+            seconds=clean.seconds,
+            sound=clean.sound,
         )
         parts.drafts.save(replace(draft.with_image(changed), updated=parts.clock.now()))
         for old in (before.clean, before.thumbnail):
@@ -70,7 +75,33 @@ def edit(
     if lossless and not parts.policy.lossless_when_asked:
         raise Refused("Your organisation does not keep images losslessly.", code="lossless-off")
     image = draft.image(image_id)
-    return clean_into(parts, session, capture_id, image, _content(parts, image), geometry=geometry, lossless=lossless)
+    return clean_into(
+        parts,
+        session,
+        capture_id,
+        image,
+        _content(parts, image),
+        geometry=geometry,
+        lossless=lossless,
+        sound=image.sound,
+    )
+
+
+def settle_sound(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId) -> None:
+    """Before filing: every video of the set keeps or loses its sound as was answered (G-R206: only for a reason).
+
+    Each video that has to change is made anew from what was received.
+    """
+    draft = parts.draft(session, capture_id)
+    for image in draft.images:
+        if not image.is_video or image.discarded_at is not None or image.received is None:
+            continue
+        wanted = parts.policy.video_sound and bool(draft.answers.said("sound_reason"))
+        if wanted != image.sound and (image.had_sound or image.sound):
+            content = _content(parts, image)
+            clean_into(
+                parts, session, capture_id, image, content, geometry=image.geometry, lossless=False, sound=wanted
+            )
 
 
 def preview(

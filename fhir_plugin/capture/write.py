@@ -283,6 +283,8 @@ def load_clean(drafted: DraftImage, vault: Vault) -> CleanImage:
         captured_at_has_offset=drafted.captured_at_has_offset,
         lossless=drafted.lossless,
         geometry=drafted.geometry,
+        seconds=drafted.seconds,
+        sound=drafted.sound,
     )
 
 

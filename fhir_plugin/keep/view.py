@@ -18,14 +18,16 @@ from mappings.model.images import ReceivedImage
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
 from mappings.r4.attachment import inline_content
-from mappings.r4.document_reference import from_document_reference, holds_image
+from mappings.r4.document_reference import from_document_reference, holds_image, holds_video
 from mappings.r4.errors import NotReadable
-from mappings.r4.media import from_media, is_photograph
+from mappings.r4.media import from_media, is_photograph, is_video, plays
 from mappings.terminology.labels import plain_label
 
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
 """What a browser may get as it is. Anything else is cleaned by the worker first, or not shown."""
 REVEALED = "image.revealed"
+POSTER_SIDE = 320
+"""Longest side, in pixels, of the frame that stands for a video."""
 CURRENT = frozenset({"completed", "current"})
 """An image entered in error, superseded or not proven yet is not shown, and not given by its address either."""
 
@@ -74,7 +76,7 @@ class Gallery:
         if is_restricted(list(entry.labels)):
             with self._parts.work.transaction():
                 self._parts.note(session, "image.viewed", reference)
-        if content_type in SHOWN:
+        if content_type in SHOWN or (entry.is_video and plays(content_type)):
             return content, content_type
         clean = self._parts.worker.clean(_foreign(content, content_type))
         return clean.content, clean.content_type
@@ -88,7 +90,10 @@ class Gallery:
         if kept:
             return self._parts.vault.get(kept[0].vault_id), "image/jpeg"
         content, content_type = self._bytes(session, entry, resource)
-        small = self._parts.worker.clean(_foreign(content, content_type)).thumbnail
+        if entry.is_video:
+            small = self._parts.worker.preview(_foreign(content, content_type), longest_side=POSTER_SIDE)
+        else:
+            small = self._parts.worker.clean(_foreign(content, content_type)).thumbnail
         self._parts.vault.put(small, compartment=Compartment.THUMBNAIL, owner=owner)
         return small, "image/jpeg"
 
@@ -153,7 +158,9 @@ def _is_about(resource: Json, session: ClinicalSession) -> bool:
 
 
 def _is_picture(resource: Json) -> bool:
-    return is_photograph(resource) if resource.get("resourceType") == "Media" else holds_image(resource)
+    if resource.get("resourceType") == "Media":
+        return is_photograph(resource) or is_video(resource)
+    return holds_image(resource) or holds_video(resource)
 
 
 def _read(resource: Json) -> RecordedImage:

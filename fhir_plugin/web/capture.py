@@ -165,7 +165,11 @@ def add_image(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """One more picture. A script gets its card as HTML; a form goes back to the screen."""
     patient, _ = same_patient(session)
     captures = parts().captures
-    content, declared = read_picture(request, most_bytes=parts().policy.most_bytes_per_image)
+    content, declared = read_picture(
+        request,
+        most_bytes=parts().policy.most_bytes_per_image,
+        most_bytes_of_video=parts().policy.video_most_bytes,
+    )
     if request.form:
         _save(session, CaptureId(capture_id))
     added = captures.receive(session, CaptureId(capture_id), content, declared)

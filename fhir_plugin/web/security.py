@@ -27,9 +27,13 @@ _PERMISSIONS = (
     "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), payment=(), "
     "accelerometer=(), gyroscope=(), magnetometer=(), clipboard-read=()"
 )
+BELOW_LINK = "/p/"
+"""Below it lie the pages of patients: nobody may frame them."""
+
 _MARK = "_takes_picture_bytes"
 _BELOW_LAUNCH = re.compile(r"/l/(?P<launch>[^/]+)(?:/|$)")
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
+_VIDEOS = frozenset({"video/mp4", "video/webm"})
 
 Page = TypeVar("Page", bound=Callable[..., object])
 
@@ -75,6 +79,9 @@ def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) 
     def find_who_may_frame() -> None:
         # Now, while errors can still become a page: the answer must have its headers even when the database is gone,
         # and the page that says goodbye belongs to the EHR whose launch it ends.
+        if request.path.startswith(BELOW_LINK):
+            g.frame_ancestors = ()  # a patient's page stands alone in its tab, whatever it answers
+            return
         g.frame_ancestors = frame_ancestors(None)
         launch = launch_of_request()
         if launch is not None:
@@ -148,6 +155,7 @@ def _policy(origins: Sequence[str]) -> str:
             f"script-src {script}",
             "style-src 'self'",
             "img-src 'self'",
+            "media-src 'self'",
             "connect-src 'self'",
             f"form-action {_form_targets()}",
             "base-uri 'none'",
@@ -158,10 +166,14 @@ def _policy(origins: Sequence[str]) -> str:
 
 def picture_response(content: bytes, content_type: str) -> Response:
     """Image bytes: shown, never kept, never run, never named. (In a tab, browsers style their viewer inline.)"""
-    response = Response(content, content_type=content_type if content_type in _PICTURES else "application/octet-stream")
+    known = content_type in _PICTURES or content_type in _VIDEOS
+    response = Response(content, content_type=content_type if known else "application/octet-stream")
     response.headers["Content-Disposition"] = "inline"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; sandbox"
     )
+    if content_type in _VIDEOS:
+        # A player asks for the piece that it wants to show; without pieces there is no jumping forward.
+        response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response

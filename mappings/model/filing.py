@@ -74,3 +74,9 @@ class RecordedImage:
     note: str = field(default="", repr=False)
     ours: bool = False
     capture_id: CaptureId | None = None
+    seconds: float | None = None
+    """How long a video lasts, where the record says so."""
+
+    @property
+    def is_video(self) -> bool:
+        return self.content_type.lower().startswith("video/")

@@ -15,7 +15,7 @@ from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.body_site import body_site_concept
 from mappings.r4.elements import Json
-from mappings.r4.media import arrival_note, attachment, show_online_extension
+from mappings.r4.media import IMAGE, VIDEO, arrival_note, attachment, plays, show_online_extension
 from mappings.terminology import systems
 from mappings.terminology.labels import UNREADABLE
 
@@ -42,7 +42,7 @@ def to_document_reference(
     document["identifier"] = [{"system": systems.IMAGE, "value": labelled.image.image_id}]
     document["status"] = status
     document["type"] = elements.concept(systems.LOINC, *PHOTOGRAPH)
-    document["category"] = [elements.concept(systems.MEDIA_TYPE, "image", "Image")]
+    document["category"] = [elements.concept(systems.MEDIA_TYPE, *(VIDEO if labelled.image.is_video else IMAGE))]
     document["subject"] = elements.reference(labelled.patient)
     document["date"] = elements.instant(labelled.recorded_at)
     document["author"] = [elements.reference(labelled.recorded_by)]
@@ -53,6 +53,8 @@ def to_document_reference(
         {"url": systems.R5_ATTACHMENT_HEIGHT, "valuePositiveInt": labelled.image.height},
         {"url": systems.R5_ATTACHMENT_WIDTH, "valuePositiveInt": labelled.image.width},
     ]
+    if labelled.image.seconds is not None:
+        content["extension"].append({"url": systems.R5_ATTACHMENT_DURATION, "valueDecimal": labelled.image.seconds})
     document["content"] = [{"attachment": content}]
     if labelled.encounter is not None:
         document["context"] = {"encounter": [elements.reference(labelled.encounter)]}
@@ -84,6 +86,7 @@ def from_document_reference(json: object) -> RecordedImage:
         note=elements.text_of(document.get("description")),
         ours=elements.identifier_in(document, systems.IMAGE) is not None,
         capture_id=elements.capture_of(document),
+        seconds=_seconds(content),
     )
 
 
@@ -91,6 +94,17 @@ def holds_image(json: object) -> bool:
     """Whether a DocumentReference has a still image among its contents."""
     document = elements.resource_of_type(json, "DocumentReference")
     return elements.text_of(_image_attachment(document).get("contentType")).lower().startswith("image/")
+
+
+def holds_video(json: object) -> bool:
+    """Whether a DocumentReference has no still image among its contents, but a video that a browser plays."""
+    document = elements.resource_of_type(json, "DocumentReference")
+    return plays(elements.text_of(_image_attachment(document).get("contentType")))
+
+
+def _seconds(content: Json) -> float | None:
+    told = next(elements.extensions_of(content, systems.R5_ATTACHMENT_DURATION), {})
+    return elements.seconds_of(told.get("valueDecimal"))
 
 
 def document_labels(document: Json) -> tuple[Label, ...]:
@@ -117,5 +131,8 @@ def _image_attachment(document: Json) -> Json:
     ]
     for each in attachments:
         if elements.text_of(each.get("contentType")).lower().startswith("image/"):
+            return each
+    for each in attachments:
+        if plays(elements.text_of(each.get("contentType"))):
             return each
     return attachments[0] if attachments else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -25,6 +26,7 @@ _REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9.-]{1,64})(?:/_histor
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _OTHER_SPACE = re.compile(r"[^\S \t\r\n]")
 _NEVER_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_LONGEST_SECONDS = 1e6
 _WIDEST_OFFSET = dt.timedelta(hours=14)
 
 
@@ -108,6 +110,13 @@ def resource_of_type(json: object, resource_type: str) -> Json:
 def text_of(value: object) -> str:
     """A string as it stands; empty for anything else."""
     return value if isinstance(value, str) else ""
+
+
+def seconds_of(value: object) -> float | None:
+    """A length of time in seconds (R4 decimal); None for anything else, or less than nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return float(value) if 0 <= value < _LONGEST_SECONDS else None
 
 
 def object_of(value: object) -> Json:

@@ -1,4 +1,4 @@
-"""Media: one photograph in the record (R4 Media, shapes B1; labels A12).
+"""Media: one photograph or video in the record (R4 Media, shapes B1; labels A12).
 
 The bytes stay in a Binary that `content.url` points to; title, file name and inline data are never written.
 """
@@ -18,6 +18,8 @@ from mappings.r4.elements import Json
 from mappings.terminology import systems
 from mappings.terminology.photographs import ARRIVAL_WORDS, PHOTOGRAPHER_WORDS
 
+IMAGE: Final = ("image", "Image")
+VIDEO: Final = ("video", "Video")
 PHOTOGRAPHY: Final = ("XC", "External-camera Photography")
 """DICOM PS3.16 CID 29, the only standard modality for a camera photograph (R4's own list has none)."""
 
@@ -37,7 +39,7 @@ def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None,
         media["extension"] = [show_online_extension(labelled.show_online)]
     media["identifier"] = [{"system": systems.IMAGE, "value": image.image_id}]
     media["status"] = status
-    media["type"] = elements.concept(systems.MEDIA_TYPE, "image", "Image")
+    media["type"] = elements.concept(systems.MEDIA_TYPE, *(VIDEO if image.is_video else IMAGE))
     media["modality"] = elements.concept(systems.DICOM, *PHOTOGRAPHY)
     media["subject"] = elements.reference(labelled.patient)
     if labelled.encounter is not None:
@@ -53,6 +55,8 @@ def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None,
     media["bodySite"] = body_site_concept(labelled.site, labelled.laterality)
     media["height"] = image.height
     media["width"] = image.width
+    if image.seconds is not None:
+        media["duration"] = image.seconds
     media["content"] = attachment(labelled, binary_url)
     media["note"] = [
         {
@@ -89,7 +93,22 @@ def from_media(json: object) -> RecordedImage:
         ),
         ours=elements.identifier_in(media, systems.IMAGE) is not None,
         capture_id=elements.capture_of(media),
+        seconds=elements.seconds_of(media.get("duration")),
     )
+
+
+def is_video(json: object) -> bool:
+    """Whether a Media is a video of a kind that a browser plays (MP4 or WebM), by type and content type together."""
+    media = elements.resource_of_type(json, "Media")
+    kind = elements.code_in(media.get("type"), systems.MEDIA_TYPE, systems.MEDIA_CATEGORY)
+    return kind in ("video", None, "") and plays(
+        elements.text_of(elements.object_of(media.get("content")).get("contentType"))
+    )
+
+
+def plays(content_type: str) -> bool:
+    """Whether this is a type of video that a gallery can play."""
+    return content_type.split(";")[0].strip().lower() in ("video/mp4", "video/webm")
 
 
 def is_photograph(json: object) -> bool:
@@ -135,6 +154,5 @@ def attachment(labelled: LabelledImage, binary_url: str) -> Json:
 
 def arrival_note(labelled: LabelledImage) -> str:
     """How the image arrived and who took it, for people to read in any viewer."""
-    return (
-        f"{ARRIVAL_WORDS[labelled.arrival]} Photograph taken by: {PHOTOGRAPHER_WORDS[labelled.photographer].lower()}."
-    )
+    what = "Video" if labelled.image.is_video else "Photograph"
+    return f"{ARRIVAL_WORDS[labelled.arrival]} {what} taken by: {PHOTOGRAPHER_WORDS[labelled.photographer].lower()}."

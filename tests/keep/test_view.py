@@ -165,7 +165,8 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "somebody of another type": {"subject": {"reference": "Group/p1"}},
     "entered in error": {"status": "entered-in-error"},
     "in preparation": {"status": "preparation"},
-    "a video": {"content": {"contentType": "video/mp4", "url": "Binary/b-m1"}},
+    "a sound": {"content": {"contentType": "audio/mp4", "url": "Binary/b-m1"}},
+    "a video that no browser plays": {"content": {"contentType": "video/quicktime", "url": "Binary/b-m1"}},
 }
 
 

@@ -13,7 +13,7 @@ export function takeUploads (form, added) {
   const status = document.getElementById('upload-status')
   const drop = document.getElementById('drop')
   const most = Number(form.dataset.mostImages)
-  const mostBytes = Number(form.dataset.mostBytes)
+  const mostBytes = (file) => Number(file.type.startsWith('video/') ? form.dataset.mostVideoBytes : form.dataset.mostBytes)
   const queue = []
   let busy = false
   let number = 0
@@ -25,7 +25,7 @@ export function takeUploads (form, added) {
     item.className = 'app-upload'
     const what = document.createElement('span')
     what.className = 'app-upload__what'
-    what.textContent = `New picture ${++number}, ${file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} KB` : `${(file.size / 1e6).toFixed(1)} MB`}`
+    what.textContent = `New ${file.type.startsWith('video/') ? 'video' : 'picture'} ${++number}, ${file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} KB` : `${(file.size / 1e6).toFixed(1)} MB`}`
     item.dataset.name = what.textContent
     const bar = document.createElement('progress')
     bar.max = 1
@@ -112,7 +112,7 @@ export function takeUploads (form, added) {
       const here = cards.querySelectorAll('li:not(.app-card--gone)').length + queue.length + (busy ? 1 : 0)
       const upload = row(file)
       if (here >= most) fail(upload, `A set holds up to ${most} pictures. File these first.`, false)
-      else if (file.size > mostBytes) fail(upload, `Too large: up to ${Math.floor(mostBytes / 1048576)} MB each.`, false)
+      else if (file.size > mostBytes(file)) fail(upload, `Too large: up to ${Math.floor(mostBytes(file) / 1048576)} MB each.`, false)
       else if (file.size === 0) fail(upload, 'The file is empty. Choose it again.', false)
       else queue.push(upload)
     }
