@@ -17,6 +17,7 @@ _MACROS = {
     "back_link": ("back-link", "backLink"),
     "button": ("button", "button"),
     "checkboxes": ("checkboxes", "checkboxes"),
+    "date_input": ("date-input", "dateInput"),
     "details": ("details", "details"),
     "error_summary": ("error-summary", "errorSummary"),
     "inset_text": ("inset-text", "insetText"),

@@ -18,6 +18,7 @@ from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.home import home
+from fhir_plugin.web.patient.pages import patient
 from fhir_plugin.web.receipt import receipt
 from fhir_plugin.web.security import FrameAncestors, protect
 from fhir_plugin.web.staying import staying
@@ -73,7 +74,18 @@ def register_pages(
             if launch is not None:
                 values.setdefault("launch", launch)
 
-    for blueprint in (assets, home, gallery, capture, editing, receipt, staying, worklist, concern):
+    for blueprint in (
+        assets,
+        home,
+        gallery,
+        capture,
+        editing,
+        receipt,
+        staying,
+        worklist,
+        concern,
+        patient,
+    ):
         app.register_blueprint(blueprint)
     register_style(app)
 

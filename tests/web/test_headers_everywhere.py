@@ -41,7 +41,7 @@ KEPT = {
 
 SAMPLE = {"capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "0" * 16, "name": "trust-a"}
 SAMPLE |= {"work_id": "w1", "hold_id": "h1"}
-SAMPLE |= {"version": "x", "filename": "css/app.css"}
+SAMPLE |= {"version": "x", "filename": "css/app.css", "secret": "s" * 43, "rest": "x", "turns": "1"}
 
 
 @dataclass
@@ -137,6 +137,8 @@ def path_of(rule: Rule, launch: str) -> str:
 
 
 def framers_of(rule: Rule, launch: str, secret: str) -> set[str]:
+    if rule.endpoint.startswith("patient."):
+        return set()
     if "<launch>" not in rule.rule or secret != BROWSER:
         return EVERY_EHR
     return {"la": {OURS}, "lb": {THEIRS}, "nobody": {OURS}}.get(launch, EVERY_EHR)
