@@ -354,7 +354,9 @@ TABLE: list[tuple[StrEnum, str, str, Try, Try]] = [
 
 def test_every_value_of_every_choice_has_a_row() -> None:
     kinds: list[type[StrEnum]] = [
-        each for _, each in inspect.getmembers(choices, inspect.isclass) if each.__module__ == choices.__name__
+        each
+        for _, each in inspect.getmembers(choices, inspect.isclass)
+        if issubclass(each, StrEnum) and each.__module__ == choices.__name__
     ]
     assert kinds
     every = {(kind.__name__, value.name) for kind in kinds for value in kind}
