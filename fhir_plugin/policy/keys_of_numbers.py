@@ -191,6 +191,7 @@ WORK_KEYS = tuple(
         (WorkKind.UNSOLICITED, "G-R116", "the same day: 24 at most"),
         (WorkKind.SECOND_PERSON, "X10", ""),
         (WorkKind.URGENT_REVIEW, "X10", "24 at most"),
+        (WorkKind.FOLLOW_UP, "X10", ""),
         (WorkKind.WITHDRAWAL, "G-R242", ""),
         (WorkKind.MATURITY, "G-R245", ""),
         (WorkKind.RETENTION, "G-R169", ""),

@@ -22,7 +22,9 @@ ANY = "any"
 _KIND = "pack.kind"
 _JOINED = frozenset({"pack.sources", "guidance.links"})
 """Lists to which an overlay adds: what it rests on comes on top of what the base rests on."""
-NAMES_TOGETHER = frozenset(f"pack.{each}" for each in ("id", "version", "title", "organisation", "specialty", "setting"))
+NAMES_TOGETHER = frozenset(
+    f"pack.{each}" for each in ("id", "version", "title", "organisation", "specialty", "setting")
+)
 """What a combination writes together from the names of its layers."""
 _OWN = frozenset(key.name for key in KEYS if key.identity)
 

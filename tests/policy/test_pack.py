@@ -1,4 +1,4 @@
-"""Policy packs: the shipped one, and every way in which one can be wrong."""
+"""Policy packs: the shipped ones, and every way in which one can be wrong."""
 
 from __future__ import annotations
 
@@ -6,112 +6,221 @@ import datetime as dt
 import re
 import tomllib
 from importlib import resources
-from typing import Any
 
 import pytest
 
-from fhir_plugin.policy.pack import UnusablePack, parse_pack, shipped_pack
+from fhir_plugin.policy.choices import CareworkerCapture, KeepOriginal
+from fhir_plugin.policy.contents import ORGANISATIONS_OWN
+from fhir_plugin.policy.keys import BY_NAME, KEYS
+from fhir_plugin.policy.keys_of_choices import CHOICE_KEYS
+from fhir_plugin.policy.pack import UnusablePack, parse_pack, shipped_layer, shipped_names, shipped_pack
+from fhir_plugin.policy.values import Choice
+from mappings.model.work import WorkKind
+from mappings.terminology.body_sites import body_sites
+from tests.policy.packs import BASES, OVERLAYS, base, overlay, toml
 
-TEXT = (resources.files("fhir_plugin.policy") / "packs" / "strict.toml").read_text("utf-8")
-
-
-def keys(table: dict[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key, value in table.items():
-        found += keys(value, f"{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return found
-
-
-KEYS = keys(tomllib.loads(TEXT))
-
-
-def with_value(dotted: str, value: str | None) -> str:
-    """The shipped pack with one key changed, or without it."""
-    table, _, key = dotted.rpartition(".")
-    section, lines = "", []
-    for line in TEXT.splitlines():
-        if found := re.fullmatch(r"\[(\w+)\]", line.strip()):
-            section = found[1]
-        if section == table and re.match(rf"{key}\s*=", line):
-            if value is None:
-                continue
-            line = f"{key} = {value}"
-        lines.append(line)
-    return "\n".join(lines)
+FILES = resources.files("fhir_plugin.policy") / "packs"
+NAMES = [key.name for key in KEYS]
 
 
-def test_the_shipped_pack_is_strict() -> None:
+def test_the_packs_that_ship() -> None:
+    assert set(shipped_names()) == {*BASES, *OVERLAYS}
+    for name in BASES:
+        assert shipped_pack(name).reference == f"{name}/2026.11"
+        for more in OVERLAYS:
+            assert shipped_pack(f"{name}+{more}").id == f"{name}+{more}"
+
+
+def test_the_strict_pack_is_the_default_of_every_choice() -> None:
     pack = shipped_pack()
-    assert pack.reference == "strict/2026.11"
+    for key in CHOICE_KEYS:
+        if isinstance(key.kind, Choice) and key.name != "pack.jurisdiction":
+            assert getattr(pack, key.field) is next(iter(key.kind.values)), key.name
+    assert (pack.age_consent, pack.age_child_image, pack.maturity_ages) == (16, 18, (16, 18))
+    assert (pack.law.consent_age, pack.law.attorney_age) == (16, 18)
+    assert pack.written_for == frozenset() and pack.provider_agreements == () and not pack.email_allowed_domains
+    assert pack.retention_text_required and not pack.emergency_mode and not pack.secondary_explained
     assert pack.consent_receive_required and pack.consent_store_required
+    assert pack.keep_original is KeepOriginal.NO and pack.careworker_capture is CareworkerCapture.OFF
     assert (pack.child_image_age, pack.most_images, pack.most_bytes_per_image) == (18, 10, 25 * 2**20)
-    assert not pack.online_default_private and not pack.careworker_capture and not pack.keep_original
-    assert pack.ask_online_record and pack.reveal_reasons and pack.sources
+    assert not pack.online_default_private and pack.ask_online_record and pack.reveal_reasons
     assert pack.discard_undo == dt.timedelta(minutes=10)
     assert pack.waiting_alert == dt.timedelta(days=1)
+    assert set(pack.work_hours) == set(WorkKind)
+    assert pack.retained("child").review_years < pack.retained("adult").review_years
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_every_key_is_needed_and_named_when_it_is_missing(key: str) -> None:
-    with pytest.raises(UnusablePack, match=re.escape(key)):
-        parse_pack(with_value(key, None))
+def test_what_the_gp_pack_takes_from_its_source() -> None:
+    pack, strict = shipped_pack("gp-inform-only"), shipped_pack()
+    assert (pack.store_consent, pack.receive_consent) == ("inform_and_objection", "implied_by_reply_to_request")
+    assert (pack.on_store_refusal, pack.intimate_default) == ("continue", "describe_and_discard")
+    same = {key.field for key in CHOICE_KEYS} - {"store_consent", "receive_consent", "on_store_refusal"}
+    assert all(getattr(pack, name) == getattr(strict, name) for name in same)
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("value", ["-1", "1.5", '""', "[]", "[1]", "1979-05-27T07:32:00", "{}"])
-def test_a_value_of_the_wrong_kind_is_refused_and_named(key: str, value: str) -> None:
-    with pytest.raises(UnusablePack, match=re.escape(key)):
-        parse_pack(with_value(key, value))
+def test_what_the_nhs_pack_takes_from_its_source() -> None:
+    pack = shipped_pack("nhs-intimate-2020")
+    assert pack.consent_receive_required and pack.consent_store_required
+    assert (pack.on_store_refusal, pack.intimate_default) == ("require_f2f_offer", "undecided")
+    assert (pack.email_channel, pack.email_allowed_domains) == ("fallback_with_warning", frozenset({"nhs.net"}))
+    assert (pack.admin_preview, pack.personal_device) == ("non_sensitive_only", "non_intimate_view_only")
+    assert pack.sexual_health_under_16 == "exceptional_with_second_clinician"
+    assert pack.careworker_capture is CareworkerCapture.OFF and not pack.emergency_mode
 
 
+def test_intimate_sites_are_the_private_ones_of_the_terminology() -> None:
+    private = {code for code, listed in body_sites().items() if listed.site.private}
+    for name in BASES:
+        assert shipped_pack(name).intimate_sites == private
+
+
+@pytest.mark.parametrize("name", [*BASES, *OVERLAYS])
+def test_each_line_of_a_shipped_pack_has_its_reason(name: str) -> None:
+    """For people in a comment beside it or in [reasons]; for machines in [reasons]."""
+    layer = shipped_layer(name)
+    assert {each for each in layer.values if BY_NAME[each].reasoned} == set(layer.reasons)
+    assert all(source["cited"] and source["note"] for source in layer.values["pack.sources"])
+    cited = {source["cited"] for source in shipped_layer("strict").values["pack.sources"]}
+    for reason in layer.reasons.values():
+        assert set(re.findall(r"\b(00\d):\d", reason)) <= cited
+
+
+def test_every_choice_of_the_strict_file_names_its_disagreement_beside_it() -> None:
+    text = (FILES / "strict.toml").read_text("utf-8").partition("\n[reasons]\n")[0]
+    lines = [line.partition("#") for line in text.splitlines()]
+    beside = {number for said, _, note in lines if said.strip() for number in re.findall(r"\bX\d+\b", note)}
+    assert beside == {f"X{number}" for number in range(1, 27)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("on", BASES)
+def test_every_key_is_needed_and_named_when_it_is_missing(name: str, on: str) -> None:
+    with pytest.raises(UnusablePack, match=re.escape(name)):
+        parse_pack(base(name, on=on))
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("consent.store", '"optional"'),
-        ("consent.receive", "true"),
-        ("capture.lossless", '"sometimes"'),
-        ("capture.most_images", "0"),
-        ("capture.most_images", "true"),
-        ("capture.discard_undo_minutes", '"10"'),
-        ("online_record.ask", '"no"'),
-        ("online_record.default_private", '"maybe"'),
-        ("reveal.reasons", '"Direct care"'),
-        ("sources", '"MDU"'),
-        ("age.child_image", "17"),
-        ("age.child_image", "0"),
-        ("careworker.capture", '"on"'),
-        ("review_by", '"2027-11-30"'),
-    ],
+    "value", [-1, 1.5, [1], [[]], {"x": 1}, dt.datetime(1979, 5, 27, 7, 32, tzinfo=dt.UTC), " ", "a\u202eb", True, None]
 )
-def test_values_that_look_right_and_are_not(key: str, value: str) -> None:
-    with pytest.raises(UnusablePack, match=re.escape(key)):
-        parse_pack(with_value(key, value))
-
-
-@pytest.mark.parametrize("table", ["consent", "age", "capture", "online_record", "careworker", "reveal"])
-def test_a_missing_table_is_named(table: str) -> None:
-    without = re.sub(rf"\[{table}\](?:\n(?!\[).*)*", "", TEXT)
-    with pytest.raises(UnusablePack, match=table):
-        parse_pack(without)
-
-
-def test_what_is_no_toml_is_refused_without_quoting_it() -> None:
-    with pytest.raises(UnusablePack) as raised:
-        parse_pack("id = canary")
+def test_a_value_of_the_wrong_kind_is_refused_and_named(name: str, value: object) -> None:
+    """`None`: a text where none belongs, and none where one does."""
+    own = isinstance(shipped_layer("strict").values[name], str)
+    wrong = value if value is not None else (7 if own else "canary")
+    if isinstance(wrong, bool) and isinstance(shipped_layer("strict").values[name], bool):
+        wrong = "true"
+    may_be_blank = name.removeprefix("wording.") in (*ORGANISATIONS_OWN, "emergency") or name == "pack.approved_by"
+    if wrong == " " and may_be_blank:
+        assert parse_pack(base(**{name.replace(".", "__"): wrong})).gaps() == shipped_pack().gaps()
+        return
+    with pytest.raises(UnusablePack, match=re.escape(name)) as raised:
+        parse_pack(base(**{name.replace(".", "__"): wrong}))
     assert "canary" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "name", "expected"),
+    ("name", "value"),
     [
-        ("consent.store", '"inform_and_objection"', "consent_store_required", False),
-        ("consent.receive", '"implied_by_reply_to_request"', "consent_receive_required", False),
-        ("capture.lossless", '"never"', "lossless_when_asked", False),
-        ("capture.keep_original", '"audit-vault"', "keep_original", True),
-        ("careworker.capture", '"per_provider_agreement"', "careworker_capture", True),
-        ("age.child_image", "21", "child_image_age", 21),
-        ("online_record.ask", "false", "ask_online_record", False),
+        ("capture.most_images", 0),
+        ("capture.most_images", 11),
+        ("capture.discard_undo_minutes", "10"),
+        ("capture.discard_undo_minutes", 61),
+        ("online_record.ask", "no"),
+        ("online_record.default_private", "maybe"),
+        ("reveal.reasons", []),
+        ("reveal.reasons", ["Direct care", "Direct care"]),
+        ("pack.review_by", "2027-11-30"),
+        ("pack.sources", []),
+        ("pack.sources", [{"cited": "1", "title": "No date", "note": "x"}]),
+        ("pack.sources", [{"cited": "1", "title": "A month too many", "date": "2020-13", "note": "x"}]),
+        ("pack.version", "2026/11"),
+        ("pack.id", "../strict"),
+        ("intimate.sites", [76752008]),
+        ("intimate.sites", ["breast"]),
+        ("email.allowed_domains", ["NHS.net"]),
+        ("email.allowed_domains", ["*.nhs.net"]),
+        ("email.allowed_domains", ["nhs.net/evil"]),
+        ("consent.written_for", ["everything"]),
+        ("consent.exempt_types", ["photograph"]),
+        ("wording.who_sees", ""),
+        ("wording.other_routes", "   "),
+        ("wording.privacy_notice_url", "http://practice.example"),
+        ("wording.privacy_notice_url", "javascript:alert(1)"),
+        ("wording.who_sees", "x" * 5000),
+        ("attestations.dpia", "yes"),
+        ("attestations.dpia", ""),
+        ("careworker.agreements", [{"provider": "Elm House", "reference": "A1"}]),
     ],
 )
-def test_a_pack_may_decide_otherwise(key: str, value: str, name: str, expected: object) -> None:
-    assert getattr(parse_pack(with_value(key, value)), name) == expected
+def test_values_that_look_right_and_are_not(name: str, value: object) -> None:
+    with pytest.raises(UnusablePack, match=re.escape(name)):
+        parse_pack(base(**{name.replace(".", "__"): value}))
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('store.consents = "required"', "store.consents"),
+        ('stores.consent = "required"', "stores.consent"),
+        ("wording.bribe = 'x'", "wording.bribe"),
+        ("attestations.everything = 2026-01-01", "attestations.everything"),
+        ('extra = "x"', "extra"),
+        ('pack.secret = "x"', "pack.secret"),
+        ("surplus = {}", "surplus"),
+        ('"store.consent" = "inform_and_objection"', "store.consent"),
+        ('"a\\u001b[2Jb" = 1', "a?[2Jb"),
+    ],
+)
+def test_an_unknown_key_is_refused_and_named(line: str, named: str) -> None:
+    with pytest.raises(UnusablePack, match=re.escape(named)) as raised:
+        parse_pack(f"{line}\n{base()}")
+    assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize("reasons", ['reasons = "none"', "reasons = {}", "reasons = 1"])
+def test_a_pack_without_reasons_is_refused(reasons: str) -> None:
+    with pytest.raises(UnusablePack, match="reason"):
+        parse_pack(f"{reasons}\n" + base().partition("[reasons]")[0])
+
+
+def test_a_decision_without_a_reason_is_refused_and_so_is_a_reason_without_a_decision() -> None:
+    text = base()
+    with pytest.raises(UnusablePack, match=r"no reason for the key store\.consent"):
+        parse_pack(re.sub(r'(?m)^"store.consent" = .*\n', "", text))
+    with pytest.raises(UnusablePack, match=r"store\.consent is not some text"):
+        parse_pack(re.sub(r'(?m)^"store.consent" = .*$', '"store.consent" = "  "', text))
+    with pytest.raises(UnusablePack, match=r"reason for nothing\.such"):
+        parse_pack(text + '"nothing.such" = "because"\n')
+
+
+@pytest.mark.parametrize("text", ["id = canary", "", "[pack]\n", "pack = 1", "\x00", "pack.kind = 'Base'"])
+def test_what_is_no_pack_is_refused_without_quoting_it(text: str) -> None:
+    with pytest.raises(UnusablePack) as raised:
+        parse_pack(text)
+    assert "canary" not in str(raised.value)
+
+
+def test_the_shipped_files_are_what_they_seem() -> None:
+    """Written here as dotted keys, a pack reads the same as its file of tables."""
+    for name in BASES:
+        assert parse_pack(base(on=name)) == shipped_pack(name)
+        assert tomllib.loads((FILES / f"{name}.toml").read_text("utf-8"))["pack"]["id"] == name
+
+
+def test_what_an_organisation_has_still_to_say() -> None:
+    pack = shipped_pack()
+    assert "wording.telephone" in pack.gaps() and "attestations.dpia" in pack.gaps()
+    own: dict[str, object] = {f"attestations.{each.name}": dt.date(2026, 12, 1) for each in pack.attestations}
+    own |= {f"wording.{name}": "https://practice.example/privacy" for name in ORGANISATIONS_OWN}
+    approval = {"approved_by": "Dr Amara Nwosu, partner", "organisation": "Elm Tree Surgery"}
+    text = overlay(own, **approval).replace('approved_on = "not-yet"', "approved_on = 2026-12-02")
+    full = parse_pack(base(), text)
+    assert full.gaps() == ()
+    assert (full.approved_by, full.organisation) == ("Dr Amara Nwosu, partner", "Elm Tree Surgery")
+    early = parse_pack(base(), text.replace("approved_on = 2026-12-02", "approved_on = 2026-11-21"))
+    assert early.gaps() == ("pack.approved_on",), "what was approved is not what is written now"
+
+
+def test_toml_of_the_tests_is_toml() -> None:
+    value = {"a": ['x\x7f\\"\u2028', 1, True, dt.date(2026, 1, 2)], "b": {"c": 1.5}}
+    assert tomllib.loads(f"value = {toml(value)}")["value"] == value
