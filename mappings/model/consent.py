@@ -160,8 +160,9 @@ class PhotoConsent:
     They lie in the order of the scopes, and those about one scope in the order in which they were made: the last one
     counts, the earlier ones are its history. Raises `ValueError` for one without a moment with an offset.
 
-    `explained`: codes of what was explained, `template` the version of the words it was explained with (G-R80). `understood`: the clinician
-    checked that it was understood. `record_told`: told that a record is kept, whatever was agreed (G-R17).
+    `explained`: codes of what was explained, `template` the version of the words it was explained with (G-R80).
+    `understood`: the clinician checked that it was understood. `record_told`: told that a record is kept, whatever
+    was agreed (G-R17).
     """
 
     capture_id: CaptureId

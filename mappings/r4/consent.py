@@ -141,7 +141,7 @@ def changed(json: object, consent: PhotoConsent) -> Json:
     same = (elements.identifier_in(before, systems.CONSENT), elements.reference_of(before.get("patient")))
     if same != (consent.capture_id, consent.patient):
         raise NotReadable("a Consent of another capture or patient", code="not-ours")
-    ours = {systems.NOT_ASKED_EXTENSION, systems.EARLIER_DECISION_EXTENSION}
+    ours = (systems.NOT_ASKED_EXTENSION, systems.EARLIER_DECISION_EXTENSION)
     kept = [each for each in elements.objects_of(before.get("extension")) if each.get("url") not in ours]
     after: Json = {**before, "extension": [*kept, *to_extensions(consent)], "status": _status(consent)}
     after.pop("provision", None)

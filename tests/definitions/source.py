@@ -25,6 +25,14 @@ def definitions() -> tuple[Json, ...]:
 
 
 @cache
+def questionnaires() -> dict[str, Json]:
+    """This project's questionnaires by canonical URL with version."""
+    folder = resources.files("mappings.profiles") / "questionnaires"
+    ours = [json.loads(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".json")]
+    return {f"{one['url']}|{one['version']}": one for one in ours}
+
+
+@cache
 def value_sets() -> dict[str, dict[tuple[str, str], str | None]]:
     """For each value set that can be listed: the display of each system and code."""
     return {

@@ -22,7 +22,7 @@ from typing import Any, Final
 from pyrofile_validator.config import ValidatorConfig
 from pyrofile_validator.core.engine import Validator
 
-from tests.definitions.source import definitions
+from tests.definitions.source import definitions, questionnaires
 from tests.definitions.walk import walk
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ _NOT_FAULTS: Final = frozenset(
     {
         # The resource stands alone here: what it refers to is checked where the whole set is at hand.
         "reference.unresolved",
+        "reference.external.unresolved",
         # A modifier *element* (status, scope) is reported under this name; it is there because R4 requires it.
         "modifierExtension.present",
         # dom-6 is a recommendation to add a narrative; ours would repeat content under the labels for no reader.
@@ -73,4 +74,8 @@ def _validator() -> Validator:
     for number, definition in enumerate(definitions()):
         (folder / f"{number:04}.json").write_text(json.dumps(definition), encoding="utf-8")
     config = {"fhirVersion": "R4", "terminology": {"mode": "local"}, "localPackagePaths": [str(folder)]}
-    return Validator(ValidatorConfig.load_dict(config))
+    return Validator(
+        ValidatorConfig.load_dict(config),
+        external_reference_resolver=questionnaires().get,
+        max_external_references=100_000,
+    )

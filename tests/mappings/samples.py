@@ -176,6 +176,7 @@ labelled_images = st.builds(
 SAID = (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
 
 words = texts.filter(str.strip)
+typed = st.just("") | words
 codes = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
 clinicians = references("Practitioner", "PractitionerRole")
 
@@ -191,9 +192,9 @@ scope_decisions = st.builds(
 givers = st.builds(
     ConsentGiver,
     right=st.sampled_from(Grantor),
-    name=texts,
-    relationship=texts,
-    evidence=texts,
+    name=typed,
+    relationship=typed,
+    evidence=typed,
     authority_covers=st.none() | st.booleans(),
 )
 
@@ -201,7 +202,7 @@ assessments = st.builds(
     Assessment,
     about=st.sampled_from(["capacity", "gillick", "best-interests"]),
     outcome=st.none() | st.booleans(),
-    words=texts,
+    words=typed,
     assessor=clinicians,
     at=instants,
 )
@@ -209,7 +210,7 @@ assessments = st.builds(
 overrides = st.builds(
     Override,
     of=st.sampled_from(["child-objects", "without-parent"]),
-    reason=texts,
+    reason=typed,
     by=clinicians,
     second=st.none() | clinicians,
     urgent=st.booleans(),
@@ -229,18 +230,18 @@ consents = st.builds(
     private=st.booleans(),
     giver=givers,
     explained=st.lists(codes, max_size=3).map(tuple),
-    template=texts,
+    template=typed,
     more_wanted=st.none() | st.booleans(),
     record_told=st.booleans(),
     child_view=st.none() | st.sampled_from(ChildView),
-    child_words=texts,
-    parents_involved=texts,
+    child_words=typed,
+    parents_involved=typed,
     assessments=st.lists(assessments, max_size=3).map(tuple),
     overrides=st.lists(overrides, max_size=2).map(tuple),
     legal_basis=st.lists(st.sampled_from(["gdpr-6-1-e", "gdpr-9-2-h"]) | codes, max_size=3).map(tuple),
 )
 
-grounds = st.lists(st.builds(Ground, code=codes, text=words, source=texts), max_size=2).map(tuple)
+grounds = st.lists(st.builds(Ground, code=codes, text=words, source=typed), max_size=2).map(tuple)
 
 decision_records = st.builds(
     DecisionRecord,
@@ -261,7 +262,7 @@ decision_records = st.builds(
     flags=st.lists(codes, max_size=3).map(tuple),
     second_person=st.none() | clinicians,
     urgent=st.booleans(),
-    urgent_reason=texts,
+    urgent_reason=typed,
 )
 
 notes = st.builds(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
 import itertools
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +11,35 @@ from fhir.resources.R4B.consent import Consent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope, PhotoConsent
-from mappings.model.identifiers import Reference
-from mappings.r4.consent import consented_images, from_consent, to_consent
+from mappings.model.consent import (
+    SECONDARY_USES,
+    ConsentAnswer,
+    ConsentForm,
+    ConsentGiver,
+    ConsentScope,
+    Grantor,
+    PhotoConsent,
+    ScopeDecision,
+    withdrawn,
+)
+from mappings.model.identifiers import CaptureId, Reference
+from mappings.r4.consent import changed, consented_images, from_consent, to_consent
 from mappings.r4.errors import NotReadable
+from mappings.terminology import systems
 from tests.definitions.validator import issues
-from tests.mappings.samples import INTIMATE, Json, consents, damaged, photo_consent, references
+from tests.mappings.samples import (
+    CLINICIAN,
+    INTIMATE,
+    NOW,
+    PATIENT,
+    Json,
+    consents,
+    damaged,
+    decided,
+    instants,
+    photo_consent,
+    references,
+)
 
 
 def without_words(consent: PhotoConsent) -> PhotoConsent:
@@ -190,3 +215,169 @@ def test_one_doubt_about_understanding_is_enough() -> None:
     json["verification"].append({"verified": False})
     assert not from_consent(json).understood
     assert not from_consent(json | {"verification": []}).understood
+
+
+# ---------------------------------------------------------------------------------------- by whom, and taken back
+
+
+LATER = NOW + dt.timedelta(days=30)
+
+
+@pytest.mark.parametrize("right", Grantor)
+def test_who_consents_is_who_performs(right: Grantor) -> None:
+    giver = ConsentGiver(right, name="Sam Test", relationship="Father")
+    json = edited(photo_consent(giver=giver))
+    assert from_consent(json).giver == giver
+    assert issues(json) == []
+    if giver.is_somebody_else:
+        (person,) = json["contained"]
+        assert json["performer"] == [{"reference": "#giver"}] and person["name"] == [{"text": "Sam Test"}]
+        assert "meta" not in person  # dom-5
+        assert json["verification"][0]["verifiedWith"] == {"reference": "#giver"}
+    else:
+        assert "contained" not in json and "Father" not in str(json)
+    if right is Grantor.BEST_INTERESTS:
+        assert json["performer"] == [{"display": "Sam Test"}]
+        assert "verifiedWith" not in json["verification"][0]
+
+
+def test_a_consent_of_an_older_kind_was_given_by_the_patient() -> None:
+    json = edited(photo_consent())
+    json["extension"] = [each for each in json["extension"] if each["url"] != systems.GRANTOR_EXTENSION]
+    for rule in json["provision"]["provision"]:
+        del rule["period"]
+    read = from_consent(json)
+    assert (read.giver, read.receive, read.store) == (
+        ConsentGiver(Grantor.PATIENT),
+        ConsentAnswer.GIVEN,
+        ConsentAnswer.GIVEN,
+    )
+
+
+@pytest.mark.parametrize("code", [None, "", "king", ["parent"], 7])
+def test_a_right_that_is_lost_or_unknown_is_not_taken_for_the_patient_s(code: object) -> None:
+    json = edited(photo_consent(giver=ConsentGiver(Grantor.PARENT, name="Sam Test")))
+    (right,) = (each for each in json["extension"] if each["url"] == systems.GRANTOR_EXTENSION)
+    right["valueCoding"]["code"] = code
+    with pytest.raises(NotReadable) as refused:
+        from_consent(json)
+    assert refused.value.code == "not-ours"
+    json["extension"].remove(right)
+    with pytest.raises(NotReadable):
+        from_consent(json)
+
+
+@given(consents, st.sets(st.sampled_from(ConsentScope)), references("Patient", "Practitioner"), instants)
+def test_what_is_taken_back_is_no_longer_allowed_and_nothing_else_changes(
+    consent: PhotoConsent, scopes: set[ConsentScope], by: Reference, at: dt.datetime
+) -> None:
+    after = withdrawn(consent, scopes, by, at)
+    for scope in ConsentScope:
+        if scope in scopes:
+            assert not after.allows(scope)
+            assert after.answer(scope) is not ConsentAnswer.NOT_ASKED
+            was = consent.allows(scope)
+            assert not was or after.decision(scope) == ScopeDecision(scope, ConsentAnswer.WITHDRAWN, at, by)
+        else:
+            assert after.decision(scope) == consent.decision(scope)
+    assert set(consent.decisions) <= set(after.decisions)
+    assert withdrawn(after, scopes, by, at + dt.timedelta(hours=1)) == after
+    assert replace(after, decisions=()) == replace(consent, decisions=())
+
+
+@given(consents, st.sets(st.sampled_from(ConsentScope)))
+def test_a_stored_consent_is_changed_as_if_written_anew(consent: PhotoConsent, scopes: set[ConsentScope]) -> None:
+    stored = to_consent(consent, images=IMAGES, id="c1", labels=INTIMATE)
+    stored["meta"]["versionId"] = "4"
+    after = withdrawn(consent, scopes, CLINICIAN, LATER)
+    json = changed(stored, after)
+    anew = to_consent(after, images=consented_images(stored), id="c1", labels=INTIMATE)
+    assert json | {"performer": 0} == anew | {"meta": anew["meta"] | {"versionId": "4"}, "performer": 0}
+    assert from_consent(json).decisions == after.decisions
+
+
+def test_a_consent_of_which_all_is_withdrawn_is_inactive() -> None:
+    consent = photo_consent()
+    some = withdrawn(consent, [ConsentScope.STORE], CLINICIAN, LATER)
+    every = withdrawn(some, [ConsentScope.RECEIVE], CLINICIAN, LATER)
+    assert [to_consent(each, images=[])["status"] for each in (consent, some, every)] == [
+        "active",
+        "active",
+        "inactive",
+    ]
+    (rule,) = (each for each in edited(every)["provision"]["provision"] if "store" in str(each["action"]))
+    assert rule["type"] == "deny" and rule["period"] == {"start": LATER.isoformat()}
+
+
+def test_what_nobody_asked_for_is_refused_by_a_withdrawal() -> None:
+    after = withdrawn(photo_consent(), [ConsentScope.TEACHING], PATIENT, LATER, right=Grantor.COMPETENT_CHILD)
+    assert after.decision(ConsentScope.TEACHING) == ScopeDecision(
+        ConsentScope.TEACHING, ConsentAnswer.REFUSED, LATER, PATIENT, Grantor.COMPETENT_CHILD
+    )
+
+
+def test_another_consent_is_not_changed() -> None:
+    for other in ({"capture_id": CaptureId("another")}, {"patient": Reference("Patient/p2")}):
+        with pytest.raises(NotReadable) as refused:
+            changed(edited(photo_consent()), photo_consent(**other))
+        assert refused.value.code == "not-ours"
+
+
+def test_what_others_added_to_a_consent_survives_a_change() -> None:
+    theirs = {"url": "urn:example:theirs", "valueString": "keep"}
+    json = edited(photo_consent(), organization=[{"reference": "Organization/1"}])
+    json["extension"].append(theirs)
+    after = changed(json, withdrawn(photo_consent(), [ConsentScope.STORE], CLINICIAN, LATER))
+    assert theirs in after["extension"] and after["organization"] == [{"reference": "Organization/1"}]
+
+
+def test_history_never_stands_in_for_a_rule_that_was_lost() -> None:
+    given_again = replace(
+        photo_consent(),
+        decisions=(*decided(store=ConsentAnswer.GIVEN), *decided(LATER, store=ConsentAnswer.WITHDRAWN)),
+    )
+    json = edited(given_again)
+    assert from_consent(json).decisions == given_again.decisions
+    del json["provision"]
+    assert from_consent(json).store is ConsentAnswer.NOT_ASKED
+
+
+@pytest.mark.parametrize("period", [{"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}, {}, [], "2026"])
+def test_a_permit_that_ends_or_cannot_be_dated_gives_nothing(period: object) -> None:
+    json = edited(photo_consent())
+    json["provision"]["provision"][1]["period"] = period
+    assert from_consent(json).store is ConsentAnswer.NOT_ASKED
+    root = edited(photo_consent())
+    root["provision"]["period"] = period
+    assert from_consent(root).store is ConsentAnswer.NOT_ASKED
+
+
+@pytest.mark.parametrize("answer", [ConsentAnswer.NOT_ASKED, None])
+def test_a_decision_needs_an_answer_and_a_moment(answer: ConsentAnswer | None) -> None:
+    at = None if answer is None else NOW
+    with pytest.raises(ValueError):
+        photo_consent(decisions=(ScopeDecision(ConsentScope.STORE, answer or ConsentAnswer.GIVEN, at),))
+
+
+# ------------------------------------------------------------------------------------ what other readers make of it
+
+
+def test_no_rule_permits_or_denies_for_every_purpose() -> None:
+    everything = photo_consent(decisions=tuple(ScopeDecision(s, ConsentAnswer.GIVEN, NOW) for s in ConsentScope))
+    rules = edited(everything)["provision"]["provision"]
+    assert len(rules) == len(ConsentScope)
+    assert all(rule["purpose"] and rule["action"] for rule in rules)
+    purposes = {rule["action"][0]["coding"][1]["code"]: rule["purpose"][0]["code"] for rule in rules}
+    assert purposes["teaching"] == "TRAIN" and purposes["research"] == "HRESCH"
+    assert {purposes[scope.value] for scope in SECONDARY_USES}.isdisjoint({"TREAT"})
+
+
+def test_nothing_is_said_about_insurers_or_courts() -> None:
+    everything = photo_consent(decisions=tuple(ScopeDecision(s, ConsentAnswer.REFUSED, NOW) for s in ConsentScope))
+    assert not {"COVERAGE", "COVAUTH", "HLEGAL"} & set(re.findall(r"\b[A-Z]{5,8}\b", str(edited(everything))))
+
+
+def test_refusing_a_recording_forbids_no_picture() -> None:
+    json = edited(photo_consent(decisions=decided(store=ConsentAnswer.GIVEN, record_video=ConsentAnswer.REFUSED)))
+    (refused,) = (rule for rule in json["provision"]["provision"] if rule["type"] == "deny")
+    assert "data" not in refused and refused["code"][0]["coding"][0]["code"] == "video"

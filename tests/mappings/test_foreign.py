@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mappings.model.identifiers import Reference
 from mappings.model.labels import RESTRICTED, is_restricted
 from mappings.r4.audit_event import from_audit_event
-from mappings.r4.consent import consented_images, from_consent, to_consent
+from mappings.r4.consent import changed, consented_images, from_consent, to_consent
 from mappings.r4.document_reference import from_document_reference, holds_image, to_document_reference
 from mappings.r4.errors import MappingError
 from mappings.r4.media import from_media, is_photograph, show_online, to_media
@@ -20,6 +20,11 @@ from mappings.r4.note import from_note, to_note
 from mappings.r4.patient import from_patient
 from mappings.r4.practitioner import from_fhir_user
 from mappings.r4.provenance import from_provenance, to_provenance
+from mappings.r4.questionnaire_response import (
+    from_questionnaire_response,
+    to_questionnaire_response,
+    with_conversation,
+)
 from mappings.r4.statement import disagreements, statement
 from tests.mappings.samples import (
     NOW,
@@ -31,6 +36,7 @@ from tests.mappings.samples import (
     photo_consent,
 )
 from tests.mappings.test_audit_event import audit_event
+from tests.mappings.test_golden import BY_PARENT, DECIDED, WITHDRAWN
 
 LABELLED = labelled_image(labels=(RESTRICTED,))
 
@@ -39,6 +45,8 @@ WRITTEN: dict[str, Json] = {
     "DocumentReference": to_document_reference(LABELLED, binary_url="Binary/b1", id="d1"),
     "Note": to_note(consultation_note(), id="n1"),
     "Consent": to_consent(photo_consent(), images=[Reference("Media/m1")], id="c1"),
+    "QuestionnaireResponse": to_questionnaire_response(DECIDED, BY_PARENT, labels=(RESTRICTED,), id="q1"),
+    "ConsentByParent": to_consent(WITHDRAWN, images=[Reference("Media/m1")], id="c2"),
     "Provenance": to_provenance(
         LABELLED,
         targets=[Reference("Media/m1")],
@@ -75,6 +83,8 @@ READERS: dict[str, list[Callable[[Any], object]]] = {
     "DocumentReference": [from_document_reference, holds_image, from_note],
     "Note": [from_note, from_document_reference],
     "Consent": [from_consent, consented_images],
+    "ConsentByParent": [from_consent, consented_images, lambda json: changed(json, WITHDRAWN)],
+    "QuestionnaireResponse": [from_questionnaire_response, lambda json: with_conversation(BY_PARENT, json)],
     "Provenance": [from_provenance],
     "AuditEvent": [from_audit_event],
     "Patient": [from_patient],

@@ -19,7 +19,8 @@ from mappings.model.consent import (
     Override,
     withdrawn,
 )
-from mappings.model.identifiers import Reference
+from mappings.model.decisions import Answered, DecidedImage, DecisionRecord, Ground
+from mappings.model.identifiers import ImageId, Reference
 from mappings.model.images import Arrival, Laterality, Photographer
 from mappings.r4.consent import to_consent
 from mappings.r4.document_reference import to_document_reference
@@ -27,6 +28,7 @@ from mappings.r4.media import to_media
 from mappings.r4.note import to_note
 from mappings.r4.operation_outcome import to_operation_outcome
 from mappings.r4.provenance import to_provenance
+from mappings.r4.questionnaire_response import to_questionnaire_response
 from mappings.r4.statement import statement
 from mappings.terminology.body_sites import body_sites
 from tests.definitions.validator import issues
@@ -89,6 +91,21 @@ WITHDRAWN = withdrawn(
 )
 
 
+DECIDED = DecisionRecord(
+    pack="strict-mdu-nhs 1.0",
+    images=(
+        DecidedImage(
+            ImageId("img-91c2"), "store", (Ground("face-to-face-parity", "It would have been kept.", "G-R155"),)
+        ),
+    ),
+    answers=(Answered("purpose", "Rash for two weeks"), Answered("site", "46862004", ImageId("img-91c2"))),
+    warnings=(Ground("face", "Somebody may be recognised.", "G-R249"),),
+    flags=("intimate", "under-18"),
+    urgent=True,
+    urgent_reason="Severe pain, nobody else on duty.",
+)
+
+
 def examples() -> dict[str, Json]:
     """One resource of each kind, and those whose shape differs."""
     statement_ = statement(INTIMATE_IMAGE, consent="Consent/c1")
@@ -108,6 +125,9 @@ def examples() -> dict[str, Json]:
         ),
         "consent-by-parent": to_consent(BY_PARENT, images=[Reference("Media/m2")], id="c4", labels=INTIMATE),
         "consent-withdrawn": to_consent(WITHDRAWN, images=[Reference("Media/m2")], id="c5", labels=INTIMATE),
+        "decision": to_questionnaire_response(
+            DECIDED, BY_PARENT, labels=INTIMATE, encounter=Reference("Encounter/e1"), id="q4"
+        ),
         "provenance": to_provenance(
             INTIMATE_IMAGE,
             targets=[Reference("Media/m2"), Reference("Consent/c1"), Reference("DocumentReference/n1")],
