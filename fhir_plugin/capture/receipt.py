@@ -10,6 +10,7 @@ from typing import Any
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
+from fhir_plugin.errors import TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival
@@ -91,6 +92,8 @@ def receipt_of(
     result: Json = dict(draft.result or {})
     state = _state(draft, intent)
     message = MESSAGES[state]
+    if state == "nothing-current" and intent is not None and intent.reason == TooLarge.code:
+        message = _too_large(draft)
     if state in ("nothing-current", "filing", "unresolved") and intent is not None and intent.message:
         message = f"{message} ({intent.message})"
     filed = tuple(_read_line(line, link) for line in result.get("filed", []))
@@ -112,6 +115,15 @@ def receipt_of(
         reason=intent.reason if intent is not None else "",
         retry_after=max(0.0, retry.total_seconds()) if retry is not None else None,
         outcome=intent.outcome.value if intent is not None and intent.outcome is not None else None,
+    )
+
+
+def _too_large(draft: Draft) -> str:
+    largest = max((image.clean_size for image in draft.images if image.discarded_at is None), default=0)
+    what = "a shorter video" if any(image.is_video for image in draft.images) else "a smaller picture"
+    return (
+        f"This EHR does not take files of that size (the largest here has {largest / 1e6:.1f} MB), so nothing was "
+        f"filed. The pictures are safe: file {what}, or choose Describe only."
     )
 
 

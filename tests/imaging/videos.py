@@ -106,12 +106,12 @@ def _as(name: str, frame: Any) -> Any:
 
 def frames_of(content: bytes) -> list[Any]:
     """Every frame as rgb24, upright or not as it is stored."""
-    with av.open(io.BytesIO(content)) as source:
+    with av.open(io.BytesIO(content), "r") as source:
         return [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
 
 
 def moments_of(content: bytes) -> list[float]:
-    with av.open(io.BytesIO(content)) as source:
+    with av.open(io.BytesIO(content), "r") as source:
         return [float(frame.time or 0) for frame in source.decode(video=0)]
 
 
