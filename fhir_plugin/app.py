@@ -7,7 +7,7 @@ import os
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -20,20 +20,20 @@ from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
-from fhir_plugin.adapters.ehr_users import find_user, load_job_roles
+from fhir_plugin.adapters.ehr_users import load_job_roles
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.issuers_file import IssuersFile
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
-from fhir_plugin.adapters.packs import DatabasePacks
 from fhir_plugin.adapters.outbox import OutboxFolder
+from fhir_plugin.adapters.packs import DatabasePacks
 from fhir_plugin.adapters.photo_requests import DatabaseLinkTries, DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
-from fhir_plugin.adapters.sessions import LaunchSession, LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
 from fhir_plugin.adapters.vault import FileVault
@@ -50,31 +50,33 @@ from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
+from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
+from fhir_plugin.keep.consent_change import ConsentChanges
+from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
+from fhir_plugin.keep.withdraw import Withdrawals
+from fhir_plugin.launching import launching
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack
-from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, Json, KeptImages, StatementSigner, Vault, Worklist
+from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
-from fhir_plugin.web.launch import Launching, NewSession, register_launch
+from fhir_plugin.web.launch import register_launch
 from fhir_plugin.web.pages import register_pages
 from fhir_plugin.work.concerns import KIND as CONCERN
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
-from mappings.model.people import ClinicalSession, User
 from mappings.terminology.job_roles import JobRoles
 from smart_launch import (
     ClientKey,
-    CompletedLaunch,
     IssuerRegistry,
     SmartClient,
     Transport,
     UnknownIssuer,
-    binding_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -129,12 +131,15 @@ class Installation:
     request_parts: RequestParts
     requests: Requests
     visits: Visits
+    withdrawals: Withdrawals
+    reviews: Reviews
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
         tidy(self.request_parts)
         resumed = self.engine.run_due()
         mend(self.parts)
+        self.reviews.raise_due()
         self.audit.sign_head()
         self.pending.purge()
         self.sessions.purge()
@@ -263,6 +268,7 @@ def install(
     concerns = Concerns(practice_parts)
     plans[KIND] = CarryOut(parts)
     plans[CONCERN] = concerns.plan
+    plans[CONSENT_CHANGE] = ConsentChanges(parts)
     request_parts = RequestParts(
         capture=parts,
         requests=around("requests", DatabasePhotoRequests(database, masters)),
@@ -303,6 +309,8 @@ def install(
         worklist=worklist,
         practice=Practice(practice_parts),
         concerns=concerns,
+        withdrawals=Withdrawals(parts),
+        reviews=Reviews(parts),
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
@@ -340,61 +348,9 @@ def create_app(installation: Installation) -> Flask:
         frame_ancestors=frame_ancestors,
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )
-    register_launch(app, _launching(installation))
+    register_launch(app, launching(installation))
     shut_by_default(app)
     return app
-
-
-def _launching(installation: Installation) -> Launching:
-    def begin(new: NewSession, done: CompletedLaunch) -> None:
-        session = LaunchSession(
-            launch_id=new.launch_id,
-            browser_binding_hash=binding_of(new.browser_secret),
-            fhir_base=new.fhir_base,
-            issuer=new.issuer,
-            patient=new.patient,
-            encounter=new.encounter,
-            user=new.user.reference,
-            user_display=new.user.display,
-            scopes=new.scopes,
-            context=new.context,
-            created=new.created,
-            last_seen=new.created,
-            ends=new.ends,
-        )
-        installation.launches.begin(session, replace(done.grant, id_token=None))  # it was read, and is not needed again
-
-    def user_of(done: CompletedLaunch) -> User:
-        return find_user(
-            installation.transport,
-            done,
-            today=installation.clock.now().date(),
-            job_roles=installation.job_roles,
-            appointed=installation.appointments.in_force,
-            administrator=installation.settings.administrator,
-        )
-
-    def after_launch(session: ClinicalSession) -> None:
-        installation.practice.seen(session)
-        installation.captures.resume_for(session)
-        installation.concerns.resume_for(session)
-        installation.requests.resume_for(session)
-
-    def jwks() -> Json:
-        statements: list[Json] = installation.signer.public_jwks()["keys"]
-        return {"keys": [*statements, *installation.client_keys.public_keys()]}
-
-    return Launching(
-        client=installation.smart,
-        clock=installation.clock,
-        session_length=dt.timedelta(hours=installation.settings.session_hours),
-        begin=begin,
-        end=installation.launches.end,
-        refuse=installation.launches.refuse,
-        find_user=user_of,
-        after_launch=after_launch,
-        public_jwks=jwks,
-    )
 
 
 def _registry(settings: Settings, folder: SecretsFolder) -> IssuerRegistry:

@@ -12,6 +12,7 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sealed_rows import SealedRows, upsert
 from fhir_plugin.adapters.tables import kept_images
 from fhir_plugin.errors import NotFound
+from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
 from mappings.model.kept import KeptImage, OwnConsent
 
@@ -75,6 +76,9 @@ class DatabaseKeptImages:
             "birth_date": image.birth_date.isoformat() if image.birth_date else None,
             "adult": image.adult,
             "own_consent": image.own_consent.value,
+            "retention_due": image.retention_due,
+            "withdrawn": sorted(image.withdrawn),
+            "known_wishes": image.known_wishes,
         }
         return {
             "fhir_base": image.fhir_base,
@@ -91,6 +95,7 @@ class DatabaseKeptImages:
     def _open(self, row: Any) -> KeptImage:
         words = self._rows.open(row)
         born, own_consent = words.pop("birth_date"), words.pop("own_consent")
+        withdrawn = frozenset(ConsentScope(scope) for scope in words.pop("withdrawn"))
         return KeptImage(
             fhir_base=FhirBase(row.fhir_base),
             reference=Reference(row.reference),
@@ -102,6 +107,7 @@ class DatabaseKeptImages:
             retention_review=row.retention_review,
             birth_date=dt.date.fromisoformat(born) if born else None,
             own_consent=OwnConsent(own_consent),
+            withdrawn=withdrawn,
             **words,
         )
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from fhir_plugin.ledger.engine import Engine
+from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.pack import PolicyPack
-from fhir_plugin.ports import AuditTrail, ClinicalRecord, Clock, ImageWorker, KeptImages, UnitOfWork, Vault, Worklist
+from fhir_plugin.ports import (
+    AuditTrail,
+    ClinicalRecord,
+    Clock,
+    ImageWorker,
+    JobQueue,
+    KeptImages,
+    UnitOfWork,
+    Vault,
+    Worklist,
+)
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 
@@ -31,6 +43,12 @@ class KeepParts(Protocol):
     def worklist(self) -> Worklist: ...
     @property
     def kept(self) -> KeptImages: ...
+    @property
+    def ledger(self) -> LedgerStore: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def queue(self) -> JobQueue: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
 

@@ -11,9 +11,12 @@ from typing import Protocol
 from fhir_plugin.capture.captures import CaptureView
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.receipt import Receipt
+from fhir_plugin.capture.requests.asking import Requests
 from fhir_plugin.capture.routing import WaitingHere
 from fhir_plugin.capture.waiting import WaitingItem
+from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import GalleryItem
+from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
@@ -82,5 +85,11 @@ class PageParts(Protocol):
     def practice(self) -> Practice: ...
     @property
     def concerns(self) -> Concerns: ...
+    @property
+    def withdrawals(self) -> Withdrawals: ...
+    @property
+    def reviews(self) -> Reviews: ...
+    @property
+    def requests(self) -> Requests: ...
     @property
     def policy(self) -> PolicyPack: ...

@@ -24,7 +24,8 @@ gallery = Blueprint("gallery", __name__, url_prefix="/l/<launch>")
 _TYPES = ("Media", "DocumentReference")
 
 
-def _reference(kind: str, id: str) -> Reference:
+def reference_of(kind: str, id: str) -> Reference:
+    """The picture that an address names; what holds no picture does not exist."""
     if kind not in _TYPES:
         raise NotFound("no such picture", status=404)
     return Reference(f"{kind}/{id}")
@@ -62,6 +63,7 @@ def _grouped(items: Sequence[GalleryItem], by: str) -> list[tuple[str, list[Gall
 def timeline(session: ClinicalSession) -> ResponseReturnValue:
     """Home after launch."""
     patient = parts().captures.patient(session)
+    parts().reviews.learn_birth_date(session, patient)
     by = "site" if request.args.get("by") == "site" else "date"
     items = parts().gallery.images(session)
     return show(
@@ -73,6 +75,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         count=len(items),
         waiting=parts().captures.waiting(session),
         due=due_here(session),
+        to_be_asked=parts().reviews.waiting_to_be_asked(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )
@@ -87,7 +90,7 @@ def reveal(session: ClinicalSession) -> ResponseReturnValue:
     if reason not in parts().policy.reveal_reasons:
         raise Refused("Choose one of the reasons offered.", code="unknown-reason")
     kind, _, id = reference.partition("/")
-    parts().gallery.reveal(session, _reference(kind, id), reason)
+    parts().gallery.reveal(session, reference_of(kind, id), reason)
     return redirect(url_for(".timeline", _anchor=f"{kind}-{id}"), 303)
 
 
@@ -95,7 +98,7 @@ def reveal(session: ClinicalSession) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     """One picture, as large as the window lets it be, with what is known of it."""
-    reference = _reference(kind, id)
+    reference = reference_of(kind, id)
     item = next((i for i in parts().gallery.images(session) if i.entry.reference == reference), None)
     if item is None:
         raise NotFound("no such picture of this patient", status=404)
@@ -113,11 +116,11 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def picture(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     """The pixels: refused while sensitive and not revealed, whatever the page shows."""
-    return picture_response(*parts().gallery.picture(session, _reference(kind, id)))
+    return picture_response(*parts().gallery.picture(session, reference_of(kind, id)))
 
 
 @gallery.get("/images/<kind>/<id>/thumbnail")
 @launched(Role.CLINICIAN)
 def thumbnail(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     """The small pixels, under the same rule."""
-    return picture_response(*parts().gallery.thumbnail(session, _reference(kind, id)))
+    return picture_response(*parts().gallery.thumbnail(session, reference_of(kind, id)))

@@ -20,6 +20,8 @@ from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.home import home
 from fhir_plugin.web.patient.pages import patient
 from fhir_plugin.web.receipt import receipt
+from fhir_plugin.web.requests import requests
+from fhir_plugin.web.reviews import reviews
 from fhir_plugin.web.security import FrameAncestors, protect
 from fhir_plugin.web.staying import staying
 from fhir_plugin.web.style import register_style
@@ -84,6 +86,8 @@ def register_pages(
         staying,
         worklist,
         concern,
+        reviews,
+        requests,
         patient,
     ):
         app.register_blueprint(blueprint)

@@ -11,6 +11,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import Incomplete
+from fhir_plugin.keep.review import REVIEWED
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
 from fhir_plugin.work.listing import FOR_CLINICIANS, Listed, Whose
@@ -64,6 +65,8 @@ def page_of(item: Listed) -> str:
     """Where an item of this launch's patient is seen to: its own page, or that of what it waits for."""
     if item.kind is WorkKind.SAFEGUARDING:
         return url_for("concern.one", hold_id=item.subject)
+    if item.kind in REVIEWED:
+        return url_for("reviews.review", work_id=item.id)
     return url_for("worklist.item", work_id=item.id)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
 
 
@@ -42,6 +43,12 @@ class KeptImage:
     review_at_18: dt.date | None = None
     retention_review: dt.date | None = None
     own_consent: OwnConsent = OwnConsent.NOT_DUE
+    retention_due: bool = False
+    """Its retention review has been raised, and nobody has decided yet."""
+    withdrawn: frozenset[ConsentScope] = frozenset()
+    """Scopes that were taken back here: shut at once, whenever the EHR learns of it."""
+    known_wishes: str = field(default="", repr=False)
+    """Of somebody who has died: what they wanted (G-R92)."""
 
     def awaits_own_consent(self, today: dt.date) -> bool:
         """Whether second opinion and secondary use stay shut until the young person has been asked (G-R246).

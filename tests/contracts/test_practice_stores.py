@@ -13,6 +13,7 @@ from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, 
 from fhir_plugin.errors import NotFound, Tampered
 from fhir_plugin.ports import Holds, KeptImages, UnitOfWork
 from fhir_plugin.work.stores import Absences, Colleagues
+from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
 from mappings.model.kept import KeptImage, OwnConsent
 from mappings.model.people import Role
@@ -92,6 +93,9 @@ KEPT = KeptImage(
     review_at_18=dt.date(2029, 1, 2),
     retention_review=dt.date(2036, 3, 1),
     own_consent=OwnConsent.GIVEN,
+    retention_due=True,
+    withdrawn=frozenset({ConsentScope.TEACHING, ConsentScope.STORE}),
+    known_wishes=f"{CANARY} wish",
 )
 
 

@@ -7,22 +7,74 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
+from fhir_plugin.keep.consent_change import ConsentChanges
+from fhir_plugin.keep.review import Reviews
+from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.ledger.engine import Engine, PlanFor
+from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from fhir_plugin.ports import ClinicalRecord
+from fhir_plugin.ports import (
+    AuditEntry,
+    AuditTrail,
+    ClinicalRecord,
+    Clock,
+    ImageWorker,
+    JobQueue,
+    KeptImages,
+    UnitOfWork,
+    Vault,
+    Worklist,
+)
 from fhir_plugin.work.concerns import KIND as CONCERN
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import LaunchId
+from mappings.model.people import ClinicalSession
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.clock import FakeClock
+from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeAbsences, FakeColleagues, FakeHolds
 from tests.fakes.queue import InlineQueue
 from tests.fakes.record import FakeRecord
 from tests.fakes.unit_of_work import FakeUnitOfWork
+from tests.fakes.vault import FakeVault
+from tests.fakes.worker import FakeImageWorker
 from tests.fakes.worklist import FakeWorklist
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What looking again works with; the flow that files images has more."""
+
+    work: UnitOfWork
+    vault: Vault
+    audit: AuditTrail
+    worker: ImageWorker
+    policy: PolicyPack
+    records: Callable[[LaunchId], ClinicalRecord]
+    clock: Clock
+    worklist: Worklist
+    kept: KeptImages
+    ledger: LedgerStore
+    engine: Engine
+    queue: JobQueue
+    new_id: Callable[[], str]
+
+    def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
+        self.audit.append(
+            AuditEntry(
+                action=action,
+                actor=session.user.reference,
+                patient=f"Patient/{session.patient_id}",
+                launch=session.launch_id,
+                subject=subject,
+                policy=self.policy.reference,
+                detail=detail,
+            )
+        )
 
 
 @dataclass
@@ -63,7 +115,26 @@ class PracticeBench:
         )
         self.practice = Practice(self.parts)
         self.concerns = Concerns(self.parts)
+        self.vault = FakeVault(self.clock, self.work)
+        self.kept = FakeKeptImages(self.work)
+        keeping = Keeping(
+            work=self.work,
+            vault=self.vault,
+            audit=self.audit,
+            worker=FakeImageWorker(),
+            policy=self.policy,
+            records=self._record_of,
+            clock=self.clock,
+            worklist=self.worklist,
+            kept=self.kept,
+            ledger=self.ledger,
+            engine=self.engine,
+            queue=InlineQueue(),
+            new_id=self.parts.new_id,
+        )
+        self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
         plans[CONCERN] = self.concerns.plan
+        plans[CONSENT_CHANGE] = ConsentChanges(keeping)
 
     def _record_of(self, launch: LaunchId) -> ClinicalRecord:
         if launch in self.signed_out:

@@ -37,6 +37,7 @@ from mappings.model.identifiers import (
 from mappings.model.images import Geometry, Region
 from mappings.model.people import ClinicalSession, Patient
 from mappings.terminology.body_sites import site_with_code
+from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
 from tests.fakes.practice_parts import PracticeBench
 from tests.web.fake_gallery import FakeGallery, as_jpeg
@@ -352,3 +353,6 @@ class FakeParts:
         self.captures = FakeCaptures(self.clock, self.policy)
         self.bench = PracticeBench(self.clock, self.policy)
         self.practice, self.concerns = self.bench.practice, self.bench.concerns
+        self.asking = Asking()
+        self.requests = self.asking.requests
+        self.withdrawals, self.reviews = self.bench.withdrawals, self.bench.reviews

@@ -20,7 +20,13 @@ from tests.web.people import AMY
 NAME = "Amy LEE"
 NUMBER, BORN = "999 000 0018", "21 June 1984"
 
-WRITES_TO_THE_RECORD = {"capture.file", "receipt.check_again", "concern.raise_one"}
+WRITES_TO_THE_RECORD = {
+    "capture.file",
+    "receipt.check_again",
+    "concern.raise_one",
+    "reviews.decide",
+    "reviews.withdraw",
+}
 """Their buttons name the patient. The second takes up what was begun: it may write."""
 
 STAYS_WITH_US = {
@@ -36,6 +42,7 @@ STAYS_WITH_US = {
     "editing.editor",
     "gallery.reveal",
     "receipt.source_emptied",
+    "reviews.record_wishes",
     "staying.stay",
     "worklist.cover",
     "worklist.done",

@@ -1,0 +1,196 @@
+"""One change of a Consent that is in the record already: through the ledger, over the version that was read.
+
+What was said is sealed in the vault until the record says it too: a crash neither loses nor doubles it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fhir_plugin.errors import RecordRefused
+from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
+from fhir_plugin.ledger.record_steps import ChangeOnce
+from fhir_plugin.ports import AuditEntry, Compartment, Json
+from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision, withdrawn
+from mappings.model.identifiers import IntentId, Reference, WorkId
+from mappings.model.people import ClinicalSession
+from mappings.r4.consent import changed, from_consent
+from mappings.r4.errors import NotReadable
+
+KIND = "consent-change"
+
+
+@dataclass(frozen=True)
+class ConsentChange:
+    """What was said: `scopes` taken back, or given anew by somebody who is now asked themselves."""
+
+    consent: Reference
+    scopes: tuple[ConsentScope, ...]
+    answer: ConsentAnswer
+    by: Reference
+    right: Grantor
+    at: dt.datetime
+    item: WorkId | None = None
+    """The item that tells people, should the EHR refuse."""
+
+    def applied(self, before: PhotoConsent) -> PhotoConsent:
+        """The consent after it; applied twice, as once."""
+        if self.answer is ConsentAnswer.WITHDRAWN:
+            return withdrawn(before, self.scopes, self.by, self.at, right=self.right)
+        added = tuple(
+            ScopeDecision(scope, self.answer, self.at, self.by, self.right)
+            for scope in self.scopes
+            if not self._said(before, scope)
+        )
+        return replace(before, decisions=(*before.decisions, *added))
+
+    def is_in(self, consent: PhotoConsent) -> bool:
+        """Whether the record says it."""
+        if self.answer is ConsentAnswer.WITHDRAWN:
+            ended = (ConsentAnswer.WITHDRAWN, ConsentAnswer.REFUSED)
+            return all(consent.answer(scope) in ended for scope in self.scopes)
+        return all(self._said(consent, scope) for scope in self.scopes)
+
+    def _said(self, consent: PhotoConsent, scope: ConsentScope) -> bool:
+        return any(
+            each.scope is scope
+            and each.answer is self.answer
+            and each.at is not None
+            and abs(each.at - self.at) < dt.timedelta(seconds=1)
+            for each in consent.decisions
+        )
+
+
+def begin(parts: KeepParts, session: ClinicalSession, change: ConsentChange) -> IntentId:
+    """Writes down what is intended, in the open transaction."""
+    intent = IntentId(parts.new_id())
+    kept = parts.vault.put(json.dumps(_to_json(change)).encode(), compartment=Compartment.DRAFT, owner=intent)
+    parts.ledger.add(
+        Intent(
+            id=intent,
+            kind=KIND,
+            subject=change.consent,
+            fhir_base=session.fhir_base,
+            patient=session.patient_id,
+            user=session.user.reference,
+            launch=session.launch_id,
+            created=change.at,
+            plan=kept,
+        )
+    )
+    return intent
+
+
+def read_consent(parts: KeepParts, session: ClinicalSession, reference: Reference) -> PhotoConsent:
+    """A Consent of ours about the patient of this launch. Raises `RecordRefused` when it is not readable as one."""
+    resource = parts.records(session.launch_id).read(*reference.split("/"))
+    consent = _read(resource)
+    if consent.patient != f"Patient/{session.patient_id}":
+        raise RecordRefused("this Consent is about somebody else", status=404, code="not-found")
+    return consent
+
+
+class ConsentChanges:
+    """Plans for intents of kind `consent-change`."""
+
+    def __init__(self, parts: KeepParts) -> None:
+        self._parts = parts
+
+    def __call__(self, intent: Intent) -> Plan:
+        if intent.plan is None:
+            raise RecordRefused("there is nothing to write", status=422)
+        change = _from_json(json.loads(self._parts.vault.get(intent.plan)))
+        return _ChangePlan(self._parts, change, intent)
+
+
+class _ChangePlan:
+    def __init__(self, parts: KeepParts, change: ConsentChange, intent: Intent) -> None:
+        self._parts = parts
+        self._change = change
+        self._record = parts.records(intent.launch)
+
+    def steps(self) -> Sequence[Step]:
+        change = self._change
+
+        def apply(resource: Json) -> Json:
+            try:
+                return changed(resource, change.applied(_read(resource)))
+            except NotReadable as error:
+                raise RecordRefused("this Consent is not one of ours", status=422, code=error.code) from error
+
+        return [
+            ChangeOnce(
+                name="consent",
+                reference=change.consent,
+                change=apply,
+                changed=lambda resource: change.is_in(_read(resource)),
+                record=self._record,
+            )
+        ]
+
+    def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
+        self._forget(intent)
+        self._audit(intent, "success", version=evidence["consent"]["version"])
+
+    def abandon(self, intent: Intent) -> None:
+        """The EHR refused: what was said stands here and in what we let be done, and the item says so."""
+        if self._change.item is not None:
+            item = self._parts.worklist.get(self._change.item, for_change=True)
+            words = f"{item.words}\nThe EHR did not take the change of the consent: write it into the record yourself."
+            self._parts.worklist.save(replace(item, words=words))
+        self._forget(intent)
+        self._audit(intent, "failure", reason=intent.reason)
+
+    def _forget(self, intent: Intent) -> None:
+        if intent.plan is not None:
+            self._parts.vault.destroy(intent.plan)
+
+    def _audit(self, intent: Intent, outcome: str, **detail: str) -> None:
+        scopes = " ".join(sorted(self._change.scopes))
+        self._parts.audit.append(
+            AuditEntry(
+                action="consent.changed",
+                actor=intent.user,
+                patient=f"Patient/{intent.patient}",
+                launch=intent.launch,
+                subject=self._change.consent,
+                policy=self._parts.policy.reference,
+                outcome=outcome,
+                detail={"intent": intent.id, "answer": self._change.answer, "scopes": scopes, **detail},
+            )
+        )
+
+
+def _read(resource: Json) -> PhotoConsent:
+    try:
+        return from_consent(resource)
+    except NotReadable as error:
+        raise RecordRefused("this Consent cannot be read as one of ours", status=422, code=error.code) from error
+
+
+def _to_json(change: ConsentChange) -> Json:
+    return {
+        "consent": change.consent,
+        "scopes": list(change.scopes),
+        "answer": change.answer,
+        "by": change.by,
+        "right": change.right,
+        "at": change.at.isoformat(),
+        "item": change.item,
+    }
+
+
+def _from_json(value: Json) -> ConsentChange:
+    return ConsentChange(
+        consent=Reference(value["consent"]),
+        scopes=tuple(ConsentScope(scope) for scope in value["scopes"]),
+        answer=ConsentAnswer(value["answer"]),
+        by=Reference(value["by"]),
+        right=Grantor(value["right"]),
+        at=dt.datetime.fromisoformat(value["at"]),
+        item=WorkId(value["item"]) if value["item"] else None,
+    )

@@ -1,0 +1,252 @@
+"""Looking again at what was filed: when somebody has grown up, when retention asks, when consent was taken back.
+
+The days stand in the register since filing; the job turns each into one item on the list, once, whatever crashes. What
+is shut until then does not wait for the job: it goes by the day (G-R246).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
+from fhir_plugin.keep.consent_change import ConsentChange, begin
+from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.keep.withdraw import UK, kept_of
+from fhir_plugin.policy.earlier_images import blocked
+from fhir_plugin.policy.review_days import birthday, with_review_days
+from fhir_plugin.policy.ruling import Reason
+from fhir_plugin.ports import AuditEntry
+from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
+from mappings.model.identifiers import IntentId, Reference, WorkId
+from mappings.model.kept import KeptImage, OwnConsent
+from mappings.model.people import ClinicalSession, Patient, Role
+from mappings.model.work import WorkItem, WorkKind
+
+REVIEWED = (WorkKind.MATURITY, WorkKind.RETENTION, WorkKind.WITHDRAWAL)
+
+
+class Outcome(StrEnum):
+    """How a review ends. Nothing here hides or destroys: a wish for that is recorded, and the review stays open."""
+
+    AGREED = "agreed"
+    """Asked themselves, they agree (G-R245)."""
+    OBJECTED = "objected"
+    """They object: second opinion and other uses stay shut (G-R247)."""
+    KEEP = "keep"
+    """Kept, with a reason (G-R242)."""
+    WISH_HIDDEN = "wish-hidden"
+    WISH_DESTROYED = "wish-destroyed"
+
+
+OUTCOMES = {
+    WorkKind.MATURITY: (Outcome.AGREED, Outcome.OBJECTED, Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED),
+    WorkKind.RETENTION: (Outcome.KEEP, Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED),
+    WorkKind.WITHDRAWAL: (Outcome.KEEP, Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED),
+}
+
+
+class Reviews:
+    """The job that finds what is due, and the reviews at the chart."""
+
+    def __init__(self, parts: KeepParts) -> None:
+        self._parts = parts
+
+    # ------------------------------------------------------------------------------------------ the job
+
+    def raise_due(self) -> int:
+        """Puts every review whose day has come on the list; returns how many images. Safe at any time, twice."""
+        today, raised = self._today(), 0
+        for image in self._parts.kept.due(today):
+            with self._parts.work.transaction():
+                current = self._parts.kept.get(image.fhir_base, image.reference, for_change=True)
+                raised += self._raise(current, today)
+        return raised
+
+    def learn_birth_date(self, session: ClinicalSession, patient: Patient) -> None:
+        """At a chart: images of somebody whose birth date was unknown, or was corrected, get their days (G-R248)."""
+        if patient.birth_date is None:
+            return
+        outdated = [
+            image
+            for image in self._parts.kept.of_patient(session.fhir_base, session.patient_id)
+            if image.birth_date != patient.birth_date
+        ]
+        for image in outdated:
+            with self._parts.work.transaction():
+                current = self._parts.kept.get(image.fhir_base, image.reference, for_change=True)
+                known = replace(current, birth_date=patient.birth_date)
+                filed = current.filed.astimezone(UK).date()
+                days = with_review_days(known, self._parts.policy, filed, private=False)
+                self._parts.kept.keep(replace(days, retention_review=current.retention_review))
+
+    # ------------------------------------------------------------------------------------------ looking
+
+    def images(self, session: ClinicalSession) -> list[KeptImage]:
+        """What we filed for the patient of this launch."""
+        return self._parts.kept.of_patient(session.fhir_base, session.patient_id)
+
+    def item(self, session: ClinicalSession, id: WorkId) -> tuple[WorkItem, list[KeptImage]]:
+        """One review of this patient, open or done, with the pictures that it is about."""
+        self._need_clinician(session)
+        item = self._parts.worklist.get(id)
+        mine = (item.fhir_base, item.patient) == (session.fhir_base, session.patient_id)
+        if not mine or item.kind not in REVIEWED:
+            raise NotFound(f"there is no review {id}", status=404)
+        return item, [image for image in self.images(session) if _concerns(item, image)]
+
+    def waiting_to_be_asked(self, session: ClinicalSession) -> list[KeptImage]:
+        """Pictures from before a birthday, whose patient was not asked themselves yet or objected (G-R246)."""
+        today = self._today()
+        return [image for image in self.images(session) if image.awaits_own_consent(today)]
+
+    def blocked(
+        self, session: ClinicalSession, patient: Patient, reference: Reference, scope: ConsentScope
+    ) -> tuple[Reason, ...]:
+        """Why a picture may not be used for `scope`. For one that we did not file we know of nothing against it."""
+        try:
+            image = kept_of(self._parts, session, reference)
+        except NotFound:
+            return ()
+        return blocked(image, scope, self._today(), deceased=patient.deceased)
+
+    # ------------------------------------------------------------------------------------------ deciding
+
+    def decide(self, session: ClinicalSession, id: WorkId, outcome: Outcome, words: str) -> WorkItem:
+        """Ends a review with its outcome and a reason; a wish that nobody can carry out yet leaves it open.
+
+        Raises `Refused` when somebody decided meanwhile, `Incomplete` without a reason where one is needed.
+        """
+        parts, said = self._parts, words.strip()
+        self._need_clinician(session)
+        intents: list[IntentId] = []
+        with parts.work.transaction():
+            parts.worklist.get(id, for_change=True)
+            item, images = self.item(session, id)
+            if item.done_at is not None:
+                raise Refused("Somebody has decided this meanwhile.", code="done-meanwhile")
+            if outcome not in OUTCOMES[item.kind]:
+                raise Incomplete("Say how it ends.", fields={"outcome": "Choose one."})
+            if outcome is not Outcome.AGREED and not said:
+                raise Incomplete("Say why.", fields={"words": "Say in a sentence why."})
+            now = parts.clock.now()
+            line = f"{session.user.display}: {said}" if said else ""
+            changed = replace(item, words="\n".join(each for each in (item.words, line) if each))
+            if outcome in (Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED):
+                wish = "be hidden" if outcome is Outcome.WISH_HIDDEN else "be destroyed"
+                changed = replace(changed, words=f"{changed.words}\nWish recorded: the pictures should {wish}.")
+            else:
+                for image in images:
+                    parts.kept.keep(self._after(image, item.kind, outcome, now))
+                if outcome is Outcome.AGREED:
+                    intents = self._own_consents(session, images, now, item.id)
+                changed = replace(changed, done_at=now, done_by=session.user.reference, outcome=outcome.value)
+            parts.worklist.save(changed)
+            parts.note(session, "review.decided", item.id, kind=item.kind, outcome=outcome, images=len(images))
+        for intent in intents:
+            if not parts.engine.run(intent).ended:
+                parts.queue.wake(after_seconds=5)
+        return changed
+
+    def record_wishes(self, session: ClinicalSession, patient: Patient, words: str) -> None:
+        """What somebody who has died wanted done with their pictures (G-R92)."""
+        self._need_clinician(session)
+        if not patient.deceased:
+            raise Refused("The EHR does not say that this patient has died.", code="not-deceased")
+        if not words.strip():
+            raise Incomplete("Say what they wanted.", fields={"wishes": "Say what they wanted, and how it is known."})
+        with self._parts.work.transaction():
+            for image in self.images(session):
+                self._parts.kept.keep(replace(image, known_wishes=words.strip()))
+            self._parts.note(session, "wishes.recorded", session.patient_id)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _today(self) -> dt.date:
+        return self._parts.clock.now().astimezone(UK).date()
+
+    def _raise(self, image: KeptImage, today: dt.date) -> int:
+        ages = [
+            (age, day)
+            for age, day in ((16, image.review_at_16), (18, image.review_at_18))
+            if day is not None and day <= today
+        ]
+        retention = image.retention_review is not None and image.retention_review <= today
+        if not ages and not retention:
+            return 0  # another worker was faster
+        changed = image
+        for age, _ in ages:
+            changed = replace(changed, **{f"review_at_{age}": None}, own_consent=OwnConsent.DUE)
+            self._item(image, WorkKind.MATURITY, f"Patient/{image.patient}#{age}", f"Turned {age} since it was filed.")
+        if retention:
+            changed = replace(changed, retention_review=None, retention_due=True)
+            self._item(image, WorkKind.RETENTION, f"Patient/{image.patient}#retention", "Is it still needed?")
+        self._parts.kept.keep(changed)
+        return 1
+
+    def _item(self, image: KeptImage, kind: WorkKind, subject: str, words: str) -> None:
+        now = self._parts.clock.now()
+        self._parts.worklist.add(
+            WorkItem(
+                id=WorkId(self._parts.new_id()),
+                kind=kind,
+                fhir_base=image.fhir_base,
+                patient=image.patient,
+                subject=subject,
+                created=now,
+                due=now + dt.timedelta(hours=self._parts.policy.work_hours[kind]),
+                patient_name=image.patient_name,
+                words=words,
+            )
+        )
+        self._parts.audit.append(
+            AuditEntry(
+                action="review.due",
+                actor="system",
+                patient=f"Patient/{image.patient}",
+                subject=image.reference,
+                policy=self._parts.policy.reference,
+                detail={"kind": kind},
+            )
+        )
+
+    def _after(self, image: KeptImage, kind: WorkKind, outcome: Outcome, now: dt.datetime) -> KeptImage:
+        if kind is WorkKind.MATURITY:
+            given = outcome is Outcome.AGREED
+            back = frozenset({ConsentScope.STORE}) if given else frozenset()
+            return replace(
+                image,
+                own_consent=OwnConsent.GIVEN if given else OwnConsent.OBJECTED,
+                withdrawn=image.withdrawn - back,
+            )
+        if kind is WorkKind.RETENTION:
+            years = self._parts.policy.retained("adult" if image.adult else "child").review_years
+            return replace(image, retention_due=False, retention_review=birthday(now.astimezone(UK).date(), years))
+        return image
+
+    def _own_consents(
+        self, session: ClinicalSession, images: Sequence[KeptImage], now: dt.datetime, item: WorkId
+    ) -> list[IntentId]:
+        """Each Consent says from now on that the patient themselves agrees to keeping; other uses are asked apart."""
+        intents = []
+        for consent in sorted({image.consent for image in images if image.consent is not None}):
+            right = Grantor.PATIENT
+            change = ConsentChange(
+                consent, (ConsentScope.STORE,), ConsentAnswer.GIVEN, session.user.reference, right, now, item
+            )
+            intents.append(begin(self._parts, session, change))
+        return intents
+
+    def _need_clinician(self, session: ClinicalSession) -> None:
+        if Role.CLINICIAN not in session.user.roles:
+            raise NotAllowed("Only clinicians may review pictures. Ask one of them.", code="role")
+
+
+def _concerns(item: WorkItem, image: KeptImage) -> bool:
+    if item.kind is WorkKind.MATURITY:
+        return image.own_consent is OwnConsent.DUE
+    if item.kind is WorkKind.RETENTION:
+        return image.retention_due
+    return image.consent == item.subject

@@ -1,0 +1,72 @@
+"""What a launch does to an installation: the way in, joined to sessions, people and what waited for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fhir_plugin.adapters.ehr_users import find_user
+from fhir_plugin.adapters.sessions import LaunchSession
+from fhir_plugin.ports import Json
+from fhir_plugin.web.launch import Launching, NewSession
+from mappings.model.people import ClinicalSession, User
+from smart_launch import CompletedLaunch, binding_of
+
+if TYPE_CHECKING:
+    from fhir_plugin.app import Installation
+
+
+def launching(installation: Installation) -> Launching:
+    """What a launch does to this installation: begin, end, refuse, and go on with what waited for a sign-in."""
+
+    def begin(new: NewSession, done: CompletedLaunch) -> None:
+        session = LaunchSession(
+            launch_id=new.launch_id,
+            browser_binding_hash=binding_of(new.browser_secret),
+            fhir_base=new.fhir_base,
+            issuer=new.issuer,
+            patient=new.patient,
+            encounter=new.encounter,
+            user=new.user.reference,
+            user_display=new.user.display,
+            scopes=new.scopes,
+            context=new.context,
+            created=new.created,
+            last_seen=new.created,
+            ends=new.ends,
+        )
+        installation.launches.begin(session, replace(done.grant, id_token=None))  # it was read, and is not needed again
+
+    def user_of(done: CompletedLaunch) -> User:
+        return find_user(
+            installation.transport,
+            done,
+            today=installation.clock.now().date(),
+            job_roles=installation.job_roles,
+            appointed=installation.appointments.in_force,
+            administrator=installation.settings.administrator,
+        )
+
+    def after_launch(session: ClinicalSession) -> None:
+        installation.practice.seen(session)
+        installation.captures.resume_for(session)
+        installation.concerns.resume_for(session)
+        installation.withdrawals.resume_for(session)
+        installation.requests.resume_for(session)
+
+    def jwks() -> Json:
+        statements: list[Json] = installation.signer.public_jwks()["keys"]
+        return {"keys": [*statements, *installation.client_keys.public_keys()]}
+
+    return Launching(
+        client=installation.smart,
+        clock=installation.clock,
+        session_length=dt.timedelta(hours=installation.settings.session_hours),
+        begin=begin,
+        end=installation.launches.end,
+        refuse=installation.launches.refuse,
+        find_user=user_of,
+        after_launch=after_launch,
+        public_jwks=jwks,
+    )

@@ -1,0 +1,61 @@
+"""What an image that is already in the record may still be used for, and who may take consent back."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fhir_plugin.policy.jurisdiction import Law
+from fhir_plugin.policy.ruling import Reason
+from mappings.model.consent import SECONDARY_USES, ConsentScope, Grantor
+from mappings.model.kept import KeptImage, OwnConsent
+from mappings.model.people import Patient
+
+SHUT_UNTIL_ASKED = frozenset({ConsentScope.SECOND_OPINION, *SECONDARY_USES})
+"""What needs somebody's own consent once they have grown up (G-R246), and known wishes after a death (G-R92)."""
+
+
+def blocked(image: KeptImage, scope: ConsentScope, today: dt.date, *, deceased: bool = False) -> tuple[Reason, ...]:
+    """Why `scope` is shut for this image, whatever its Consent says; empty where nothing is against it."""
+    found = []
+    if scope in image.withdrawn:
+        found.append(Reason("withdrawn", "Consent to this was withdrawn.", "Ask again before using it.", "G-R238"))
+    if scope in SHUT_UNTIL_ASKED:
+        if image.own_consent is OwnConsent.OBJECTED:
+            found.append(
+                Reason("objected", "The patient has grown up and objected.", "It is not used for this.", "G-R247")
+            )
+        elif image.awaits_own_consent(today):
+            found.append(
+                Reason(
+                    "own-consent-due",
+                    "The patient has grown up since, and was not asked themselves.",
+                    "Ask them, and record it at the review.",
+                    "G-R246",
+                )
+            )
+        if deceased and not image.known_wishes:
+            found.append(
+                Reason(
+                    "known-wishes",
+                    "The patient has died, and what they wanted is not recorded.",
+                    "Find out what they wanted, and record it.",
+                    "G-R92",
+                )
+            )
+    return tuple(found)
+
+
+def who_withdraws(patient: Patient, today: dt.date, law: Law) -> tuple[Grantor, ...]:
+    """By what right consent may be taken back, by the age on the day (G-R238, X12); the patient first.
+
+    Easier than giving: nobody who speaks for the patient is sent away. An unknown age leaves both ways open.
+    """
+    age = patient.age_on(today)
+    child = (Grantor.COMPETENT_CHILD, Grantor.PARENT, Grantor.DELEGATED, Grantor.GUARDIAN, Grantor.COURT_ORDER)
+    if age is None:
+        return (Grantor.PATIENT, *child, Grantor.BEST_INTERESTS)
+    if age < law.consent_age:
+        return (*child, Grantor.BEST_INTERESTS)
+    if age < law.attorney_age:
+        return (Grantor.PATIENT, Grantor.PARENT, Grantor.GUARDIAN, Grantor.COURT_ORDER, Grantor.BEST_INTERESTS)
+    return (Grantor.PATIENT, Grantor.ATTORNEY, Grantor.DEPUTY, Grantor.COURT_ORDER, Grantor.BEST_INTERESTS)
