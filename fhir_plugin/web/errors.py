@@ -209,6 +209,22 @@ _BY_CODE: dict[str, tuple[HTTPStatus, Explanation]] = {
             "Nothing was written to either record.",
         ),
     ),
+    "request-state": (
+        HTTPStatus.CONFLICT,
+        Explanation(
+            "This request has moved on",
+            "Go back to the requests for photos, and look where it stands now.",
+            _NOT_WRITTEN,
+        ),
+    ),
+    "taken": (
+        HTTPStatus.CONFLICT,
+        Explanation(
+            "Somebody else has these photos now",
+            "Go back to the request: it names who has them. You can take them over from there.",
+            _NOT_WRITTEN,
+        ),
+    ),
     "no-user": (
         HTTPStatus.FORBIDDEN,
         Explanation(

@@ -80,6 +80,10 @@ class Requests:
         need_known(facts)
         return facts
 
+    @property
+    def today(self) -> dt.date:
+        return self._parts.capture.today
+
     def last_practice(self, session: ClinicalSession) -> tuple[str, str]:
         """Name and number of the practice as last given at this EHR, to spare typing."""
         return self._parts.requests.last_practice(session.fhir_base)

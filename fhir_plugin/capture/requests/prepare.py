@@ -18,11 +18,18 @@ from fhir_plugin.capture.requests.request import Asked, Needs, NumberConfirmed, 
 from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.policy.choices import IntimateDefault
 from fhir_plugin.policy.pack import PolicyPack
-from mappings.model.identifiers import Reference, RequestId
+from mappings.model.identifiers import RequestId
 from mappings.model.people import ClinicalSession, Patient
 from mappings.model.practice import Colleague
 
-LONGEST: Mapping[str, int] = {"purpose": 500, "area": 200, "alternatives": 500, "practice": 100, "practice_phone": 30}
+LONGEST: Mapping[str, int] = {
+    "purpose": 500,
+    "area": 200,
+    "alternatives": 500,
+    "practice": 100,
+    "practice_phone": 30,
+    "cover_name": 100,
+}
 LONGEST_WORDS = 1000
 
 TICKS = ("private_allowed", "own_phone", "easy_read", "large_print", "interpreter", "sexual_health", "vulnerable")
@@ -45,6 +52,7 @@ WORDS = (
     "alternatives",
     "practice",
     "practice_phone",
+    "cover_name",
     "parent_words",
     "gillick_words",
     "justification",
@@ -120,10 +128,11 @@ def prepare(form: Mapping[str, str], facts: Facts, request_id: RequestId) -> Pho
     lasts = _number(said["lasts_hours"], lasting(policy))
     if lasts is None:
         missing["lasts_hours"] = "Say how long the link works."
-    cover = next((each for each in facts.covers if each.user == said["cover"]), None)
-    if cover is None or cover.user == facts.session.user.reference:
+    mine = facts.session.user.reference
+    cover = next((each for each in facts.covers if each.user == said["cover"] and each.user != mine), None)
+    if cover is None and len(said["cover_name"]) < 3:
         missing["cover"] = "Say who looks at the pictures while you are away."
-    if missing or asked is None or most is None or lasts is None or cover is None:
+    if missing or asked is None or most is None or lasts is None:
         raise Incomplete("Some answers are missing before a link can be made.", fields=missing)
     return PhotoRequest(
         request_id=request_id,
@@ -148,8 +157,8 @@ def prepare(form: Mapping[str, str], facts: Facts, request_id: RequestId) -> Pho
         asked=asked,
         owner=facts.session.user.reference,
         owner_name=facts.session.user.display,
-        cover=Reference(cover.user),
-        cover_name=cover.name,
+        cover=cover.user if cover else None,
+        cover_name=cover.name if cover else said["cover_name"],
         necessity=necessity,
         policy=policy.reference,
         template=policy.explained,
