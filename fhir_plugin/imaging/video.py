@@ -228,9 +228,7 @@ class _Transcoding:
 class _FrameWriter:
     """The picture track of the new file."""
 
-    def __init__(
-        self, av: Any, target: Any, kind: VideoKind, frame: av.VideoFrame, source: VideoStream
-    ) -> None:
+    def __init__(self, av: Any, target: Any, kind: VideoKind, frame: av.VideoFrame, source: VideoStream) -> None:
         name, options = _ENCODER[kind]
         rate = source.average_rate or source.guessed_rate or Fraction(30)
         rate = min(max(Fraction(rate), Fraction(1)), Fraction(_MOST_A_SECOND)).limit_denominator(1001)

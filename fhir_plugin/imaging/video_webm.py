@@ -33,7 +33,13 @@ _LINKS = frozenset({PREVIOUS_FILE, NEXT_FILE, SEGMENT_FILE, PREVIOUS_UID, NEXT_U
 
 _IS_VIDEO, _IS_SOUND = 1, 2
 _TYPE_WORDS = {_IS_SOUND: "sound", 17: "subtitles", 3: "hidden track", 16: "hidden track", 18: "hidden track"}
-_WORDS = {TAGS: "software notes", CHAPTERS: "chapters", ATTACHMENTS: "attached files"}
+_WORDS = {CHAPTERS: "chapters", ATTACHMENTS: "attached files"}
+_TAG_MARKS = (
+    ("location", (b"LOCATION", b"GPS")),
+    ("phone or camera model", (b"MAKE", b"MODEL", b"DEVICE")),
+    ("description", (b"TITLE", b"COMMENT", b"DESCRIPTION")),
+    ("owner or photographer", (b"ARTIST", b"AUTHOR", b"COPYRIGHT")),
+)
 _MATROSKA_EPOCH = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 _YEARS = range(1990, 2100)
 _MAX_HEAD = 8 << 20
@@ -108,7 +114,9 @@ class Elements:
         return cluster.end
 
     def _number(self, at: int, end: int, *, most: int, keep_marker: bool) -> tuple[int, int]:
-        first = self.content[at] if at < end else 0
+        if at >= end:
+            raise refuse("video-truncated" if end == len(self.content) else "video-damaged")
+        first = self.content[at]
         length = 9 - first.bit_length()
         if first == 0 or length > most:
             raise refuse("video-damaged")
@@ -167,7 +175,7 @@ def _look_at_segment(elements: Elements, segment: Element, length: int) -> Video
             clusters += 1
         elif child.id not in (SEEK_HEAD, CUES, VOID, CRC):
             patches += _void(child)
-            found.add(_WORDS.get(child.id, "software notes"))
+            found |= _words(elements, child)
     if segment.end < length:
         found.add("data after the video")
     video, sound = _choose(tracks, found, patches)
@@ -182,6 +190,13 @@ def _look_at_segment(elements: Elements, segment: Element, length: int) -> Video
         found=frozenset(found),
         captured_at=created,
     )
+
+
+def _words(elements: Elements, element: Element) -> set[str]:
+    if element.id != TAGS:
+        return {_WORDS.get(element.id, "software notes")}
+    text = bytes(elements.content[element.body : min(element.end, element.body + (1 << 20))]).upper()
+    return {word for word, marks in _TAG_MARKS if any(mark in text for mark in marks)} or {"software notes"}
 
 
 def _choose(tracks: list[_Track], found: set[str], patches: list[Patch]) -> tuple[_Track, _Track | None]:
