@@ -13,7 +13,7 @@ from fhir_plugin.capture.requests.request import RequestState
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import Role
 from mappings.model.practice import Colleague
-from tests.capture.requests.bench import CONFIRMED, FORM, LAST, FIRST
+from tests.capture.requests.bench import CONFIRMED, FIRST, FORM, LAST
 from tests.fakes.worker import picture
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
