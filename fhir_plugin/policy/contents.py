@@ -254,7 +254,7 @@ class PolicyPack:
     discard_undo: dt.timedelta
     waiting_alert: dt.timedelta
     shortest_purpose: int
-    """Characters; so are the next two (G-R40, G-R156, G-R113)."""
+    """Characters; so are the next two (G-R40, G-R113, G-R156)."""
     shortest_justification: int
     shortest_justification_child: int
     video_most_bytes: int

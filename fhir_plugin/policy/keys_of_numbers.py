@@ -37,7 +37,7 @@ IDENTITY_KEYS = (
     _identity("approved_on", Day(or_not_yet=True), "When", "G-R341"),
     _identity("organisation", _FOR, "The organisation that it is for", "G-R339"),
     _identity("specialty", _FOR, "The specialty that it is for", "G-R339"),
-    _identity("setting", _FOR, "The setting that it is for, such as a care home", "G-R339, G-R190"),
+    _identity("setting", _FOR, "The setting that it is for, such as a care home", "G-R190, G-R339"),
     _identity(
         "sources",
         Listed(Row({"cited": _CITED, "title": Words(), "date": Dated(), "note": Words()}, Source), least=1),
