@@ -18,8 +18,10 @@ SCOPES = (
     "patient/DocumentReference.cruds",
     "patient/Binary.cruds",
     "patient/Consent.cruds",
+    "patient/QuestionnaireResponse.cruds",
     "patient/Provenance.cruds",
     "patient/AuditEvent.cruds",
+    "patient/CommunicationRequest.cruds",
     "user/Practitioner.rs",
     "user/PractitionerRole.rs",
 )

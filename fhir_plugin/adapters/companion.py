@@ -42,6 +42,7 @@ HELD_TYPES: Final = frozenset(
         "List",
         "Media",
         "Provenance",
+        "QuestionnaireResponse",
         "Task",
     }
 )

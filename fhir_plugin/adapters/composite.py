@@ -25,7 +25,9 @@ from mappings.model.identifiers import FhirBase, Reference
 Json = dict[str, Any]
 Home = Literal["ehr", "companion"]
 
-MOVABLE: Final = frozenset({"AuditEvent", "CommunicationRequest", "Consent", "Provenance", "Task"})
+MOVABLE: Final = frozenset(
+    {"AuditEvent", "CommunicationRequest", "Consent", "Provenance", "QuestionnaireResponse", "Task"}
+)
 
 
 class CompositeRecord:

@@ -12,6 +12,9 @@ from fhir_plugin.ledger.intents import Evidence
 INLINE_BYTES = 700 * 1024
 """The largest image that goes inside its resource, where a server has no Binary: servers refuse strings above 1 MB."""
 
+TYPES = frozenset({"Binary", "Consent", "QuestionnaireResponse", "Provenance", "DocumentReference", "AuditEvent"})
+"""What every order may write, besides its images."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -35,7 +38,7 @@ def place_at(capability: Capability) -> Place:
     A transaction carries all that the EHR holds, and only if it takes our ids for every type.
     """
     image_type = next((each for each in ("Media", "DocumentReference") if capability.holds(each)), "")
-    types = {"Binary", "Consent", "Provenance", "DocumentReference", "AuditEvent", image_type} - {""}
+    types = {*TYPES, image_type} - {""}
     ours = frozenset(each for each in types if not capability.holds(each) or capability.takes_our_id(each))
     bundled = frozenset(each for each in types - {"Binary", "AuditEvent"} if capability.holds(each))
     together = bundled if capability.may_transact and bundled <= ours else frozenset[str]()

@@ -54,6 +54,8 @@ class Receipt:
     message: str
     filed: tuple[FiledLine, ...] = ()
     consent: Reference | None = None
+    decision: Reference | None = None
+    """The QuestionnaireResponse that says how it was decided."""
     provenance: Reference | None = None
     note: Reference | None = None
     audit_event: Reference | None = None
@@ -104,6 +106,7 @@ def receipt_of(
         message=message,
         filed=filed,
         consent=_reference(result.get("consent")),
+        decision=_reference(result.get("decision")),
         provenance=filed[0].provenance if filed else None,
         note=_reference(result.get("note")),
         audit_event=_reference(result.get("audit_event")),
@@ -160,6 +163,7 @@ def result_of(
     return {
         "filed": filed,
         "consent": evidence["consent"]["reference"] if "consent" in evidence else None,
+        "decision": evidence["decision"]["reference"] if "decision" in evidence else None,
         "note": evidence["note"]["reference"],
         "audit_event": evidence["audit-event"]["reference"],
         "not_stored": [[image, "described"] for image in order.described]

@@ -13,9 +13,9 @@ from mappings.model.identifiers import CaptureId, Reference
 from mappings.r4 import elements
 
 CAPTURE_TAG = "urn:fhir-plugin:capture"
-IDENTIFIED = frozenset({"Media", "Consent", "DocumentReference"})
+IDENTIFIED = frozenset({"Media", "Consent", "DocumentReference", "QuestionnaireResponse"})
 """Types that carry our identifier; Binary, Provenance and AuditEvent have none in R4 and are known by tag."""
-CORRECTED = {"Media": "entered-in-error", "Consent": "entered-in-error", "DocumentReference": "entered-in-error"}
+CORRECTED = dict.fromkeys(IDENTIFIED, "entered-in-error")
 """What `status` says where a server will not delete."""
 
 

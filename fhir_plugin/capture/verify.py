@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.steps import Found, ResourceStep
 from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
+from mappings.model.consent import PhotoConsent
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Sha256
 from mappings.r4.attachment import inline_content
@@ -20,14 +22,52 @@ from mappings.r4.elements import labels_of
 from mappings.r4.errors import MappingError
 from mappings.r4.media import from_media
 from mappings.r4.note import from_note
-from mappings.r4.provenance import from_provenance
+from mappings.r4.provenance import RestsOn, from_provenance
+from mappings.r4.questionnaire_response import from_questionnaire_response, with_conversation
+
+PRECISION = dt.timedelta(seconds=1)
+"""How exactly an EHR keeps a moment at least: some cut fractions, some round them."""
+
+
+def _consent_says(stored: Json, _about: PhotoConsent) -> object:
+    return replace(from_consent(stored), private=False)  # that is its labels, which may only grow
+
+
+def _decision_says(stored: Json, about: PhotoConsent) -> object:
+    return (replace(from_questionnaire_response(stored), labels=()), with_conversation(about, stored))
+
+
+def _note_says(stored: Json, _about: PhotoConsent) -> object:
+    note = from_note(stored)
+    return (note.patient, note.text)
+
+
+SAYS: Mapping[str, Callable[[Json, PhotoConsent], object]] = {
+    "consent": _consent_says,
+    "decision": _decision_says,
+    "note": _note_says,
+}
+"""What people rely on in each shared resource, by role: all of it but what a server may add."""
+
+
+def agree(one: object, other: object) -> bool:
+    """Whether two values say the same, with moments as exact as an EHR keeps them."""
+    if isinstance(one, dt.datetime) and isinstance(other, dt.datetime):
+        return abs(one - other) <= PRECISION
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(agree, one, other))
+    if is_dataclass(one) and type(one) is type(other):
+        return all(agree(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+    return one == other
 
 
 @dataclass
 class VerifyStep:
-    """Everything that people rely on, read back: images (subject, labels, bytes, signed statement), consent and note.
+    """Everything that people rely on, read back: images (subject, labels, bytes, signed statement), consent, decision
+    and note.
 
-    Changes nothing. `beside` are the consent and the note; `proven` is filled with the images as they were read.
+    Changes nothing. `beside` are the consent, the decision and the note; `grounds` what each provenance names;
+    `proven` is filled with the images as they were read.
     """
 
     order: FilingOrder
@@ -38,6 +78,7 @@ class VerifyStep:
     signer: StatementSigner = field(repr=False)
     found: Found = field(repr=False)
     beside: Sequence[ResourceStep] = field(repr=False)
+    grounds: Sequence[RestsOn]
     proven: dict[str, Json] = field(repr=False)
     name: str = "verify"
 
@@ -75,13 +116,10 @@ class VerifyStep:
             return  # written where this launch may not look: the server's answer is all there is
         reference = self.found.reference(part.role)
         stored = self.record.read(*reference.split("/"))
-        _need(set(self.order.labels) <= set(labels_of(stored)), f"{reference} has lost a security label")
-        if part.resource_type == "Consent":
-            consent, said = from_consent(stored), self.order.consent
-            same = (consent.patient, consent.receive, consent.store) == (said.patient, said.receive, said.store)
-        else:
-            note = from_note(stored)
-            same = (note.patient, note.text) == (self.order.patient, self.order.note)
+        sent = part.build(part.our_id)
+        _need(set(labels_of(sent)) <= set(labels_of(stored)), f"{reference} has lost a security label")
+        said, about = SAYS[part.role], self.order.consent
+        same = agree(said(stored, about), said(sent, about))
         _need(same, f"{reference} does not say what was sent")
 
     def _look_at_bytes(self, image: OrderedImage, recorded: RecordedImage, stored: Json) -> None:
@@ -97,6 +135,7 @@ class VerifyStep:
         where = self.found.reference(f"provenance-{image.image_id}")
         provenance = from_provenance(self.record.read(*where.split("/")))
         _need(reference in provenance.targets, f"{where} does not point to {reference}")
+        _need(set(self.grounds) <= set(provenance.grounds), f"{where} no longer names what it rests on")
         signed = provenance.statement is not None and provenance.jws is not None
         _need(
             signed

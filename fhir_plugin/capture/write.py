@@ -1,6 +1,6 @@
 """Filing: from an order to the record, in steps that survive crashes, lost answers and expired tokens.
 
-Where the server takes our ids and says that it transacts, consent, images, provenance and note go in one
+Where the server takes our ids and says that it transacts, consent, decision, images, provenance and note go in one
 transaction behind the bytes. Elsewhere, and where it refuses the transaction, they go in order: the image is
 written as in preparation and becomes current only after it has been read back and proven. Either way nothing
 counts as filed before `verify`, and no picture is destroyed before the words that replace it have been read back.
@@ -21,7 +21,6 @@ from fhir_plugin.capture.verify import VerifyStep
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
-from mappings.model.consent import ConsentAnswer
 from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import CleanImage
@@ -31,13 +30,14 @@ from mappings.r4.consent import to_consent
 from mappings.r4.document_reference import to_document_reference
 from mappings.r4.media import to_media
 from mappings.r4.note import to_note
-from mappings.r4.provenance import to_provenance
+from mappings.r4.provenance import RestsOn, to_provenance
+from mappings.r4.questionnaire_response import to_questionnaire_response
 from mappings.r4.statement import statement
 from mappings.terminology import systems
 from mappings.terminology.audit import Lifecycle, Operation, Outcome
 
 KIND = "capture"
-SHARED = ("consent", "note")
+SHARED = ("consent", "decision", "note")
 """Roles of what all images of one capture share."""
 
 Settle = Callable[[Intent, Mapping[str, Evidence]], None]
@@ -95,6 +95,11 @@ class FilePlan:
         order, parts = self.order, []
         if self._something_was_said:
             parts.append(self._resource("consent", "Consent", self._consent, f"{systems.CONSENT}|{order.capture_id}"))
+        parts.append(
+            self._resource(
+                "decision", "QuestionnaireResponse", self._decision, f"{systems.DECISION}|{order.capture_id}"
+            )
+        )
         for image in order.images:
             role = f"image-{image.image_id}"
             parts.append(
@@ -108,8 +113,7 @@ class FilePlan:
 
     @property
     def _something_was_said(self) -> bool:
-        consent = self.order.consent
-        return any(answer is not ConsentAnswer.NOT_ASKED for answer in (consent.receive, consent.store))
+        return bool(self.order.consent.decisions)
 
     def _our_id(self, resource_type: str, role: str) -> str | None:
         return self.order.resource_id(role) if resource_type in self._place.ours else None
@@ -161,6 +165,12 @@ class FilePlan:
         ]
         return to_consent(self.order.consent, images=known, id=id, labels=self.order.labels)
 
+    def _decision(self, id: str | None) -> Json:
+        order = self.order
+        return to_questionnaire_response(
+            order.decision, order.consent, labels=order.labels, encounter=order.encounter, id=id
+        )
+
     def _image(self, image: OrderedImage) -> Callable[[str | None], Json]:
         def build(id: str | None) -> Json:
             labelled = self._labelled(image)
@@ -189,10 +199,15 @@ class FilePlan:
                 software_version=VERSION,
                 statement=image_statement(labelled),
                 jws=image.jws,
+                grounds=self._grounds,
                 id=id,
             )
 
         return build
+
+    @property
+    def _grounds(self) -> list[RestsOn]:
+        return [RestsOn.CONSENT, RestsOn.DECISION] if self._something_was_said else [RestsOn.DECISION]
 
     def _note(self, id: str | None) -> Json:
         order = self.order
@@ -232,6 +247,7 @@ class FilePlan:
             signer=self.signer,
             found=self._found,
             beside=beside,
+            grounds=self._grounds,
             proven=self._proven,
         )
 

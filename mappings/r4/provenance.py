@@ -7,10 +7,11 @@ import binascii
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from mappings.model.filing import LabelledImage
-from mappings.model.identifiers import Reference, Sha256
+from mappings.model.identifiers import CaptureId, Reference, Sha256
 from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Label
 from mappings.r4 import elements
@@ -21,6 +22,14 @@ from mappings.terminology.photographs import PHOTOGRAPHER_WORDS
 
 SOFTWARE_NAME: Final = "fhir-plugin"
 VERIFICATION_SIGNATURE: Final = ("1.2.840.10065.1.12.1.5", "Verification Signature")
+
+
+class RestsOn(Enum):
+    """What a filing rests on, named by our identifier: the value is the capture's id, wherever a server put it."""
+
+    CONSENT = ("Consent", systems.CONSENT)
+    DECISION = ("QuestionnaireResponse", systems.DECISION)
+
 
 _RELATED: Final = frozenset({Photographer.PARENT, Photographer.FAMILY_CARER})
 
@@ -39,6 +48,8 @@ class RecordedProvenance:
     policy_version: str | None
     software_version: str | None
     sha256_received: Sha256 | None
+    grounds: tuple[RestsOn, ...]
+    """Those of its own capture that it names."""
     statement: Json | None = field(repr=False)
     jws: str | None = field(repr=False)
 
@@ -51,14 +62,15 @@ def to_provenance(
     statement: Json | None = None,
     jws: str | None = None,
     photographer: Reference | None = None,
+    grounds: Sequence[RestsOn] = (),
     id: str | None = None,
 ) -> Json:
     """The Provenance of one image and of what was written with it (`targets`: the image first, then consent, note).
 
     `photographer` is who took it, where the record has a resource for them; the patient and the clinician are
-    named without. The digest of the bytes as received stands in `entity.what.identifier`: this resource carries
-    the labels of the image, and no other place in the record has it. With `jws`, `statement` is what it covers.
-    Raises `NotMappable` for an instant without an offset.
+    named without. `grounds`: what else of this capture it rests on, and therefore names. The digest of the bytes as
+    received stands in `entity.what.identifier`: this resource carries the labels of the image, and no other place in
+    the record has it. With `jws`, `statement` is what it covers. Raises `NotMappable` for an instant without an offset.
     """
     recorded = elements.instant(labelled.recorded_at)
     provenance: Json = {"resourceType": "Provenance"}
@@ -83,7 +95,8 @@ def to_provenance(
                 "identifier": {"system": systems.RECEIVED_SHA256, "value": labelled.image.sha256_received},
                 "display": "The image as it was received",
             },
-        }
+        },
+        *(_ground(each, labelled.capture_id) for each in grounds),
     ]
     if statement is not None and jws is not None:
         provenance["signature"] = [_signature(statement, jws, recorded, software_version)]
@@ -126,9 +139,15 @@ def from_provenance(json: object) -> RecordedProvenance:
             None,
         ),
         sha256_received=_received_in(entities),
+        grounds=_grounds_in(entities, elements.capture_of(provenance)),
         statement=statement_in(signature) if signature is not None else None,
         jws=_jws_in(signature) if signature is not None else None,
     )
+
+
+def _ground(ground: RestsOn, capture_id: CaptureId) -> Json:
+    resource_type, system = ground.value
+    return {"role": "source", "what": {"type": resource_type, "identifier": {"system": system, "value": capture_id}}}
 
 
 def software(version: str) -> Json:
@@ -206,6 +225,15 @@ def _arrival_in(entities: list[Json]) -> Arrival | None:
             if code in set(Arrival):
                 return Arrival(code)
     return None
+
+
+def _grounds_in(entities: list[Json], capture_id: CaptureId | None) -> tuple[RestsOn, ...]:
+    whats = [elements.object_of(entity.get("what")) for entity in entities]
+    return tuple(
+        ground
+        for ground in RestsOn
+        if capture_id is not None and any(elements.identifier_in(what, ground.value[1]) == capture_id for what in whats)
+    )
 
 
 def _received_in(entities: list[Json]) -> Sha256 | None:

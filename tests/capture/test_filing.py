@@ -46,6 +46,7 @@ def check_complete(bench: Bench, record: FakeRecord, images: int) -> None:
     assert len(current) == images
     assert len(record.stored("Provenance")) == images
     assert len(record.stored("Consent")) == len(record.stored("AuditEvent")) == len(notes(record)) == 1
+    assert len(record.stored("QuestionnaireResponse")) == 1
     targets = {each["target"][0]["reference"] for each in record.stored("Provenance")}
     assert targets == {f"{each['resourceType']}/{each['id']}" for each in current}
     for image in current:
@@ -136,7 +137,7 @@ class FakeRecordView(FakeRecord):
 
 
 @pytest.mark.parametrize("kind", ["a transaction", "no transaction", "ids of its own", "no Media and ids of its own"])
-@pytest.mark.parametrize("at", range(1, 10))
+@pytest.mark.parametrize("at", range(1, 11))
 def test_a_lost_answer_ends_in_one_set(kind: str, at: int) -> None:
     record = FakeRecord(**RECORDS[kind])  # type: ignore[arg-type]  # the table holds its keywords
     record.lose_answer(at)
@@ -149,7 +150,8 @@ def test_a_lost_answer_ends_in_one_set(kind: str, at: int) -> None:
 
 @pytest.mark.parametrize("kind", ["a transaction", "no transaction", "ids of its own"])
 @pytest.mark.parametrize(
-    "resource_type", ["Binary", "Consent", "Media", "Provenance", "DocumentReference", "AuditEvent"]
+    "resource_type",
+    ["Binary", "Consent", "QuestionnaireResponse", "Media", "Provenance", "DocumentReference", "AuditEvent"],
 )
 def test_a_refusal_anywhere_leaves_nothing_current_and_loses_nothing(kind: str, resource_type: str) -> None:
     refusal = RecordRefused("no", status=422)
@@ -160,6 +162,7 @@ def test_a_refusal_anywhere_leaves_nothing_current_and_loses_nothing(kind: str, 
     assert receipt.message.startswith("The EHR did not accept it, so nothing was filed. The pictures are safe")
     assert current_images(record) == [] and notes(record) == []
     assert not [each for each in record.stored("Consent") if each["status"] == "active"]
+    assert not [each for each in record.stored("QuestionnaireResponse") if each["status"] == "completed"]
     draft = bench.draft(capture)
     assert (draft.state, draft.filing) == (DraftState.OPEN, None)
     assert bench.owned(capture) == 3

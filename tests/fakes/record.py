@@ -46,6 +46,7 @@ TYPES = frozenset(
         "Practitioner",
         "PractitionerRole",
         "Provenance",
+        "QuestionnaireResponse",
         "RelatedPerson",
         "Task",
     }

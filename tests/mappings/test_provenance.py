@@ -14,7 +14,7 @@ from mappings.model.images import Photographer
 from mappings.model.labels import VERY_RESTRICTED
 from mappings.r4.document_reference import to_document_reference
 from mappings.r4.media import from_media, show_online, to_media
-from mappings.r4.provenance import from_provenance, to_provenance
+from mappings.r4.provenance import RestsOn, from_provenance, to_provenance
 from mappings.r4.statement import disagreements, statement
 from tests.definitions.validator import issues
 from tests.mappings.samples import Json, damaged, labelled_image, labelled_images
@@ -44,6 +44,23 @@ def test_a_round_trip_loses_nothing(labelled: LabelledImage, consent: str | None
     assert read.sha256_received == labelled.image.sha256_received
     assert read.statement == statement(labelled, consent=consent)
     assert read.jws == JWS
+    assert read.grounds == ()
+
+
+@given(labelled_images, st.sets(st.sampled_from(RestsOn)))
+def test_what_it_rests_on_is_named(labelled: LabelledImage, grounds: set[RestsOn]) -> None:
+    json = signed(labelled, grounds=sorted(grounds, key=lambda one: one.name))
+    assert set(from_provenance(json).grounds) == grounds
+    assert from_provenance(json).sha256_received == labelled.image.sha256_received
+    assert from_provenance(json).arrival is labelled.arrival
+
+
+def test_what_another_capture_rests_on_is_not_named() -> None:
+    json = signed(labelled_image(), grounds=list(RestsOn))
+    assert issues(json) == []
+    for entity in json["entity"][1:]:
+        entity["what"]["identifier"]["value"] = "another"
+    assert from_provenance(json).grounds == ()
 
 
 @settings(max_examples=20)
