@@ -46,6 +46,18 @@ def _is_complete(store: FhirStore, image: dict[str, Any], reference: str, captur
     provenances = of_capture(store, "Provenance", capture)
     ours = [each for each in provenances if any(target["reference"] == reference for target in each["target"])]
     consents = [each for each in of_capture(store, "Consent", capture) if each["status"] == "active"]
+    decisions = [each for each in of_capture(store, "QuestionnaireResponse", capture) if each["status"] == "completed"]
     events = of_capture(store, "AuditEvent", capture)
     notes = [each for each in of_capture(store, "DocumentReference", capture) if not _is_image(each)]
-    return len(ours) == len(consents) == len(events) == len(notes) == 1
+    return len(ours) == len(consents) == len(decisions) == len(events) == len(notes) == 1
+
+
+def left_standing(store: FhirStore, capture: str) -> list[str]:
+    """What still speaks for a capture that is not filed: a consent in force, a decision that counts, a note."""
+    alive = {"Consent": "active", "QuestionnaireResponse": "completed", "DocumentReference": "current"}
+    return [
+        f"{kind}/{each['id']}"
+        for kind, status in alive.items()
+        for each in of_capture(store, kind, capture)
+        if each["status"] == status
+    ]

@@ -13,7 +13,7 @@ import pytest
 
 from fhir_plugin.demo import CLIENT_ID, start_demo
 from fhir_plugin.sandbox.serve import RunningSandbox
-from tests.journeys.record_checks import sets_of
+from tests.journeys.record_checks import left_standing, sets_of
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash")]
 
@@ -107,6 +107,8 @@ def check(killer: Killer, answer: dict[str, Any], what: str) -> None:
         assert after["thumbnails"] == 1
     else:
         assert (complete, partial) == ([], []), f"{what}: {after['draft']}, but the record holds {complete}, {partial}"
+        left = left_standing(killer.sandbox.store, after["capture"])
+        assert left == [], f"{what}: {after['draft']}, and the record still holds {left}"
         assert after["intent"] in (None, "ended"), f"{what}: still {after['intent']}"
         assert after["outcome"] in (None, "nothing-current")
 
