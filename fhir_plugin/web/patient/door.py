@@ -148,12 +148,17 @@ def look_as_pressed() -> dict[str, str]:
 def mark_ended(why: str = "") -> None:
     """This browser ended it: it may see how, whether or not it had passed the check."""
     session["ended"] = [*session.get("ended", []), _mark()][-5:]
-    if why:
-        session["stopped"] = why
+    session["stopped"] = [_mark(), why]
 
 
 def ended_here() -> bool:
     return bool(request.cookies.get(COOKIE)) or _mark() in session.get("ended", [])
+
+
+def stopped_here() -> str:
+    """Why this browser's visit was stopped, as a section of the words; empty for any other end."""
+    mark, why = session.get("stopped") or ("", "")
+    return str(why) if mark == _mark() else ""
 
 
 def _mark() -> str:

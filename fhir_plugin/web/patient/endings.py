@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, request, session
+from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -35,7 +35,7 @@ def stage_page(visit: Visit) -> Response:
         return at_the_door.said(words, look, practice, words("elsewhere.title"), texts, 403)
     if not at_the_door.ended_here():
         return closed()
-    stopped = session.get("stopped", "")
+    stopped = at_the_door.stopped_here()
     if visit.state is RequestState.CALL_ME and stopped:
         texts = [words(f"stopped.{stopped}"), words("stopped.call"), words("stopped.deleted")]
         return at_the_door.said(words, look, practice, words(f"stopped.{stopped}_title"), texts)

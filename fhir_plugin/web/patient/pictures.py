@@ -41,9 +41,7 @@ _SCRIPT_WORDS = [
     "arrived",
     "no_signal",
     "again",
-    "failed",
     "too_many",
-    "blurred",
     "leave",
 ]
 _CORNERS = ("corner_nw", "corner_ne", "corner_sw", "corner_se", "kept")
