@@ -328,11 +328,14 @@ class PolicyPack:
             said.append(f"The policy {self.reference} is due for review by {self.review_by.isoformat()}.")
         return tuple(said)
 
-    def gaps(self) -> tuple[str, ...]:
-        """What the organisation has still to say before the pack is its own: keys (G-R12, G-R13, G-R341, G-R345)."""
+    def gaps(self, today: dt.date) -> tuple[str, ...]:
+        """What the organisation has still to say before the pack is its own: keys (G-R12, G-R13, G-R341, G-R345).
+
+        What is dated later than `today` has not happened; an approval before the pack was written is of another one.
+        """
         missing = [f"wording.{name}" for name in ORGANISATIONS_OWN if not getattr(self.wording, name)]
-        missing += [f"attestations.{each.name}" for each in self.attestations if each.on is None]
-        if self.approved_on is None or self.approved_on < self.written_on:
+        missing += [f"attestations.{each.name}" for each in self.attestations if each.on is None or each.on > today]
+        if self.approved_on is None or not self.written_on <= self.approved_on <= today:
             missing.append("pack.approved_on")
         return tuple(missing)
 

@@ -16,7 +16,7 @@ from typing import Any
 from fhir_plugin.policy.contents import UnusablePack
 from fhir_plugin.policy.floors import LONGEST_UNREVIEWED_YEARS, years_after
 from fhir_plugin.policy.keys import BY_NAME, KEYS
-from fhir_plugin.policy.values import WrongValue
+from fhir_plugin.policy.values import Words, WrongValue
 
 ANY = "any"
 _KIND = "pack.kind"
@@ -58,10 +58,10 @@ def read_layer(text: str) -> Layer:
     """One file. Raises `UnusablePack` naming the key that is unknown, wrong, missing or without a reason."""
     try:
         top = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        reasons = _reasons(top.pop("reasons", {}))
+        values = dict(_flat(top))
+    except (ValueError, RecursionError) as error:  # also a number too long or tables too deep to read
         raise UnusablePack("the policy pack is not valid TOML") from error
-    reasons = _reasons(top.pop("reasons", {}))
-    values = dict(_flat(top))
     kind = values.pop(_KIND, None)
     if kind not in ("base", "overlay"):
         raise UnusablePack(f"the policy key {_KIND} is not one of base, overlay")
@@ -125,8 +125,10 @@ def _reasons(table: object) -> dict[str, str]:
     if not isinstance(table, dict):
         raise UnusablePack("the policy pack's reasons are not a table")
     for name, reason in table.items():
-        if not isinstance(reason, str) or not reason.strip():
-            raise UnusablePack(f"the policy pack's reason for {_shown(name)} is not some text")
+        try:
+            Words().read(reason)
+        except WrongValue as error:
+            raise UnusablePack(f"the policy pack's reason for {_shown(name)} is not {error}") from error
     return table
 
 

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 NOT_YET = "not-yet"
 """A day that has not come: nobody has approved or attested it."""
 MOST_WORDS = 4000
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2199
+"""Whatever says another year was mistyped."""
 
 
 class WrongValue(ValueError):
@@ -141,7 +143,7 @@ class Day:
     def read(self, value: object) -> dt.date | None:
         if self.or_not_yet and value == NOT_YET:
             return None
-        if type(value) is not dt.date:
+        if type(value) is not dt.date or not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
             raise WrongValue(self.expected)
         return value
 

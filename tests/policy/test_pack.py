@@ -13,6 +13,7 @@ from fhir_plugin.policy.choices import CareworkerCapture, KeepOriginal
 from fhir_plugin.policy.contents import ORGANISATIONS_OWN
 from fhir_plugin.policy.keys import BY_NAME, KEYS
 from fhir_plugin.policy.keys_of_choices import CHOICE_KEYS
+from fhir_plugin.policy.layers import read_layer
 from fhir_plugin.policy.pack import UnusablePack, parse_pack, shipped_layer, shipped_names, shipped_pack
 from fhir_plugin.policy.values import Choice
 from mappings.model.work import WorkKind
@@ -20,7 +21,9 @@ from mappings.terminology.body_sites import body_sites
 from tests.policy.packs import BASES, OVERLAYS, base, overlay, toml
 
 FILES = resources.files("fhir_plugin.policy") / "packs"
+TODAY = dt.date(2027, 1, 4)
 NAMES = [key.name for key in KEYS]
+IDENTITY = {key.name for key in KEYS if key.identity}
 
 
 def test_the_packs_that_ship() -> None:
@@ -93,29 +96,26 @@ def test_every_choice_of_the_strict_file_names_its_disagreement_beside_it() -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("on", BASES)
-def test_every_key_is_needed_and_named_when_it_is_missing(name: str, on: str) -> None:
+def test_every_key_is_needed_and_named_when_it_is_missing(name: str) -> None:
     with pytest.raises(UnusablePack, match=re.escape(name)):
-        parse_pack(base(name, on=on))
+        parse_pack(base(name))
+
+
+WRONG_KINDS = [-1, 1.5, [-7], [[]], {"x": 1}, dt.datetime(1979, 5, 27, 7, 32, tzinfo=dt.UTC), " ", "a\u202eb", True]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "value", [-1, 1.5, [1], [[]], {"x": 1}, dt.datetime(1979, 5, 27, 7, 32, tzinfo=dt.UTC), " ", "a\u202eb", True, None]
-)
-def test_a_value_of_the_wrong_kind_is_refused_and_named(name: str, value: object) -> None:
-    """`None`: a text where none belongs, and none where one does."""
-    own = isinstance(shipped_layer("strict").values[name], str)
-    wrong = value if value is not None else (7 if own else "canary")
-    if isinstance(wrong, bool) and isinstance(shipped_layer("strict").values[name], bool):
-        wrong = "true"
+def test_a_value_of_the_wrong_kind_is_refused_and_named(name: str) -> None:
+    shipped = shipped_layer("strict").values[name]
     may_be_blank = name.removeprefix("wording.") in (*ORGANISATIONS_OWN, "emergency") or name == "pack.approved_by"
-    if wrong == " " and may_be_blank:
-        assert parse_pack(base(**{name.replace(".", "__"): wrong})).gaps() == shipped_pack().gaps()
-        return
-    with pytest.raises(UnusablePack, match=re.escape(name)) as raised:
-        parse_pack(base(**{name.replace(".", "__"): wrong}))
-    assert "canary" not in str(raised.value)
+    wrong = [*WRONG_KINDS, 7 if isinstance(shipped, str) else "canary"]
+    for value in wrong:
+        if (value is True and isinstance(shipped, bool)) or (value == " " and may_be_blank):
+            continue
+        text = base(**{name.replace(".", "__"): value}) if name in IDENTITY else overlay({name: value}, specialty="x")
+        with pytest.raises(UnusablePack, match=re.escape(name)) as raised:
+            read_layer(text)
+        assert "canary" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,9 @@ def test_a_value_of_the_wrong_kind_is_refused_and_named(name: str, value: object
         ("reveal.reasons", []),
         ("reveal.reasons", ["Direct care", "Direct care"]),
         ("pack.review_by", "2027-11-30"),
+        ("pack.review_by", dt.date(9999, 12, 31)),
+        ("pack.written_on", dt.date(9998, 1, 1)),
+        ("pack.written_on", dt.date(1, 1, 1)),
         ("pack.sources", []),
         ("pack.sources", [{"cited": "1", "title": "No date", "note": "x"}]),
         ("pack.sources", [{"cited": "1", "title": "A month too many", "date": "2020-13", "note": "x"}]),
@@ -189,11 +192,17 @@ def test_a_decision_without_a_reason_is_refused_and_so_is_a_reason_without_a_dec
         parse_pack(re.sub(r'(?m)^"store.consent" = .*\n', "", text))
     with pytest.raises(UnusablePack, match=r"store\.consent is not some text"):
         parse_pack(re.sub(r'(?m)^"store.consent" = .*$', '"store.consent" = "  "', text))
+    with pytest.raises(UnusablePack, match=r"store\.consent is not some text"):
+        parse_pack(re.sub(r'(?m)^"store.consent" = .*$', r'"store.consent" = "\\u001b[2J"', text))
     with pytest.raises(UnusablePack, match=r"reason for nothing\.such"):
         parse_pack(text + '"nothing.such" = "because"\n')
 
 
-@pytest.mark.parametrize("text", ["id = canary", "", "[pack]\n", "pack = 1", "\x00", "pack.kind = 'Base'"])
+DEEP = ".".join("a" * 5000)
+HOSTILE = [f"{DEEP} = 1", "x = " + "[" * 5000 + "]" * 5000, "x = " + "9" * 5000, "x = 2026-02-30"]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "id = canary", "", "[pack]\n", "pack = 1", "\x00", "pack.kind = 'Base'"])
 def test_what_is_no_pack_is_refused_without_quoting_it(text: str) -> None:
     with pytest.raises(UnusablePack) as raised:
         parse_pack(text)
@@ -209,16 +218,17 @@ def test_the_shipped_files_are_what_they_seem() -> None:
 
 def test_what_an_organisation_has_still_to_say() -> None:
     pack = shipped_pack()
-    assert "wording.telephone" in pack.gaps() and "attestations.dpia" in pack.gaps()
+    assert {"wording.telephone", "attestations.dpia", "pack.approved_on"} <= set(pack.gaps(TODAY))
     own: dict[str, object] = {f"attestations.{each.name}": dt.date(2026, 12, 1) for each in pack.attestations}
     own |= {f"wording.{name}": "https://practice.example/privacy" for name in ORGANISATIONS_OWN}
     approval = {"approved_by": "Dr Amara Nwosu, partner", "organisation": "Elm Tree Surgery"}
     text = overlay(own, **approval).replace('approved_on = "not-yet"', "approved_on = 2026-12-02")
     full = parse_pack(base(), text)
-    assert full.gaps() == ()
+    assert full.gaps(TODAY) == ()
+    assert len(full.gaps(dt.date(2026, 11, 30))) == len(full.attestations) + 1, "what is to come has not happened"
     assert (full.approved_by, full.organisation) == ("Dr Amara Nwosu, partner", "Elm Tree Surgery")
     early = parse_pack(base(), text.replace("approved_on = 2026-12-02", "approved_on = 2026-11-21"))
-    assert early.gaps() == ("pack.approved_on",), "what was approved is not what is written now"
+    assert early.gaps(TODAY) == ("pack.approved_on",), "what was approved is not what is written now"
 
 
 def test_toml_of_the_tests_is_toml() -> None:

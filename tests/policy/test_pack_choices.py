@@ -137,7 +137,7 @@ BELOW: dict[str, list[dict[str, Any]]] = {
     "somebody-looks": [{"retention__classes": retention(review_years=26)}],
     "reviewed-in-time": [
         {"pack__review_by": dt.date(2029, 11, 23)},
-        {"pack__review_by": dt.date(9999, 12, 31)},
+        {"pack__review_by": dt.date(2199, 12, 31)},
         {"pack__review_by": dt.date(2026, 11, 22)},
     ],
     "emergency-explained": [{"pack__emergency_mode": "on"}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import textwrap
 
@@ -27,7 +28,7 @@ def test_every_key_is_explained() -> None:
 
 def test_the_example_is_a_policy_that_leaves_nothing_to_say_but_what_it_says_is_missing() -> None:
     pack = load_pack([*shipped_layers("strict+wounds"), read_layer(EXAMPLE)])
-    assert pack.gaps() == ("attestations.careworker_training",)
+    assert pack.gaps(dt.date(2027, 1, 4)) == ("attestations.careworker_training",)
     assert pack.reference == "strict+wounds+elm-tree/2026.11+2026.11+2026.12"
     assert pack.organisation == "Elm Tree Surgery" and pack.crop == "required_or_reason"
     assert load_pack([*shipped_layers("strict"), read_layer(EXAMPLE)]).reference in TEXT
