@@ -63,7 +63,7 @@ def check(what: str | None, base: str | None, state: Path | None, as_json: bool)
             _say_unusable(error, last if what is None else None, today, as_json=as_json)
             sys.exit(CHECK_FAILED)
     own = what is None or _is_file(what)
-    gaps, notices = pack.gaps(), pack.notices(today)
+    gaps, notices = pack.gaps(today), pack.notices(today)
     result = {"usable": True, "pack": pack.reference, "notices": list(notices), "gaps": list(gaps)}
     lines = [f"{pack.reference} can be used: complete, and on or above every floor.", *notices]
     if gaps:
@@ -93,7 +93,7 @@ def show(names: tuple[str, ...], base: str | None, state: Path | None, as_json: 
         "title": pack.title,
         "review_by": pack.review_by.isoformat(),
         "notices": list(pack.notices(today)),
-        "gaps": list(pack.gaps()),
+        "gaps": list(pack.gaps(today)),
         "sources": [vars(each) for each in pack.sources],
         "keys": rows,
     }
