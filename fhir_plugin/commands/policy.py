@@ -19,6 +19,8 @@ from fhir_plugin.commands.answers import (
     say,
     state_option,
 )
+from fhir_plugin.commands.policy_coverage import coverage
+from fhir_plugin.commands.policy_explain import explain
 
 if TYPE_CHECKING:
     from fhir_plugin.adapters.packs import DatabasePacks
@@ -253,3 +255,12 @@ def _plain(value: object) -> Any:
 
 def _written(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def pack_meant(what: str | None, state: Path | None) -> PolicyPack:
+    """The pack that `what` names, or the one in force. Raises `UnusablePack`."""
+    return _pack(what, None, _settings(state), in_force=True)
+
+
+policy.add_command(explain)
+policy.add_command(coverage)

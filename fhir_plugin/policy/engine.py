@@ -8,6 +8,7 @@ is not there is never taken for one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ _WISHED = {
     None: frozenset({Act.REVEAL, Act.STORE, Act.DESCRIBE}),
 }
 
-__all__ = ["RULES", "rule", "who_decides"]
+__all__ = ["RULES", "rule", "trace", "who_decides"]
 
 
 def rule(situation: Situation, pack: PolicyPack) -> Ruling:
@@ -88,6 +89,38 @@ def rule(situation: Situation, pack: PolicyPack) -> Ruling:
     those of storing and describing.
     """
     return _Sheet(Case(situation, pack)).ruling()
+
+
+def trace(situation: Situation, pack: PolicyPack) -> list[dict[str, str]]:
+    """Which rule says what, in the order of the rules: for `explain`, with no word of an answer in it."""
+    case, told = Case(situation, pack), []
+    for each in RULES:
+        name = f"{each.__module__.rpartition('.')[2]}.{each.__name__}"
+        told += [{"rule": name, "says": _in_words(finding)} for finding in each(case)]
+    return told
+
+
+def _in_words(finding: Finding) -> str:
+    match finding:
+        case Ask(name, _, acts, problem, optional):
+            wait = "may be said" if optional else f"needed to {_named(acts)}"
+            return f"asks {name} ({wait}){': ' + problem if problem else ''}"
+        case Stop(acts, reason):
+            return f"stops {_named(acts)}: {reason.code}"
+        case Wait(acts, reason):
+            return f"waits before {_named(acts)}: {reason.code}"
+        case Second(acts, reason):
+            return f"wants a second person to {_named(acts)}: {reason.code}"
+        case Warn(reason):
+            return f"warns: {reason.code}"
+        case Due(work):
+            return f"puts on a list: {work.kind}"
+        case Flagged(name):
+            return f"flags: {name}"
+
+
+def _named(acts: frozenset[Act]) -> str:
+    return ", ".join(act for act in Act if act in acts)
 
 
 class _Sheet:
@@ -151,7 +184,6 @@ class _Sheet:
         case = self._case
         questions = [self._question(catalogue()[name], asked) for name, asked in self._asked.items()]
         acts = {act: self._may(act, questions) for act in Act}
-        order = list(catalogue())
         shown = _WISHED[case.said.wish]
         listed = [each for each in questions if self._asked[each.id].acts & shown]
         notices = [Reason("policy-notice", text, source="X26") for text in case.pack.notices(case.said.today)]
@@ -159,7 +191,7 @@ class _Sheet:
             pack=case.pack.reference,
             acts=acts,
             reasons={act: tuple(self._reasons(act, acts[act])) for act in Act},
-            questions=tuple(sorted(listed, key=lambda each: order.index(each.id))),
+            questions=tuple(sorted(listed, key=lambda each: _position()[each.id])),
             stops=_once(each.reason for each in self._stops),
             warnings=_once(chain(self._warnings, notices)),
             work=tuple(dict.fromkeys(self._due)),
@@ -211,6 +243,11 @@ class _Sheet:
                 yield from _once(wait.reason for wait in self._waits if act in wait.acts)
             case May.YES:
                 yield _GROUNDS[act]
+
+
+@cache
+def _position() -> dict[str, int]:
+    return {name: number for number, name in enumerate(catalogue())}
 
 
 class _Asked:
