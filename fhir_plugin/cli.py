@@ -27,6 +27,7 @@ from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy
 from fhir_plugin.commands.roles import role
+from fhir_plugin.commands.worklist import late_lines, worklist
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
 from fhir_plugin.imaging.cli import measure_photos, print_figures, sanitise
 
@@ -60,6 +61,7 @@ main.add_command(smart_conformance)
 main.add_command(issuer)
 main.add_command(keys)
 main.add_command(role)
+main.add_command(worklist)
 main.add_command(policy)
 
 
@@ -238,6 +240,7 @@ def resume(state: Path | None, as_json: bool) -> None:
     try:
         resumed = installation.resume()
         late = installation.waiting_too_long()
+        late_work = late_lines(installation.practice.late(), installation.clock.now())
         unsettled = installation.ledger.unsettled()
     finally:
         installation.close()
@@ -247,10 +250,12 @@ def resume(state: Path | None, as_json: bool) -> None:
         "waiting_too_long": [
             {"capture": each.capture_id, "kind": each.kind, "since": each.since.isoformat()} for each in late
         ],
+        "late_work": late_work,
     }
-    text = f"{len(resumed)} taken on, {len(unsettled)} not settled, {len(late)} waiting too long."
+    text = f"{len(resumed)} taken on, {len(unsettled)} not settled, {len(late)} waiting too long, "
+    text += f"{len(late_work)} late on the worklist."
     say(result, as_json=as_json, text=text)
-    sys.exit(SOMEBODY_MUST_LOOK if unsettled or late else DONE)
+    sys.exit(SOMEBODY_MUST_LOOK if unsettled or late or late_work else DONE)
 
 
 @main.group()

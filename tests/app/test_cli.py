@@ -235,7 +235,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_resume_of_nothing_is_done_twice(run: Any, tmp_path: Path) -> None:
-    nothing: dict[str, list[str]] = {"resumed": [], "unsettled": [], "waiting_too_long": []}
+    nothing: dict[str, list[str]] = {"resumed": [], "unsettled": [], "waiting_too_long": [], "late_work": []}
     for _ in range(2):
         ran = run("resume", "--state", tmp_path / "new", "--json")
         assert (ran.status, ran.json()) == (DONE, nothing)
