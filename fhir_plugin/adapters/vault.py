@@ -21,9 +21,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
@@ -34,6 +34,7 @@ from fhir_plugin.adapters.digest_key import DigestKey
 from fhir_plugin.adapters.keys import KEY_BYTES, KeyUse, MasterKeys, bytes_of
 from fhir_plugin.adapters.tables import vault_items
 from fhir_plugin.adapters.vault_files import VaultFiles
+from fhir_plugin.adapters.vault_pieces import PIECE, open_pieces, seal_pieces
 from fhir_plugin.errors import NotFound, Tampered, Unavailable
 from fhir_plugin.ports import Clock, Compartment, VaultItem
 from mappings.model.identifiers import VaultId
@@ -41,7 +42,8 @@ from mappings.model.identifiers import VaultId
 YOUNG = dt.timedelta(hours=1)
 """What is younger and still in the making is spared by `sweep`."""
 
-_FORMAT = b"\x01"
+_FORMAT, _IN_PIECES = b"\x01", b"\x02"
+"""The first byte of a file: how it is sealed."""
 _NONCE_BYTES = 12
 _NAME = re.compile(r"[0-9a-f]{32}")
 _BATCH = 500
@@ -73,7 +75,7 @@ class FileVault:
             "created": created,
             "wrapped_key": self._masters.seal(KeyUse.VAULT, key, bound_to=binding),
         }
-        sealed = _encrypt(key, content, binding)
+        sealed = _seal(key, content, binding)
         if self._database.in_transaction:
             self._put_joined(row, sealed)
         else:
@@ -84,13 +86,15 @@ class FileVault:
         """Raises `NotFound` when destroyed or never there, `Tampered` when bytes or row do not verify."""
         row = self._row(vault_id)
         try:
-            sealed = self._files.read(vault_id)
+            file = self._files.open(vault_id)
         except FileNotFoundError:
             self._row(vault_id)  # destroyed since we looked: not found
             raise Tampered(f"The bytes of vault item {vault_id} are missing.", code="vault-bytes-missing") from None
         compartment, owner, size, created, wrapped = row
         binding = _binding(vault_id, compartment, owner, size, created)
-        return _decrypt(self._masters.open(KeyUse.VAULT, wrapped, bound_to=binding), sealed, binding, vault_id)
+        with file:
+            key = self._masters.open(KeyUse.VAULT, wrapped, bound_to=binding)
+            return _open(key, file, binding, size, vault_id)
 
     def destroy(self, vault_id: VaultId) -> None:
         """Key first, then bytes. Idempotent. Inside a transaction, when that commits."""
@@ -166,7 +170,7 @@ class FileVault:
 
     # --------------------------------------------------------------------------------------------- put, parts
 
-    def _put_alone(self, row: dict[str, Any], sealed: bytes) -> None:
+    def _put_alone(self, row: dict[str, Any], sealed: Iterable[bytes]) -> None:
         vault_id = VaultId(row["vault_id"])
         with self._database.writing() as connection:
             connection.execute(sa.insert(vault_items).values(**row, state="making"))
@@ -194,7 +198,7 @@ class FileVault:
             if not changed:
                 raise Unavailable("Storing took so long that it was given up: try again.", code="vault-given-up")
 
-    def _put_joined(self, row: dict[str, Any], sealed: bytes) -> None:
+    def _put_joined(self, row: dict[str, Any], sealed: Iterable[bytes]) -> None:
         vault_id = VaultId(row["vault_id"])
         try:
             held = self._files.write(vault_id, sealed, row["created"])
@@ -282,17 +286,26 @@ def _binding(vault_id: str, compartment: str, owner: str, size: int, created: dt
     return [vault_id, compartment, owner, str(size), created.isoformat()]
 
 
-def _encrypt(key: bytes, content: bytes, binding: Sequence[str]) -> bytes:
+def _seal(key: bytes, content: bytes, binding: Sequence[str]) -> Iterator[bytes]:
+    """What goes into the file: in one piece as it ever was, or in several where the item is large."""
+    if len(content) > PIECE:
+        yield _IN_PIECES
+        yield from seal_pieces(key, content, bytes_of(binding))
+        return
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _FORMAT + nonce + AESGCM(key).encrypt(nonce, content, bytes_of(binding))
+    yield _FORMAT + nonce + AESGCM(key).encrypt(nonce, content, bytes_of(binding))
 
 
-def _decrypt(key: bytes, sealed: bytes, binding: Sequence[str], vault_id: str) -> bytes:
-    nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+def _open(key: bytes, sealed: BinaryIO, binding: Sequence[str], size: int, vault_id: str) -> bytes:
     try:
-        if not sealed.startswith(_FORMAT):
-            raise InvalidTag
-        return AESGCM(key).decrypt(nonce, rest, bytes_of(binding))
+        match sealed.read(1):
+            case b"\x01":
+                nonce = sealed.read(_NONCE_BYTES)
+                return AESGCM(key).decrypt(nonce, sealed.read(), bytes_of(binding))
+            case b"\x02":
+                return open_pieces(key, sealed, bytes_of(binding), size)
+            case _:
+                raise InvalidTag
     except (InvalidTag, ValueError):
         raise Tampered(f"The bytes of vault item {vault_id} do not verify.", code="vault-bytes-damaged") from None
 

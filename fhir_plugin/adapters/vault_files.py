@@ -7,8 +7,9 @@ import datetime as dt
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from fhir_plugin.adapters.keys import sync_directory
 
@@ -38,15 +39,16 @@ class VaultFiles:
         directory.chmod(0o700)
         sync_directory(directory.parent)
 
-    def write(self, name: str, content: bytes, made: dt.datetime) -> HeldFile:
+    def write(self, name: str, pieces: Iterable[bytes], made: dt.datetime) -> HeldFile:
         """Durable under its name when it returns, and held. Raises OSError."""
         part = self._directory / f"{name}{_PART}"
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(descriptor, view) :]
             os.utime(descriptor, (made.timestamp(), made.timestamp()))
             os.fsync(descriptor)
             part.rename(self._directory / name)
@@ -56,9 +58,9 @@ class VaultFiles:
             raise
         return HeldFile(descriptor)
 
-    def read(self, name: str) -> bytes:
-        """The bytes. Raises FileNotFoundError."""
-        return (self._directory / name).read_bytes()
+    def open(self, name: str) -> BinaryIO:
+        """The bytes, to be read from the beginning. Raises FileNotFoundError."""
+        return (self._directory / name).open("rb")
 
     def remove(self, name: str) -> bool:
         """Whole or in part; whether there was anything. Raises OSError."""
