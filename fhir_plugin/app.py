@@ -218,7 +218,7 @@ def install(
         clock=clock,
         around=lambda record: around("record", record),
     )
-    policy = DatabasePacks(database, clock).in_force(settings.policy, settings.policy_file)
+    policy = DatabasePacks(database, clock, audit).in_force(settings.policy, settings.policy_file)
     worker = around("worker", worker or ProcessImageWorker(workers=settings.image_workers))
     plans: dict[str, Callable[[Intent], Any]] = {}
     engine = Engine(

@@ -16,11 +16,13 @@ from fhir_plugin.policy.contents import PolicyPack, UnusablePack
 from fhir_plugin.policy.in_force import KeptPack, choose, put_together
 from fhir_plugin.policy.layers import Layer, read_layer
 from fhir_plugin.policy.pack import shipped_layers
-from fhir_plugin.ports import Clock
+from fhir_plugin.ports import AuditEntry, AuditTrail, Clock
 
 log = structlog.get_logger(__name__)
 
-MOST_BYTES = 2**20
+CHANGED = "policy.changed"
+"""What the audit chain calls it when another pack, or another version, comes into force."""
+MOST_BYTES = 2**18
 """No pack is larger than this."""
 
 
@@ -47,9 +49,10 @@ def configured_layers(names: str, own_file: Path | None) -> list[Layer]:
 class DatabasePacks:
     """Every pack that was ever in force here, by id and version: a decision's pack can be read years later."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, audit: AuditTrail | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._audit = audit
 
     def in_force(self, names: str, own_file: Path | None) -> PolicyPack:
         """The pack in force from now on; kept, if it is new. Raises `UnusablePack` where there is none at all."""
@@ -99,6 +102,11 @@ class DatabasePacks:
                     name=pack.reference, version=pack.version, source=json.dumps(texts), since=now
                 )
             )
+        if self._audit is not None and before is not None and before.reference != pack.reference:
+            changed = AuditEntry(
+                CHANGED, "system", subject=pack.reference, policy=pack.reference, detail={"before": before.reference}
+            )
+            self._audit.append(changed)
         log.info("policy-in-force", pack=pack.reference, before=before.reference if before else None)
 
 

@@ -184,6 +184,21 @@ def test_an_installation_takes_the_organisations_file(state: Path) -> None:
             installation.close()
 
 
+def test_a_change_of_policy_is_in_the_audit_chain(state: Path) -> None:
+    for names in ("strict", "strict", "gp-inform-only", "nothing", "strict+wounds"):
+        installation = install(Settings(state=state, policy=names), worker=FakeImageWorker())
+        try:
+            assert installation.audit.verify().intact
+            changes = [each.entry for each in installation.audit.entries(action="policy.changed")]
+        finally:
+            installation.close()
+    assert [(each.detail["before"], each.subject) for each in changes] == [
+        ("strict/2026.11", "gp-inform-only/2026.11"),
+        ("gp-inform-only/2026.11", "strict+wounds/2026.11"),
+    ]
+    assert all((each.actor, each.policy) == ("system", each.subject) for each in changes)
+
+
 def test_an_installation_without_any_usable_pack_refuses_to_start(state: Path) -> None:
     with pytest.raises(UnusablePack, match="does not start"):
         install(Settings(state=state, policy="lenient"), worker=FakeImageWorker())
