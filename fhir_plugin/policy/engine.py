@@ -16,12 +16,12 @@ from fhir_plugin.policy.case import Case, who_decides
 from fhir_plugin.policy.findings import Ask, Due, Finding, Flagged, Second, Stop, Wait, Warn
 from fhir_plugin.policy.questions import Kind, Question, catalogue
 from fhir_plugin.policy.rules import (
+    carers,
     chaperone,
     children,
     consent,
     deciding,
     fast_path,
-    helpers,
     intimate,
     safeguarding,
     unsolicited,
@@ -45,7 +45,7 @@ RULES = tuple(
             intimate,
             chaperone,
             unsolicited,
-            helpers,
+            carers,
             video,
             safeguarding,
         )
