@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, UnacceptableImage
 from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.keep.played import Played
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
@@ -47,6 +48,7 @@ class Gallery:
 
     def __init__(self, parts: KeepParts) -> None:
         self._parts = parts
+        self._played = Played()
 
     def images(self, session: ClinicalSession) -> list[GalleryItem]:
         """Newest first. Those entered in error, in preparation or superseded are not current and do not show."""
@@ -72,11 +74,18 @@ class Gallery:
         """The image and its type. Raises `NotAllowed` for a restricted one that has not been revealed."""
         entry, resource = self._entry(session, reference)
         self._need_revealed(session, entry)
+        viewing, now = (session.launch_id, reference, entry.version or ""), self._parts.clock.now()
+        if entry.is_video and entry.version and (going_on := self._played.get(viewing, now)) is not None:
+            return going_on, _bare(entry.content_type)
         content, content_type = self._bytes(session, entry, resource)
         if is_restricted(list(entry.labels)):
             with self._parts.work.transaction():
                 self._parts.note(session, "image.viewed", reference)
-        if content_type in SHOWN or (entry.is_video and plays(content_type)):
+        if content_type in SHOWN:
+            return content, content_type
+        if entry.is_video and plays(content_type) and content_type == _bare(entry.content_type):
+            if entry.version:
+                self._played.keep(viewing, content, now)
             return content, content_type
         clean = self._parts.worker.clean(_foreign(content, content_type))
         return clean.content, clean.content_type
@@ -124,11 +133,11 @@ class Gallery:
 
     def _bytes(self, session: ClinicalSession, entry: RecordedImage, resource: Json) -> tuple[bytes, str]:
         if entry.inline:
-            return _inline(resource), entry.content_type.split(";")[0].strip().lower()
+            return _inline(resource), _bare(entry.content_type)
         if entry.content_url is None:
             raise NotFound("this entry of the record holds no picture", status=404)
         binary = self._parts.records(session.launch_id).read_binary(entry.content_url)
-        return binary.content, binary.content_type.split(";")[0].strip().lower()
+        return binary.content, _bare(binary.content_type)
 
     def _need_clinician(self, session: ClinicalSession) -> None:
         if Role.CLINICIAN not in session.user.roles:
@@ -172,6 +181,10 @@ def _inline(resource: Json) -> bytes:
         return inline_content(resource)
     except NotReadable as error:
         raise RecordRefused("this entry of the record holds a broken picture", status=422) from error
+
+
+def _bare(content_type: str) -> str:
+    return content_type.split(";")[0].strip().lower()
 
 
 def _foreign(content: bytes, content_type: str) -> ReceivedImage:
