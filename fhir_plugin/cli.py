@@ -25,7 +25,7 @@ from fhir_plugin.commands.answers import (
 from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
-from fhir_plugin.commands.policy import policy
+from fhir_plugin.commands.policy import policy, said_at_start
 from fhir_plugin.commands.roles import role
 from fhir_plugin.commands.worklist import late_lines, worklist
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
@@ -185,7 +185,12 @@ def serve(host: str, port: int, workers: int) -> None:
     from granian.constants import Interfaces
 
     with mendable():
-        open_installation(None).close()  # what is wrong is said once, here, and not by every worker in turn
+        installation = open_installation(None)  # what is wrong is said once, here, and not by every worker in turn
+        try:
+            for line in said_at_start(installation):
+                click.echo(line, err=True)
+        finally:
+            installation.close()
     Granian(
         "fhir_plugin.app:app_from_environment",
         factory=True,

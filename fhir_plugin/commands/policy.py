@@ -24,6 +24,7 @@ from fhir_plugin.commands.policy_explain import explain
 
 if TYPE_CHECKING:
     from fhir_plugin.adapters.packs import DatabasePacks
+    from fhir_plugin.app import Installation
     from fhir_plugin.policy.contents import PolicyPack, Said
     from fhir_plugin.policy.in_force import KeptPack
     from fhir_plugin.settings import Settings
@@ -260,6 +261,19 @@ def _written(value: object) -> str:
 def pack_meant(what: str | None, state: Path | None) -> PolicyPack:
     """The pack that `what` names, or the one in force. Raises `UnusablePack`."""
     return _pack(what, None, _settings(state), in_force=True)
+
+
+def said_at_start(installation: Installation) -> list[str]:
+    """What whoever starts the app reads about its policy; what is missing only where real patients are (G-R345)."""
+    today = installation.clock.now().date()
+    pack = installation.policy
+    lines = list(pack.notices(today))
+    if any(not issuer.sandbox for issuer in installation.registry) and (gaps := pack.gaps(today)):
+        lines.append(
+            f"The policy {pack.reference} is not yet your organisation's own: {len(gaps)} things are still to be said. "
+            "`fhir-plugin policy check` lists them."
+        )
+    return lines
 
 
 policy.add_command(explain)

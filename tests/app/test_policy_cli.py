@@ -18,10 +18,14 @@ from click.testing import CliRunner
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.packs import DatabasePacks
+from fhir_plugin.app import install
 from fhir_plugin.cli import main
+from fhir_plugin.commands.policy import said_at_start
 from fhir_plugin.policy.keys import KEYS
 from fhir_plugin.policy.pack import shipped_pack
+from fhir_plugin.settings import Settings
 from tests.fakes.clock import FakeClock
+from tests.fakes.worker import FakeImageWorker
 from tests.policy.packs import BASES, OVERLAYS, base, overlay
 
 DONE, CHECK_FAILED, SOMEBODY_MUST_LOOK, USAGE = 0, 1, 3, 64
@@ -185,6 +189,32 @@ def test_diff_names_what_two_packs_say_differently(run: Callable[..., Ran]) -> N
 
 def test_diff_needs_two(run: Callable[..., Ran]) -> None:
     assert run("diff", "strict").status == USAGE
+
+
+REAL = '[[issuer]]\nname = "trust-a"\niss = "https://fhir.trust-a.example/r4"\nclient_id = "photographs"\n'
+
+
+@pytest.mark.parametrize(
+    ("issuers", "day", "words"),
+    [
+        ("", dt.date(2026, 12, 1), []),
+        (REAL, dt.date(2026, 12, 1), ["is not yet your organisation's own: 23 things"]),
+        (REAL + "sandbox = true\n", dt.date(2027, 11, 20), ["is due for review by"]),
+        (REAL, dt.date(2028, 1, 1), ["was due for review on", "is not yet your organisation's own"]),
+    ],
+)
+def test_whoever_starts_the_app_reads_what_is_missing_for_real_patients(
+    state: Path, issuers: str, day: dt.date, words: list[str]
+) -> None:
+    state.mkdir(mode=0o700)
+    (state / "issuers.toml").write_text(issuers, "utf-8")
+    clock = FakeClock(dt.datetime.combine(day, dt.time(8), dt.UTC))
+    installation = install(Settings(state=state), clock=clock, worker=FakeImageWorker())
+    try:
+        said = said_at_start(installation)
+    finally:
+        installation.close()
+    assert len(said) == len(words) and all(part in line for part, line in zip(words, said, strict=True))
 
 
 def test_the_installed_command(tmp_path: Path) -> None:
