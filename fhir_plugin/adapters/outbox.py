@@ -6,6 +6,7 @@ deletes it; what nobody fetched is deleted when its link has expired. Implements
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -42,7 +43,8 @@ class OutboxFolder:
                 os.fsync(file.fileno())
             aside.replace(self._path(message))
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink()
             log.error("message-not-handed-over", kind=type(error).__name__)
             raise Unavailable("The practice's messaging cannot be reached.", code="messages") from None
         return message

@@ -6,6 +6,7 @@ import datetime as dt
 import typing
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -42,11 +43,17 @@ def _out(value: Any) -> Any:
 
 
 def _in(kind: type[T], value: Json) -> T:
-    kinds = typing.get_type_hints(kind)
-    names = {each.name for each in fields(cast(Any, kind))}
-    if set(value) != names:
+    shape = _shape(kind)
+    if value.keys() != shape.keys():
         raise ValueError(f"{kind.__name__} has other fields")
-    return kind(**{name: _read(kinds[name], value[name]) for name in names})
+    return kind(**{name: _read(shape[name], value[name]) for name in shape})
+
+
+@cache
+def _shape(kind: Any) -> dict[str, Any]:
+    """Each field of a dataclass with its type, looked up once."""
+    hints = typing.get_type_hints(kind)
+    return {each.name: hints[each.name] for each in fields(kind)}
 
 
 def _read(kind: Any, value: Any) -> Any:
