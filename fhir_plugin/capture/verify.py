@@ -16,7 +16,7 @@ from mappings.model.consent import PhotoConsent
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, Sha256
 from mappings.r4.attachment import inline_content
-from mappings.r4.consent import from_consent
+from mappings.r4.consent import consented_images, from_consent, named_images
 from mappings.r4.document_reference import from_document_reference
 from mappings.r4.elements import labels_of
 from mappings.r4.errors import MappingError
@@ -30,7 +30,8 @@ PRECISION = dt.timedelta(seconds=1)
 
 
 def _consent_says(stored: Json, _about: PhotoConsent) -> object:
-    return replace(from_consent(stored), private=False)  # that is its labels, which may only grow
+    said = replace(from_consent(stored), private=False)  # that is its labels, which may only grow
+    return (said, consented_images(stored), named_images(stored))
 
 
 def _decision_says(stored: Json, about: PhotoConsent) -> object:

@@ -158,12 +158,12 @@ class FilePlan:
         return label(self._clean(self.draft.image(image.image_id)), image, self.order)
 
     def _consent(self, id: str | None) -> Json:
-        known = [
-            Reference(f"{self._image_type}/{image_id}")
-            for image in self.order.images
-            if (image_id := self._our_id(self._image_type, f"image-{image.image_id}")) is not None
-        ]
-        return to_consent(self.order.consent, images=known, id=id, labels=self.order.labels)
+        order, type_ = self.order, self._image_type
+        if type_ in self._place.ours:
+            known = [Reference(f"{type_}/{order.resource_id(f'image-{image.image_id}')}") for image in order.images]
+            return to_consent(order.consent, images=known, id=id, labels=order.labels)
+        named = [(type_, image.image_id) for image in order.images]
+        return to_consent(order.consent, images=(), named=named, id=id, labels=order.labels)
 
     def _decision(self, id: str | None) -> Json:
         order = self.order

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentGiver, Grantor, PhotoConsent
-from mappings.model.identifiers import CaptureId, Reference
+from mappings.model.identifiers import CaptureId, ImageId, Reference
 from mappings.model.labels import ACT_CODE, NORMAL, RESTRICTED, Label, is_restricted
 from mappings.r4 import elements
-from mappings.r4.consent_rules import read_decisions, rules_of, to_extensions, to_rules
+from mappings.r4.consent_rules import image_at, image_named, images_about, read_decisions, to_extensions, to_rules
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotReadable
 from mappings.r4.related_person import GIVER_REFERENCE, giver_in, name_in, relationship_in, to_related_person
@@ -32,10 +32,11 @@ def to_consent(
     consent: PhotoConsent,
     *,
     images: Sequence[Reference],
+    named: Sequence[tuple[str, ImageId]] = (),
     id: str | None = None,
     labels: Sequence[Label] | None = None,
 ) -> Json:
-    """The Consent of one capture about `images`.
+    """The Consent of one capture about `images`, and about those that are only `named` (type and our id) so far.
 
     `labels`: those of the images, as the consent reveals what they show; without them restricted when
     `consent.private`, else normal. Status is active where something is given, inactive where all that was given is
@@ -76,7 +77,8 @@ def to_consent(
             verification["verifiedWith"] = _performer(consent)
         verification["verificationDate"] = moment
     json["verification"] = [verification]
-    rules = to_rules(consent, images)
+    about = [*map(image_at, images), *(image_named(*each) for each in named)]
+    rules = to_rules(consent, about)
     if rules:
         json["provision"] = {"provision": rules}
     return json
@@ -145,22 +147,31 @@ def changed(json: object, consent: PhotoConsent) -> Json:
     kept = [each for each in elements.objects_of(before.get("extension")) if each.get("url") not in ours]
     after: Json = {**before, "extension": [*kept, *to_extensions(consent)], "status": _status(consent)}
     after.pop("provision", None)
-    rules = to_rules(consent, consented_images(before))
+    rules = to_rules(consent, images_about(before))
     if rules:
         after["provision"] = {"provision": rules}
     return after
 
 
 def consented_images(json: object) -> tuple[Reference, ...]:
-    """The images that the rules of a Consent name, each once."""
+    """The images that the rules of a Consent name by their place in the record, each once."""
     consent = elements.resource_of_type(json, "Consent")
     found: dict[Reference, None] = {}
-    for rule in rules_of(consent):
-        for data in elements.objects_of(rule.get("data")):
-            target = elements.reference_of(data.get("reference"))
-            if target is not None:
-                found[target] = None
+    for data in images_about(consent):
+        target = elements.reference_of(data.get("reference"))
+        if target is not None:
+            found[target] = None
     return tuple(found)
+
+
+def named_images(json: object) -> tuple[ImageId, ...]:
+    """The images that the rules of a Consent name by our identifier, each once."""
+    consent = elements.resource_of_type(json, "Consent")
+    named = (
+        elements.identifier_in(elements.object_of(data.get("reference")), systems.IMAGE)
+        for data in images_about(consent)
+    )
+    return tuple(dict.fromkeys(ImageId(value) for value in named if value is not None))
 
 
 def _status(consent: PhotoConsent) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import ImageId, Reference
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.terminology import systems
@@ -23,10 +23,34 @@ from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
 VIDEO: Final = ("video", "Video")
 
 
-def to_rules(consent: PhotoConsent, images: Sequence[Reference]) -> list[Json]:
-    """One nested provision for each scope that was asked. Raises `NotMappable` for a moment without an offset."""
+def to_rules(consent: PhotoConsent, about: Sequence[Json]) -> list[Json]:
+    """One nested provision for each scope that was asked, `about` the images (`image_at`, `image_named`).
+
+    Raises `NotMappable` for a moment without an offset.
+    """
     decisions = (consent.decision(scope) for scope in ConsentScope)
-    return [_rule(decision, images) for decision in decisions if decision is not None]
+    return [_rule(decision, about) for decision in decisions if decision is not None]
+
+
+def image_at(reference: Reference) -> Json:
+    """One image whose place in the record is known (R4 Consent.provision.data)."""
+    return {"meaning": "instance", "reference": elements.reference(reference)}
+
+
+def image_named(resource_type: str, image_id: ImageId) -> Json:
+    """One image that has no place in the record yet, by our identifier: a rule without would be about everything."""
+    return {
+        "meaning": "instance",
+        "reference": {"type": resource_type, "identifier": {"system": systems.IMAGE, "value": image_id}},
+    }
+
+
+def images_about(consent: Json) -> list[Json]:
+    """What the rules of a Consent are about, each once, as it stands."""
+    found: list[Json] = []
+    for rule in rules_of(consent):
+        found += [data for data in elements.objects_of(rule.get("data")) if data not in found]
+    return found
 
 
 def to_extensions(consent: PhotoConsent) -> list[Json]:
@@ -69,7 +93,7 @@ def rules_of(consent: Json) -> list[Json]:
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def _rule(decision: ScopeDecision, images: Sequence[Reference]) -> Json:
+def _rule(decision: ScopeDecision, about: Sequence[Json]) -> Json:
     terms = SCOPE_TERMS[decision.scope]
     rule: Json = {}
     extensions: list[Json] = []
@@ -87,8 +111,8 @@ def _rule(decision: ScopeDecision, images: Sequence[Reference]) -> Json:
     rule["purpose"] = [elements.coding(*terms.purpose)]
     if terms.video_only:
         rule["code"] = [elements.concept(systems.MEDIA_TYPE, *VIDEO)]
-    elif images:
-        rule["data"] = [{"meaning": "instance", "reference": elements.reference(image)} for image in images]
+    elif about:
+        rule["data"] = list(about)
     return rule
 
 

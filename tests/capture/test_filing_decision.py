@@ -17,7 +17,8 @@ from fhir_plugin.capture.verify import agree
 from fhir_plugin.errors import RecordRefused
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, Reference
-from mappings.r4.consent import from_consent
+from mappings.r4.consent import consented_images, from_consent, named_images
+from mappings.r4.consent_rules import image_at
 from mappings.r4.provenance import RestsOn, from_provenance
 from mappings.r4.questionnaire_response import from_questionnaire_response
 from mappings.terminology import systems
@@ -76,6 +77,10 @@ ALTERED: dict[str, tuple[str, Tamper]] = {
     "no legal basis": ("Consent", without_extension(systems.LEGAL_BASIS_EXTENSION)),
     "nobody recorded it": ("Consent", without_extension(systems.RECORDED_BY_EXTENSION)),
     "understood by nobody": ("Consent", set_at("verification", value=[])),
+    "about other pictures": (
+        "Consent",
+        set_at("provision", "provision", 1, "data", value=[image_at(Reference("Media/other"))]),
+    ),
     "not active": ("Consent", set_at("status", value="draft")),
     "another policy": ("QuestionnaireResponse", set_at("item", 0, "answer", 0, "valueString", value="loose 1")),
     "no answers": ("QuestionnaireResponse", without_answers),
@@ -174,6 +179,20 @@ def test_the_record_says_who_agreed_to_what_and_how_it_was_decided() -> None:
     (event,) = record.stored("AuditEvent")
     assert receipt.decision in str(event)
     assert bench.captures.receipt(SESSION, capture) == receipt
+
+
+@pytest.mark.parametrize("our_ids", [True, False])
+@pytest.mark.parametrize("transactions", [True, False])
+def test_every_rule_is_about_the_pictures_of_this_capture(our_ids: bool, transactions: bool) -> None:
+    record = FakeRecord(our_ids=our_ids, transactions=transactions)
+    Bench(record).filed("store", "store")
+    (consent,) = record.stored("Consent")
+    images = record.stored("Media")
+    if our_ids:
+        assert set(consented_images(consent)) == {f"Media/{each['id']}" for each in images}
+    else:
+        assert set(named_images(consent)) == {each["identifier"][0]["value"] for each in images}
+    assert all(rule["data"] for rule in consent["provision"]["provision"])
 
 
 def test_nothing_that_was_typed_is_in_the_audit_event_or_the_provenance() -> None:

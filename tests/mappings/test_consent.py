@@ -22,8 +22,8 @@ from mappings.model.consent import (
     ScopeDecision,
     withdrawn,
 )
-from mappings.model.identifiers import CaptureId, Reference
-from mappings.r4.consent import changed, consented_images, from_consent, to_consent
+from mappings.model.identifiers import CaptureId, ImageId, Reference
+from mappings.r4.consent import changed, consented_images, from_consent, named_images, to_consent
 from mappings.r4.errors import NotReadable
 from mappings.terminology import systems
 from tests.definitions.validator import issues
@@ -323,6 +323,14 @@ def test_another_consent_is_not_changed() -> None:
         assert refused.value.code == "not-ours"
 
 
+@given(consents.filter(lambda consent: consent.store is not ConsentAnswer.NOT_ASKED))
+def test_an_image_without_a_place_is_named_and_stays_named(consent: PhotoConsent) -> None:
+    json = to_consent(consent, images=[], named=[("Media", ImageId("i1")), ("Media", ImageId("i2"))])
+    assert (consented_images(json), named_images(json)) == ((), ("i1", "i2"))
+    after = changed(json, withdrawn(consent, [ConsentScope.STORE], CLINICIAN, LATER))
+    assert named_images(after) == ("i1", "i2")
+
+
 def test_what_others_added_to_a_consent_survives_a_change() -> None:
     theirs = {"url": "urn:example:theirs", "valueString": "keep"}
     json = edited(photo_consent(), organization=[{"reference": "Organization/1"}])
@@ -375,6 +383,10 @@ def test_no_rule_permits_or_denies_for_every_purpose() -> None:
 def test_nothing_is_said_about_insurers_or_courts() -> None:
     everything = photo_consent(decisions=tuple(ScopeDecision(s, ConsentAnswer.REFUSED, NOW) for s in ConsentScope))
     assert not {"COVERAGE", "COVAUTH", "HLEGAL"} & set(re.findall(r"\b[A-Z]{5,8}\b", str(edited(everything))))
+
+
+def test_an_image_that_is_only_named_is_valid() -> None:
+    assert issues(to_consent(photo_consent(), images=[], named=[("Media", ImageId("i1"))])) == []
 
 
 def test_refusing_a_recording_forbids_no_picture() -> None:
