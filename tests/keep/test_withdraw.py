@@ -132,13 +132,13 @@ class Losing(FakeRecord):
 
     def __init__(self, error: type[Exception], *, times: int, writes: bool) -> None:
         super().__init__()
-        self.error, self.times, self.writes = error, times, writes
+        self.error, self.times, self.writes_first = error, times, writes
         self.armed = False
 
     def put(self, resource: Json, *, version: str | None = None) -> Stored:
         if self.armed and self.times:
             self.times -= 1
-            if self.writes:
+            if self.writes_first:
                 super().put(resource, version=version)
             raise self.error("lost") if self.error is AnswerLost else VersionConflict("meanwhile", status=412)
         return super().put(resource, version=version)
