@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ ASSETS = "assets.static"
 """The only endpoint that anybody may fetch without a launch: our own styles and scripts."""
 
 _YEAR = 31_536_000
+_WORTH_PACKING = (".css", ".js", ".svg")
 
 
 def register_pages(
@@ -63,6 +66,8 @@ def register_pages(
     def asset(version: str, filename: str) -> Response:
         """Our own styles and scripts. The version is in the path, so that what a script imports carries it too."""
         response = send_from_directory(folder, filename)
+        if filename.endswith(_WORTH_PACKING) and request.accept_encodings["gzip"]:
+            response = _packed(response, folder / filename)
         current = version == app.config["ASSETS_VERSION"]
         response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if current else "no-cache"
         return response
@@ -92,6 +97,21 @@ def register_pages(
     ):
         app.register_blueprint(blueprint)
     register_style(app)
+
+
+def _packed(response: Response, path: Path) -> Response:
+    """The same file as gzip: a telephone on a slow network waits for a tenth of the styles. Nothing secret is in it."""
+    content_type = response.content_type
+    response.close()
+    packed = Response(_gzip(path, path.stat().st_mtime_ns), content_type=content_type)
+    packed.headers["Content-Encoding"] = "gzip"
+    packed.headers["Vary"] = "Accept-Encoding"
+    return packed
+
+
+@lru_cache(maxsize=64)
+def _gzip(path: Path, changed: int) -> bytes:  # noqa: ARG001 - a file that changed is packed anew
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def _version(folder: Path) -> str:

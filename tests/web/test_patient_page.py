@@ -27,7 +27,7 @@ BEFORE_THE_CHECK = ("rash", "forearm", "cream")
 """What is told only to somebody who knew the date of birth."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def clinic() -> Clinic:
     return Clinic()
 

@@ -1,4 +1,4 @@
-// Is a photo sharp? The variance of the Laplacian, tile by tile: skin is smooth, so one sharp tile is enough.
+// Is a photo worth a second look? Sharp or not: the variance of the Laplacian, tile by tile: skin is smooth, so one sharp tile is enough.
 
 const WIDTH = 800
 const TILES = 6
@@ -34,23 +34,30 @@ export function sharpness ({ data, width, height }) {
   return best
 }
 
-/** Whether a file is a blurred photo; null where this browser cannot tell (HEIC in most): then nothing is said. */
-export async function isBlurred (file) {
-  if (!('createImageBitmap' in window)) return null
+/** What is doubtful about a file: "blurred", "screen" (a picture of this phone's own screen), or nothing. Where this
+    browser cannot open it (HEIC in most), nothing is said. */
+export async function doubtOf (file) {
+  if (!('createImageBitmap' in window)) return ''
   let bitmap
   try {
     bitmap = await createImageBitmap(file)
   } catch {
-    return null
+    return ''
   }
+  if (file.type === 'image/png' && isScreen(bitmap)) return 'screen'
   const scale = Math.min(1, WIDTH / Math.max(bitmap.width, bitmap.height))
   const canvas = document.createElement('canvas')
   canvas.width = Math.max(3, Math.round(bitmap.width * scale))
   canvas.height = Math.max(3, Math.round(bitmap.height * scale))
   const context = canvas.getContext('2d', { willReadFrequently: true })
-  if (!context) return null
+  if (!context) return ''
   context.imageSmoothingQuality = 'high'
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
   bitmap.close()
-  return sharpness(context.getImageData(0, 0, canvas.width, canvas.height)) < SHARP
+  return sharpness(context.getImageData(0, 0, canvas.width, canvas.height)) < SHARP ? 'blurred' : ''
+}
+
+function isScreen ({ width, height }) {
+  const sides = [window.screen.width, window.screen.height].map((side) => Math.round(side * window.devicePixelRatio))
+  return sides.every((side, each) => Math.abs(side - [width, height][each]) <= 2)
 }

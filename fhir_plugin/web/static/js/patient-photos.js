@@ -1,6 +1,6 @@
 // Photos on their way, one after the other. When the signal is lost, the whole photo goes again; the server knows a photo
 // by its bytes, so that it arrives once however often it was sent. Without this script, the form does it.
-import { isBlurred } from './patient-blur.js'
+import { doubtOf } from './patient-blur.js'
 
 const WAITS = [1, 2, 4, 8, 15, 30] // seconds between tries by itself; the last one stays
 const STALLED = 45_000 // milliseconds without a sign of life
@@ -9,7 +9,7 @@ const TOO_BUSY = new Set([0, 408, 429, 502, 503, 504])
 const form = document.getElementById('add')
 const list = document.getElementById('uploads')
 const status = document.getElementById('status')
-const blurred = new Set()
+const doubts = new Map() // picture > what may be wrong with it
 const under = new Set() // uploads that have not arrived
 const queue = []
 let busy = false
@@ -77,7 +77,7 @@ function begin () {
     bar.value = 0
     bar.setAttribute('aria-label', text('photo', { number }))
     item.append(bar)
-    const upload = { file, item, bar, number, tries: 0, blurred: isBlurred(file) }
+    const upload = { file, item, bar, number, tries: 0, doubt: doubtOf(file) }
     under.add(upload)
     queue.push(upload)
     tell(upload, text('sending', { number, percent: 0 }))
@@ -127,9 +127,9 @@ function begin () {
   }
 
   function arrived (upload, answer) {
-    upload.blurred.then((found) => {
+    upload.doubt.then((found) => {
       if (!found) return
-      blurred.add(answer.picture)
+      doubts.set(answer.picture, found)
       mark()
     })
     over(upload)
@@ -198,8 +198,9 @@ function begin () {
 
   function mark () {
     for (const item of document.querySelectorAll('.p-picture')) {
-      const warning = item.querySelector('.p-picture__blurred')
-      if (warning?.hidden && blurred.has(item.dataset.picture)) {
+      const doubt = doubts.get(item.dataset.picture)
+      const warning = doubt && item.querySelector(`[data-doubt="${doubt}"]`)
+      if (warning?.hidden) {
         warning.hidden = false
         say(warning.textContent)
       }
