@@ -36,6 +36,7 @@ TYPES = frozenset(
         "AuditEvent",
         "Binary",
         "Communication",
+        "CommunicationRequest",
         "Condition",
         "Consent",
         "DocumentReference",
