@@ -36,6 +36,7 @@ ANSWERS = {
     "consent_form": "verbal",
     "understood": "yes",
     "photographer": "clinician",
+    "device": "organisation",
     "identity": "in-person",
     "intimacy": "no",
     "findings": "Well-defined red plaque, 3 cm, scaling. No signs of infection.",

@@ -13,13 +13,9 @@ from enum import StrEnum
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from mappings.model.consent import ConsentAnswer, ConsentForm
 from mappings.model.identifiers import ImageId
-from mappings.model.images import Arrival, Laterality, Photographer
-from mappings.model.labels import Intimacy
-from mappings.model.situation import Identity, Situation, Wish
-
-Choice = Wish
+from mappings.model.images import Arrival, Laterality
+from mappings.model.situation import Situation, Wish
 
 FACTS = frozenset(
     {
@@ -42,10 +38,10 @@ FACTS = frozenset(
 FORM_NAMES: Mapping[str, str] = {"site_known": "site", "wish": "decision"}
 """Questions whose form field is called otherwise: the site itself, and the decision of the card."""
 
-PER_IMAGE = ("site_known", "wish", "store_justification", "discard_reason")
+PER_IMAGE = ("site_known", "wish", "face_to_face", "store_justification", "discard_reason")
 """Questions that each picture answers for itself (G-R51, G-R171)."""
 
-IMAGE_FIELDS = ("site", "laterality", "decision", "store_justification", "discard_reason", "purpose")
+IMAGE_FIELDS = ("site", "laterality", "decision", "face_to_face", "store_justification", "discard_reason", "purpose")
 """Form fields of one picture, named `field-<image id>`. `purpose`: where it differs from that of the whole set."""
 
 _OWN_FIELDS = ("taken_on", "taken_unknown", "show_online")
@@ -74,8 +70,8 @@ _FIRST = (
     "note_elsewhere",
     "show_online",
 )
-_ANSWERED = tuple(each.name for each in fields(Situation) if each.name not in FACTS and each.name not in PER_IMAGE)
-SHARED_FIELDS = (*_FIRST, *(name for name in _ANSWERED if name not in _FIRST))
+_ANSWERED = tuple(each.name for each in fields(Situation) if each.name not in FACTS)
+SHARED_FIELDS = (*_FIRST, *(name for name in _ANSWERED if name not in (*_FIRST, *PER_IMAGE)))
 """Form fields of the whole capture, in the order of the page."""
 
 LONGEST: Mapping[str, int] = {"purpose": 500, "findings": 4000, "advice": 4000}
@@ -143,7 +139,7 @@ def _reader(hint: Any) -> Callable[[str], object]:
 
 _HINTS = get_type_hints(Situation)
 _READERS: Mapping[str, Callable[[str], object]] = {
-    name: _reader(_HINTS[name]) for name in (*_ANSWERED, *PER_IMAGE) if name != "site_known"
+    name: _reader(_HINTS[name]) for name in _ANSWERED if name != "site_known"
 }
 
 
@@ -195,49 +191,3 @@ def _day(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text)
     except ValueError:
         return None
-
-
-@dataclass(frozen=True)
-class SharedAnswers:
-    """The same, read: None where nothing (or nothing valid) was said. No default is ever a yes."""
-
-    purpose: str = field(repr=False)
-    face_to_face: bool | None
-    arrival: Arrival | None
-    taken_on: dt.date | None
-    taken_unknown: bool
-    consent_receive: ConsentAnswer | None
-    consent_store: ConsentAnswer | None
-    consent_form: ConsentForm | None
-    understood: bool | None
-    photographer: Photographer | None
-    identity: Identity | None
-    capacity_doubt: bool
-    intimacy: Intimacy | None
-    findings: str = field(repr=False)
-    advice: str = field(repr=False)
-    note_elsewhere: bool = False
-    show_online: bool | None = None
-
-
-def read_shared(answers: Answers) -> SharedAnswers:
-    get: Callable[[str], str] = lambda name: answers.shared.get(name, "").strip()  # noqa: E731
-    return SharedAnswers(
-        purpose=get("purpose"),
-        face_to_face=_yes_no(get("face_to_face")),
-        arrival=_one_of(Arrival, get("arrival")),
-        taken_on=_day(get("taken_on")),
-        taken_unknown=get("taken_unknown") == "yes",
-        consent_receive=_one_of(ConsentAnswer, get("consent_receive")),
-        consent_store=_one_of(ConsentAnswer, get("consent_store")),
-        consent_form=_one_of(ConsentForm, get("consent_form")),
-        understood=_yes_no(get("understood")),
-        photographer=_one_of(Photographer, get("photographer")),
-        identity=_one_of(Identity, get("identity")),
-        capacity_doubt=get("capacity_doubt") == "yes",
-        intimacy=_one_of(Intimacy, get("intimacy")),
-        findings=get("findings"),
-        advice=get("advice"),
-        note_elsewhere=get("note_elsewhere") == "yes",
-        show_online=_yes_no(get("show_online")),
-    )

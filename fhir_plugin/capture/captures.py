@@ -5,46 +5,35 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from fhir_plugin.capture import receive, sanitise
+from fhir_plugin.capture import discarding, receive, sanitise, second_person, unasked
+from fhir_plugin.capture.decide import Assessment, ImageFacts, may_look, situation_of
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.due import put_all_on_list
 from fhir_plugin.capture.filing import FilingOrder, order_to_json
-from fhir_plugin.capture.order import assess_draft, draft_labels, make_order, need_clean, note_text, online_default
+from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text, site, standing_of
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import Receipt, receipt_of
-from fhir_plugin.capture.routing import WaitingHere, waiting_here
-from fhir_plugin.capture.verdicts import Discard, Reason, Verdict
+from fhir_plugin.capture.routing import WaitingHere, name_of, waiting_here
+from fhir_plugin.capture.second_person import SecondPersonCase
+from fhir_plugin.capture.standing import CaptureView, view_of
+from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
+from fhir_plugin.capture.whose import patient_now
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import NotFound, RecordRefused, Refused, WrongPatient
+from fhir_plugin.errors import NotFound, Unavailable, WrongPatient
 from fhir_plugin.ledger.intents import Intent
+from fhir_plugin.policy.engine import rule
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, LaunchId, Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession, Patient
-from mappings.r4.patient import from_patient
-from mappings.terminology.labels import plain_label
-
-_NO_PATIENT = {403: "patient-forbidden", 404: "patient-unknown", 410: "patient-unknown"}
-"""What a refused reading of the patient means, by the EHR's status."""
 
 PATIENT_IS_FRESH = dt.timedelta(seconds=60)
 """How long a page may show the patient's details without asking the EHR again."""
 
-
-@dataclass(frozen=True)
-class CaptureView:
-    """What the add-images screen shows of a capture: what is missing, what stops, the note as it will be written."""
-
-    verdicts: Mapping[ImageId, Verdict]
-    missing: Mapping[str, str]
-    holds: tuple[Reason, ...]
-    warnings: tuple[Reason, ...]
-    may_file: bool
-    note: str
-    labels: Mapping[ImageId, tuple[str, ...]]
-    """In people's words."""
-    show_online_default: Mapping[ImageId, bool]
+KNOWN_FOR = dt.timedelta(hours=12)
+"""How long a launch remembers what the EHR said: longer than any launch lasts."""
 
 
 class Captures:
@@ -64,9 +53,6 @@ class Captures:
     ) -> DraftImage:
         return receive.receive(self._parts, session, capture_id, content, declared_type)
 
-    def remove(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> None:
-        receive.remove(self._parts, session, capture_id, image_id)
-
     def edit(
         self,
         session: ClinicalSession,
@@ -81,20 +67,38 @@ class Captures:
     def preview(
         self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, quarter_turns: int
     ) -> bytes:
+        self._seen(session, capture_id, image_id)
         return sanitise.preview(self._parts, session, capture_id, image_id, quarter_turns=quarter_turns)
 
     def picture(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
         """The clean picture as it will be filed, and its type."""
-        image = self._parts.draft(session, capture_id).image(image_id)
+        image = self._seen(session, capture_id, image_id)
         if image.clean is None:
             raise NotFound("this picture is no longer waiting", status=404)
         return self._parts.vault.get(image.clean), image.content_type
 
     def thumbnail(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> tuple[bytes, str]:
-        image = self._parts.draft(session, capture_id).image(image_id)
+        image = self._seen(session, capture_id, image_id)
         if image.thumbnail is None:
             raise NotFound("this picture is no longer waiting", status=404)
         return self._parts.vault.get(image.thumbnail), "image/jpeg"
+
+    def _seen(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> DraftImage:
+        """The picture, if this person may look at it now; that they do is written down where it matters (G-R121).
+
+        Raises `NotAllowed` held-unseen. The engine is asked, not the page.
+        """
+        parts = self._parts
+        draft = parts.draft(session, capture_id)
+        image = draft.image(image_id)
+        known = ImageFacts(image_id, None, site(draft, image_id), image.discarded_at is not None)
+        situation = situation_of(
+            draft.answers, known, self._known_patient(session), today=parts.today, standing=standing_of(parts, draft)
+        )
+        if not may_look(rule(situation, parts.policy)):
+            raise unasked.unseen()
+        unasked.note_opening(parts, session, draft, image_id)
+        return image
 
     # ------------------------------------------------------------------------------------------ answers
 
@@ -108,49 +112,126 @@ class Captures:
         )
         return [draft for draft in mine if draft.state in (DraftState.OPEN, DraftState.FILING)]
 
-    def answer(self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str]) -> Draft:
-        """Keeps what was said, right or wrong. Nothing typed is lost because something else is missing."""
+    def answer(
+        self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str], *, identity: str = ""
+    ) -> Draft:
+        """Keeps what was said, right or wrong. Nothing typed is lost because something else is missing.
+
+        `identity`: how the page named the patient, as a digest: the answers are about that person.
+        """
         parts = self._parts
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
             images = tuple(image.image_id for image in draft.images)
-            changed = replace(draft, answers=draft.answers.with_form(form, images), updated=parts.clock.now())
+            changed = replace(
+                draft,
+                answers=draft.answers.with_form(form, images),
+                identity=draft.identity or identity,
+                updated=parts.clock.now(),
+            )
             parts.drafts.save(changed)
+            unasked.note_changes(parts, session, draft, changed, patient_name=self._name_known(session))
         return changed
+
+    def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:
+        """Somebody looked: the record names the patient differently now, and the answers are still about them."""
+        parts = self._parts
+        with parts.work.transaction():
+            draft = replace(parts.draft(session, capture_id, for_change=True), identity=identity)
+            draft.need_open()
+            parts.drafts.save(draft)
+            parts.note(session, "capture.patient-confirmed", capture_id)
+        return draft
 
     def assess(self, session: ClinicalSession, capture_id: CaptureId) -> CaptureView:
         """What the answers so far amount to."""
-        parts = self._parts
-        draft = parts.draft(session, capture_id)
-        assessment = assess_draft(parts, draft, self.patient(session))
-        labels = {image.image_id: draft_labels(draft, image.image_id) for image in draft.images}
-        return CaptureView(
-            verdicts=assessment.verdicts,
-            missing=assessment.missing,
-            holds=assessment.holds,
-            warnings=assessment.warnings,
-            may_file=assessment.may_file,
-            note=note_text(draft, assessment, now=parts.clock.now()),
-            labels={image: tuple(plain_label(label) for label in each) for image, each in labels.items()},
-            show_online_default={image: online_default(each, parts) for image, each in labels.items()}
-            if parts.policy.ask_online_record
-            else {},
-        )
+        draft, patient = self._parts.draft(session, capture_id), self.patient(session)
+        return view_of(self._parts, draft, self._assessment(draft, patient), patient)
 
-    def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
+    def _assessment(self, draft: Draft, patient: Patient) -> Assessment:
+        return assess_draft(self._parts, draft, patient, identity=self.identity_digest(patient))
+
+    def handling(self, session: ClinicalSession, capture_id: CaptureId) -> list[Handled]:
+        """The log of what happened to these pictures, from the first receipt on (G-R121)."""
+        return unasked.handling(self._parts, session, self._parts.draft(session, capture_id).capture_id)
+
+    def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, reason: str = "") -> Draft:
         """*Discard (never filed)*: out of the set at once, destroyed on filing or when the undo has lapsed."""
-        return self._mark(session, capture_id, image_id, discarded=True)
-
-    def undo_discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
-        return self._mark(session, capture_id, image_id, discarded=False)
-
-    def discard_all(self, session: ClinicalSession, capture_id: CaptureId) -> None:
-        """Ends a capture without filing anything: every byte destroyed now, an audit entry stays (G-R270)."""
+        patient = self.patient(session)
         with self._parts.work.transaction():
             draft = self._parts.draft(session, capture_id, for_change=True)
             draft.need_open()
-            self._end_discarded(session, draft)
+            draft.image(image_id)
+            return self._discard(session, draft, patient, (image_id,), reason)
+
+    def _discard(
+        self, session: ClinicalSession, draft: Draft, patient: Patient, images: tuple[ImageId, ...], reason: str
+    ) -> Draft:
+        draft = discarding.thrown_away(draft, images, reason, now=self._parts.clock.now())
+        discarding.need_allowed(self._parts, draft, self._assessment(draft, patient), images)
+        return discarding.mark(self._parts, session, draft, images)
+
+    def undo_discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
+        with self._parts.work.transaction():
+            draft = self._parts.draft(session, capture_id, for_change=True)
+            draft.need_open()
+            return discarding.bring_back(self._parts, session, draft, image_id)
+
+    def discard_all(
+        self, session: ClinicalSession, capture_id: CaptureId, *, reason: str, patient_id: str, identity_digest: str
+    ) -> Receipt | None:
+        """Ends a capture without keeping anything: a note says that pictures came and why none was kept, then every
+        byte is destroyed (G-R270, G-R278). None: there was no picture, and nothing is left of the words either."""
+        patient = self.patient(session)
+        with self._parts.work.transaction():
+            draft = self._parts.draft(session, capture_id, for_change=True)
+            draft.need_open()
+            if not draft.images:
+                self._end_empty(session, draft)
+                return None
+            left = tuple(image.image_id for image in draft.images if image.discarded_at is None)
+            self._discard(session, draft, patient, left, reason)
+        return self.file(session, capture_id, patient_id=patient_id, identity_digest=identity_digest)
+
+    # ------------------------------------------------------------------------------------ a second clinician
+
+    def ask_second_person(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
+        """Puts it to another clinician, on the practice's list."""
+        patient = self.patient(session)
+        with self._parts.work.transaction():
+            draft = self._parts.draft(session, capture_id, for_change=True)
+            assessment = self._assessment(draft, patient)
+            return second_person.ask(self._parts, session, draft, assessment, patient_name=patient.name)
+
+    def second_person_case(self, session: ClinicalSession, capture_id: CaptureId) -> SecondPersonCase:
+        """What another clinician at this chart is asked. Raises `NotFound` where nobody asked, `NotAllowed` for the
+        person who did."""
+        parts = self._parts
+        draft, patient = second_person.asked_draft(parts, session, capture_id), self.patient(session)
+        assessment = self._assessment(draft, patient)
+        note = note_text(draft, assessment, patient, now=parts.clock.now())
+        name = name_of(parts, session, draft.user)
+        return second_person.case_of(parts, session, draft, assessment, name=name, note=note)
+
+    def second_person_reveal(self, session: ClinicalSession, capture_id: CaptureId, reason: str) -> None:
+        second_person.reveal(self._parts, session, capture_id, reason)
+
+    def second_person_picture(
+        self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId
+    ) -> tuple[bytes, str]:
+        """The clean picture, for the second clinician, after a reason."""
+        draft = second_person.asked_draft(self._parts, session, capture_id)
+        image = draft.image(image_id)
+        if image.clean is None or not second_person.is_revealed(self._parts, session, draft):
+            raise NotFound("this picture is not open", status=404)
+        return self._parts.vault.get(image.clean), image.content_type
+
+    def answer_second_person(
+        self, session: ClinicalSession, capture_id: CaptureId, agrees: bool, words: str, *, about: str
+    ) -> Draft:
+        """Agrees or refuses, in words. Of two at once the first counts, and the second is told."""
+        return second_person.answer(self._parts, session, capture_id, agrees=agrees, words=words, about=about)
 
     # ------------------------------------------------------------------------------------------- filing
 
@@ -160,28 +241,24 @@ class Captures:
         known = self._patients.get(session.launch_id)
         if known is None or now - known[0] > PATIENT_IS_FRESH:
             known = (now, self._patient_now(session))
-            self._patients = {key: value for key, value in self._patients.items() if now - value[0] <= PATIENT_IS_FRESH}
+            self._patients = {key: kept for key, kept in self._patients.items() if now - kept[0] <= KNOWN_FOR}
             self._patients[session.launch_id] = known
         return known[1]
 
-    def _patient_now(self, session: ClinicalSession) -> Patient:
-        """Refuses a record that was merged into another, and says so when the EHR will not show this one."""
+    def _known_patient(self, session: ClinicalSession) -> Patient:
+        """As the EHR last named them in this launch, however long ago: looking at a picture waits for no EHR."""
+        known = self._patients.get(session.launch_id)
+        return known[1] if known is not None else self.patient(session)
+
+    def _name_known(self, session: ClinicalSession) -> str:
+        """The patient's name for a list; empty while the EHR cannot be asked, because words are kept all the same."""
         try:
-            resource = self._parts.records(session.launch_id).read("Patient", session.patient_id)
-        except RecordRefused as refused:
-            code = _NO_PATIENT.get(refused.status)
-            if code is None:
-                raise
-            raise type(refused)(refused.message, status=refused.status, code=code) from refused
-        links = resource.get("link")
-        if isinstance(links, list) and any(
-            isinstance(link, dict) and link.get("type") == "replaced-by" for link in links
-        ):
-            raise WrongPatient(
-                "This record has been merged into another. Open the patient's current record and launch from there.",
-                code="patient-merged",
-            )
-        return from_patient(resource)
+            return self._known_patient(session).name
+        except Unavailable:
+            return ""
+
+    def _patient_now(self, session: ClinicalSession) -> Patient:
+        return patient_now(self._parts.records(session.launch_id), session.patient_id)
 
     def identity_digest(self, patient: Patient) -> str:
         """Changes when anything by which a person recognises the patient does. Says nothing about them."""
@@ -215,12 +292,9 @@ class Captures:
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
             need_clean(draft)
-            assessment = assess_draft(parts, draft, patient)
-            verdicts = assessment.verdicts.values()
-            if draft.images and assessment.may_file and all(isinstance(each, Discard) for each in verdicts):
-                self._end_discarded(session, draft)
-                return self.receipt(session, capture_id)
-            order = make_order(parts, session, draft, patient, intent_id)
+            assessment = self._assessment(draft, patient)
+            order = make_order(parts, session, draft, patient, intent_id, assessment)
+            put_all_on_list(parts, session, draft, assessment.work, patient_name=patient.name)
             self._intend(session, draft, order)
         self._run(intent_id)
         return self.receipt(session, capture_id)
@@ -305,29 +379,9 @@ class Captures:
         if not intent.ended:
             self._parts.queue.wake(after_seconds=5)
 
-    def _mark(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, discarded: bool) -> Draft:
+    def _end_empty(self, session: ClinicalSession, draft: Draft) -> None:
         parts = self._parts
-        now = parts.clock.now()
-        with parts.work.transaction():
-            draft = parts.draft(session, capture_id, for_change=True)
-            draft.need_open()
-            image = draft.image(image_id)
-            if not discarded and image.discarded_at and now - image.discarded_at > parts.policy.discard_undo:
-                raise Refused("This picture was discarded too long ago to be brought back.", code="undo-lapsed")
-            changed = draft.with_image(replace(image, discarded_at=now if discarded else None))
-            parts.drafts.save(replace(changed, updated=now))
-            parts.note(
-                session, "image.discard-marked" if discarded else "image.discard-undone", capture_id, image=image_id
-            )
-        return changed
-
-    def _end_discarded(self, session: ClinicalSession, draft: Draft) -> None:
-        parts = self._parts
-        for image in draft.images:
-            receive.destroy_image(parts, image)
-        bare = tuple(replace(image, received=None, clean=None, thumbnail=None) for image in draft.images)
-        result = {"not_stored": [[image.image_id, "discarded"] for image in draft.images]}
         parts.drafts.save(
-            replace(draft, state=DraftState.DISCARDED, images=bare, result=result, updated=parts.clock.now())
+            replace(draft, state=DraftState.DISCARDED, result={"not_stored": []}, updated=parts.clock.now())
         )
-        parts.note(session, "capture.discarded", draft.capture_id, images=len(draft.images))
+        parts.note(session, "capture.discarded", draft.capture_id, images=0)

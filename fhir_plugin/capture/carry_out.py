@@ -64,17 +64,19 @@ class CarryOut:
                 )
             receive.destroy_image(parts, image)
         bare = tuple(replace(image, received=None, clean=None, thumbnail=None) for image in draft.images)
-        state = DraftState.FILED if order.images else DraftState.DESCRIBED
+        state = DraftState.FILED if order.images else DraftState.DESCRIBED if order.described else DraftState.DISCARDED
         now = parts.clock.now()
         parts.drafts.save(replace(draft, state=state, images=bare, result=result, filing=None, updated=now))
         keep_register(parts, intent, order, evidence)
         open_source_item(parts, intent, order)
         for stored in order.images:
             self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)
+        left = len(parts.vault.items(owner=draft.capture_id))  # none: what is destroyed is looked for once more
         for described in order.described:
-            self._audit(intent, "image.described", draft.capture_id, order, image=described)
+            self._audit(intent, "image.described", draft.capture_id, order, image=described, left=left)
         for discarded in order.discarded:
-            self._audit(intent, "image.discarded", draft.capture_id, order, image=discarded)
+            reason = draft.answers.per_image.get(discarded, {}).get("discard_reason", "")
+            self._audit(intent, "image.discarded", draft.capture_id, order, image=discarded, reason=reason, left=left)
 
     def _is_proven(self, draft: Draft, image_id: ImageId, evidence: Mapping[str, Evidence]) -> bool:
         """Whether the bytes that were read back are those of the clean image: the ledger holds a keyed digest only."""
@@ -107,7 +109,7 @@ class CarryOut:
             )
         )
 
-    def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder, **detail: str) -> None:
+    def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder, **detail: str | int) -> None:
         self._parts.audit.append(
             AuditEntry(
                 action=action,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -82,13 +84,17 @@ class DraftImage:
 
 @dataclass(frozen=True)
 class SecondAnswer:
-    """What a second clinician said about going on (X10, X25, G-R104, G-R110). `words` in their own."""
+    """What a second clinician said about going on (X10, X25, G-R104, G-R110). `words` in their own.
+
+    `about`: a digest of what they were shown; once that changes, nobody has agreed to it any more.
+    """
 
     by: Reference
     name: str = field(repr=False)
     agrees: bool
     words: str = field(repr=False)
     at: dt.datetime
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,11 @@ class Draft:
     second_asked_at: dt.datetime | None = None
     second: SecondAnswer | None = None
 
+    @property
+    def second_stands(self) -> SecondAnswer | None:
+        """The second clinician's answer, while what it was about is what it was."""
+        return self.second if self.second is not None and self.second.about == what_a_second_sees(self) else None
+
     def image(self, image_id: ImageId) -> DraftImage:
         for image in self.images:
             if image.image_id == image_id:
@@ -143,6 +154,18 @@ class Draft:
         return tuple(
             item for image in self.images for item in (image.received, image.clean, image.thumbnail) if item is not None
         )
+
+
+OWN_WORDS = frozenset({"findings", "advice", "note_elsewhere", "show_online", "urgent_reason"})
+"""Answers that may change without a second clinician looking again: they are no ground for going on."""
+
+
+def what_a_second_sees(draft: Draft) -> str:
+    """A digest of the grounds: pictures as they would be kept, and every answer but `OWN_WORDS`."""
+    shared = {name: said for name, said in draft.answers.shared.items() if name not in OWN_WORDS and said.strip()}
+    pictures = {image.image_id: image.sha256_clean for image in draft.images if image.discarded_at is None}
+    own = {image: dict(draft.answers.per_image.get(image, {})) for image in pictures}
+    return hashlib.sha256(json.dumps([shared, pictures, own], sort_keys=True).encode()).hexdigest()
 
 
 class DraftStore(Protocol):

@@ -141,6 +141,7 @@ def _second_to_json(second: SecondAnswer | None) -> Json | None:
         "agrees": second.agrees,
         "words": second.words,
         "at": _instant(second.at),
+        "about": second.about,
     }
 
 
@@ -148,7 +149,7 @@ def _second_from_json(value: Json | None) -> SecondAnswer | None:
     if value is None:
         return None
     at = dt.datetime.fromisoformat(value["at"])
-    return SecondAnswer(Reference(value["by"]), value["name"], value["agrees"], value["words"], at)
+    return SecondAnswer(Reference(value["by"]), value["name"], value["agrees"], value["words"], at, value["about"])
 
 
 def draft_from_json(value: Json) -> Draft:

@@ -18,9 +18,22 @@ VOUCHED_FOR_BY = {
 }
 
 
-def labels_for(*, intimacy: Intimacy, private_site: bool, photographer: Photographer) -> tuple[Label, ...]:
-    """The labels of an image by what was answered (labels-and-shapes A12; G-R172, G-R254)."""
-    return image_labels(intimacy=intimacy, private_site=private_site, source=VOUCHED_FOR_BY[photographer])
+def labels_for(
+    *,
+    intimacy: Intimacy,
+    private_site: bool,
+    photographer: Photographer,
+    patient_says_private: bool = False,
+    child: bool = False,
+) -> tuple[Label, ...]:
+    """The labels of an image by what was answered (labels-and-shapes A2, A12; G-R172, G-R186, G-R254)."""
+    return image_labels(
+        intimacy=intimacy,
+        private_site=private_site,
+        source=VOUCHED_FOR_BY[photographer],
+        patient_says_private=patient_says_private,
+        child=child,
+    )
 
 
 def label(image: CleanImage, ordered: OrderedImage, order: FilingOrder) -> LabelledImage:

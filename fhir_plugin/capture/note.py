@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from fhir_plugin.capture.answers import Identity, SharedAnswers
+from fhir_plugin.capture.answers import Answers, read_own
+from fhir_plugin.capture.circumstances import ON, circumstances
+from fhir_plugin.capture.draft import SecondAnswer
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store, Verdict
 from mappings.model.consent import ConsentAnswer, ConsentForm
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Arrival, BodySite, Laterality, Photographer
 from mappings.model.labels import Intimacy
+from mappings.model.situation import DiscardReason, Identity, Situation
 
 ARRIVED: Mapping[Arrival, str] = {
     Arrival.TAKEN_NOW: "taken during this consultation",
@@ -50,49 +53,89 @@ HOW: Mapping[ConsentForm, str] = {
 }
 
 
+BECAUSE: Mapping[DiscardReason, str] = {
+    DiscardReason.DUPLICATE: "a duplicate",
+    DiscardReason.UNUSABLE: "not usable",
+    DiscardReason.SENT_IN_ERROR: "sent in error",
+    DiscardReason.NOT_NEEDED: "not needed for this patient's care",
+}
+
+
 @dataclass(frozen=True)
 class NotedImage:
+    """One picture as the note tells it. `purpose`: where it differs from that of the whole set (G-R51)."""
+
     image_id: ImageId
     site: BodySite | None
     laterality: Laterality | None
     verdict: Verdict
+    purpose: str = ""
+    justification: str = ""
+    """Why it is kept, in the clinician's words (G-R156, G-R157)."""
+    because: DiscardReason | None = None
 
 
-def draft_note(shared: SharedAnswers, images: Sequence[NotedImage], *, now: dt.datetime) -> str:
-    """The whole note as it will be written. What was not asked is said to be not asked (G-R282 to G-R298)."""
+def draft_note(
+    answers: Answers,
+    situation: Situation,
+    images: Sequence[NotedImage],
+    *,
+    asked: Collection[str],
+    now: dt.datetime,
+    second: SecondAnswer | None = None,
+) -> str:
+    """The whole note as it will be written. What was not asked is said to be not asked (G-R282 to G-R298).
+
+    `situation`: what the pictures share. `asked`: the questions that this capture needs; nothing else is told.
+    """
+    own = read_own(answers)
     lines = [f"Clinical photography, {now:%-d %B %Y}"]
-    if shared.purpose:
-        lines.append(f"Reason for image: {shared.purpose}")
-    how = [ARRIVED[shared.arrival]] if shared.arrival else []
-    if shared.photographer:
-        how.append(f"picture taken by {TAKEN_BY[shared.photographer]}")
-    if shared.taken_on and shared.arrival is not Arrival.TAKEN_NOW:
-        how.append(f"on {shared.taken_on:%-d %B %Y}")
+    if all(isinstance(image.verdict, Discard) for image in images) and images:
+        return "\n".join([*lines, *_decisions(images)])
+    if situation.purpose:
+        lines.append(f"Reason for image: {situation.purpose}")
+    lines += [f"Reason for {_site(image)}: {image.purpose}" for image in images if image.purpose]
+    how = [ARRIVED[situation.arrival]] if situation.arrival else []
+    if situation.photographer:
+        how.append(f"picture taken by {TAKEN_BY[situation.photographer]}")
+    if situation.device and "device" in asked:
+        how.append(f"on {ON[situation.device]}")
+    if own.taken_on and situation.arrival is not Arrival.TAKEN_NOW:
+        how.append(f"on {own.taken_on:%-d %B %Y}")
     if how:
         lines.append(_sentence(", ".join(how)))
-    if shared.identity:
-        lines.append(f"Identity: {CONFIRMED[shared.identity]}.")
-    lines.append(_consent(shared))
-    if shared.intimacy is Intimacy.PRIVATE:
+    if situation.identity:
+        why = f" ({situation.identity_reason})" if situation.identity_reason else ""
+        lines.append(f"Identity: {CONFIRMED[situation.identity]}{why}.")
+    lines.append(_consent(situation))
+    if situation.intimacy is Intimacy.PRIVATE or situation.patient_says_private:
         lines.append("The patient asked for this to be kept private.")
+    if situation.intimacy is Intimacy.INTIMATE:
+        lines.append("An intimate image.")
+    lines += circumstances(situation, asked)
+    if second is not None:
+        words = f": {second.words}" if second.words else "."
+        lines.append(f"Second clinician, {second.name or second.by}, {'agreed' if second.agrees else 'refused'}{words}")
+    if situation.only_area is False and situation.uncropped_reason:
+        lines.append(f"Shows more than the area asked for, not cropped: {situation.uncropped_reason}")
     lines += _decisions(images)
-    if shared.findings:
-        lines.append(f"Findings: {shared.findings}")
-    if shared.advice:
-        lines.append(f"Advice: {shared.advice}")
-    if shared.note_elsewhere:
+    if situation.findings:
+        lines.append(f"Findings: {situation.findings}")
+    if situation.advice:
+        lines.append(f"Advice: {situation.advice}")
+    if situation.note_elsewhere:
         lines.append("Findings and advice are in today's consultation note.")
     return "\n".join(lines)
 
 
-def _consent(shared: SharedAnswers) -> str:
-    receive = SAID[shared.consent_receive or ConsentAnswer.NOT_ASKED]
-    store = SAID[shared.consent_store or ConsentAnswer.NOT_ASKED]
+def _consent(situation: Situation) -> str:
+    receive = SAID[situation.consent_receive or ConsentAnswer.NOT_ASKED]
+    store = SAID[situation.consent_store or ConsentAnswer.NOT_ASKED]
     parts = [f"Consent to receive: {receive}; to store: {store}"]
-    if shared.consent_form:
-        parts.append(HOW[shared.consent_form])
-    if shared.understood is not None:
-        parts.append("understanding checked" if shared.understood else "understanding not checked")
+    if situation.consent_form:
+        parts.append(HOW[situation.consent_form])
+    if situation.understood is not None:
+        parts.append("understanding checked" if situation.understood else "understanding not checked")
     return ", ".join(parts) + "."
 
 
@@ -100,13 +143,16 @@ def _decisions(images: Sequence[NotedImage]) -> list[str]:
     lines: list[str] = []
     stored = [image for image in images if isinstance(image.verdict, Store)]
     described = [image for image in images if isinstance(image.verdict, DescribeOnly)]
-    discarded = sum(isinstance(image.verdict, Discard) for image in images)
+    discarded = [image for image in images if isinstance(image.verdict, Discard)]
     if stored:
         lines.append(f"Stored in the record: {_sites(stored)}. It would have been kept face to face.")
+        lines += dict.fromkeys(f"Kept because: {image.justification}" for image in stored if image.justification)
     if described:
         lines.append(f"Seen, described and not kept: {_sites(described)}. A written description is enough.")
     if discarded:
-        lines.append(f"Not needed and discarded: {discarded} {'picture' if discarded == 1 else 'pictures'}.")
+        count = "1 picture" if len(discarded) == 1 else f"{len(discarded)} pictures"
+        why = list(dict.fromkeys(BECAUSE[image.because] for image in discarded if image.because))
+        lines.append(f"Received, not kept and destroyed: {count}{' (' + ', '.join(why) + ')' if why else ''}.")
     return lines
 
 

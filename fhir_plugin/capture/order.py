@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from fhir_plugin.capture.answers import SharedAnswers, read_image, read_shared
-from fhir_plugin.capture.decide import Assessment, ImageFacts, assess
+from fhir_plugin.capture.answers import OwnAnswers, read_image, read_own
+from fhir_plugin.capture.consented import consent_of
+from fhir_plugin.capture.decide import Assessment, CaptureFacts, ImageFacts, assess, situation_of
+from fhir_plugin.capture.decided import decision_of
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label, labels_for
 from fhir_plugin.capture.note import NotedImage, draft_note
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Reason, Store
+from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
-from mappings.model.consent import ConsentAnswer, ConsentScope, PhotoConsent, ScopeDecision
-from mappings.model.decisions import Answered, DecidedImage, DecisionRecord, Ground
 from mappings.model.identifiers import ImageId, IntentId
 from mappings.model.images import Arrival, BodySite, Photographer
-from mappings.model.labels import NORMAL, Intimacy, Label, Source, image_labels, is_restricted
+from mappings.model.labels import (
+    NORMAL,
+    RESTRICTED,
+    VERY_RESTRICTED,
+    Intimacy,
+    Label,
+    Source,
+    image_labels,
+    is_restricted,
+)
 from mappings.model.people import ClinicalSession, Patient
+from mappings.model.situation import Modality, Situation, Wish
 from mappings.terminology.body_sites import site_with_code
 
 
@@ -33,6 +43,7 @@ def facts(draft: Draft) -> list[ImageFacts]:
             camera_day=image.captured_at.date() if image.captured_at else None,
             site=site(draft, image.image_id),
             discarded=image.discarded_at is not None,
+            modality=Modality.VIDEO if image.is_video else Modality.PHOTO,
         )
         for image in draft.images
         if image.is_clean or image.discarded_at is not None
@@ -44,22 +55,59 @@ def site(draft: Draft, image_id: ImageId) -> BodySite | None:
     return site_with_code(code) if code else None
 
 
-def assess_draft(parts: CaptureParts, draft: Draft, patient: Patient) -> Assessment:
-    return assess(draft.answers, facts(draft), patient, today=parts.today, policy=parts.policy)
+def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> CaptureFacts:
+    """What is known of a capture besides its answers. `identity`: how the record names the patient now, as a digest."""
+    return CaptureFacts(
+        requested=draft.request is not None,
+        preauthorised_private=draft.preauthorised_private,
+        open_concern=bool(parts.held(draft.fhir_base, draft.patient)),
+        second_person=draft.second_stands.agrees if draft.second_stands is not None else None,
+        record_changed=bool(identity and draft.identity and identity != draft.identity),
+    )
 
 
-def note_text(draft: Draft, assessment: Assessment, *, now: dt.datetime) -> str:
+def assess_draft(parts: CaptureParts, draft: Draft, patient: Patient, *, identity: str = "") -> Assessment:
+    return assess(
+        draft.answers,
+        facts(draft),
+        patient,
+        today=parts.today,
+        policy=parts.policy,
+        standing=standing_of(parts, draft, identity=identity),
+    )
+
+
+def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, today: dt.date) -> Situation:
+    """What the pictures of a capture share: the situation of the first that is not thrown away."""
+    kept = [each for each in assessment.situations.values() if each.wish is not Wish.DISCARD]
+    return kept[0] if kept else situation_of(draft.answers, None, patient, today=today)
+
+
+def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime) -> str:
     """The note as it will be written."""
-    noted = [
-        NotedImage(
-            image_id=image_id,
-            site=site(draft, image_id),
-            laterality=read_image(draft.answers, image_id).laterality,
-            verdict=verdict,
-        )
-        for image_id, verdict in assessment.verdicts.items()
-    ]
-    return draft_note(read_shared(draft.answers), noted, now=now)
+    noted = [_noted(draft, assessment, image_id) for image_id in assessment.verdicts]
+    return draft_note(
+        draft.answers,
+        situation_in(draft, assessment, patient, today=now.date()),
+        noted,
+        asked={question.id for question in assessment.questions},
+        now=now,
+        second=draft.second_stands,
+    )
+
+
+def _noted(draft: Draft, assessment: Assessment, image_id: ImageId) -> NotedImage:
+    own = draft.answers.per_image.get(image_id, {})
+    verdict = assessment.verdicts[image_id]
+    return NotedImage(
+        image_id=image_id,
+        site=site(draft, image_id),
+        laterality=read_image(draft.answers, image_id).laterality,
+        verdict=verdict,
+        purpose=own.get("purpose", "").strip(),
+        justification=own.get("store_justification", "").strip() if isinstance(verdict, Store) else "",
+        because=assessment.situations[image_id].discard_reason,
+    )
 
 
 def online_default(labels: Sequence[Label], parts: CaptureParts) -> bool:
@@ -68,30 +116,40 @@ def online_default(labels: Sequence[Label], parts: CaptureParts) -> bool:
     return policy.online_default_private if is_restricted(list(labels)) else policy.online_default_ordinary
 
 
-def draft_labels(draft: Draft, image_id: ImageId) -> tuple[Label, ...]:
+def draft_labels(draft: Draft, image_id: ImageId, situation: Situation, flags: Collection[str]) -> tuple[Label, ...]:
     """The labels that an image would get by the answers so far; restricted while nobody has said."""
-    shared = read_shared(draft.answers)
     where = site(draft, image_id)
     return labels_for(
-        intimacy=shared.intimacy or Intimacy.PRIVATE,
+        intimacy=situation.intimacy or Intimacy.PRIVATE,
         private_site=where is not None and where.private,
-        photographer=shared.photographer or Photographer.OTHER,
+        photographer=situation.photographer or Photographer.OTHER,
+        patient_says_private=situation.patient_says_private,
+        child="under-18" in flags,
     )
 
 
+def labels_of(draft: Draft, assessment: Assessment, image_id: ImageId) -> tuple[Label, ...]:
+    return draft_labels(draft, image_id, assessment.situations[image_id], assessment.rulings[image_id].flags)
+
+
 def make_order(
-    parts: CaptureParts, session: ClinicalSession, draft: Draft, patient: Patient, intent_id: IntentId
+    parts: CaptureParts,
+    session: ClinicalSession,
+    draft: Draft,
+    patient: Patient,
+    intent_id: IntentId,
+    assessment: Assessment,
 ) -> FilingOrder:
     """Everything fixed and signed. Raises `Incomplete` while something is missing or held."""
-    assessment = assess_draft(parts, draft, patient)
     _need_complete(draft, assessment)
-    shared = read_shared(draft.answers)
+    situation = situation_in(draft, assessment, patient, today=parts.today)
+    own = read_own(draft.answers)
     now = parts.clock.now()
     stored = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Store)]
     described = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, DescribeOnly)]
     discarded = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Discard)]
-    images = tuple(_ordered(parts, draft, draft.image(each), shared) for each in stored)
-    kept = [draft_labels(draft, each) for each in (*stored, *described)]
+    labels = {each: labels_of(draft, assessment, each) for each in (*stored, *described)}
+    images = tuple(_ordered(parts, draft, draft.image(each), own, labels[each]) for each in stored)
     order = FilingOrder(
         intent_id=intent_id,
         capture_id=draft.capture_id,
@@ -100,23 +158,23 @@ def make_order(
         user=session.user.reference,
         user_display=session.user.display,
         recorded_at=now,
-        purpose=shared.purpose,
-        arrival=shared.arrival or Arrival.OTHER,
-        photographer=shared.photographer or Photographer.OTHER,
-        consent=PhotoConsent(
-            capture_id=draft.capture_id,
+        purpose=situation.purpose,
+        arrival=situation.arrival or Arrival.OTHER,
+        photographer=situation.photographer or Photographer.OTHER,
+        consent=consent_of(
+            draft,
+            situation,
+            asked={question.id for question in assessment.questions},
             patient=patient.reference,
             recorded_by=session.user.reference,
             recorded_at=now,
-            decisions=_decisions(shared, now),
-            form=shared.consent_form,
-            understood=shared.understood is True,
-            policy_version=parts.policy.reference,
-            private=any(is_restricted(list(labels)) for labels in kept),
+            policy=parts.policy,
+            private=any(is_restricted(each) for each in labels.values()),
+            needs_second=assessment.second_person,
         ),
-        decision=_decision(parts, draft, assessment),
-        note=note_text(draft, assessment, now=now),
-        labels=highest(kept),
+        decision=decision_of(draft, assessment, pack=parts.policy.reference),
+        note=note_text(draft, assessment, patient, now=now),
+        labels=highest(list(labels.values())),
         images=images,
         described=tuple(described),
         discarded=tuple(discarded),
@@ -126,43 +184,9 @@ def make_order(
     return replace(order, images=tuple(_signed(parts, draft, order, image) for image in images))
 
 
-def _decision(parts: CaptureParts, draft: Draft, assessment: Assessment) -> DecisionRecord:
-    """Pack, verdicts with their grounds and every answer, as they stood when *File* was pressed."""
-    words = {Store: "store", DescribeOnly: "describe", Discard: "discard"}
-    shared = (Answered(question, value) for question, value in draft.answers.shared.items() if value)
-    by_image = (
-        Answered(question, value, image_id)
-        for image_id, answers in draft.answers.per_image.items()
-        for question, value in answers.items()
-        if value
-    )
-    return DecisionRecord(
-        pack=parts.policy.reference,
-        images=tuple(
-            DecidedImage(image_id, words[type(verdict)], _grounds(verdict.reasons))
-            for image_id, verdict in assessment.verdicts.items()
-            if type(verdict) in words
-        ),
-        answers=(*shared, *by_image),
-        warnings=_grounds(assessment.warnings),
-    )
-
-
-def _grounds(reasons: Sequence[Reason]) -> tuple[Ground, ...]:
-    return tuple(Ground(reason.code, reason.text, reason.source) for reason in reasons)
-
-
-def _decisions(shared: SharedAnswers, now: dt.datetime) -> tuple[ScopeDecision, ...]:
-    asked = ((ConsentScope.RECEIVE, shared.consent_receive), (ConsentScope.STORE, shared.consent_store))
-    return tuple(
-        ScopeDecision(scope, answer, now)
-        for scope, answer in asked
-        if answer is not None and answer is not ConsentAnswer.NOT_ASKED
-    )
-
-
 def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:
-    """The high-water mark: the most restricted set. A mark without the reporter, who differs by image."""
+    """The high-water mark: the most restricted set, with one confidentiality. Without the reporter, who differs by
+    image."""
     restricted = [labels for labels in sets if is_restricted(list(labels))]
     if not restricted:
         return (NORMAL,)
@@ -170,39 +194,42 @@ def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:
         label for source in Source for label in image_labels(intimacy=Intimacy.NO, private_site=False, source=source)
     } - {NORMAL}
     union = dict.fromkeys(label for labels in restricted for label in labels if label not in reporters)
+    if VERY_RESTRICTED in union:
+        union = dict.fromkeys([VERY_RESTRICTED, *(label for label in union if label != RESTRICTED)])
     return tuple(union)
 
 
-def _ordered(parts: CaptureParts, draft: Draft, image: DraftImage, shared: SharedAnswers) -> OrderedImage:
+def _ordered(
+    parts: CaptureParts, draft: Draft, image: DraftImage, own: OwnAnswers, labels: tuple[Label, ...]
+) -> OrderedImage:
     where = site(draft, image.image_id)
     if where is None:
         raise Incomplete("Choose the part of the body.", fields={f"site-{image.image_id}": "Choose one."})
-    labels = draft_labels(draft, image.image_id)
     show: bool | None = None
     if parts.policy.ask_online_record:
-        show = shared.show_online if shared.show_online is not None else online_default(labels, parts)
+        show = own.show_online if own.show_online is not None else online_default(labels, parts)
     return OrderedImage(
         image_id=image.image_id,
         site=where,
         laterality=read_image(draft.answers, image.image_id).laterality if where.paired else None,
         labels=labels,
-        captured=captured(image, shared, parts.today),
+        captured=captured(image, own, parts.today),
         show_online=show,
     )
 
 
-def captured(image: DraftImage, shared: SharedAnswers, today: dt.date) -> dt.datetime | dt.date | None:
+def captured(image: DraftImage, own: OwnAnswers, today: dt.date) -> dt.datetime | dt.date | None:
     """When it was taken: what a person said, else the camera's own claim, else today if it was taken now.
 
     A camera's time without an offset is only good for its day.
     """
-    if shared.taken_unknown:
+    if own.taken_unknown:
         return None
-    if shared.taken_on is not None and shared.arrival is not Arrival.TAKEN_NOW:
-        return shared.taken_on
+    if own.taken_on is not None and own.arrival is not Arrival.TAKEN_NOW:
+        return own.taken_on
     if image.captured_at is not None and image.captured_at.date() <= today:
         return image.captured_at if image.captured_at_has_offset else image.captured_at.date()
-    return today if shared.arrival is Arrival.TAKEN_NOW else None
+    return today if own.arrival is Arrival.TAKEN_NOW else None
 
 
 def _signed(parts: CaptureParts, draft: Draft, order: FilingOrder, image: OrderedImage) -> OrderedImage:

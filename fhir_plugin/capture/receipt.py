@@ -72,7 +72,7 @@ class Receipt:
 MESSAGES: Mapping[str, str] = {
     "filed": "Filed, read back and identical.",
     "described": "The note is in the record. No picture was kept.",
-    "discarded": "Nothing was filed. The pictures have been destroyed.",
+    "discarded": "No picture was filed; all of them are destroyed.",
     "filing": "Still being filed. You can leave this page: the pictures are safe and filing goes on by itself.",
     "waiting-for-sign-in": (
         "Your sign-in at the EHR has ended. The pictures are safe. Open this patient again from the EHR and "
@@ -84,6 +84,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     "nothing-current": "The EHR did not accept it, so nothing was filed. The pictures are safe: change or try again.",
     "open": "Not filed yet.",
+    "sending": "The patient is still sending. Nobody here sees the pictures before they confirm.",
 }
 
 
@@ -178,6 +179,8 @@ def still_to_do(order: FilingOrder) -> list[str]:
     """What a person must do outside this software (G-R130, G-R275)."""
     if order.arrival is Arrival.EMAIL:
         return ["Delete the e-mail and its picture from the mailbox, the deleted items and the device."]
+    if any((said.question, said.value) == ("device", "personal") for said in order.decision.answers):
+        return ["Delete the picture from the device on which it was taken, and from any cloud copy of it."]
     if order.arrival is Arrival.OTHER:
         return ["Delete the picture from wherever it arrived: the message, the device, any cloud copy."]
     return []

@@ -58,7 +58,7 @@ def waiting_here(parts: CaptureParts, session: ClinicalSession) -> list[WaitingH
         if waits_for is None or not pictures:
             continue
         if draft.user not in names:
-            names[draft.user] = _name_of(parts, session, draft.user)
+            names[draft.user] = name_of(parts, session, draft.user)
         late = parts.clock.now() - draft.updated > parts.policy.waiting_alert
         found.append(WaitingHere(waits_for, pictures, draft.user, names[draft.user], draft.updated, late))
     return found
@@ -77,7 +77,7 @@ def _waits_for(parts: CaptureParts, draft: Draft) -> WaitsFor | None:
     return None
 
 
-def _name_of(parts: CaptureParts, session: ClinicalSession, user: Reference) -> str:
+def name_of(parts: CaptureParts, session: ClinicalSession, user: Reference) -> str:
     """What the EHR calls them; a reference that it does not show stays a reference."""
     kind, _, id = user.partition("/")
     if kind != "Practitioner" or "/" in id:

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Reason:
-    """`code` is stable; `text` says what, `action` what to do now, `source` the guidance (G-R... or X...)."""
-
-    code: str
-    text: str
-    action: str = ""
-    source: str = ""
+from fhir_plugin.policy.ruling import Reason
 
 
 @dataclass(frozen=True)

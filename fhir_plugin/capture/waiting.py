@@ -93,6 +93,8 @@ def _kind(parts: CaptureParts, draft: Draft) -> tuple[str, str]:
     if draft.state is DraftState.OPEN:
         count = sum(1 for image in draft.images if image.discarded_at is None)
         if not count:
+            if draft.images:
+                return "unfinished", "What was discarded waits for its note."
             written = any(said.strip() for said in draft.answers.shared.values())
             return ("unfinished", "What you wrote waits for its pictures.") if written else ("", "")
         pictures = "1 picture waits" if count == 1 else f"{count} pictures wait"
@@ -154,11 +156,28 @@ def _destroy_lapsed(parts: CaptureParts, draft: Draft) -> int:
     lapsed = [
         image
         for image in draft.images
-        if image.discarded_at is not None and now - image.discarded_at > parts.policy.discard_undo
+        if image.discarded_at is not None
+        and image.received is not None
+        and now - image.discarded_at > parts.policy.discard_undo
     ]
+    if not lapsed or parts.held(draft.fhir_base, draft.patient):
+        return 0  # a concern, a complaint or a request for the record came up meanwhile: nothing goes
     for image in lapsed:
-        _drop(parts, draft, image, "image.discarded")
+        _empty(parts, draft, image)
     return len(lapsed)
+
+
+def _empty(parts: CaptureParts, draft: Draft, image: DraftImage) -> None:
+    """Destroys the bytes of a discarded picture; that it came, and why it was not kept, stays for the note."""
+    with parts.work.transaction():
+        current = parts.drafts.get(draft.capture_id, for_change=True)
+        if current.state is not DraftState.OPEN or current.image(image.image_id).discarded_at is None:
+            return
+        destroy_image(parts, current.image(image.image_id))
+        bare = replace(current.image(image.image_id), received=None, clean=None, thumbnail=None)
+        parts.drafts.save(replace(current.with_image(bare), updated=parts.clock.now()))
+        reason = draft.answers.per_image.get(image.image_id, {}).get("discard_reason", "")
+        _note(parts, draft, "image.discarded", image=image.image_id, reason=reason)
 
 
 def _drop(parts: CaptureParts, draft: Draft, image: DraftImage, action: str, **detail: str | int | bool) -> None:
@@ -169,14 +188,18 @@ def _drop(parts: CaptureParts, draft: Draft, image: DraftImage, action: str, **d
             return
         destroy_image(parts, current.image(image.image_id))
         parts.drafts.save(replace(current, images=kept, updated=parts.clock.now()))
-        parts.audit.append(
-            AuditEntry(
-                action=action,
-                actor="system",
-                patient=f"Patient/{draft.patient}",
-                launch=draft.launch,
-                subject=draft.capture_id,
-                policy=parts.policy.reference,
-                detail={"image": image.image_id, **detail},
-            )
+        _note(parts, draft, action, image=image.image_id, **detail)
+
+
+def _note(parts: CaptureParts, draft: Draft, action: str, **detail: str | int | bool) -> None:
+    parts.audit.append(
+        AuditEntry(
+            action=action,
+            actor="system",
+            patient=f"Patient/{draft.patient}",
+            launch=draft.launch,
+            subject=draft.capture_id,
+            policy=parts.policy.reference,
+            detail=detail,
         )
+    )

@@ -13,13 +13,15 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS
-from fhir_plugin.capture.captures import CaptureView
+from fhir_plugin.capture.decide import WORTH_KEEPING
 from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.capture.standing import CaptureView
+from fhir_plugin.capture.unasked import is_unasked
 from fhir_plugin.errors import Incomplete, Unavailable
 from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import own_page, parts, same_patient, show
-from fhir_plugin.web.questions import LATERALITY, QUESTIONS
+from fhir_plugin.web.asking import IDENTITY_HEADER, claimed, own_page, parts, same_patient, show
+from fhir_plugin.web.questions import AT_ONCE, FILLS, LATERALITY, ON_PAGE, QUESTIONS, UNASKED, more_questions
 from fhir_plugin.web.security import picture_response, takes_picture
 from fhir_plugin.web.uploads import read_picture
 from mappings.model.identifiers import CaptureId, ImageId
@@ -30,20 +32,30 @@ capture = Blueprint("capture", __name__, url_prefix="/l/<launch>/captures")
 
 
 def said(form: MultiDict[str, str], draft: Draft) -> dict[str, str]:
-    """The answers of a form, by name. A page sends `whole`, and `image` for every picture that it shows: of
-    these, an unticked box or an unchosen choice is said as empty, so that it clears what was there. Nothing is
-    said about a picture that the page did not show (another tab may have added it)."""
+    """The answers of a form, by name. A page sends `whole`, `asked` for every question that it draws beyond the fast
+    path, and `image` for every picture that it shows: of these, an unticked box or an unchosen choice is said as
+    empty, so that it clears what was there. Nothing is said about a question or a picture that the page did not show
+    (another tab may have added it). A button pressed for several answers at once says them all."""
     on_page = frozenset(form.getlist("image"))
-    answers: dict[str, str] = {}
-    for name in SHARED_FIELDS:
-        if name in form or "whole" in form:
-            answers[name] = form.get(name, "")
+    drawn = frozenset(form.getlist("asked")) | (frozenset(ON_PAGE) if "whole" in form else frozenset())
+    answers = {name: form.get(name, "") for name in SHARED_FIELDS if name in form or name in drawn}
     for image in draft.images:
         for name in IMAGE_FIELDS:
             key = f"{name}-{image.image_id}"
             if key in form or image.image_id in on_page:
                 answers[key] = form.get(key, "")
+        if "parity" in form and image.image_id in on_page:
+            _read_store_button(answers, str(image.image_id))
+    answers.update(FILLS.get(form.get("at_once", ""), {}))
     return answers
+
+
+def _read_store_button(answers: dict[str, str], image: str) -> None:
+    """On our page the button reads *Store: I would keep it face to face*, with why beside it: it says both."""
+    stored = answers.get(f"decision-{image}") == "store"
+    answers[f"face_to_face-{image}"] = "yes" if stored else ""
+    if not stored:
+        answers[f"store_justification-{image}"] = ""
 
 
 def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
@@ -53,17 +65,25 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "draft": draft,
         "kept": kept,
         "assessment": assessment,
+        "more": more_questions(assessment.questions, draft.answers),
         "writes_only_note": _writes_only_note(draft),
         "image_numbers": {image.image_id: number for number, image in enumerate(draft.images, 1)},
         "policy": parts().policy,
         "camera_day": _camera_day(draft),
         "last_try": _last_try(session, draft),
         "questions": QUESTIONS,
+        "at_once": [each for each in AT_ONCE if not each.unless & assessment.flags],
+        "unasked": UNASKED,
+        "is_unasked": is_unasked(draft),
+        "handling": parts().captures.handling(session, draft.capture_id) if is_unasked(draft) else [],
+        "worth_keeping": WORTH_KEEPING,
         "sides": [{"value": side.value, "text": side.text} for side in LATERALITY],
         "site_named": site_with_code,
         "all_sites": sites.every_site(),
         "regions": sites.REGION_NAMES,
         "errors_in_order": errors_in_order,
+        "on_screen": frozenset(request.form.getlist("shown")),
+        "worth_asked": frozenset(request.form.getlist("asked_worth")),
     }
 
 
@@ -87,7 +107,7 @@ def _writes_only_note(draft: Draft) -> bool:
         for image in draft.images
         if image.discarded_at is None
     }
-    return bool(choices) and choices <= {"describe", "discard"} and "describe" in choices
+    return choices <= {"describe", "discard"} and bool(draft.images)
 
 
 def _screen(
@@ -118,8 +138,11 @@ def errors_in_order(errors: Mapping[str, str], numbers: Mapping[ImageId, int]) -
 @launched(Role.CLINICIAN)
 def begin(session: ClinicalSession) -> ResponseReturnValue:
     """A new capture; nothing is asked yet."""
-    same_patient(session)
-    capture_id = parts().captures.begin(session)
+    _, identity = same_patient(session)
+    captures = parts().captures
+    capture_id = captures.begin(session)
+    if request.form.get("at_once", "") in FILLS:  # said before the first byte arrives
+        captures.answer(session, capture_id, FILLS[request.form["at_once"]], identity=identity)
     return redirect(url_for(".screen", capture_id=capture_id), 303)
 
 
@@ -149,13 +172,15 @@ def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
         except Unavailable:
             return "", 204
     same_patient(session)
-    return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
+    anchor = "more" if request.form.get("next") else "standing"
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor=anchor), 303)
 
 
 def _save(session: ClinicalSession, capture_id: CaptureId) -> Draft:
     captures = parts().captures
     draft = captures.draft(session, capture_id)
-    return captures.answer(session, capture_id, said(request.form, draft))
+    identity = claimed("identity_seen", IDENTITY_HEADER)
+    return captures.answer(session, capture_id, said(request.form, draft), identity=identity)
 
 
 @capture.route("/<capture_id>/images", methods=["POST", "PUT"])
@@ -199,10 +224,11 @@ def picture(session: ClinicalSession, capture_id: str, image_id: str) -> Respons
 @capture.post("/<capture_id>/images/<image_id>/discard")
 @launched(Role.CLINICIAN)
 def discard(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
-    """Not needed: never filed. Can be undone for a while."""
+    """Not needed, and why: never filed. Can be undone for a while."""
     same_patient(session)
     _save(session, CaptureId(capture_id))
-    parts().captures.discard(session, CaptureId(capture_id), ImageId(image_id))
+    reason = request.form.get("because", "")
+    parts().captures.discard(session, CaptureId(capture_id), ImageId(image_id), reason=reason)
     return redirect(url_for(".screen", capture_id=capture_id, _anchor=f"image-{image_id}"), 303)
 
 
@@ -219,10 +245,38 @@ def undo_discard(session: ClinicalSession, capture_id: str, image_id: str) -> Re
 @capture.post("/<capture_id>/discard")
 @launched(Role.CLINICIAN)
 def discard_all(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
-    """Everything of this capture, never filed."""
+    """Everything of this capture, never filed; a note says that it came and why it was not kept."""
+    _, identity = same_patient(session)
+    outcome = parts().captures.discard_all(
+        session,
+        CaptureId(capture_id),
+        reason=request.form.get("because", ""),
+        patient_id=session.patient_id,
+        identity_digest=identity,
+    )
+    if outcome is None:
+        return redirect(url_for("gallery.timeline"), 303)
+    return redirect(url_for("receipt.shown", capture_id=capture_id), 303)
+
+
+@capture.post("/<capture_id>/second-person/ask")
+@launched(Role.CLINICIAN)
+def ask_second_person(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """Puts it to another clinician, on the practice's list."""
     same_patient(session)
-    parts().captures.discard_all(session, CaptureId(capture_id))
-    return redirect(url_for("gallery.timeline"), 303)
+    _save(session, CaptureId(capture_id))
+    parts().captures.ask_second_person(session, CaptureId(capture_id))
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
+
+
+@capture.post("/<capture_id>/same-patient")
+@launched(Role.CLINICIAN)
+def still_the_same(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """The record names the patient differently than when the answers were given; somebody has looked."""
+    _, identity = same_patient(session)
+    _save(session, CaptureId(capture_id))
+    parts().captures.confirm_patient(session, CaptureId(capture_id), identity=identity)
+    return redirect(url_for(".screen", capture_id=capture_id, _anchor="standing"), 303)
 
 
 @capture.post("/<capture_id>/file")
@@ -260,10 +314,5 @@ def _said_what_is_missing(standing: CaptureView) -> dict[str, str]:
 @launched(Role.CLINICIAN)
 def find_sites(_session: ClinicalSession) -> ResponseReturnValue:
     """Body sites whose names begin with what was typed, or that lie in a region of the outline."""
-    found = sites.search(request.args.get("q", "")[:60], region=request.args.get("region", ""))
-    return {
-        "sites": [
-            {"code": site.code, "display": site.display, "paired": site.paired, "private": site.private}
-            for site in found
-        ]
-    }
+    query = request.args.get("q", "")[:60]
+    return {"sites": sites.with_sides(sites.search(query, region=request.args.get("region", "")), query)}

@@ -24,8 +24,8 @@ def editor(session: ClinicalSession, capture_id: str, image_id: str) -> Response
     captures = parts().captures
     draft = captures.draft(session, CaptureId(capture_id))
     if request.method == "POST":
-        same_patient(session)
-        captures.answer(session, CaptureId(capture_id), said(request.form, draft))
+        _, identity = same_patient(session)
+        captures.answer(session, CaptureId(capture_id), said(request.form, draft), identity=identity)
         return redirect(url_for(".editor", capture_id=capture_id, image_id=image_id), 303)
     image = draft.image(ImageId(image_id))
     number = draft.images.index(image) + 1

@@ -24,6 +24,7 @@ from fhir_plugin.web.patient.pages import patient
 from fhir_plugin.web.receipt import receipt
 from fhir_plugin.web.requests import requests
 from fhir_plugin.web.reviews import reviews
+from fhir_plugin.web.second_person import second_person
 from fhir_plugin.web.security import FrameAncestors, protect
 from fhir_plugin.web.staying import staying
 from fhir_plugin.web.style import register_style
@@ -88,6 +89,7 @@ def register_pages(
         capture,
         editing,
         receipt,
+        second_person,
         staying,
         worklist,
         concern,

@@ -35,3 +35,31 @@ def search(query: str, *, region: str = "") -> Sequence[BodySite]:
     if query.strip():
         return find_sites(query)
     return sites_in(region) if region else every_site()
+
+
+SIDES = {
+    "left": ("left", "l", "lt"),
+    "right": ("right", "r", "rt"),
+    "both": ("both", "bilateral"),
+}
+"""A side as people type it before or after the name of a site."""
+
+
+def with_sides(found: Sequence[BodySite], query: str) -> list[dict[str, str | bool]]:
+    """What the list offers: each site, and where a side was typed ("left knee") the site with that side already chosen.
+
+    Nobody who types no side gets one: then it is asked.
+    """
+    typed = query.lower().split()
+    sides = [side for side, words in SIDES.items() if any(word in typed for word in words)]
+    side = sides[0] if len(sides) == 1 else ""
+    return [
+        {
+            "code": site.code,
+            "display": site.display,
+            "paired": site.paired,
+            "private": site.private,
+            "side": side if site.paired else "",
+        }
+        for site in found
+    ]

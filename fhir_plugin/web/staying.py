@@ -13,6 +13,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.policy.questions import Kind, catalogue
 from fhir_plugin.web.access import TimeLeft, launched, session_store
 from fhir_plugin.web.asking import own_page
 from fhir_plugin.web.errors import answer_plugin_error, wants_json
@@ -23,12 +24,8 @@ staying = Blueprint("staying", __name__, url_prefix="/l/<launch>/session")
 
 NOTHING_LEFT = {"idle_seconds": 0, "absolute_seconds": 0, "warn_seconds": 0}
 
-_QUESTIONS = {
-    "purpose": "Why is this image needed?",
-    "findings": "What did you find?",
-    "advice": "What did you advise?",
-}
-"""Every field in which people write in their own words, as the add-images screen asks it."""
+_QUESTIONS = {name: question.text for name, question in catalogue().items() if question.kind is Kind.TEXT}
+"""Every question that people answer in their own words, as the add-images screen asks it."""
 
 
 @dataclass(frozen=True)
@@ -97,5 +94,10 @@ def _seconds_left() -> dict[str, int]:
 
 def _typed() -> list[Typed]:
     """What somebody wrote in their own words, by the question. Choices are made again in a moment."""
-    words = {name: request.form.get(name, "").strip() for name in _QUESTIONS}
-    return [Typed(question, words[name]) for name, question in _QUESTIONS.items() if words[name]]
+    found = []
+    for field in request.form:  # a picture's own field ends in the picture's id
+        question = _QUESTIONS.get(field) or _QUESTIONS.get(field.partition("-")[0])
+        words = request.form[field].strip()
+        if question and words:
+            found.append(Typed(question, words))
+    return found

@@ -38,10 +38,14 @@ NORMAL = Label(CONFIDENTIALITY, "N")
 RESTRICTED = Label(CONFIDENTIALITY, "R")
 VERY_RESTRICTED = Label(CONFIDENTIALITY, "V")
 SEXUALITY = Label(ACT_CODE, "SEX")
+YOUNG = Label(ACT_CODE, "ADOL")
+"""Of somebody under 18 when it was taken (labels-and-shapes A2): stays on when they grow up, until a review."""
 BY_DEFAULT = Label(ACT_CODE, "PDS")
 BY_CLINICIAN = Label(ACT_CODE, "PHY")
 BY_PATIENT = Label(ACT_CODE, "PRS")
 NO_REDISCLOSURE = Label(ACT_CODE, "NORDSCLCD")
+HUMAN_APPROVAL = Label(ACT_CODE, "HUAPRV")
+"""A person must approve every release."""
 ASSERTED_BY_CLINICIAN = Label(OBSERVATION_VALUE, "CLINAST")
 REPORTED_BY_PATIENT = Label(OBSERVATION_VALUE, "PATRPT")
 REPORTED_BY_PROXY = Label(OBSERVATION_VALUE, "SDMRPT")
@@ -55,22 +59,44 @@ class Source(StrEnum):
     PROXY = "proxy"
 
 
-def image_labels(*, intimacy: Intimacy, private_site: bool, source: Source) -> tuple[Label, ...]:
+def image_labels(
+    *,
+    intimacy: Intimacy,
+    private_site: bool,
+    source: Source,
+    patient_says_private: bool = False,
+    child: bool = False,
+) -> tuple[Label, ...]:
     """The labels of one image: confidentiality, why, on whose word, who reports, handling.
 
     `private_site`: the body site is on the policy's list of private areas, which alone makes the image intimate.
+    `patient_says_private` beside what the clinician found. `child`: under 18 when it was taken, or nobody knows; an
+    intimate one gets the strictest label that there is, and a person must approve every release (G-R186).
     """
     reported = {
         Source.CLINICIAN: ASSERTED_BY_CLINICIAN,
         Source.PATIENT: REPORTED_BY_PATIENT,
         Source.PROXY: REPORTED_BY_PROXY,
     }[source]
-    if intimacy is Intimacy.NO and not private_site:
+    intimate = private_site or intimacy is Intimacy.INTIMATE
+    private = patient_says_private or intimacy is Intimacy.PRIVATE
+    if not intimate and not private and not child:
         return (NORMAL, reported)
-    if private_site or intimacy is Intimacy.INTIMATE:
-        decided = BY_DEFAULT if private_site else BY_CLINICIAN
-        return (RESTRICTED, SEXUALITY, decided, reported, NO_REDISCLOSURE)
-    return (RESTRICTED, BY_PATIENT, reported, NO_REDISCLOSURE)
+    labels = [VERY_RESTRICTED if intimate and child else RESTRICTED]
+    if intimate:
+        labels.append(SEXUALITY)
+    if child:
+        labels.append(YOUNG)
+    if private_site or (child and not intimate and not private):
+        labels.append(BY_DEFAULT)
+    elif intimate:
+        labels.append(BY_CLINICIAN)
+    if private and not private_site:
+        labels.append(BY_PATIENT)
+    labels += [reported, NO_REDISCLOSURE]
+    if intimate and child:
+        labels.append(HUMAN_APPROVAL)
+    return tuple(labels)
 
 
 def is_restricted(labels: tuple[Label, ...] | list[Label]) -> bool:

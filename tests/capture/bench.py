@@ -60,11 +60,22 @@ SHARED = {
     "consent_form": "verbal",
     "understood": "yes",
     "photographer": "clinician",
+    "device": "organisation",
     "identity": "in-person",
     "intimacy": "no",
     "findings": CANARY,
     "advice": "Emollient.",
 }
+
+
+PRIVATE = {
+    "intimacy": "private",
+    "store_justification": "To look again in two weeks",
+    "only_area": "yes",
+    "chaperone": "declined",
+    "chaperone_reason": "She would rather have nobody else there",
+}
+"""What an image needs besides that the patient wants kept private."""
 
 
 def launched(launch: str = "l1", **changed: Any) -> ClinicalSession:
@@ -137,6 +148,10 @@ class Bench:
         form = {**SHARED, **shared}
         for image, decision in decisions.items():
             form |= {f"site-{image}": FOREARM, f"laterality-{image}": "left", f"decision-{image}": decision}
+            if "store_justification" in shared:
+                form[f"store_justification-{image}"] = shared["store_justification"]
+            if decision == "discard":
+                form[f"discard_reason-{image}"] = "duplicate"
         return self.captures.answer(SESSION, capture, form)
 
     def file(self, capture: CaptureId, session: ClinicalSession = SESSION, **changed: str) -> Receipt:

@@ -1,38 +1,52 @@
-"""What may be stored, described or discarded: every hold, every gap and every warning, good and bad."""
+"""From answers to verdicts: what is asked, what is missing, what stops; the rules themselves are the engine's."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS, Answers, Choice, Identity, read_image, read_shared
-from fhir_plugin.capture.decide import Assessment, ImageFacts, assess, captured_day
+from fhir_plugin.capture.answers import (
+    FACTS,
+    FORM_NAMES,
+    IMAGE_FIELDS,
+    PER_IMAGE,
+    SHARED_FIELDS,
+    Answers,
+    read_own,
+    read_situation,
+)
+from fhir_plugin.capture.decide import (
+    PLAIN,
+    WORTH_KEEPING,
+    Assessment,
+    CaptureFacts,
+    ImageFacts,
+    assess,
+    captured_day,
+    situation_of,
+)
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store
-from fhir_plugin.policy.choices import CareworkerCapture, ReceiveConsent, StoreConsent
-from fhir_plugin.policy.pack import PolicyPack, shipped_pack
-from mappings.model.consent import ConsentAnswer, ConsentForm
+from fhir_plugin.policy.engine import rule
+from fhir_plugin.policy.pack import shipped_pack
+from fhir_plugin.policy.ruling import Act, May
+from mappings.model.consent import ConsentAnswer
 from mappings.model.identifiers import ImageId, PatientId
-from mappings.model.images import Arrival, BodySite, Photographer
-from mappings.model.labels import Intimacy
+from mappings.model.images import BodySite
 from mappings.model.people import Patient
+from mappings.model.situation import DiscardReason, Situation, Wish
 from tests.capture.bench import SHARED
 
 TODAY = dt.date(2026, 3, 2)
-ONE = ImageId("i1")
+ONE, TWO = ImageId("i1"), ImageId("i2")
 FOREARM = BodySite("14975008", "Forearm", paired=True)
+PRIVATE = replace(FOREARM, private=True)
 STRICT = shipped_pack()
-LENIENT = replace(
-    STRICT,
-    receive_consent=ReceiveConsent.IMPLIED_BY_REPLY_TO_REQUEST,
-    store_consent=StoreConsent.INFORM_AND_OBJECTION,
-    careworker_capture=CareworkerCapture.PER_PROVIDER_AGREEMENT,
-)
 ADULT = Patient(PatientId("p1"), "Amy Example", birth_date=dt.date(1980, 5, 1))
 
 
@@ -48,267 +62,64 @@ def judge(
     decision: str = "store",
     camera: dt.date | None = None,
     site: BodySite | None = FOREARM,
-    laterality: str = "left",
     discarded: bool = False,
-    policy: PolicyPack = STRICT,
+    standing: CaptureFacts = PLAIN,
+    **own: str,
 ) -> Assessment:
-    said = {**SHARED, **(shared or {})}
-    answers = Answers(said, {ONE: {"site": "x", "laterality": laterality, "decision": decision}})
-    return assess(answers, [ImageFacts(ONE, camera, site, discarded)], patient, today=TODAY, policy=policy)
+    said = {"site": "x", "laterality": "left", "decision": decision, **own}
+    answers = Answers({**SHARED, **(shared or {})}, {ONE: said})
+    image = ImageFacts(ONE, camera, site, discarded)
+    return assess(answers, [image], patient, today=TODAY, policy=STRICT, standing=standing)
 
 
 def codes(assessment: Assessment) -> set[str]:
     return {reason.code for reason in assessment.holds}
 
 
-def warnings(assessment: Assessment) -> set[str]:
-    return {reason.code for reason in assessment.warnings}
+# ----------------------------------------------------------------------------------- answers to situations
 
 
-def test_the_plain_case_may_be_filed() -> None:
-    assessment = judge()
-    assert (assessment.missing, assessment.holds, assessment.warnings) == ({}, (), ())
-    assert isinstance(assessment.verdicts[ONE], Store)
-    assert assessment.may_file
-    assert assessment.verdicts[ONE].policy == STRICT.reference
+def test_every_field_of_a_situation_is_a_fact_or_has_a_field_of_the_form() -> None:
+    """One that is neither could be asked for ever and never answered."""
+    on_the_form = {*SHARED_FIELDS, *IMAGE_FIELDS}
+    for each in fields(Situation):
+        name = FORM_NAMES.get(each.name, each.name)
+        assert (each.name in FACTS) != (name in on_the_form) or name == "site", each.name
+    assert len(set(SHARED_FIELDS)) == len(SHARED_FIELDS)
+    assert {FORM_NAMES.get(name, name) for name in PER_IMAGE} <= set(IMAGE_FIELDS)
 
 
-HOLDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("deceased", {"patient": replace(ADULT, deceased=True)}, {}),
-    ("under-18", {"patient": child(17)}, {"patient": child(18)}),
-    ("under-18", {"patient": replace(ADULT, birth_date=None)}, {}),
-    ("under-18", {"shared": {"arrival": "email", "taken_unknown": "yes"}}, {"shared": {"arrival": "email"}}),
-    ("under-18", {"shared": {"taken_unknown": "yes"}}, {}),
-    ("under-18", {"patient": child(18), "camera": TODAY - dt.timedelta(days=1)}, {"patient": child(18)}),
-    (
-        "under-18",
-        {"patient": child(18), "shared": {"arrival": "email", "taken_on": "2026-03-01"}},
-        {"patient": child(18), "shared": {"arrival": "email", "taken_on": "2026-03-02"}},
-    ),
-    ("under-18", {"patient": child(17), "shared": {"arrival": "email", "taken_on": "2030-01-01"}}, {}),
-    ("under-18", {"patient": child(17), "shared": {"arrival": "email"}, "camera": dt.date(2031, 1, 1)}, {}),
-    ("intimate", {"shared": {"intimacy": "intimate"}}, {"shared": {"intimacy": "private"}}),
-    ("intimate", {"site": replace(FOREARM, private=True)}, {}),
-    ("no-capacity", {"shared": {"capacity_doubt": "yes"}}, {"shared": {"capacity_doubt": ""}}),
-    ("unsolicited", {"shared": {"arrival": "unasked"}}, {"shared": {"arrival": "our-link"}}),
-    (
-        "care-worker",
-        {"shared": {"photographer": "care-worker"}},
-        {"shared": {"photographer": "care-worker"}, "policy": LENIENT},
-    ),
-]
-
-
-@pytest.mark.parametrize(("code", "bad", "good"), HOLDS, ids=[f"{n}-{each[0]}" for n, each in enumerate(HOLDS)])
-@pytest.mark.parametrize("decision", ["store", "describe", ""])
-def test_every_hold_stops_and_its_opposite_does_not(
-    code: str, bad: dict[str, Any], good: dict[str, Any], decision: str
-) -> None:
-    held = judge(**bad, decision=decision)
-    assert code in codes(held)
-    assert isinstance(held.verdicts[ONE], Hold)
-    assert not held.may_file
-    reason = next(each for each in held.holds if each.code == code)
-    assert reason.text and reason.source and "waits safely" in reason.action
-    assert code not in codes(judge(**good, decision=decision))
-
-
-@pytest.mark.parametrize(("code", "bad", "good"), HOLDS, ids=[f"{n}-{each[0]}" for n, each in enumerate(HOLDS)])
-def test_what_is_held_may_still_be_discarded(code: str, bad: dict[str, Any], good: dict[str, Any]) -> None:
-    for discarded in (judge(**bad, decision="discard"), judge(**bad, discarded=True)):
-        assert isinstance(discarded.verdicts[ONE], Discard)
-        assert discarded.may_file and code not in codes(discarded)
-
-
-MISSING: list[tuple[str, dict[str, Any]]] = [
-    ("purpose", {"shared": {"purpose": " a "}}),
-    ("purpose", {"shared": {"purpose": "x" * 501}}),
-    ("findings", {"shared": {"findings": "x" * 4001}}),
-    ("arrival", {"shared": {"arrival": ""}}),
-    ("arrival", {"shared": {"arrival": "pigeon"}}),
-    ("taken_on", {"shared": {"arrival": "email"}}),
-    ("taken_on", {"shared": {"arrival": "email", "taken_on": "31/12/2025"}}),
-    ("taken_on", {"shared": {"arrival": "email", "taken_on": "yesterday"}, "camera": TODAY}),
-    ("taken_on", {"shared": {"arrival": "email", "taken_on": "2026-03-03"}}),
-    ("consent_receive", {"shared": {"consent_receive": ""}}),
-    ("consent_store", {"shared": {"consent_store": ""}}),
-    ("consent_store", {"shared": {"consent_store": "yes"}}),
-    ("consent_form", {"shared": {"consent_form": ""}}),
-    ("understood", {"shared": {"understood": ""}}),
-    ("understood", {"shared": {"understood": "no"}}),
-    ("photographer", {"shared": {"photographer": ""}}),
-    ("identity", {"shared": {"identity": ""}}),
-    ("intimacy", {"shared": {"intimacy": ""}}),
-    ("face_to_face", {"shared": {"face_to_face": ""}}),
-    ("face_to_face", {"shared": {"face_to_face": "no"}}),
-    ("findings", {"shared": {"findings": "  "}}),
-    ("advice", {"shared": {"advice": ""}}),
-    (f"decision-{ONE}", {"decision": ""}),
-    (f"site-{ONE}", {"site": None}),
-    (f"laterality-{ONE}", {"laterality": ""}),
-    (f"laterality-{ONE}", {"laterality": "up"}),
-    ("consent_store", {"shared": {"consent_store": "refused"}}),
-    ("consent_store", {"shared": {"consent_store": "not-asked"}}),
-    ("consent_receive", {"shared": {"consent_receive": "refused"}}),
-    ("consent_receive", {"shared": {"consent_receive": "not-asked"}}),
-]
-
-
-@pytest.mark.parametrize(("name", "bad"), MISSING, ids=[f"{n}-{each[0]}" for n, each in enumerate(MISSING)])
-def test_everything_that_is_missing_is_named_and_stops(name: str, bad: dict[str, Any]) -> None:
-    assessment = judge(**bad)
-    assert set(assessment.missing) == {name}
-    assert not assessment.may_file
-    assert name not in judge().missing
-
-
-@pytest.mark.parametrize(
-    "enough",
-    [
-        {"shared": {"note_elsewhere": "yes", "findings": "", "advice": ""}},
-        {"shared": {"arrival": "email"}, "camera": TODAY},
-        {"site": replace(FOREARM, paired=False), "laterality": ""},
-        {"decision": "describe", "shared": {"face_to_face": ""}},
-        {"decision": "describe", "shared": {"consent_store": "refused"}},
-        {"decision": "describe", "shared": {"consent_store": "not-asked", "understood": "no"}},
-        {
-            "decision": "describe",
-            "shared": {
-                "consent_store": "not-asked",
-                "consent_receive": "not-asked",
-                "consent_form": "",
-                "understood": "",
-            },
-        },
-        {"policy": LENIENT, "shared": {"consent_store": "not-asked", "consent_receive": "not-asked"}},
-    ],
-)
-def test_what_is_enough_is_not_asked_again(enough: dict[str, Any]) -> None:
-    assert judge(**enough).missing == {}
-    assert judge(**enough).may_file
-
-
-def test_view_yes_store_no_works_to_the_end() -> None:
-    """Most easily missed, 1: consent to view and to store are separate."""
-    assessment = judge({"consent_store": "refused"}, decision="describe")
-    assert isinstance(assessment.verdicts[ONE], DescribeOnly) and assessment.may_file
-
-
-WARNINGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("mirrored", {"shared": {"photographer": "patient"}}, {}),
-    ("empty-mailbox", {"shared": {"arrival": "email", "taken_on": "2026-03-01"}}, {"shared": {"arrival": "our-link"}}),
-    ("empty-mailbox", {"shared": {"arrival": "other", "taken_on": "2026-03-01"}}, {}),
-    ("identity-not-confirmed", {"shared": {"identity": "not-possible"}}, {"shared": {"identity": "known"}}),
-    ("camera-date", {"camera": TODAY - dt.timedelta(days=2)}, {"camera": TODAY - dt.timedelta(days=1)}),
-    ("camera-clock", {"camera": TODAY + dt.timedelta(days=2)}, {"camera": TODAY + dt.timedelta(days=1)}),
-]
-
-
-@pytest.mark.parametrize(("code", "bad", "good"), WARNINGS, ids=[each[0] for each in WARNINGS])
-def test_every_warning_warns_and_does_not_stop(code: str, bad: dict[str, Any], good: dict[str, Any]) -> None:
-    assert code in warnings(judge(**bad))
-    assert code not in warnings(judge(**good))
-    assert judge(**bad).may_file
-
-
-def test_nothing_is_no_capture() -> None:
-    empty = assess(Answers(), [], ADULT, today=TODAY, policy=STRICT)
-    assert "images" in empty.missing and not empty.may_file
-
-
-def test_one_hold_holds_the_whole_set() -> None:
-    other = ImageId("i2")
-    said = {"site": "x", "laterality": "left", "decision": "store"}
-    answers = Answers(dict(SHARED), {ONE: said, other: said})
-    images = [ImageFacts(ONE, None, FOREARM), ImageFacts(other, None, replace(FOREARM, private=True))]
-    assessment = assess(answers, images, ADULT, today=TODAY, policy=STRICT)
-    assert all(isinstance(verdict, Hold) for verdict in assessment.verdicts.values())
-
-
-def test_nothing_has_a_yes_by_default_and_not_asked_is_not_refused() -> None:
-    shared = read_shared(Answers())
-    for name in ("face_to_face", "understood", "show_online", "consent_receive", "consent_store", "consent_form"):
-        assert getattr(shared, name) is None
-    assert not shared.note_elsewhere
-    assert read_image(Answers(), ONE).choice is None
+def test_nothing_said_is_no_answer_and_never_a_yes() -> None:
+    for name, value in read_situation(Answers(), ONE).items():
+        assert value in (None, "", False), name
+    for noise in ("true", "on", "GIVEN", "not asked", "1"):
+        answers = Answers(dict.fromkeys(SHARED_FIELDS, noise))
+        for name, value in read_situation(answers, None).items():
+            assert value in (None, "", False, noise), name
+            assert value is not True, name
     for answer in ConsentAnswer:
-        assert read_shared(Answers({"consent_store": answer.value})).consent_store is answer
-    for noise in ("", "yes", "true", "on", "GIVEN", "not asked"):
-        assert read_shared(Answers({"consent_store": noise})).consent_store is None
+        assert read_situation(Answers({"consent_store": answer.value}), ONE)["consent_store"] is answer
 
 
-YES_NO = st.sampled_from(["", "yes", "no", "on"])
-ANY_SHARED = st.fixed_dictionaries(
-    {
-        "purpose": st.sampled_from(["", "why"]),
-        "face_to_face": YES_NO,
-        "arrival": st.sampled_from(["", *Arrival]),
-        "taken_on": st.one_of(st.just(""), st.dates(dt.date(1990, 1, 1), dt.date(2040, 1, 1)).map(str)),
-        "taken_unknown": YES_NO,
-        "consent_receive": st.sampled_from(["", *ConsentAnswer]),
-        "consent_store": st.sampled_from(["", *ConsentAnswer]),
-        "consent_form": st.sampled_from(["", *ConsentForm]),
-        "understood": YES_NO,
-        "photographer": st.sampled_from(["", *Photographer]),
-        "identity": st.sampled_from(["", *Identity]),
-        "capacity_doubt": YES_NO,
-        "intimacy": st.sampled_from(["", *Intimacy]),
-        "findings": st.sampled_from(["", "seen"]),
-        "advice": st.sampled_from(["", "told"]),
-        "note_elsewhere": YES_NO,
-    }
-)
-ANY_PATIENT = st.builds(
-    Patient,
-    id=st.just(PatientId("p1")),
-    name=st.just(""),
-    birth_date=st.none() | st.dates(dt.date(1990, 1, 1), TODAY),
-    deceased=st.booleans(),
-)
-ANY_DAY = st.none() | st.dates(dt.date(1990, 1, 1), dt.date(2040, 1, 1))
-
-
-@given(
-    shared=ANY_SHARED,
-    patient=ANY_PATIENT,
-    camera=ANY_DAY,
-    policy=st.sampled_from([STRICT, LENIENT]),
-    decision=st.sampled_from(["", *Choice]),
-    private=st.booleans(),
-)
-@settings(max_examples=600, deadline=None)
-def test_store_never_comes_out_against_a_hold_or_without_consent(
-    shared: dict[str, str],
-    patient: Patient,
-    camera: dt.date | None,
-    policy: PolicyPack,
-    decision: str,
-    private: bool,
-) -> None:
-    assessment = judge(
-        shared, patient=patient, camera=camera, policy=policy, decision=decision, site=replace(FOREARM, private=private)
+def test_a_picture_s_own_answer_counts_before_that_of_the_set() -> None:
+    answers = Answers(
+        {"purpose": "both", "store_justification": "shared"},
+        {ONE: {"purpose": "mine", "decision": "store"}, TWO: {"discard_reason": "duplicate", "decision": "discard"}},
     )
-    verdict = assessment.verdicts[ONE]
-    if assessment.holds:
-        assert isinstance(verdict, Discard if decision == "discard" else Hold)
-    if isinstance(verdict, Store):
-        allowed = {"given"} if policy.consent_store_required else {"given", "not-asked"}
-        assert shared["consent_store"] in allowed
-        assert shared["face_to_face"] == "yes"
-        assert decision == "store"
-    if not assessment.may_file or decision == "discard":
-        return
-    # The fast path, said again in other words.
-    assert patient.birth_date is not None and not patient.deceased and not private
-    assert shared["intimacy"] in ("no", "private") and shared["capacity_doubt"] != "yes"
-    assert shared["arrival"] in ("taken-now", "our-link", "email", "other") and shared["taken_unknown"] != "yes"
-    claims = [dt.date.fromisoformat(shared["taken_on"])] if shared["taken_on"] else []
-    claims += [camera] if camera else []
-    claims += [TODAY] if shared["arrival"] == "taken-now" else []
-    assert claims, "nobody knows when it was taken, and it was let through"
-    for day in [*claims, TODAY]:
-        age = patient.age_on(min(day, TODAY))
-        assert age is not None and age >= 18
+    one, two = read_situation(answers, ONE), read_situation(answers, TWO)
+    assert (one["purpose"], one["wish"], one["discard_reason"]) == ("mine", Wish.STORE, None)
+    assert (two["purpose"], two["wish"], two["discard_reason"]) == ("both", Wish.DISCARD, DiscardReason.DUPLICATE)
+
+
+def test_the_facts_come_from_record_pictures_and_lists() -> None:
+    standing = CaptureFacts(requested=True, preauthorised_private=True, open_concern=True, second_person=False)
+    patient = replace(ADULT, deceased=True)
+    image = ImageFacts(ONE, dt.date(2026, 1, 2), PRIVATE)
+    found = situation_of(Answers({"arrival": "email"}), image, patient, today=TODAY, standing=standing)
+    assert (found.birth_date, found.today, found.deceased) == (ADULT.birth_date, TODAY, True)
+    assert (found.captured_on, found.private_site, found.site_known) == (dt.date(2026, 1, 2), True, True)
+    assert (found.requested, found.preauthorised_private, found.open_concern) == (True, True, True)
+    assert found.second_person is False and not found.record_changed
 
 
 @pytest.mark.parametrize(
@@ -322,10 +133,227 @@ def test_store_never_comes_out_against_a_hold_or_without_consent(
 def test_the_earliest_claim_counts_and_never_the_future(
     arrival: str, taken_on: str, camera: str | None, unknown: int
 ) -> None:
-    shared = read_shared(Answers({"arrival": arrival, "taken_on": taken_on, "taken_unknown": "yes" if unknown else ""}))
-    day = captured_day(shared, dt.date.fromisoformat(camera) if camera else None, TODAY)
+    own = read_own(Answers({"arrival": arrival, "taken_on": taken_on, "taken_unknown": "yes" if unknown else ""}))
+    day = captured_day(own, dt.date.fromisoformat(camera) if camera else None, TODAY)
     claims = [each for each in (taken_on, camera, str(TODAY) if arrival == "taken-now" else None) if each]
     assert (str(day) if day else None) == (None if unknown or not claims else min(*claims, str(TODAY)))
+
+
+def test_an_empty_page_takes_nobody_for_a_child_and_not_known_does() -> None:
+    def taken(**said: str) -> dt.date | None:
+        return situation_of(Answers(said), None, ADULT, today=TODAY).captured_on
+
+    assert taken() == TODAY
+    assert taken(taken_unknown="yes") is None
+    assert taken(arrival="email", taken_on="2001-01-01") == dt.date(2001, 1, 1)
+
+
+# ----------------------------------------------------------------------------------- verdicts
+
+
+def test_the_plain_case_may_be_filed() -> None:
+    assessment = judge()
+    assert (assessment.missing, assessment.holds, assessment.flags) == ({}, (), frozenset())
+    assert isinstance(assessment.verdicts[ONE], Store)
+    assert assessment.may_file and assessment.may_reveal(ONE)
+    assert assessment.verdicts[ONE].policy == STRICT.reference
+
+
+FLAGS: list[tuple[str, dict[str, Any]]] = [
+    ("under-18", {"patient": child(17)}),
+    ("under-18", {"patient": replace(ADULT, birth_date=None)}),
+    ("under-18", {"shared": {"arrival": "other", "taken_unknown": "yes"}}),
+    ("under-18", {"patient": child(18), "camera": TODAY - dt.timedelta(days=1)}),
+    ("intimate", {"shared": {"intimacy": "intimate"}}),
+    ("intimate", {"site": PRIVATE}),
+    ("no-capacity", {"shared": {"capacity_doubt": "yes", "lacks_capacity": "yes"}}),
+    ("unsolicited", {"shared": {"arrival": "unasked", "photographer": "patient", "taken_on": "2026-03-01"}}),
+    ("carer", {"shared": {"photographer": "family-carer"}}),
+    ("deceased", {"patient": replace(ADULT, deceased=True)}),
+]
+
+
+@pytest.mark.parametrize(("flag", "case"), FLAGS, ids=[f"{n}-{each[0]}" for n, each in enumerate(FLAGS)])
+@pytest.mark.parametrize("decision", ["store", "describe"])
+def test_every_flag_opens_questions_of_its_own_and_keeps_the_picture_waiting(
+    flag: str, case: dict[str, Any], decision: str
+) -> None:
+    flagged, plain = judge(**case, decision=decision), judge(decision=decision)
+    assert flag in flagged.flags and flag not in plain.flags
+    asked = {question.id for question in flagged.questions} - {question.id for question in plain.questions}
+    own = {question.id for question in flagged.rulings[ONE].questions} - {
+        question.id for question in plain.rulings[ONE].questions
+    }
+    assert asked | own or decision == "describe"
+    assert all(question.why and question.sources for question in flagged.questions)
+    assert not flagged.may_file and isinstance(flagged.verdicts[ONE], Hold)
+    assert plain.may_file
+
+
+def test_the_acts_of_the_engine_are_the_verdicts() -> None:
+    for decision, kind in (("store", Store), ("describe", DescribeOnly), ("discard", Discard)):
+        assert isinstance(judge(decision=decision, discard_reason="duplicate").verdicts[ONE], kind)
+    assert isinstance(judge(discarded=True, discard_reason="unusable").verdicts[ONE], Discard)
+    assert isinstance(judge(decision="discard").verdicts[ONE], Hold), "a reason is needed"
+    undecided = judge(decision="")
+    assert set(undecided.missing) == {f"decision-{ONE}"} and not undecided.may_file
+
+
+MISSING: list[tuple[str, dict[str, Any]]] = [
+    ("purpose", {"shared": {"purpose": " a "}}),
+    ("purpose", {"shared": {"purpose": "x" * 501}}),
+    ("findings", {"shared": {"findings": "x" * 4001}}),
+    ("arrival", {"shared": {"arrival": "pigeon"}}),
+    ("taken_on", {"shared": {"arrival": "email"}}),
+    ("taken_on", {"shared": {"arrival": "email", "taken_on": "31/12/2025"}}),
+    ("taken_on", {"shared": {"arrival": "email", "taken_on": "yesterday"}, "camera": TODAY}),
+    ("taken_on", {"shared": {"arrival": "email", "taken_on": "2026-03-03"}}),
+    ("consent_receive", {"shared": {"consent_receive": ""}}),
+    ("consent_receive", {"shared": {"consent_receive": "not-asked"}}),
+    ("consent_store", {"shared": {"consent_store": "yes"}}),
+    ("consent_store", {"shared": {"consent_store": "not-asked"}}),
+    ("consent_form", {"shared": {"consent_form": ""}}),
+    ("understood", {"shared": {"understood": "no"}}),
+    ("photographer", {"shared": {"photographer": ""}}),
+    ("device", {"shared": {"device": ""}}),
+    ("identity", {"shared": {"identity": ""}}),
+    ("identity_reason", {"shared": {"identity": "not-possible"}}),
+    ("intimacy", {"shared": {"intimacy": ""}}),
+    (f"face_to_face-{ONE}", {"shared": {"face_to_face": ""}}),
+    ("findings", {"shared": {"findings": "  "}}),
+    ("advice", {"shared": {"advice": ""}}),
+    (f"site-{ONE}", {"site": None}),
+    (f"laterality-{ONE}", {"laterality": ""}),
+    (f"laterality-{ONE}", {"laterality": "up"}),
+    (f"discard_reason-{ONE}", {"decision": "discard"}),
+]
+
+
+@pytest.mark.parametrize(("name", "case"), MISSING, ids=[f"{n}-{each[0]}" for n, each in enumerate(MISSING)])
+def test_everything_that_is_missing_is_named_by_its_field_and_stops(name: str, case: dict[str, Any]) -> None:
+    assessment = judge(**case)
+    assert name in assessment.missing and len(assessment.missing[name]) > 10
+    assert not assessment.may_file
+    assert name not in judge().missing
+
+
+def test_view_yes_store_no_works_to_the_end() -> None:
+    """Most easily missed, 1: consent to view and to store are separate."""
+    said = {"consent_store": "refused", "alternative_offered": "Seen tomorrow", "reconsidered": "Words are enough"}
+    assessment = judge(said, decision="describe")
+    assert isinstance(assessment.verdicts[ONE], DescribeOnly) and assessment.may_file
+    assert codes(judge(said)) == {"store-refused"} and not judge(said).may_file
+
+
+def test_a_sentence_offered_with_store_is_no_reason_to_keep_an_intimate_picture() -> None:
+    said = {"intimacy": "intimate"}
+    assert f"store_justification-{ONE}" in judge(said, store_justification=WORTH_KEEPING).missing
+    assert f"store_justification-{ONE}" not in judge(said, store_justification="A second look in two weeks").missing
+    assert judge(store_justification=WORTH_KEEPING).may_file
+
+
+def test_one_picture_that_must_wait_keeps_the_whole_set() -> None:
+    said = {"site": "x", "laterality": "left", "decision": "store"}
+    images = [ImageFacts(ONE, None, FOREARM), ImageFacts(TWO, None, PRIVATE)]
+    assessment = assess(Answers(dict(SHARED), {ONE: said, TWO: said}), images, ADULT, today=TODAY, policy=STRICT)
+    assert isinstance(assessment.verdicts[ONE], Store) and isinstance(assessment.verdicts[TWO], Hold)
+    assert not assessment.may_file
+    assert "chaperone" in {question.id for question in assessment.questions}
+
+
+def test_nothing_is_no_capture_and_says_what_will_be_asked() -> None:
+    empty = assess(Answers(), [], child(15), today=TODAY, policy=STRICT)
+    assert "images" in empty.missing and not empty.may_file
+    assert "gillick" in {question.id for question in empty.questions}
+
+
+def test_an_image_that_nobody_asked_for_stays_unseen_until_somebody_was_reached() -> None:
+    said = {"arrival": "unasked", "photographer": "patient", "device": "patient", "taken_on": "2026-03-01"}
+    reached = {**said, "contact": "reached", "contact_words": "She sent it to the wrong practice"}
+    emergency = {**said, "contact": "emergency", "emergency_reason": "A child in pain, nobody answers"}
+    assert not judge(said).may_reveal(ONE)
+    assert not judge({**said, "contact": "not-reached"}).may_reveal(ONE)
+    assert not judge({**said, "contact": "emergency"}).may_reveal(ONE), "an emergency needs its reason"
+    assert judge(reached).may_reveal(ONE)
+    assert judge(emergency).may_reveal(ONE) and not judge(emergency).may_file
+    assert judge({"arrival": ""}).may_reveal(ONE), "whoever adds a picture sees what they add"
+    assert not judge({"arrival": "", "consent_receive": "refused"}).may_reveal(ONE)
+
+
+def test_a_record_that_names_the_patient_differently_stops() -> None:
+    changed = judge(standing=CaptureFacts(record_changed=True))
+    assert not changed.may_file and changed.holds
+
+
+WARNINGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("mirrored", {"shared": {"photographer": "patient"}}, {}),
+    ("empty-mailbox", {"shared": {"arrival": "email", "taken_on": "2026-03-01"}}, {}),
+    ("identity-not-confirmed", {"shared": {"identity": "not-possible"}}, {"shared": {"identity": "known"}}),
+    ("camera-date", {"camera": TODAY - dt.timedelta(days=2)}, {"camera": TODAY - dt.timedelta(days=1)}),
+    ("camera-clock", {"camera": TODAY + dt.timedelta(days=2)}, {"camera": TODAY + dt.timedelta(days=1)}),
+]
+
+
+@pytest.mark.parametrize(("code", "bad", "good"), WARNINGS, ids=[each[0] for each in WARNINGS])
+def test_every_warning_warns(code: str, bad: dict[str, Any], good: dict[str, Any]) -> None:
+    assert code in {reason.code for reason in judge(**bad).warnings}
+    assert code not in {reason.code for reason in judge(**good).warnings}
+
+
+def _anything(hint: Any) -> st.SearchStrategy[str]:
+    kind = next((each for each in getattr(hint, "__args__", (hint,)) if each is not type(None)), hint)
+    if kind is bool:
+        return st.sampled_from(["", "yes", "no", "on"])
+    if kind is str:
+        return st.sampled_from(["", "x", "long enough to count as an answer"])
+    return st.sampled_from(["", "pigeon", *kind])
+
+
+_HINTS = get_type_hints(Situation)
+ANY_SHARED = st.fixed_dictionaries(
+    {name: _anything(_HINTS[name]) for name in SHARED_FIELDS if name in _HINTS}
+    | {
+        "taken_on": st.sampled_from(["", "2011-01-01", "2040-01-01", "soon"]),
+        "taken_unknown": st.sampled_from(["", "yes"]),
+    }
+)
+ANY_PATIENT = st.builds(
+    Patient,
+    id=st.just(PatientId("p1")),
+    name=st.just(""),
+    birth_date=st.none() | st.dates(dt.date(1990, 1, 1), TODAY),
+    deceased=st.booleans(),
+)
+
+
+@given(
+    shared=ANY_SHARED,
+    plain=st.sets(st.sampled_from(sorted(SHARED)), max_size=len(SHARED)),
+    patient=ANY_PATIENT,
+    decision=st.sampled_from(["", *Wish]),
+    private=st.booleans(),
+    reason=st.sampled_from(["", "duplicate"]),
+)
+@settings(max_examples=500, deadline=None)
+def test_nothing_is_filed_that_the_engine_does_not_allow(
+    shared: dict[str, str], plain: set[str], patient: Patient, decision: str, private: bool, reason: str
+) -> None:
+    shared |= {name: SHARED[name] for name in plain}  # most of the time something near a complete set of answers
+    assessment = judge(
+        shared, patient=patient, decision=decision, site=replace(FOREARM, private=private), discard_reason=reason
+    )
+    ruling = rule(assessment.situations[ONE], STRICT)
+    verdict = assessment.verdicts[ONE]
+    allowed = {
+        kind
+        for act, kind in zip((Act.STORE, Act.DESCRIBE, Act.DISCARD), (Store, DescribeOnly, Discard), strict=True)
+        if ruling.acts[act] is May.YES
+    }
+    assert isinstance(verdict, Hold) or type(verdict) in allowed
+    if assessment.may_file:
+        assert not isinstance(verdict, Hold)
+    elif not isinstance(verdict, Hold):
+        assert assessment.missing, "what is neither held nor missing can be filed"
 
 
 TYPED = st.dictionaries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from fhir_plugin.adapters.composite import CompositeRecord
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.errors import Incomplete, NotFound, RecordRefused, RecordUnavailable, TooLarge, WrongPatient
-from fhir_plugin.ledger.intents import IntentState, Outcome
+from fhir_plugin.ledger.intents import Intent, IntentState, Outcome
+from fhir_plugin.policy.choices import ReceiveConsent
+from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import User
+from mappings.model.work import WorkKind
 from tests.capture.bench import CANARY, PATIENT, SESSION, Bench, launched
 from tests.fakes.record import TYPES, FakeRecord, Lie
 from tests.fakes.worker import picture
@@ -352,7 +356,7 @@ def test_somebody_who_has_died_is_held() -> None:
     bench.answer(capture, {images[0]: "store"})
     with pytest.raises(Incomplete) as raised:
         bench.file(capture)
-    assert "deceased" in raised.value.fields
+    assert set(raised.value.fields) == {"known_wishes"}
     assert bench.ledger.unsettled() == []
 
 
@@ -362,7 +366,9 @@ def test_somebody_who_has_died_is_held() -> None:
 def test_describe_only_writes_the_words_and_destroys_the_picture() -> None:
     record = FakeRecord()
     bench = Bench(record)
-    _, receipt = bench.filed("describe", consent_store="refused")
+    _, receipt = bench.filed(
+        "describe", consent_store="refused", alternative_offered="Seen tomorrow", reconsidered="Words are enough"
+    )
     assert receipt.state == "described"
     assert receipt.message == "The note is in the record. No picture was kept."
     assert current_images(record) == [] and record.stored("Binary") == []
@@ -388,19 +394,28 @@ def test_the_description_is_in_the_record_before_the_picture_is_destroyed(lie: L
 
 def test_not_asked_at_all_writes_no_consent() -> None:
     record = FakeRecord()
-    _, receipt = Bench(record).filed("describe", consent_store="not-asked", consent_receive="not-asked")
+    policy = replace(shipped_pack(), receive_consent=ReceiveConsent.IMPLIED_BY_REPLY_TO_REQUEST)
+    said = {"arrival": "other", "taken_on": "2026-03-01", "photographer": "patient", "device": "patient"}
+    _, receipt = Bench(record, policy=policy).filed(
+        "describe", consent_store="not-asked", consent_receive="not-asked", consent_form="", understood="", **said
+    )
     assert receipt.state == "described"
     assert (receipt.consent, record.stored("Consent")) == (None, [])
     assert "not asked" in notes(record)[0] and "refused" not in notes(record)[0]
 
 
-def test_discard_writes_nothing_and_destroys_everything() -> None:
+def test_discard_files_nothing_says_why_and_destroys_everything() -> None:
     record = FakeRecord()
     bench = Bench(record)
     capture, receipt = bench.filed("discard", "discard", purpose="", findings="", consent_store="", consent_receive="")
     assert receipt.state == "discarded"
-    assert (record.stored(), record.writes, bench.vault.items()) == ([], 0, [])
-    assert bench.audit.actions[-1] == "capture.discarded"
+    assert {each["resourceType"] for each in record.stored()} <= {
+        "DocumentReference",
+        "AuditEvent",
+        "QuestionnaireResponse",
+    }
+    assert "2 pictures (a duplicate)" in notes(record)[0] and CANARY not in notes(record)[0]
+    assert bench.vault.items() == []
     assert bench.draft(capture).state is DraftState.DISCARDED
 
 
@@ -427,13 +442,40 @@ def test_a_picture_that_nobody_has_seen_stops_discarding_the_rest() -> None:
     assert bench.owned(capture) == 4
 
 
-def test_what_arrived_by_e_mail_leaves_something_to_do_until_somebody_says_it_is_done() -> None:
+def test_what_arrived_another_way_is_on_the_list_until_somebody_says_that_it_is_emptied() -> None:
     bench = Bench()
-    capture, receipt = bench.filed(arrival="email", taken_on="2026-03-01")
-    assert "mailbox" in receipt.still_to_do[0]
+    capture, receipt = bench.filed(arrival="other", taken_on="2026-03-01")
+    assert "Delete the picture from wherever it arrived" in receipt.still_to_do[0]
     assert [item.kind for item in bench.captures.waiting(SESSION)] == ["source-to-empty"]
+    (item,) = bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    assert (item.kind, item.subject, item.owner, item.patient_name) == (
+        WorkKind.SOURCE,
+        capture,
+        SESSION.user.reference,
+        "Amy Example",
+    )
     bench.captures.mark_source_emptied(SESSION, capture)
     assert bench.captures.waiting(SESSION) == []
+    (done,) = bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id, done=True)
+    assert (done.outcome, done.done_by) == ("emptied", SESSION.user.reference)
+
+
+def test_no_act_is_without_its_task_nor_a_task_without_its_act() -> None:
+    bench = Bench()
+    capture, images = bench.add()
+    bench.answer(capture, {images[0]: "store"}, concern="yes", alternative_offered="Seen this afternoon")
+
+    def fails(_intent: Intent) -> None:
+        raise RecordUnavailable("no")
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RecordUnavailable):
+        patched.setattr(bench.ledger, "add", fails)
+        bench.file(capture)
+    assert bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
+    assert bench.file(capture).state == "filed"
+    assert [each.kind for each in bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id)] == [
+        WorkKind.SAFEGUARDING
+    ]
 
 
 @pytest.mark.parametrize(("wish", "words"), [("yes", "may be shown"), ("no", "is not to be shown")])

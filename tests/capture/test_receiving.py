@@ -9,14 +9,26 @@ from dataclasses import replace
 import pytest
 
 from fhir_plugin.capture.draft import DraftState
+from fhir_plugin.capture.receipt import Receipt
 from fhir_plugin.capture.waiting import CLEANING, mend, waiting_too_long
-from fhir_plugin.errors import NotFound, Refused, Tampered, UnacceptableImage, Unavailable
+from fhir_plugin.errors import (
+    Incomplete,
+    NotFound,
+    RecordRefused,
+    Refused,
+    Tampered,
+    UnacceptableImage,
+    Unavailable,
+)
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, FhirBase, ImageId, PatientId, Reference, VaultId
 from mappings.model.images import Geometry, ReceivedImage
 from mappings.model.people import ClinicalSession, User
+from mappings.model.practice import Hold, HoldKind
+from mappings.r4.note import from_note
 from tests.capture.bench import SESSION, Bench, launched
+from tests.fakes.record import FakeRecord
 from tests.fakes.worker import picture
 
 
@@ -59,16 +71,6 @@ def test_too_many_too_large_and_twice_the_same() -> None:
     assert bench.owned(capture) == 6
 
 
-def test_a_removed_picture_is_gone_at_once() -> None:
-    bench = Bench()
-    capture, images = bench.add("one", "two")
-    bench.captures.remove(SESSION, capture, images[0])
-    assert [each.image_id for each in bench.draft(capture).images] == images[1:]
-    assert bench.owned(capture) == 3
-    with pytest.raises(NotFound):
-        bench.captures.remove(SESSION, capture, images[0])
-
-
 def test_an_edit_begins_from_what_was_received_and_replaces_what_was_there() -> None:
     bench = Bench()
     capture, (image,) = bench.add()
@@ -107,32 +109,109 @@ def test_lossless_only_where_the_policy_allows_it() -> None:
 def test_a_discard_can_be_undone_for_a_while_and_is_then_final() -> None:
     bench = Bench()
     capture, (image, other) = bench.add("one", "two")
-    bench.captures.discard(SESSION, capture, image)
+    bench.captures.discard(SESSION, capture, image, reason="duplicate")
     bench.clock.advance(minutes=10)
-    assert bench.captures.undo_discard(SESSION, capture, image).image(image).discarded_at is None
-    bench.captures.discard(SESSION, capture, image)
+    back = bench.captures.undo_discard(SESSION, capture, image)
+    assert back.image(image).discarded_at is None
+    assert not any(back.answers.per_image[image].values()), "nothing of the discard is left among the answers"
+    bench.captures.discard(SESSION, capture, image, reason="duplicate")
     mend(bench.parts)
-    assert len(bench.draft(capture).images) == 2, "the undo has not lapsed"
+    assert bench.owned(capture) == 6, "the undo has not lapsed"
     bench.clock.advance(minutes=10, seconds=1)
     with pytest.raises(Refused) as raised:
         bench.captures.undo_discard(SESSION, capture, image)
     assert raised.value.code == "undo-lapsed"
     assert mend(bench.parts) == 1
-    assert [each.image_id for each in bench.draft(capture).images] == [other]
+    assert bench.draft(capture).image(other).is_clean
+    assert bench.draft(capture).image(image).received is None, "that it came stays, for the note; no byte does"
     assert bench.owned(capture) == 3
     assert mend(bench.parts) == 0
+    assert bench.audit.entries(subject=capture)[-1].entry.detail["reason"] == "duplicate"
 
 
-def test_discarding_all_destroys_every_byte_now() -> None:
+@pytest.mark.parametrize("reason", ["", "because", "Duplicate"])
+def test_without_a_reason_nothing_is_discarded(reason: str) -> None:
     bench = Bench()
+    capture, (image,) = bench.add()
+    before = bench.draft(capture)
+    with pytest.raises(Refused) as raised:
+        bench.captures.discard(SESSION, capture, image, reason=reason)
+    assert raised.value.code == "discard-reason" and "Describe only" in raised.value.message
+    assert bench.draft(capture) == before
+
+
+HOLDS = list(HoldKind)
+
+
+def hold(bench: Bench, kind: HoldKind) -> Hold:
+    made = Hold(f"h-{kind}", kind, SESSION.fhir_base, SESSION.patient_id, bench.clock.now(), SESSION.user.reference)
+    bench.holds.add(made)
+    return made
+
+
+@pytest.mark.parametrize("kind", HOLDS)
+def test_nothing_is_destroyed_while_something_forbids_it(kind: HoldKind) -> None:
+    """A safeguarding concern, a complaint, a request for the record (issue 4, 8)."""
+    bench = Bench()
+    capture, (image, late) = bench.add("one", "two")
+    bench.captures.discard(SESSION, capture, late, reason="unusable")
+    made = hold(bench, kind)
+    for act in (
+        lambda: bench.captures.discard(SESSION, capture, image, reason="duplicate"),
+        lambda: discard_all(bench, capture),
+    ):
+        with pytest.raises(Refused) as raised:
+            act()
+        assert raised.value.code == f"open-{'concern' if kind is HoldKind.SAFEGUARDING else kind.value}"
+    bench.clock.advance(hours=1)
+    assert mend(bench.parts) == 0 and bench.owned(capture) == 6, "the lapsed undo destroys nothing either"
+    assert bench.captures.undo_discard(SESSION, capture, late).image(late).is_clean
+    bench.answer(capture, {image: "describe", late: "describe"})
+    with pytest.raises(Incomplete):
+        bench.file(capture)
+    assert bench.owned(capture) == 6
+    bench.holds.save(replace(made, lifted=bench.clock.now()))
+    assert bench.file(capture).state == "described"
+    assert bench.vault.items() == []
+
+
+def discard_all(bench: Bench, capture: CaptureId, session: ClinicalSession = SESSION) -> Receipt | None:
+    digest = bench.captures.identity_digest(bench.captures.patient(session))
+    said = {"patient_id": str(session.patient_id), "identity_digest": digest}
+    return bench.captures.discard_all(session, capture, reason="sent-in-error", **said)
+
+
+def test_discarding_all_writes_why_and_destroys_every_byte() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
     capture, _ = bench.add("one", "two")
-    bench.captures.discard_all(SESSION, capture)
+    receipt = discard_all(bench, capture)
+    assert receipt is not None and receipt.state == "discarded"
     assert bench.vault.items() == []
     assert bench.draft(capture).state is DraftState.DISCARDED
-    assert bench.captures.receipt(SESSION, capture).state == "discarded"
-    assert bench.audit.actions[-1] == "capture.discarded"
+    assert [each["resourceType"] for each in record.stored() if each["resourceType"] in ("Media", "Consent")] == []
+    (note,) = record.stored("DocumentReference")
+    assert "not kept and destroyed: 2 pictures (sent in error)." in from_note(note).text
+    gone = [each.entry for each in bench.audit.entries(action="image.discarded")]
+    assert [(each.detail["reason"], each.detail["left"]) for each in gone] == [("sent-in-error", 0)] * 2
     with pytest.raises(Refused):
-        bench.captures.discard_all(SESSION, capture)
+        discard_all(bench, capture)
+
+
+def test_what_is_discarded_stays_sealed_until_the_record_says_why() -> None:
+    bench = Bench(FakeRecord(refuses={"DocumentReference": RecordRefused("no", status=422)}))
+    capture, _ = bench.add("one")
+    receipt = discard_all(bench, capture)
+    assert receipt is not None and receipt.state == "nothing-current"
+    assert bench.owned(capture) == 3
+
+
+def test_an_empty_capture_ends_without_a_note() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
+    capture = bench.captures.begin(SESSION)
+    assert discard_all(bench, capture) is None
+    assert (record.writes, bench.draft(capture).state) == (0, DraftState.DISCARDED)
 
 
 STRANGERS = {
@@ -143,7 +222,6 @@ STRANGERS = {
 Door = Callable[[Bench, ClinicalSession, CaptureId, ImageId], object]
 DOORS: dict[str, Door] = {
     "receive": lambda b, s, c, _: b.captures.receive(s, c, picture("x"), "image/jpeg"),
-    "remove": lambda b, s, c, i: b.captures.remove(s, c, i),
     "edit": lambda b, s, c, i: b.captures.edit(s, c, i, Geometry()),
     "preview": lambda b, s, c, i: b.captures.preview(s, c, i, quarter_turns=0),
     "picture": lambda b, s, c, i: b.captures.picture(s, c, i),
@@ -151,9 +229,18 @@ DOORS: dict[str, Door] = {
     "draft": lambda b, s, c, _: b.captures.draft(s, c),
     "answer": lambda b, s, c, _: b.captures.answer(s, c, {"purpose": "x"}),
     "assess": lambda b, s, c, _: b.captures.assess(s, c),
-    "discard": lambda b, s, c, i: b.captures.discard(s, c, i),
+    "discard": lambda b, s, c, i: b.captures.discard(s, c, i, reason="duplicate"),
     "undo_discard": lambda b, s, c, i: b.captures.undo_discard(s, c, i),
-    "discard_all": lambda b, s, c, _: b.captures.discard_all(s, c),
+    "discard_all": lambda b, s, c, _: b.captures.discard_all(
+        s, c, reason="duplicate", patient_id=str(s.patient_id), identity_digest=""
+    ),
+    "confirm_patient": lambda b, s, c, _: b.captures.confirm_patient(s, c, identity="x"),
+    "handling": lambda b, s, c, _: b.captures.handling(s, c),
+    "ask_second_person": lambda b, s, c, _: b.captures.ask_second_person(s, c),
+    "second_person_case": lambda b, s, c, _: b.captures.second_person_case(s, c),
+    "second_person_reveal": lambda b, s, c, _: b.captures.second_person_reveal(s, c, b.policy.reveal_reasons[0]),
+    "second_person_picture": lambda b, s, c, i: b.captures.second_person_picture(s, c, i),
+    "answer_second_person": lambda b, s, c, _: b.captures.answer_second_person(s, c, True, "I agree", about=""),
     "file": lambda b, s, c, _: b.captures.file(s, c, patient_id=s.patient_id, identity_digest=""),
     "resume": lambda b, s, c, _: b.captures.resume(s, c),
     "receipt": lambda b, s, c, _: b.captures.receipt(s, c),
@@ -173,9 +260,8 @@ def test_for_anybody_else_a_capture_does_not_exist(door: str, stranger: str) -> 
         DOORS[door](bench, STRANGERS[stranger], CaptureId("nowhere"), image)
     assert there.value.message.replace(capture, "") == nowhere.value.message.replace("nowhere", "")
     assert (bench.draft(capture), bench.vault.items()) == (before, items)
-    assert bench.captures.open_captures(STRANGERS[stranger]) == []
     assert bench.captures.waiting(STRANGERS[stranger]) == []
-    assert [each.capture_id for each in bench.captures.open_captures(launched("l9"))] == [capture]
+    assert [each.capture_id for each in bench.captures.waiting(launched("l9"))] == [capture]
 
 
 # --------------------------------------------------------------------------------- after a crash
@@ -236,7 +322,7 @@ def test_one_draft_that_cannot_be_mended_does_not_keep_the_others_waiting() -> N
 def test_nothing_undecided_is_ever_destroyed_by_waiting_and_a_person_is_told() -> None:
     bench = Bench()
     capture, _ = bench.add("one", "two")
-    bench.captures.discard(SESSION, capture, bench.draft(capture).images[1].image_id)
+    bench.captures.discard(SESSION, capture, bench.draft(capture).images[1].image_id, reason="duplicate")
     for _ in range(40):
         bench.clock.advance(days=1)
         mend(bench.parts)
@@ -256,19 +342,14 @@ def test_a_person_is_told_after_the_time_that_policy_says_and_not_before() -> No
     assert bench.clock.now() - waiting_too_long(bench.parts)[0].since > dt.timedelta(hours=24)
 
 
-def test_a_picture_removed_while_it_was_being_cleaned_stays_gone() -> None:
-    bench = Bench()
-    capture = bench.captures.begin(SESSION)
-    bench.worker.on_clean = lambda received: bench.captures.remove(SESSION, capture, received.image_id)
-    with pytest.raises(NotFound):
-        bench.captures.receive(SESSION, capture, picture(), "image/jpeg")
-    assert bench.vault.items() == []
-
-
 def test_a_capture_discarded_while_a_picture_was_being_cleaned_keeps_no_byte() -> None:
     bench = Bench()
     capture = bench.captures.begin(SESSION)
-    bench.worker.on_clean = lambda _: bench.captures.discard_all(SESSION, capture)
+
+    def thrown_away(_received: ReceivedImage) -> None:
+        discard_all(bench, capture)
+
+    bench.worker.on_clean = thrown_away
     with pytest.raises(Refused):
         bench.captures.receive(SESSION, capture, picture(), "image/jpeg")
     assert bench.vault.items() == []

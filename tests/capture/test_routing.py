@@ -33,7 +33,7 @@ def test_it_says_who_since_when_and_how_many() -> None:
     bench = bench_with()
     capture, images = bench.add("one", "two", "three")
     bench.answer(capture, dict.fromkeys(images, "store"), purpose=CANARY, intimacy="intimate")
-    bench.captures.discard(launched(), capture, images[0])
+    bench.captures.discard(launched(), capture, images[0], reason="duplicate")
     [item] = waiting_here(bench.parts, TRIAGE)
     assert item == WaitingHere(
         WaitsFor.DECISION, 2, Reference("Practitioner/gp"), "Priya Grey", bench.draft(capture).updated, False
@@ -67,7 +67,7 @@ def test_empty_discarded_filed_and_other_peoples_captures_do_not_wait() -> None:
     bench = bench_with()
     bench.captures.begin(launched())
     discarded, images = bench.add()
-    bench.captures.discard(launched(), discarded, images[0])
+    bench.captures.discard(launched(), discarded, images[0], reason="duplicate")
     bench.filed()
     elsewhere, _ = bench.add()
     bench.drafts.save(replace(bench.draft(elsewhere), patient=PatientId("p2")))

@@ -32,6 +32,7 @@ READY = {
     "consent_form": "verbal",
     "understood": "yes",
     "photographer": "clinician",
+    "device": "organisation",
     "identity": "in-person",
     "intimacy": "no",
     "findings": "Erythema.",

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from PIL import Image, ImageDraw
 
-from fhir_plugin.capture import decide, note
-from fhir_plugin.capture.answers import ImageAnswers, read_image, read_shared
-from fhir_plugin.capture.captures import CaptureView
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture import decide, discarding, note, second_person, unasked
+from fhir_plugin.capture.answers import ImageAnswers, read_image
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, SecondAnswer, what_a_second_sees
 from fhir_plugin.capture.receipt import MESSAGES, FiledLine, Receipt
 from fhir_plugin.capture.routing import WaitingHere
+from fhir_plugin.capture.second_person import SecondPersonCase
+from fhir_plugin.capture.standing import CaptureView, own_questions
 from fhir_plugin.capture.verdicts import Store
 from fhir_plugin.capture.waiting import WaitingItem
 from fhir_plugin.errors import (
@@ -27,6 +28,7 @@ from fhir_plugin.errors import (
     WrongPatient,
 )
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
+from fhir_plugin.policy.ruling import Reason
 from mappings.model.identifiers import (
     CaptureId,
     ImageId,
@@ -36,6 +38,7 @@ from mappings.model.identifiers import (
 )
 from mappings.model.images import Geometry, Region
 from mappings.model.people import ClinicalSession, Patient
+from mappings.model.situation import Wish
 from mappings.terminology.body_sites import site_with_code
 from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
@@ -69,6 +72,9 @@ class FakeCaptures:
         self.filed_with: list[tuple[str, str]] = []
         self.resumed: list[CaptureId] = []
         self.emptied_for: list[CaptureId] = []
+        self.held: tuple[Reason, ...] = ()
+        self.handled: list[unasked.Handled] = []
+        self.revealed_to: set[Reference] = set()
         self._numbers = itertools.count(1)
 
     def _stumble(self, method: str) -> None:
@@ -203,15 +209,66 @@ class FakeCaptures:
         picture.thumbnail((320, 320))
         return as_jpeg(picture), "image/jpeg"
 
-    def answer(self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str]) -> Draft:
+    def answer(
+        self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str], *, identity: str = ""
+    ) -> Draft:
         self._stumble("answer")
         draft = self.draft(session, capture_id)
         draft.need_open()
         answers = draft.answers.with_form(form, tuple(image.image_id for image in draft.images))
-        return self._save(replace(draft, answers=answers))
+        return self._save(replace(draft, answers=answers, identity=draft.identity or identity))
 
-    def assess(self, session: ClinicalSession, capture_id: CaptureId) -> CaptureView:
-        draft, patient = self.draft(session, capture_id), self.patient(session)
+    def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:
+        return self._save(replace(self.draft(session, capture_id), identity=identity))
+
+    def handling(self, session: ClinicalSession, capture_id: CaptureId) -> Sequence[unasked.Handled]:
+        self.draft(session, capture_id)
+        return self.handled
+
+    def ask_second_person(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
+        self._stumble("ask_second_person")
+        return self._save(replace(self.draft(session, capture_id), second_asked_at=self.clock.now()))
+
+    def second_person_case(self, session: ClinicalSession, capture_id: CaptureId) -> SecondPersonCase:
+        self._stumble("second_person_case")
+        draft = self.draft(session, capture_id)
+        standing, view = self._standing(session, draft), self.assess(session, capture_id)
+        return SecondPersonCase(
+            capture_id=capture_id,
+            asked_by=draft.user,
+            asked_by_name="Dr Priya Shah",
+            reasons=(*view.holds, *view.warnings),
+            answers=tuple(second_person.answers_in_words(draft, standing)),
+            note=view.note,
+            pictures=tuple(image.image_id for image in draft.images),
+            revealed=session.user.reference in self.revealed_to,
+            answered=draft.second_stands,
+            about=what_a_second_sees(draft),
+        )
+
+    def second_person_reveal(self, session: ClinicalSession, capture_id: CaptureId, reason: str) -> None:
+        if reason not in self.policy.reveal_reasons:
+            raise Refused("Choose one of the reasons offered.", code="unknown-reason")
+        self.revealed_to.add(session.user.reference)
+
+    def second_person_picture(
+        self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId
+    ) -> tuple[bytes, str]:
+        if session.user.reference not in self.revealed_to:
+            raise NotFound("this picture is not open", status=404)
+        return self.picture(session, capture_id, image_id)
+
+    def answer_second_person(
+        self, session: ClinicalSession, capture_id: CaptureId, agrees: bool, words: str, *, about: str
+    ) -> Draft:
+        self._stumble("answer_second_person")
+        if len(words.strip()) < second_person.SHORTEST:
+            raise Incomplete("Say why in your own words.", fields={"words": "Say why in your own words."})
+        draft = self.draft(session, capture_id)
+        said = SecondAnswer(session.user.reference, "Dr Oak", agrees, words, self.clock.now(), about=about)
+        return self._save(replace(draft, second=said))
+
+    def _standing(self, session: ClinicalSession, draft: Draft) -> decide.Assessment:
         facts = [
             decide.ImageFacts(
                 image.image_id,
@@ -221,23 +278,34 @@ class FakeCaptures:
             )
             for image in draft.images
         ]
-        now = self.clock.now()
-        standing = decide.assess(draft.answers, facts, patient, today=now.date(), policy=self.policy)
+        patient = self.patient(session)
+        changed = bool(draft.identity) and draft.identity != self.identity_digest(patient)
+        known = decide.CaptureFacts(open_concern=bool(self.held), record_changed=changed)
+        today = self.clock.now().date()
+        return decide.assess(draft.answers, facts, patient, today=today, policy=self.policy, standing=known)
+
+    def assess(self, session: ClinicalSession, capture_id: CaptureId) -> CaptureView:
+        draft = self.draft(session, capture_id)
+        standing = self._standing(session, draft)
         noted = [
             note.NotedImage(
-                fact.image_id,
-                fact.site,
-                read_image(draft.answers, fact.image_id).laterality,
-                standing.verdicts[fact.image_id],
+                image,
+                site_with_code(read_image(draft.answers, image).site or ""),
+                read_image(draft.answers, image).laterality,
+                verdict,
             )
-            for fact in facts
+            for image, verdict in standing.verdicts.items()
         ]
+        now = self.clock.now()
+        shared = decide.situation_of(draft.answers, None, self.patient(session), today=now.date())
         return CaptureView(
             verdicts=standing.verdicts,
             missing=standing.missing,
             holds=standing.holds,
             warnings=standing.warnings,
-            note=note.draft_note(read_shared(draft.answers), noted, now=now),
+            note=note.draft_note(
+                draft.answers, shared, noted, asked={question.id for question in standing.questions}, now=now
+            ),
             may_file=standing.may_file,
             labels={
                 image: ("private to the patient",)
@@ -245,19 +313,36 @@ class FakeCaptures:
                 if isinstance(verdict, Store) and draft.answers.shared.get("intimacy") == "private"
             },
             show_online_default={},
+            questions=standing.questions,
+            own_questions={image: own_questions(ruling) for image, ruling in standing.rulings.items()},
+            flags=standing.flags,
+            revealed=frozenset(image for image in standing.rulings if standing.may_reveal(image)),
+            second_person=standing.second_person,
+            second=draft.second_stands,
+            second_asked=draft.second_asked_at is not None,
+            kept_because=self.held,
         )
 
-    def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
+    def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, reason: str = "") -> Draft:
         draft = self.draft(session, capture_id)
-        return self._save(draft.with_image(replace(draft.image(image_id), discarded_at=self.clock.now())))
+        return self._save(discarding.thrown_away(draft, (image_id,), reason, now=self.clock.now()))
 
     def undo_discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId) -> Draft:
         draft = self.draft(session, capture_id)
         return self._save(draft.with_image(replace(draft.image(image_id), discarded_at=None)))
 
-    def discard_all(self, session: ClinicalSession, capture_id: CaptureId) -> None:
-        self._save(replace(self.draft(session, capture_id), state=DraftState.DISCARDED))
+    def discard_all(
+        self, session: ClinicalSession, capture_id: CaptureId, *, reason: str, patient_id: str, identity_digest: str
+    ) -> Receipt | None:
+        draft = self.draft(session, capture_id)
+        every = tuple(image.image_id for image in draft.images)
+        draft = discarding.thrown_away(draft, every, reason, now=self.clock.now())
+        self._save(replace(draft, state=DraftState.DISCARDED))
+        if not every:
+            return None
+        self.filed_with.append((patient_id, identity_digest))
         self.outcomes[capture_id] = Receipt(capture_id, "discarded", MESSAGES["discarded"])
+        return self.outcomes[capture_id]
 
     def file(
         self, session: ClinicalSession, capture_id: CaptureId, *, patient_id: str, identity_digest: str
@@ -283,7 +368,7 @@ class FakeCaptures:
             said = read_image(draft.answers, image.image_id)
             if image.discarded_at is not None:
                 not_stored.append((image.image_id, "discarded"))
-            elif said.choice == "describe":
+            elif said.choice is Wish.DESCRIBE:
                 not_stored.append((image.image_id, "described"))
             else:
                 filed.append(self._line(image, said))

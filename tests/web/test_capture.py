@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 
+from fhir_plugin.capture.decide import WORTH_KEEPING
+from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.errors import Incomplete, PluginError, RecordUnavailable, SignInNeeded, UnacceptableImage, WrongPatient
+from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.web.capture import errors_in_order
+from fhir_plugin.web.questions import FILLS
 from mappings.model.identifiers import CaptureId, ImageId
 from tests.web.conftest import FOREHEAD, READY, Person, jpeg
 from tests.web.fake import FakeParts
+from tests.web.people import DOCTOR
 
 
 def test_from_nothing_to_a_receipt(person: Person, parts: FakeParts) -> None:
@@ -210,33 +217,110 @@ def test_autosave_answers_with_where_things_stand(person: Person) -> None:
     )
     assert answer.status_code == 200
     assert answer.text.lstrip().startswith("<section")
-    assert "More is needed" in answer.text
-    assert "G-R172" in answer.text
-    assert "Filing is off" in answer.text
-    assert 'id="file"' not in answer.text
+    assert 'id="more"' in answer.text and 'hx-swap-oob="true"' in answer.text
+    assert "Was a chaperone offered?" in answer.text
+    assert "G-R193" in answer.text and "policy strict" in answer.text
+    assert "Which part of the body" not in answer.text, "that is asked beside the picture"
+    assert 'data-missing="' in answer.text and "chaperone" in answer.text.split('data-missing="')[1].split('"')[0]
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "question", "why"),
     [
-        ({"intimacy": "intimate"}, "intimate image"),
-        ({"capacity_doubt": "yes"}, "best-interests"),
-        ({"arrival": "unasked", "taken_on": "2026-03-01"}, "Nobody asked"),
-        ({"arrival": "other", "taken_unknown": "yes"}, "counts as an image of a child"),
+        ({"intimacy": "intimate"}, "Was a chaperone offered?", "G-R193"),
+        ({"capacity_doubt": "yes"}, "Does the patient lack capacity", "G-R81"),
+        ({"arrival": "unasked", "taken_on": "2026-03-01"}, "Have you spoken to the patient", "G-R116"),
+        ({"arrival": "other", "taken_unknown": "yes"}, "Why is keeping it, apart from taking it", "G-R111"),
+        ({"photographer": "family-carer"}, "Does the patient agree to this person taking it?", "G-R336"),
     ],
 )
-def test_what_needs_more_stops_filing_and_loses_nothing(
-    person: Person, parts: FakeParts, changed: dict[str, str], words: str
+def test_a_flag_opens_its_own_questions_and_loses_nothing(
+    person: Person, parts: FakeParts, changed: dict[str, str], question: str, why: str
 ) -> None:
     capture, _ = person.ready(**changed)
     screen = person.get(f"captures/{capture}")
-    assert "More is needed" in screen.text
-    assert words in screen.text
-    assert 'id="file"' not in screen.text
+    assert screen.text.count('id="open-question"') == 1, "one question at a time"
+    assert question in screen.text and why in screen.text
     forced = person.post(f"captures/{capture}/file")
     assert forced.status_code == 422
     assert parts.captures.filed_with == []
     assert "Is it infected?" in forced.text
+
+
+def test_answers_one_after_the_other_without_scripts(person: Person, parts: FakeParts) -> None:
+    capture, _ = person.ready(photographer="family-carer")
+    said = person.post(f"captures/{capture}/answers", {"asked": "helper_agreed", "helper_agreed": "yes", "next": "yes"})
+    assert said.headers["Location"].endswith("#more")
+    screen = person.get(f"captures/{capture}").text
+    assert "Does the patient agree to this person taking it?" in screen and "Change" in screen
+    assert "all answered" in screen and 'id="open-question"' not in screen
+    person.post(f"captures/{capture}/answers", {"purpose": "Another tab", "whole": "yes"})
+    assert parts.captures.drafts[CaptureId(capture)].answers.shared["helper_agreed"] == "yes"
+    person.post(f"captures/{capture}/answers", {"asked": "helper_agreed"})
+    assert parts.captures.drafts[CaptureId(capture)].answers.shared["helper_agreed"] == ""
+
+
+def test_one_tap_says_several_things_and_every_one_can_be_seen(person: Person, parts: FakeParts) -> None:
+    capture = person.begin()
+    person.add(capture)
+    for name, fills in FILLS.items():
+        person.post(f"captures/{capture}/answers", {"whole": "yes", "purpose": "why", "at_once": name})
+        said = parts.captures.drafts[CaptureId(capture)].answers.shared
+        assert fills.items() <= said.items() and said["purpose"] == "why"
+        screen = person.get(f"captures/{capture}").text
+        for field, value in fills.items():
+            assert re.search(rf'name="{field}"[^>]*value="{value}" checked', screen), (field, value)
+
+
+def test_nobody_agrees_for_somebody_else_in_one_tap(person: Person) -> None:
+    capture, _ = person.ready(capacity_doubt="yes", lacks_capacity="yes")
+    assert 'id="at-once-agreed"' not in person.get(f"captures/{capture}").text
+    assert 'id="at-once-agreed"' in person.get(f"captures/{person.ready()[0]}").text
+
+
+def test_store_says_face_to_face_and_offers_why(person: Person, parts: FakeParts) -> None:
+    capture, image = person.ready(parity="yes", face_to_face="")
+    own = parts.captures.drafts[CaptureId(capture)].answers.per_image[ImageId(image)]
+    assert own["face_to_face"] == "yes"
+    screen = person.get(f"captures/{capture}").text
+    assert "Ready to file" in screen and WORTH_KEEPING in screen
+    person.post(f"captures/{capture}/answers", {"parity": "yes", "image": image, f"decision-{image}": "describe"})
+    own = parts.captures.drafts[CaptureId(capture)].answers.per_image[ImageId(image)]
+    assert (own["face_to_face"], own["store_justification"]) == ("", "")
+
+
+def test_an_image_that_nobody_asked_for_has_no_pixel_on_the_page(person: Person, parts: FakeParts) -> None:
+    person.get()
+    capture = person.post("captures", {"at_once": "unasked"}).headers["Location"].rsplit("/", 1)[1]
+    card = person.add(capture)
+    image = card.headers["X-Image"]
+    for page in (card.text, person.get(f"captures/{capture}").text):
+        assert (
+            "Held unseen" in page
+            and f"images/{image}/thumbnail" not in page
+            and "edit" not in page.split("app-card__tools")[1][:200]
+        )
+    parts.captures.handled = [Handled(parts.clock.now(), "Received and sealed, unseen", DOCTOR.reference, True)]
+    screen = person.get(f"captures/{capture}").text
+    assert "What happened to it so far" in screen and "Received and sealed, unseen" in screen
+    reached = {"contact": "reached", "contact_words": "She sent it to the wrong practice"}
+    answer = person.post(
+        f"captures/{capture}/answers",
+        {**READY, **reached, "arrival": "unasked", "photographer": "patient", "image": image},
+        **{"HX-Request": "true"},
+    )
+    assert f"images/{image}/thumbnail" in answer.text, "now it may be seen"
+
+
+def test_a_record_that_changed_meanwhile_is_looked_at_again(person: Person, parts: FakeParts) -> None:
+    capture, _ = person.ready()
+    draft = parts.captures.drafts[CaptureId(capture)]
+    parts.captures.drafts[CaptureId(capture)] = replace(draft, identity="as they were called before")
+    screen = person.get(f"captures/{capture}").text
+    assert "The record names the patient differently now" in screen
+    assert person.post(f"captures/{capture}/file").status_code == 422
+    assert person.post(f"captures/{capture}/same-patient").status_code == 303
+    assert "Ready to file" in person.get(f"captures/{capture}").text
 
 
 def test_what_is_missing_is_listed_with_links_and_every_word_stays(person: Person, parts: FakeParts) -> None:
@@ -263,14 +347,28 @@ def test_describe_only_writes_a_note_and_the_button_says_so(person: Person) -> N
 
 def test_discard_and_undo(person: Person, parts: FakeParts) -> None:
     capture, image = person.ready()
-    person.post(f"captures/{capture}/images/{image}/discard")
+    refused = person.post(f"captures/{capture}/images/{image}/discard")
+    assert refused.status_code == 400 and "Say why it is not needed" in refused.text
+    person.post(f"captures/{capture}/images/{image}/discard", {"because": "duplicate"})
     screen = person.get(f"captures/{capture}").text
     assert "It was never filed" in screen
     assert "Undo until 9:40am" in screen
+    assert "Ready to file" in screen and "Write note to" in screen, "what came and why it was not kept is written"
     person.post(f"captures/{capture}/images/{image}/keep")
-    assert "Ready to file" in person.get(f"captures/{capture}").text
-    assert person.post(f"captures/{capture}/discard").headers["Location"] == "/l/amy/"
-    assert "Nothing was filed" in person.get(f"captures/{capture}/receipt").text
+    assert "Undo until" not in person.get(f"captures/{capture}").text
+    everything = person.post(f"captures/{capture}/discard", {"because": "sent-in-error"})
+    assert everything.headers["Location"].endswith(f"/captures/{capture}/receipt")
+    assert "No picture was filed" in person.get(f"captures/{capture}/receipt").text
+    empty = person.begin()
+    assert person.post(f"captures/{empty}/discard").headers["Location"] == "/l/amy/"
+
+
+def test_nothing_can_be_discarded_while_a_concern_is_open(person: Person, parts: FakeParts) -> None:
+    capture, _ = person.ready()
+    parts.captures.held = (Reason("open-concern", "A safeguarding concern is open.", "Nothing is destroyed."),)
+    screen = person.get(f"captures/{capture}").text
+    assert screen.count("A safeguarding concern is open.") >= 2
+    assert 'name="because"' not in screen
 
 
 def test_geometry_is_sent_exactly(person: Person, parts: FakeParts) -> None:
@@ -328,6 +426,10 @@ def test_sites_are_found_by_word_and_by_region(person: Person) -> None:
     assert region is not None
     assert region["sites"]
     assert person.get("captures/sites?region=nowhere").json == {"sites": []}
+    for typed, side in (("left knee", "left"), ("knee r", "right"), ("both knees", "both"), ("left right knee", "")):
+        sided = person.get(f"captures/sites?q={typed}").json
+        assert sided is not None and sided["sites"][0]["side"] == side, typed
+    assert found["sites"][0]["side"] == "", "nobody gets a side that nobody typed"
 
 
 def test_another_patients_capture_does_not_exist_here(person: Person) -> None:

@@ -22,6 +22,7 @@ NUMBER, BORN = "999 000 0018", "21 June 1984"
 
 WRITES_TO_THE_RECORD = {
     "capture.file",
+    "capture.discard_all",
     "receipt.check_again",
     "concern.raise_one",
     "reviews.decide",
@@ -34,7 +35,8 @@ STAYS_WITH_US = {
     "capture.answers",
     "capture.begin",
     "capture.discard",
-    "capture.discard_all",
+    "capture.ask_second_person",
+    "capture.still_the_same",
     "capture.undo_discard",
     "concern.close",
     "concern.hold_back",
@@ -43,6 +45,8 @@ STAYS_WITH_US = {
     "gallery.reveal",
     "receipt.source_emptied",
     "reviews.record_wishes",
+    "second_person.answer",
+    "second_person.reveal",
     "staying.stay",
     "worklist.cover",
     "worklist.done",
@@ -159,7 +163,16 @@ def test_the_button_that_writes_says_to_whose_record(
     app: Flask, person: Person, parts: FakeParts, reach: Reach, button: str, banner: bool
 ) -> None:
     person.launch = "amy" if banner else "framed"
-    assert buttons_that_write(app, person.get(reach(person, parts)).text) == [button]
+    found = buttons_that_write(app, person.get(reach(person, parts)).text)
+    assert [each for each in found if each != THROW_AWAY] == [button]
+
+
+THROW_AWAY = "Discard everything of Amy LEE (never filed)"
+
+
+def test_the_button_that_throws_away_says_whose(app: Flask, person: Person) -> None:
+    """It writes a note: that pictures came, and why none was kept."""
+    assert THROW_AWAY in buttons_that_write(app, person.get(f"captures/{person.ready()[0]}").text)
 
 
 @pytest.mark.parametrize("banner", [True, False])

@@ -66,7 +66,7 @@ def test_after_a_try_that_was_taken_back_the_screen_says_so(person: Person, part
 
 
 def test_the_mailbox_is_still_to_be_emptied_until_somebody_says_so(person: Person, parts: FakeParts) -> None:
-    capture, _ = person.ready(arrival="email", taken_on="2026-03-01")
+    capture, _ = person.ready(arrival="other", taken_on="2026-03-01")
     person.post(f"captures/{capture}/file")
     receipt = person.get(f"captures/{capture}/receipt").text
     assert "Still to do" in receipt

@@ -80,10 +80,11 @@ def test_every_field_for_words_is_known_by_its_question(person: Person) -> None:
     capture, _ = person.ready()
     page = person.get(f"captures/{capture}").text
     fields = set(re.findall(r'<textarea[^>]*name="([^"]+)"', page))
-    assert fields == set(_QUESTIONS)
+    assert {"purpose", "findings", "advice"} < fields
     for name in fields:
+        question = _QUESTIONS[name.partition("-")[0]]
         label = re.search(rf'<label[^>]*for="{name}"[^>]*>\s*(.+?)\s*</label>', page, re.DOTALL)
-        assert label and label[1] == _QUESTIONS[name]
+        assert label and label[1] in (question, "Why it is worth keeping")
 
 
 def test_a_page_that_reloads_itself_says_that_nobody_does(person: Person, parts: FakeParts) -> None:

@@ -28,15 +28,16 @@ ARGUMENTS = (
     "--test-third-party-cookie-phaseout",
 )
 ANSWERS = {
-    "face_to_face": "yes",
     "arrival": "taken-now",
     "consent_receive": "given",
     "consent_store": "given",
     "consent_form": "verbal",
     "understood": "yes",
     "photographer": "clinician",
+    "device": "organisation",
     "identity": "in-person",
     "intimacy": "no",
+    "only_area": "yes",
 }
 ADULT_A, ADULT_B = "p-adult-1", "p-adult-2"
 

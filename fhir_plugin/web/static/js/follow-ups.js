@@ -2,14 +2,13 @@
 // so that what was typed before a change of mind does not count; it is still there when the mind changes back.
 
 export function followUps (form) {
-  const followers = [...form.querySelectorAll('[data-show-when]')]
   const update = () => {
     const said = new FormData(form)
-    for (const follower of followers) {
+    for (const follower of form.querySelectorAll('[data-show-when]')) { // cards come and go
       const values = follower.dataset.showValues.split(' ')
       const shown = follower.dataset.showWhen.split(' ').some((name) => values.includes(said.get(name)))
       follower.hidden = !shown
-      for (const field of follower.querySelectorAll('input')) field.disabled = !shown
+      for (const field of follower.querySelectorAll('input, textarea')) field.disabled = !shown
     }
     cameraDay(form)
   }

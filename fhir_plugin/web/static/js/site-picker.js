@@ -39,7 +39,7 @@ function picker (form, place, save) {
   const value = Object.assign(document.createElement('input'), { type: 'hidden', name: `site-${id}`, value: place.dataset.code })
   const input = Object.assign(document.createElement('input'), { type: 'text', id: `site-${id}`, className: 'nhsuk-input', autocomplete: 'off', spellcheck: false, value: place.dataset.display })
   const error = document.getElementById(`site-${id}-error`)
-  const attributes = { role: 'combobox', 'aria-expanded': 'false', 'aria-autocomplete': 'list', 'aria-controls': `sites-${id}`, placeholder: 'Type, for example knee' }
+  const attributes = { role: 'combobox', 'aria-expanded': 'false', 'aria-autocomplete': 'list', 'aria-controls': `sites-${id}`, placeholder: 'Type, for example left knee' }
   if (error) attributes['aria-describedby'] = error.id
   for (const [name, text] of Object.entries(attributes)) input.setAttribute(name, text)
   const options = Object.assign(document.createElement('ul'), { id: `sites-${id}`, className: 'app-options', hidden: true })
@@ -83,13 +83,14 @@ function picker (form, place, save) {
     input.value = site.display
     place.dataset.display = site.display
     showSide(site.paired)
+    for (const radio of site.side ? side.querySelectorAll('input') : []) radio.checked = radio.value === site.side
     close()
     save()
   }
   const show = (sites) => {
     found = sites
     options.replaceChildren(...sites.map((site, index) => {
-      const option = Object.assign(document.createElement('li'), { id: `sites-${id}-${index}`, textContent: site.display })
+      const option = Object.assign(document.createElement('li'), { id: `sites-${id}-${index}`, textContent: site.side ? `${site.display}, ${site.side}` : site.display })
       option.setAttribute('role', 'option')
       option.setAttribute('aria-selected', 'false')
       option.addEventListener('mousedown', (event) => { event.preventDefault(); take(site) })

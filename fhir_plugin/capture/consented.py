@@ -1,0 +1,149 @@
+"""The consent of a capture, out of its answers: who decided, by what right, about what, on what grounds.
+
+Recorded as it was said. Nobody ticks for somebody else: where nobody could consent, the decision is one in the
+patient's best interests and says so (G-R82), and what was not asked has no decision at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from fhir_plugin.capture.draft import Draft
+from fhir_plugin.policy.pack import PolicyPack
+from mappings.model.consent import (
+    Assessment,
+    ConsentAnswer,
+    ConsentGiver,
+    ConsentScope,
+    Grantor,
+    Override,
+    PhotoConsent,
+    ScopeDecision,
+)
+from mappings.model.identifiers import Reference
+from mappings.model.situation import Authority, Situation
+
+EXPLAINED = ("purpose", "storage", "access")
+"""What *understanding checked* says was explained: what it is for, where it is kept, who can see it (G-R80)."""
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """One situation, of which only the questions in `asked` count, as one clinician records it now."""
+
+    situation: Situation
+    asked: Collection[str]
+    by: Reference
+    at: dt.datetime
+
+    def text(self, name: str) -> str:
+        found = getattr(self.situation, name) if name in self.asked else ""
+        return found if isinstance(found, str) else ""
+
+
+def consent_of(
+    draft: Draft,
+    situation: Situation,
+    *,
+    asked: Collection[str],
+    patient: Reference,
+    recorded_by: Reference,
+    recorded_at: dt.datetime,
+    policy: PolicyPack,
+    private: bool,
+    needs_second: bool,
+) -> PhotoConsent:
+    """What was said about the pictures of one capture. `asked`: the questions that this capture needs."""
+    said = _Recording(situation, asked, recorded_by, recorded_at)
+    answers = (
+        (ConsentScope.RECEIVE, situation.consent_receive),
+        (ConsentScope.STORE, situation.consent_store),
+        (ConsentScope.RECORD_VIDEO, situation.consent_record_video if "consent_record_video" in asked else None),
+    )
+    understood = situation.understood is True
+    return PhotoConsent(
+        capture_id=draft.capture_id,
+        patient=patient,
+        recorded_by=recorded_by,
+        recorded_at=recorded_at,
+        decisions=tuple(
+            ScopeDecision(scope, answer, recorded_at)
+            for scope, answer in answers
+            if answer is not None and answer is not ConsentAnswer.NOT_ASKED
+        ),
+        form=situation.consent_form,
+        understood=understood,
+        policy_version=policy.reference,
+        private=private,
+        giver=_giver(said),
+        explained=EXPLAINED if understood else (),
+        template=policy.explained if understood else "",
+        record_told=understood,
+        child_view=situation.child_view if "child_view" in asked else None,
+        child_words=said.text("child_words"),
+        parents_involved=_parents(said),
+        assessments=tuple(_assessments(said)),
+        overrides=tuple(_overrides(said, draft)) if needs_second or said.text("override_reason") else (),
+    )
+
+
+def _giver(said: _Recording) -> ConsentGiver:
+    situation = said.situation
+    covers = situation.authority_covers if "authority_covers" in said.asked else None
+    right = situation.giver if "giver" in said.asked else None
+    if right is None:
+        right = _right(said)
+    return ConsentGiver(
+        right=right,
+        name=said.text("giver_name"),
+        relationship=said.text("giver_relationship"),
+        evidence=said.text("giver_evidence") or said.text("authority_evidence"),
+        authority_covers=covers,
+    )
+
+
+def _right(said: _Recording) -> Grantor:
+    """By what right it was decided where nobody was asked in so many words."""
+    situation = said.situation
+    if situation.lacks_capacity and "lacks_capacity" in said.asked:
+        binding = situation.authority_covers and situation.authority_answer is not None
+        held = {Authority.ATTORNEY: Grantor.ATTORNEY, Authority.DEPUTY: Grantor.DEPUTY}
+        if binding and situation.authority in held:
+            return held[situation.authority]
+        return Grantor.BEST_INTERESTS
+    if situation.gillick and "gillick" in said.asked:
+        return Grantor.COMPETENT_CHILD
+    return Grantor.PATIENT
+
+
+def _parents(said: _Recording) -> str:
+    found = said.situation.parents_discussed if "parents_discussed" in said.asked else None
+    return {True: "Involving parents was discussed.", False: "Involving parents was not discussed.", None: ""}[found]
+
+
+def _assessments(said: _Recording) -> list[Assessment]:
+    situation = said.situation
+    found: list[Assessment] = []
+    if "lacks_capacity" in said.asked and situation.lacks_capacity is not None:
+        words = said.text("capacity_words")
+        found.append(Assessment("capacity", not situation.lacks_capacity, words, said.by, said.at))
+    if "gillick" in said.asked and situation.gillick is not None:
+        found.append(Assessment("gillick", situation.gillick, said.text("gillick_words"), said.by, said.at))
+    for name in ("best_interests", "keep_best_interests"):
+        if text := said.text(name):
+            found.append(Assessment("best-interests", None, text, said.by, said.at))
+    return found
+
+
+def _overrides(said: _Recording, draft: Draft) -> list[Override]:
+    """What was gone on against, with its reason and the second person; without one, on the urgent path (X10)."""
+    second = draft.second_stands
+    agreed = second.by if second is not None and second.agrees else None
+    urgent = agreed is None and bool(said.text("urgent_reason"))
+    found = []
+    for name, of in (("override_reason", "child-or-parent"), ("exceptional_reason", "sexual-health")):
+        if text := said.text(name):
+            found.append(Override(of, text, said.by, agreed, urgent, said.at))
+    return found
