@@ -64,7 +64,6 @@ URGENT = Reason(
     "Somebody reviews it within 24 hours.",
     "X10, X25",
 )
-_URGENT_HOURS = 24
 
 _GROUNDS = {
     Act.REVEAL: Reason("may-look", "It may be looked at by the person who decides.", source="G-R308"),
@@ -85,8 +84,8 @@ __all__ = ["RULES", "rule", "trace", "who_decides"]
 def rule(situation: Situation, pack: PolicyPack) -> Ruling:
     """What is still to be asked of this situation, what stops, and what may be done so far (G-R and X beside each).
 
-    `questions` are those of the acts that the clinician wishes for, in the order to ask; while nothing is wished for,
-    those of storing and describing.
+    `questions`, `stops`, `second_person` and its work are those of the acts that the clinician wishes for; while
+    nothing is wished for, those of storing and describing. Every act is decided whatever is wished for.
     """
     return _Sheet(Case(situation, pack)).ruling()
 
@@ -128,6 +127,7 @@ class _Sheet:
 
     def __init__(self, case: Case) -> None:
         self._case = case
+        self._shown = _WISHED[case.said.wish]
         self._asked: dict[str, _Asked] = {}
         self._stops: list[Stop] = []
         self._waits: list[Wait] = []
@@ -170,33 +170,37 @@ class _Sheet:
             self._stops.append(Stop(acts, SECOND_REFUSED))
             return
         self._take(Ask("urgent_reason", "Only if it cannot wait for the second person.", acts, optional=True))
+        hours = self._case.pack.work_hours
         if self._case.long_enough("urgent_reason"):
-            words = "It went on without a second person: review it."
-            self._warnings.append(URGENT)
-            self._due.append(WorkDue(WorkKind.URGENT_REVIEW, _URGENT_HOURS, words, "X10, X25"))
-            return
-        self._waits += [Wait(each.acts, each.reason) for each in self._seconds]
-        hours = self._case.pack.work_hours[WorkKind.SECOND_PERSON]
-        words = "A colleague asks for a second person’s decision about an image."
-        self._due.append(WorkDue(WorkKind.SECOND_PERSON, hours, words, "X10, X25"))
+            kind, words = WorkKind.URGENT_REVIEW, "It went on without a second person: review it."
+            self._warnings += [URGENT] if self._wants_second else []
+        else:
+            kind, words = WorkKind.SECOND_PERSON, "A colleague asks for a second person’s decision about an image."
+            self._waits += [Wait(each.acts, each.reason) for each in self._seconds]
+        if self._wants_second:
+            self._due.append(WorkDue(kind, hours[kind], words, "X10, X25"))
+
+    @property
+    def _wants_second(self) -> bool:
+        """Whether what the clinician wishes for needs one: describing may go on where only keeping would."""
+        return any(each.acts & self._shown for each in self._seconds)
 
     def ruling(self) -> Ruling:
         case = self._case
         questions = [self._question(catalogue()[name], asked) for name, asked in self._asked.items()]
         acts = {act: self._may(act, questions) for act in Act}
-        shown = _WISHED[case.said.wish]
-        listed = [each for each in questions if self._asked[each.id].acts & shown]
+        listed = [each for each in questions if self._asked[each.id].acts & self._shown]
         notices = [Reason("policy-notice", text, source="X26") for text in case.pack.notices(case.said.today)]
         return Ruling(
             pack=case.pack.reference,
             acts=acts,
             reasons={act: tuple(self._reasons(act, acts[act])) for act in Act},
             questions=tuple(sorted(listed, key=lambda each: _position()[each.id])),
-            stops=_once(each.reason for each in self._stops),
+            stops=_once(each.reason for each in self._stops if each.acts & self._shown),
             warnings=_once(chain(self._warnings, notices)),
             work=tuple(dict.fromkeys(self._due)),
             flags=frozenset(self._flags),
-            second_person=bool(self._seconds),
+            second_person=self._wants_second,
         )
 
     def _question(self, question: Question, asked: _Asked) -> OpenQuestion:

@@ -32,7 +32,7 @@ def told(*words: str) -> dict[str, Any]:
 
 EXPECTED = {
     "adult-photo": ("yes", [], []),
-    "adult-refuses-storing": ("not-yet", ["reconsidered", "alternative_offered"], ["store-refused"]),
+    "adult-refuses-storing": ("not-yet", ["reconsidered", "alternative_offered"], []),
     "attorney-refuses": ("no", [], ["authority-refused"]),
     "best-interests": ("yes", [], []),
     "care-worker": ("no", [], ["care-worker"]),

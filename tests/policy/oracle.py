@@ -97,8 +97,8 @@ def _decided(s: Situation, pack: PolicyPack, *, filing: bool) -> Iterator[str]:
             best_interests = True
             if pack.lacks_capacity_route is LacksCapacityRoute.AUTHORITY_REQUIRED:
                 yield "the policy wants somebody with authority"
-    elif s.capacity_doubt and s.lacks_capacity is None:
-        yield "capacity was doubted and not assessed"
+    elif s.lacks_capacity is None and (s.capacity_doubt or (_unasked(s) and not _ordinary_unasked(s, pack))):
+        yield "capacity was doubted, or had to be confirmed, and was not assessed"
     elif s.giver not in (None, Grantor.PATIENT):
         yield "a capable person decides for themselves"
     if best_interests:
@@ -142,6 +142,11 @@ def _child(s: Situation, pack: PolicyPack, *, filing: bool) -> Iterator[str]:
             yield "nobody else agreed to keeping it"
 
 
+def _unasked(s: Situation) -> bool:
+    """000:19, 004:65-66, 004:271-275: nobody asked for it, or for nothing private."""
+    return s.arrival is Arrival.UNASKED or (s.requested and is_intimate(s) and not s.preauthorised_private)
+
+
 def _ordinary_unasked(s: Situation, pack: PolicyPack) -> bool:
     """002:33: implied only where it is not intimate and would have been taken face to face (X14)."""
     return (
@@ -157,9 +162,8 @@ def _private(s: Situation, pack: PolicyPack, *, filing: bool) -> Iterator[str]:
     """004:126-170, 187-192, 271-275, 343-347, 536-557; 001:11."""
     if s.intimacy is None:
         yield "nobody said whether it is intimate"
-    unasked = s.arrival is Arrival.UNASKED or (s.requested and is_intimate(s) and not s.preauthorised_private)
     reached = s.contact is ContactOutcome.REACHED and s.contact_words
-    if unasked and not reached and not _ordinary_unasked(s, pack):
+    if _unasked(s) and not reached and not _ordinary_unasked(s, pack):
         yield "the sender was not reached"
     from_afar = not (s.arrival is Arrival.TAKEN_NOW and s.photographer is Photographer.CLINICIAN)
     fragile = younger(s.birth_date, s.today, 16) or s.vulnerable

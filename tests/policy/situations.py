@@ -74,6 +74,7 @@ UNASKED = replace(
     arrival=Arrival.UNASKED,
     contact=ContactOutcome.REACHED,
     contact_words="Rang the patient, who can decide and agrees that we look at it and keep it",
+    lacks_capacity=False,
 )
 
 INTIMATE = replace(

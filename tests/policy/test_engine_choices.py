@@ -98,7 +98,7 @@ OVERRIDDEN = replace(
 SEXUAL = replace(
     of.FIFTEEN_UNASKED, sexual_health=True, exceptional_reason="Lives on an island; the boat goes on Monday"
 )
-UNASKED_ORDINARY = replace(of.UNASKED, contact=None, contact_words="")
+UNASKED_ORDINARY = replace(of.UNASKED, contact=None, contact_words="", lacks_capacity=None)
 ASKER, GUARDIAN, SENIOR = Reference("Practitioner/a"), Reference("Practitioner/g"), Reference("Practitioner/s")
 APPROVED = Deletion(ASKER, GUARDIAN, frozenset({Role.CALDICOTT_GUARDIAN}))
 OPINION = Opinion("A rare pattern", ConsentAnswer.GIVEN, accepted=True)

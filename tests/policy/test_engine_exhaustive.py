@@ -46,6 +46,7 @@ COMPLETE = replace(
     less_restrictive=LONG,
     child_words=LONG,
     override_reason=LONG,
+    lacks_capacity=None,
     safeguarding_advice=LONG,
     emergency_reason=LONG,
     exceptional_reason=LONG,
@@ -60,6 +61,7 @@ COMPLETE = replace(
     alternative_offered=LONG,
 )
 
+CONFIRMED: tuple[Part, ...] = ({}, {"lacks_capacity": False})
 WHO: tuple[Part, ...] = (
     {"birth_date": None},
     {"birth_date": of.born(9)},
@@ -153,6 +155,7 @@ BLOCKS: dict[str, tuple[tuple[Part, ...], ...]] = {
         ARRIVAL,
         each("contact", None, *ContactOutcome),
         each("contact_words", "", LONG),
+        CONFIRMED,
         each("consent_receive", None, *ConsentAnswer),
         each("consent_store", None, *ConsentAnswer),
     ),

@@ -130,6 +130,25 @@ def test_what_came_unasked_is_not_shown_before_contact_competence_and_consent(mi
     assert ruling(of.without(of.FIFTEEN_UNASKED, missing)).acts[Act.REVEAL] is not May.YES
 
 
+def test_the_capacity_of_who_sent_it_unasked_is_confirmed() -> None:
+    """Presumed of everybody else (G-R91); without it, it stays shut."""
+    unknown = ruling(of.UNASKED, lacks_capacity=None)
+    assert {each.id for each in unknown.open} == {"lacks_capacity"}
+    assert unknown.acts[Act.REVEAL] is May.NOT_YET
+    lacking = ruling(of.UNASKED, lacks_capacity=True)
+    assert {"capacity_words", "best_interests", "authority"} <= {each.id for each in lacking.open}
+
+
+def test_a_second_person_is_wanted_only_for_what_is_wished() -> None:
+    """Describing an intimate image of a child needs none; keeping it does."""
+    described = ruling(of.CHILD_INTIMATE, second_person=None, wish=Wish.DESCRIBE)
+    assert described.acts[Act.DESCRIBE] is May.YES
+    assert described.acts[Act.STORE] is May.NOT_YET
+    assert not described.second_person
+    assert described.work == ()
+    assert described.open == ()
+
+
 def test_an_emergency_opens_it_and_nothing_more() -> None:
     """A child in pain must not wait; the call is still due the same day (G-R116)."""
     opened = ruling(

@@ -46,14 +46,21 @@ NO_BIRTH_DATE = Reason(
 
 
 def capacity(case: Case) -> Iterator[Finding]:
-    """Of 16 and over: presumed, doubted only by somebody's word, then assessed for this decision (G-R81, G-R94)."""
+    """Of 16 and over: presumed until somebody doubts it, then assessed for this decision (G-R81, G-R94).
+
+    Of an image that came unasked it is confirmed with the sender (G-R91, G-R116).
+    """
     said = case.said
     if case.below_consent_age:
         return
     yield Ask("capacity_doubt", "An adult is presumed to be able to decide.", USING, optional=True)
+    if case.to_be_reached:
+        yield Ask("lacks_capacity", "It came unasked, so their capacity is confirmed.", case.deciding)
     if not case.doubted:
         return
-    problem = "" if said.capacity_doubt else "Tick that the patient may not be able to decide, or choose No."
+    problem = ""
+    if not said.capacity_doubt and not case.to_be_reached:
+        problem = "Tick that the patient may not be able to decide, or choose No."
     yield Ask("lacks_capacity", "Somebody doubts that the patient can decide this.", case.deciding, problem)
     yield Ask("capacity_words", "The record says how it was assessed.", case.deciding)
     if not case.lacks_capacity:
