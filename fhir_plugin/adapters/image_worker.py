@@ -73,7 +73,7 @@ class ProcessImageWorker:
         cpu_seconds: float = 20,
         wall_seconds: float = 40,
         video_cpu_seconds: float = 600,
-        video_wall_seconds: float = 300,
+        video_wall_seconds: float = 600,
         wait_seconds: float = 60,
         memory_bytes: int = 1024 * MEBIBYTE,
         idle_memory_bytes: int = 256 * MEBIBYTE,

@@ -19,8 +19,9 @@ from fhir_plugin.imaging.lossless import strip
 from fhir_plugin.imaging.profiles import profile_of
 from fhir_plugin.imaging.rebuild import JPEG_QUALITY, THUMBNAIL_SIDE, subsampling_of, upright_pixels
 from fhir_plugin.imaging.ssim import structural_similarity
+from fhir_plugin.imaging.video_bench import measure_video
 from mappings.model.identifiers import ImageId, Sha256
-from mappings.model.images import UNCHANGED, CleanImage, ReceivedImage
+from mappings.model.images import UNCHANGED, CleanImage, ReceivedImage, VideoTerms
 
 PHOTO_SIZE = (4032, 3024)
 GOAL_RATIO = 1.2
@@ -31,7 +32,7 @@ Figures = dict[str, Any]
 
 
 class _Worker(Protocol):
-    def clean(self, received: ReceivedImage, *, lossless: bool = ...) -> CleanImage: ...
+    def clean(self, received: ReceivedImage, *, lossless: bool = ..., video: VideoTerms | None = ...) -> CleanImage: ...
 
     def pids(self) -> list[int]: ...
 
@@ -41,6 +42,7 @@ def measure(worker: _Worker, *, rounds: int, photos: Mapping[str, bytes]) -> Fig
     figures: Figures = {"rounds": rounds}
     figures["jpeg_12_megapixels"] = _measure_jpeg(worker, draw_photo(), rounds)
     figures["jpeg_12_megapixels_display_p3"] = _measure_jpeg(worker, draw_photo(profile_of(DISPLAY_P3)), rounds)
+    figures["video_1080p"] = measure_video(worker, rounds=max(1, rounds // 3))
     for name, content in photos.items():
         received = _received(content)
         worker.clean(received)

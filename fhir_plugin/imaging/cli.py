@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,23 @@ if TYPE_CHECKING:
 
 REFUSED = 2
 UNAVAILABLE = 69
-_SUFFIXES = {"image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"), "image/png": (".png",)}
+_SUFFIXES = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "video/mp4": (".mp4", ".m4v"),
+    "video/webm": (".webm",),
+}
+_MOST_SECONDS = 600
 
 Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What is kept that would be changed or dropped otherwise."""
+
+    lossless: bool
+    sound: bool
 
 
 @click.command()
@@ -38,22 +53,26 @@ Report = dict[str, Any]
     help="Where the clean picture goes: a file, a folder for a folder, or - for standard output.",
 )
 @click.option("--lossless", is_flag=True, help="Leave the pixels exactly as they are (JPEG and PNG only).")
+@click.option("--sound", is_flag=True, help="Keep the sound of a video. It is dropped otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value about what was done.")
-def sanitise(source: Path, output: Path, lossless: bool, as_json: bool) -> None:
-    """Make a clean copy of a picture, or of every picture in a folder: upright, in sRGB, nothing hidden in it.
+def sanitise(source: Path, output: Path, lossless: bool, sound: bool, as_json: bool) -> None:
+    """Make a clean copy of a picture or video, or of every one in a folder: upright, in ordinary colours, nothing
+    hidden in it.
 
-    Writes JPEG for photographs and PNG where something shows through. A file that is refused (exit 2) gives no output.
+    Writes JPEG for photographs, PNG where something shows through, MP4 for MP4 and QuickTime, WebM for WebM. A file
+    that is refused (exit 2) gives no output.
     """
+    keep = Keeping(lossless, sound)
     if as_json and str(output) == "-":
         raise click.UsageError("--json and -o - both want standard output: choose one.")
     if source.is_dir():
         if str(output) == "-":
             raise click.UsageError("A folder needs a folder to go to, not standard output.")
-        reports = _sanitise_folder(source, output, lossless)
+        reports = _sanitise_folder(source, output, keep)
         _print_folder(reports, as_json)
         sys.exit(REFUSED if any("refused" in report for report in reports) else 0)
     with _worker() as worker:
-        report = _sanitise_one(worker, source, lambda _: output, lossless)
+        report = _sanitise_one(worker, source, lambda _: output, keep)
     if as_json:
         click.echo(json.dumps(report))
     elif "refused" in report:
@@ -72,7 +91,8 @@ def sanitise(source: Path, output: Path, lossless: bool, as_json: bool) -> None:
     help="Measure this picture too, for example a HEIC from a telephone. May be given more than once.",
 )
 def bench(as_json: bool, rounds: int, photos: tuple[Path, ...]) -> None:
-    """Measure cleaning a 12-megapixel photograph against bare decoding and encoding in the same run."""
+    """Measure cleaning a 12-megapixel photograph and a short video against bare decoding and encoding in the same
+    run."""
     print_figures(measure_photos(rounds, photos), as_json=as_json)
 
 
@@ -115,22 +135,26 @@ def _worker() -> Iterator[ProcessImageWorker]:
             sys.exit(UNAVAILABLE)
 
 
-def _sanitise_one(worker: ImageWorker, source: Path, place: Callable[[CleanImage], Path], lossless: bool) -> Report:
+def _sanitise_one(worker: ImageWorker, source: Path, place: Callable[[CleanImage], Path], keep: Keeping) -> Report:
     """Cleans one file and puts the result where `place` says; the report has the shape that `--json` prints."""
     from fhir_plugin.errors import UnacceptableImage
+    from mappings.model.images import VideoTerms
 
     started = time.perf_counter()
+    terms = VideoTerms(sound=keep.sound, most_seconds=_MOST_SECONDS)
     try:
-        image = worker.clean(_receive(source), lossless=lossless)
+        image = worker.clean(_receive(source), lossless=keep.lossless, video=terms)
     except UnacceptableImage as refusal:
         return _refusal(refusal)
     _write_whole(place(image), image.content)
+    video = {"duration_seconds": image.seconds, "sound": image.sound} if image.is_video else {}
     return {
         "sha256_received": image.sha256_received,
         "sha256_clean": image.sha256,
         "width": image.width,
         "height": image.height,
         "content_type": image.content_type,
+        **video,
         "removed_metadata": list(image.removed),
         "seconds": round(time.perf_counter() - started, 4),
     }
@@ -144,17 +168,17 @@ def _receive(source: Path) -> Any:
     import hashlib
     import uuid
 
-    from fhir_plugin.imaging.refusals import MAX_BYTES
+    from fhir_plugin.imaging.video_anatomy import MAX_VIDEO_BYTES
     from mappings.model.identifiers import ImageId, Sha256
     from mappings.model.images import ReceivedImage
 
     with click.open_file(str(source), "rb") as stream:
-        content = stream.read(MAX_BYTES + 1)
+        content = stream.read(MAX_VIDEO_BYTES + 1)
     digest = Sha256(hashlib.sha256(content).hexdigest())
     return ReceivedImage(ImageId(str(uuid.uuid4())), content, "application/octet-stream", digest)
 
 
-def _sanitise_folder(source: Path, output: Path, lossless: bool) -> list[Report]:
+def _sanitise_folder(source: Path, output: Path, keep: Keeping) -> list[Report]:
     """Every file of the folder, by name; those within folders are not looked at."""
     if output.exists() and not output.is_dir():
         raise click.UsageError("A folder needs a folder to go to.")
@@ -164,8 +188,7 @@ def _sanitise_folder(source: Path, output: Path, lossless: bool) -> list[Report]
     try:
         with _worker() as worker:
             reports = [
-                {"name": path.name, **_sanitise_one(worker, path, _beside(aside, path.name), lossless)}
-                for path in names
+                {"name": path.name, **_sanitise_one(worker, path, _beside(aside, path.name), keep)} for path in names
             ]
         output.mkdir(exist_ok=True)
         for path in aside.iterdir():

@@ -74,6 +74,11 @@ _OPTIONS = {
 }
 
 
+def frame_encoder(kind: str) -> tuple[str, dict[str, str]]:
+    """The encoder of a kind's pictures and its options, for whoever measures against it."""
+    return _ENCODER[VideoKind(kind)]
+
+
 def look_at_video(content: bytes | memoryview) -> VideoAnatomy:
     """What the file is and holds, without decoding it. Raises `UnacceptableImage`."""
     if len(content) > MAX_VIDEO_BYTES:

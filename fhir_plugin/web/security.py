@@ -174,6 +174,7 @@ def picture_response(content: bytes, content_type: str) -> Response:
         "frame-ancestors 'none'; sandbox"
     )
     if content_type in _VIDEOS:
+        response.headers["Content-Security-Policy"] += "; media-src 'self'"  # shown in a tab of its own
         # A player asks for the piece that it wants to show; without pieces there is no jumping forward.
         response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response

@@ -13,7 +13,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from fhir_plugin.imaging.cli import bench, sanitise
+from fhir_plugin.imaging.video_proof import prove_mp4
 from tests.imaging.drawing import SAMPLES, Canaries, as_jpeg, chart, loaded_jpeg
+from tests.imaging.videos import film
 
 
 def _run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -112,6 +114,7 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_bench_measures_and_prints_one_json_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_plugin.imaging.bench.PHOTO_SIZE", (640, 480))
+    monkeypatch.setattr("fhir_plugin.imaging.video_bench.SIZE", (320, 240))
     result = CliRunner().invoke(bench, ["--json", "--rounds", "1", "--photo", str(SAMPLES / "samplefilehub.heif")])
     assert result.exit_code == 0
     figures = json.loads(result.stdout)
@@ -119,3 +122,25 @@ def test_bench_measures_and_prints_one_json_value(monkeypatch: pytest.MonkeyPatc
     assert figures["jpeg_12_megapixels"]["worker_peak_megabytes"] >= 0
     assert figures["jpeg_12_megapixels"]["ssim"] > 0.98
     assert figures["samplefilehub.heif"]["cleaned"] > 0
+
+
+def test_a_video_is_made_clean_without_its_sound_and_with_it_where_that_is_asked(tmp_path: Path) -> None:
+    source, silent, heard = tmp_path / "phone.mov", tmp_path / "silent.mp4", tmp_path / "heard.mp4"
+    source.write_bytes(film(container="mov", sound="aac"))
+    told = json.loads(CliRunner().invoke(sanitise, [str(source), "-o", str(silent), "--json"]).stdout)
+    assert (told["content_type"], told["duration_seconds"], told["sound"]) == ("video/mp4", 2.0, False)
+    assert "sound" in told["removed_metadata"]
+    assert prove_mp4(silent.read_bytes())[3] is False
+    assert CliRunner().invoke(sanitise, [str(source), "-o", str(heard), "--sound"]).exit_code == 0
+    assert prove_mp4(heard.read_bytes())[3] is True
+
+
+def test_a_folder_of_pictures_and_videos_keeps_names_that_are_true(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.mov").write_bytes(film(container="mov", frames=4))
+    (source / "b.webm").write_bytes(film(container="webm", codec="libvpx", frames=4))
+    (source / "c.mp4").write_bytes(b"#EXTM3U\nfile:///etc/hostname\n")
+    done = CliRunner().invoke(sanitise, [str(source), "-o", str(out), "--json"])
+    assert done.exit_code == 2
+    assert sorted(path.name for path in out.iterdir()) == ["a.mov.mp4", "b.webm"]
