@@ -191,7 +191,14 @@ def test_care_workers_only_by_agreement() -> None:
     agreed: dict[str, Any] = {"careworker_capture": CareworkerCapture.PER_PROVIDER_AGREEMENT}
     assert ruling(of.CARE_WORKER).acts[Act.STORE] is May.NO
     assert ruling(of.CARE_WORKER, agreed).acts[Act.STORE] is May.YES
-    for name in ("provider_agreement", "provider_exceptional", "helper_burden", "helper_agreed", "device"):
+    for name in (
+        "provider_agreement",
+        "provider_exceptional",
+        "provider_trained",
+        "helper_burden",
+        "helper_agreed",
+        "device",
+    ):
         assert open_ids(of.without(of.CARE_WORKER, name), agreed) == {name}
     assert ruling(of.CARE_WORKER, agreed, provider_trained=False).acts[Act.STORE] is May.NO
     assert ruling(of.CARE_WORKER, agreed, device=Device.PERSONAL).acts[Act.DESCRIBE] is May.NO
