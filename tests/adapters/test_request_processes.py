@@ -72,7 +72,7 @@ def test_of_many_who_pass_the_check_at_once_one_is_inside(own: OwnStores, url: s
         assert visits.open(Door(SECRET, browser)).stage is Stage.OPEN
         (tmp_path / f"inside-{name}").touch()
 
-    in_children(*[lambda name=str(n): come(name) for n in range(6)])  # type: ignore[misc]
+    in_children(*[lambda name=str(n): come(name) for n in range(6)])
     assert len(list(tmp_path.glob("inside-*"))) == 1
     assert parts.requests.get(request.request_id).state is RequestState.OPENED
 
@@ -92,7 +92,7 @@ def test_no_number_of_processes_gets_more_wrong_dates_than_one(own: OwnStores, u
                 assert refused.code == "birth-date"
                 (tmp_path / f"tried-{name}-{n}").touch()
 
-    in_children(*[lambda name=str(n): guess(name) for n in range(4)])  # type: ignore[misc]
+    in_children(*[lambda name=str(n): guess(name) for n in range(4)])
     assert len(list(tmp_path.glob("tried-*"))) == MOST_BIRTH_DATES - 1
     now = parts.requests.get(request.request_id)
     assert (now.birth_tries, now.link_closed) == (MOST_BIRTH_DATES, True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import ipaddress
 import re
 
 from fhir_plugin.capture.requests.parts import Door, RequestParts
@@ -63,10 +64,21 @@ def is_bound_to(parts: RequestParts, request: PhotoRequest, door: Door) -> bool:
     return hmac.compare_digest(parts.digest("browser", door.browser), request.browser_digest)
 
 
+def _network(address: str) -> str:
+    """What one subscriber has: an IPv4 address, or the 64 bits in front of an IPv6 one, which they choose freely."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is None:
+        return str(ipaddress.IPv6Network((known, 64), strict=False))
+    return str(getattr(known, "ipv4_mapped", None) or known)
+
+
 def _count_guess(parts: RequestParts, door: Door) -> None:
     """Once refused, an address costs one reading and no writing."""
     now = parts.now
-    who = parts.digest("address", door.address)
+    who = parts.digest("address", _network(door.address))
     if parts.tries.count(who, since=now - STRETCH) >= MOST_GUESSES:
         raise LinkRefused("Too many links that do not work were tried. Wait, or ring your practice.", code="link-busy")
     with parts.capture.work.transaction():

@@ -73,3 +73,21 @@ def test_a_wrong_secret_learns_nothing_about_requests_that_are_over() -> None:
     with pytest.raises(LinkRefused):
         asking.visits.decline(replace(door, secret=door.secret.upper()))
     assert asking.now(request_id).links == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("", "", True),
+        ("not an address", "192.0.2.1", False),
+    ],
+)
+def test_somebody_with_many_addresses_is_one_guesser(one: str, other: str, alike: bool) -> None:
+    asking = Asking()
+    for _ in range(MOST_GUESSES):
+        guess(asking, "a" * 43, one)
+    assert guess(asking, "a" * 43, other) == ("link-busy" if alike else "link-unknown")

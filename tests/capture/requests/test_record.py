@@ -111,7 +111,7 @@ def test_an_answer_that_was_lost_makes_no_second_one(monkeypatch: pytest.MonkeyP
     asking = Asking()
     record = asking.bench.record
     put, create = record.put, record.create
-    lost = []
+    lost: list[object] = []
 
     def lose_once(way: object) -> object:
         def write(*values: object, **named: object) -> object:
