@@ -40,7 +40,7 @@ def _decision_says(stored: Json, about: PhotoConsent) -> object:
 
 def _note_says(stored: Json, _about: PhotoConsent) -> object:
     note = from_note(stored)
-    return (note.patient, note.text)
+    return (note.patient, note.text.encode())
 
 
 SAYS: Mapping[str, Callable[[Json, PhotoConsent], object]] = {
@@ -52,7 +52,9 @@ SAYS: Mapping[str, Callable[[Json, PhotoConsent], object]] = {
 
 
 def agree(one: object, other: object) -> bool:
-    """Whether two values say the same, with moments as exact as an EHR keeps them."""
+    """Whether two values say the same, with moments as exact as an EHR keeps them, and however it spaces words."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.split() == other.split()
     if isinstance(one, dt.datetime) and isinstance(other, dt.datetime):
         return abs(one - other) <= PRECISION
     if isinstance(one, tuple) and isinstance(other, tuple):

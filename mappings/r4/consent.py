@@ -189,8 +189,8 @@ def _performer(consent: PhotoConsent) -> Json:
         return {"reference": GIVER_REFERENCE}
     if giver.right is not Grantor.BEST_INTERESTS:
         return elements.reference(consent.patient)
-    if giver.name:
-        return {"display": elements.string(giver.name)}
+    if giver.name.strip():
+        return {"display": elements.string(giver.name).strip()}
     return elements.reference(consent.recorded_by)
 
 
@@ -206,10 +206,11 @@ def _extensions(consent: PhotoConsent) -> list[Json]:
     if consent.form is not None:
         form = elements.coding(systems.CONSENT_FORM, consent.form.value, CONSENT_FORM_WORDS[consent.form])
         extensions.append({"url": systems.CONSENT_FORM_EXTENSION, "valueCoding": form})
-    if consent.explained or consent.template:
+    template = elements.string(consent.template).strip()
+    if consent.explained or template:
         parts: list[Json] = [{"url": "item", "valueString": elements.string(item)} for item in consent.explained]
-        if consent.template:
-            parts.append({"url": "template", "valueString": elements.string(consent.template)})
+        if template:
+            parts.append({"url": "template", "valueString": template})
         extensions.append({"url": systems.EXPLAINED_EXTENSION, "extension": parts})
     extensions.extend(
         {

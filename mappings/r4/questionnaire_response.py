@@ -267,7 +267,7 @@ def _string(link_id: str, text: str) -> Json:
 
 
 def _strings(link_id: str, texts: Iterable[str]) -> Json:
-    return _item(link_id, [{"valueString": written} for text in texts if (written := elements.string(text)).strip()])
+    return _item(link_id, [{"valueString": written} for text in texts if (written := elements.string(text).strip())])
 
 
 def _boolean(link_id: str, value: bool | None) -> Json:

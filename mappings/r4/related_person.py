@@ -25,16 +25,16 @@ def to_related_person(giver: ConsentGiver, patient: Reference) -> Json:
     if giver.right in RELATIONSHIP_CODES:
         codings.append(elements.coding(systems.ROLE_CODE, *RELATIONSHIP_CODES[giver.right]))
     relationship: Json = {"coding": codings}
-    if giver.relationship:
-        relationship["text"] = elements.string(giver.relationship)
+    if giver.relationship.strip():
+        relationship["text"] = elements.string(giver.relationship).strip()
     person: Json = {
         "resourceType": "RelatedPerson",
         "id": GIVER_ID,
         "patient": elements.reference(patient),
         "relationship": [relationship],
     }
-    if giver.name:
-        person["name"] = [{"text": elements.string(giver.name)}]
+    if giver.name.strip():
+        person["name"] = [{"text": elements.string(giver.name).strip()}]
     return person
 
 

@@ -253,3 +253,5 @@ def test_what_agrees_differs_in_fractions_of_a_second_only() -> None:
     assert not agree(consent, photo_consent(recorded_at=NOW + dt.timedelta(seconds=2)))
     assert not agree(consent, photo_consent(store=ConsentAnswer.REFUSED))
     assert not agree(consent, photo_consent(child_words="No"))
+    assert agree(photo_consent(child_words="No,\r\nnever"), photo_consent(child_words="No,\nnever"))
+    assert not agree(photo_consent(child_words="No, never"), photo_consent(child_words="No,never"))

@@ -175,7 +175,7 @@ labelled_images = st.builds(
 
 SAID = (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
 
-words = texts.filter(str.strip)
+words = texts.map(str.strip).filter(bool)
 typed = st.just("") | words
 codes = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
 clinicians = references("Practitioner", "PractitionerRole")
