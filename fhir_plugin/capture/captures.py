@@ -15,6 +15,7 @@ from fhir_plugin.capture.filing import FilingOrder, order_to_json
 from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text, site, standing_of
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import Receipt, receipt_of
+from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.routing import WaitingHere, name_of, waiting_here
 from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, view_of
@@ -381,7 +382,7 @@ class Captures:
 
     def _end_empty(self, session: ClinicalSession, draft: Draft) -> None:
         parts = self._parts
-        parts.drafts.save(
-            replace(draft, state=DraftState.DISCARDED, result={"not_stored": []}, updated=parts.clock.now())
-        )
+        ended = replace(draft, state=DraftState.DISCARDED, result={"not_stored": []}, updated=parts.clock.now())
+        parts.drafts.save(ended)
+        decided(parts, ended)
         parts.note(session, "capture.discarded", draft.capture_id, images=0)

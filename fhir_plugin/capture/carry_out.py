@@ -12,6 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import result_of
+from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.write import FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
@@ -66,7 +67,9 @@ class CarryOut:
         bare = tuple(replace(image, received=None, clean=None, thumbnail=None) for image in draft.images)
         state = DraftState.FILED if order.images else DraftState.DESCRIBED if order.described else DraftState.DISCARDED
         now = parts.clock.now()
-        parts.drafts.save(replace(draft, state=state, images=bare, result=result, filing=None, updated=now))
+        ended = replace(draft, state=state, images=bare, result=result, filing=None, updated=now)
+        parts.drafts.save(ended)
+        decided(parts, ended)
         keep_register(parts, intent, order, evidence)
         open_source_item(parts, intent, order)
         for stored in order.images:

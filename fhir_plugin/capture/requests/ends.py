@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.requests import record
 from fhir_plugin.capture.requests.arrive import destroy_sent
+from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.requests.link import STRETCH
 from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import LIVE, PhotoRequest, RequestState
@@ -64,10 +64,8 @@ def finish(
 
 
 def settle_finished(parts: RequestParts, request: PhotoRequest) -> None:
-    """Takes *came back* off the list once its pictures are decided on."""
+    """Takes *came back* off the list where its pictures were decided on; for what a crash left there."""
     if request.capture_id is None or request.state is not RequestState.ANSWERED:
         return
     with parts.capture.work.transaction():
-        draft = parts.capture.drafts.get(CaptureId(request.capture_id))
-        if draft.state in (DraftState.FILED, DraftState.DESCRIBED, DraftState.DISCARDED):
-            finish(parts, request, WorkKind.CAME_BACK, outcome=draft.state, by=draft.user, subject=request.capture_id)
+        decided(parts.capture, parts.capture.drafts.get(CaptureId(request.capture_id)))

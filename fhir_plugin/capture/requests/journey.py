@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.requests.asking import Standing
+from fhir_plugin.capture.requests.decided import DECIDED
 from fhir_plugin.capture.requests.request import PhotoRequest, RequestState
 
 
@@ -68,13 +69,12 @@ _NEXT: Mapping[RequestState, tuple[Holder, str]] = {
     S.EXPIRED: (Holder.OWNER, "Ask the patient how they are, and offer another way."),
     S.CANCELLED: (Holder.NOBODY, "Nothing."),
 }
-_DECIDED = (DraftState.FILED, DraftState.DESCRIBED, DraftState.DISCARDED)
 
 
 def journey(standing: Standing) -> Journey:
     """From what is known, without looking at anything else."""
     request = standing.request
-    if request.state is S.ANSWERED and standing.draft in _DECIDED:
+    if request.state is S.ANSWERED and standing.draft in DECIDED:
         return Journey(_stops(_WAY, len(_WAY) - 1), Holder.NOBODY, "Nothing: every photo has been decided about.")
     holder, words = _NEXT[request.state]
     if request.link_closed and request.state is S.SENT:

@@ -43,7 +43,7 @@ def _out(value: Any) -> Any:
 
 
 def _in(kind: type[T], value: Json) -> T:
-    shape = _shape(kind)
+    shape = _shape(cast(Any, kind))
     if value.keys() != shape.keys():
         raise ValueError(f"{kind.__name__} has other fields")
     return kind(**{name: _read(shape[name], value[name]) for name in shape})
