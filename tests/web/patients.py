@@ -37,7 +37,8 @@ def photo(width: int = 480, height: int = 360, *, seed: int = 0, blurred: bool =
     """A drawn disc with a ruler, as JPEG; sharp unless asked."""
     image = Image.new("RGB", (width, height), (226, 205, 188))
     draw = ImageDraw.Draw(image)
-    draw.ellipse([width * 0.3, height * 0.2, width * 0.6, height * 0.6], fill=(150, 60 + seed, 52))
+    draw.ellipse([width * 0.3, height * 0.2, width * 0.6, height * 0.6], fill=(150, 60, 52))
+    draw.rectangle([seed * 8, 0, seed * 8 + 8, 8], fill=(40, 90, 60))
     for tick in range(24):
         x = width * (0.1 + tick / 30)
         draw.line([(x, height * 0.75), (x, height * (0.85 if tick % 5 else 0.92))], fill=(40, 40, 40), width=2)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from werkzeug.serving import make_server
 
@@ -21,10 +24,36 @@ IDENTIFYING = ("Amy", "Example", "1980", "p1", "request-")
 """What no title, address or file name may hold."""
 
 
+class BadSignal:
+    """Between a phone and its clinic: breaks the connection of the next uploads, on the way there or back."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self.there = self.back = 0
+        """How many more uploads break in their middle; how many arrive and lose their answer."""
+        self.uploads = 0
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].endswith("/photos"):
+            return self._app(environ, start)
+        self.uploads += 1
+        if self.there:
+            self.there -= 1
+            environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]) // 2)
+        elif self.back:
+            self.back -= 1
+            for _ in self._app(environ, lambda *_: lambda _: None):
+                pass
+        else:
+            return self._app(environ, start)
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        raise ConnectionError("the signal is lost")
+
+
 @contextmanager
-def served(clinic: Clinic) -> Iterator[str]:
+def served(clinic: Clinic, around: Callable[[Flask], Any] = lambda app: app) -> Iterator[str]:
     """The address at which a clinic's pages answer."""
-    server = make_server("127.0.0.1", 0, patient_app(clinic), threaded=True)
+    server = make_server("127.0.0.1", 0, around(patient_app(clinic)), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

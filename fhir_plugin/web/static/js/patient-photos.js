@@ -177,7 +177,22 @@ function begin () {
 
   // ---- what has arrived, as the server draws it
 
+  let drawing = false
+  let stale = false
+
+  // One after the other, or an answer that is overtaken would draw an older list over a newer one.
   async function refresh () {
+    stale = true
+    if (drawing) return
+    drawing = true
+    while (stale) {
+      stale = false
+      await drawn()
+    }
+    drawing = false
+  }
+
+  async function drawn () {
     let page
     try {
       const answer = await fetch(window.location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' })
@@ -187,12 +202,16 @@ function begin () {
       }
       page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     } catch {
-      return // the signal is gone again: the next photo that arrives draws them all
+      setTimeout(refresh, 3000) // the signal is gone again
+      return
     }
     for (const id of ['pictures', 'so-far']) {
       const fresh = page.getElementById(id)
       if (fresh) document.getElementById(id).replaceWith(fresh)
     }
+    const room = page.getElementById('add')
+    number = (room ? Number(room.dataset.count) : most) + under.size
+    form.hidden = number >= most
     mark()
   }
 
