@@ -19,7 +19,7 @@ from typing import Final
 from mappings.model.consent import Assessment, ChildView, Override, PhotoConsent
 from mappings.model.decisions import Answered, DecidedImage, DecisionRecord, Ground
 from mappings.model.identifiers import CaptureId, ImageId, Reference
-from mappings.model.labels import NORMAL, RESTRICTED, Label
+from mappings.model.labels import CONFIDENTIALITY, RESTRICTED, VERY_RESTRICTED, Label
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotReadable
@@ -50,12 +50,15 @@ def questionnaire() -> Json:
     return read
 
 
-def decision_labels(consent: PhotoConsent, labels: Sequence[Label]) -> tuple[Label, ...]:
-    """The labels of the images, and restricted whenever judgements or a child's own words are in it (G-R98)."""
-    told_in_confidence = consent.assessments or consent.overrides or consent.child_words or consent.parents_involved
-    if not told_in_confidence or NORMAL not in labels:
+def decision_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """The labels of the images, and always at least restricted.
+
+    The answers say whether somebody raised a concern, could speak freely, or did not want a parent told (G-R98,
+    G-R311). Were it restricted only then, the label itself would tell.
+    """
+    if RESTRICTED in labels or VERY_RESTRICTED in labels:
         return tuple(labels)
-    return tuple(dict.fromkeys(RESTRICTED if label == NORMAL else label for label in labels))
+    return (RESTRICTED, *(label for label in labels if label.system != CONFIDENTIALITY))
 
 
 def to_questionnaire_response(
@@ -74,7 +77,7 @@ def to_questionnaire_response(
     response: Json = {"resourceType": "QuestionnaireResponse"}
     if id is not None:
         response["id"] = id
-    response["meta"] = elements.meta(decision_labels(consent, labels), consent.capture_id)
+    response["meta"] = elements.meta(decision_labels(labels), consent.capture_id)
     response["identifier"] = {"system": systems.DECISION, "value": consent.capture_id}
     response["questionnaire"] = CANONICAL
     response["status"] = "completed"

@@ -15,15 +15,18 @@ from fhir_plugin.capture.filing import order_from_json
 from fhir_plugin.capture.order_json import consent_from_json, consent_to_json
 from fhir_plugin.capture.verify import agree
 from fhir_plugin.errors import RecordRefused
-from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
+from mappings.model.consent import ChildView, ConsentAnswer, ConsentGiver, ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, Reference
+from mappings.model.labels import is_restricted
 from mappings.r4.consent import consented_images, from_consent, named_images
 from mappings.r4.consent_rules import image_at
+from mappings.r4.elements import labels_of
 from mappings.r4.provenance import RestsOn, from_provenance
-from mappings.r4.questionnaire_response import from_questionnaire_response
+from mappings.r4.questionnaire_response import from_questionnaire_response, with_conversation
 from mappings.terminology import systems
-from tests.capture.bench import CANARY, SESSION, Bench
+from tests.capture.bench import CANARY, PATIENT, SESSION, Bench
 from tests.capture.test_filing import check_complete, current_images, notes
+from tests.definitions.validator import issues
 from tests.fakes.record import TYPES, FakeRecord
 from tests.mappings.samples import NOW, photo_consent
 
@@ -193,6 +196,61 @@ def test_every_rule_is_about_the_pictures_of_this_capture(our_ids: bool, transac
     else:
         assert set(named_images(consent)) == {each["identifier"][0]["value"] for each in images}
     assert all(rule["data"] for rule in consent["provision"]["provision"])
+
+
+BY_MOTHER = {
+    "photographer": "parent",
+    "giver": "parent",
+    "giver_name": "Ann Example",
+    "giver_relationship": "mother",
+    "giver_evidence": "Named on the record",
+    "child_view": "agrees",
+    "child_words": "He nodded.",
+    "gillick": "no",
+    "gillick_words": "Cannot weigh it up yet.",
+    "keep_best_interests": "To see whether it grows over the next weeks.",
+    "parents_discussed": "yes",
+    "child_asked_for_care": "no",
+    "only_area": "yes",
+    "concern": "no",
+}
+
+
+@pytest.mark.parametrize("kind", [{}, {"transactions": False}, {"our_ids": False}])
+def test_a_mother_s_consent_for_her_child_is_in_the_record_whole(kind: dict[str, bool]) -> None:
+    record = FakeRecord(**kind)  # type: ignore[arg-type]  # the table holds its keywords
+    bench = Bench(record, patient={**PATIENT, "birthDate": "2017-05-01"})
+    _, receipt = bench.filed(**BY_MOTHER)
+    assert receipt.state == "filed"
+    (consent,), (decision,) = record.stored("Consent"), record.stored("QuestionnaireResponse")
+    read = with_conversation(from_consent(consent), decision)
+    assert read.giver == ConsentGiver(Grantor.PARENT, "Ann Example", "mother", read.giver.evidence)
+    assert read.child_view is ChildView.AGREES
+    assert {each.about for each in read.assessments} == {"gillick", "best-interests"}
+    assert "under-18" in from_questionnaire_response(decision).decision.flags
+    assert is_restricted(labels_of(decision)) and is_restricted(labels_of(consent))
+    assert issues(consent) == issues(decision) == []
+
+
+def nobody_consents(resource: Json) -> None:
+    del resource["contained"]
+    del resource["performer"]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        nobody_consents,
+        without_extension(systems.GRANTOR_EXTENSION),
+        without_extension(systems.EXPLAINED_EXTENSION),
+        set_at("contained", 0, "name", 0, "text", value="Bob Example"),
+    ],
+)
+def test_a_consent_whose_giver_the_ehr_drops_is_undone(tamper: Tamper) -> None:
+    record = AlteringRecord("Consent", tamper)
+    _, receipt = Bench(record, patient={**PATIENT, "birthDate": "2017-05-01"}).filed(**BY_MOTHER)
+    assert receipt.state == "nothing-current"
+    assert current_images(record) == record.stored("Consent") == record.stored("QuestionnaireResponse") == []
 
 
 def test_nothing_that_was_typed_is_in_the_audit_event_or_the_provenance() -> None:

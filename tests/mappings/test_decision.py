@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.model.consent import ChildView, ConsentGiver, Grantor, PhotoConsent
-from mappings.model.decisions import DecisionRecord
+from mappings.model.decisions import Answered, DecisionRecord
 from mappings.model.identifiers import CaptureId, Reference
-from mappings.model.labels import NORMAL, RESTRICTED, Label
+from mappings.model.labels import CONFIDENTIALITY, REPORTED_BY_PATIENT, RESTRICTED, VERY_RESTRICTED, Label
 from mappings.r4.consent import from_consent, to_consent
 from mappings.r4.errors import NotReadable
 from mappings.r4.questionnaire_response import (
@@ -52,7 +52,7 @@ def test_consent_and_decision_together_lose_nothing(
     assert read.decision == decision
     assert (read.capture_id, read.patient) == (consent.capture_id, consent.patient)
     assert (read.author, read.recorded_at) == (consent.recorded_by, consent.recorded_at)
-    assert read.labels == decision_labels(consent, labels)
+    assert read.labels == decision_labels(labels)
 
 
 @settings(max_examples=20)
@@ -109,11 +109,19 @@ def test_the_questionnaire_offers_every_view_that_a_child_can_have() -> None:
 # ---------------------------------------------------------------------------------------------------- confidence
 
 
-def test_what_was_told_in_confidence_restricts() -> None:
-    assert decision_labels(photo_consent(), ORDINARY) == ORDINARY
-    told = photo_consent(child_words="Do not tell mum.")
-    assert RESTRICTED in decision_labels(told, ORDINARY) and NORMAL not in decision_labels(told, ORDINARY)
-    assert decision_labels(told, INTIMATE) == INTIMATE
+@pytest.mark.parametrize("code", ["N", "M", "L", "U"])
+def test_a_decision_is_always_restricted_so_that_its_label_tells_nothing(code: str) -> None:
+    low = (Label(CONFIDENTIALITY, code), REPORTED_BY_PATIENT)
+    assert decision_labels(low) == (RESTRICTED, REPORTED_BY_PATIENT)
+    assert decision_labels((REPORTED_BY_PATIENT,)) == (RESTRICTED, REPORTED_BY_PATIENT)
+    ordinary, told = photo_consent(), photo_consent(child_words="Do not tell mum.")
+    decision = DecisionRecord("strict 1", answers=(Answered("concern", "yes"),))
+    assert written(told, decision)["meta"] == written(ordinary, DecisionRecord("strict 1"))["meta"]
+
+
+@pytest.mark.parametrize("labels", [INTIMATE, (VERY_RESTRICTED, REPORTED_BY_PATIENT)])
+def test_what_is_restricted_already_stays_as_it_is(labels: tuple[Label, ...]) -> None:
+    assert decision_labels(labels) == labels
 
 
 def test_the_consent_itself_holds_no_word_of_it() -> None:
