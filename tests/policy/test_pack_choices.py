@@ -121,6 +121,7 @@ BELOW: dict[str, list[dict[str, Any]]] = {
     "maturity": [{"age__maturity": [18]}, {"age__maturity": [16]}, {"age__maturity": [21, 25]}],
     "intimate-sites": [
         {"intimate__sites": []},
+        {"intimate__sites": ["26893007", "46862004", *sorted(INTIMATE_SITES)[1:]]},  # more of them, and one is gone
         *({"intimate__sites": sorted(INTIMATE_SITES - {code})} for code in sorted(INTIMATE_SITES)),
     ],
     "mailboxes-named": [{"channel__email": "allowed"}, {"channel__email": "fallback_with_warning"}],

@@ -119,6 +119,50 @@ def test_an_overlay_says_only_what_it_changes() -> None:
                 assert (after.layer, after.reason) == (name, shipped_layer(name).reasons.get(before.key, after.reason))
 
 
+CHANGED = {
+    "dermatology": {
+        "request.most_images": 6,
+        "request.lasts_hours": 168,
+        "second_opinion.lasts_hours": 168,
+        "capture.lossless": "when-asked",
+        "crop.before_filing": "prompt",
+    },
+    "wounds": {
+        "request.most_images": 4,
+        "request.answer_within_hours": 24,
+        "work.came_back_hours": 24,
+        "crop.before_filing": "required_or_reason",
+    },
+    "sexual-health": {
+        "sexual_health.always": True,
+        "intimate.default": "describe_and_discard",
+        "admin.preview": "none",
+        "child.parent_contact": "never_auto",
+        "online_record.ask": True,
+        "online_record.default_ordinary": "no",
+        "request.most_images": 2,
+        "work.unsolicited_hours": 4,
+        "capture.shortest_justification": 20,
+        "capture.shortest_justification_child": 30,
+    },
+    "paediatrics": {
+        "unsolicited.non_intimate": "confirm",
+        "online_record.ask": True,
+        "online_record.default_ordinary": "no",
+        "capture.shortest_justification_child": 40,
+        "work.unsolicited_hours": 4,
+    },
+}
+"""What each shipped overlay decides, whatever it goes on top of."""
+
+
+@pytest.mark.parametrize("on", BASES)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_what_each_overlay_decides(name: str, on: str) -> None:
+    said = {each.key: each.value for each in shipped_pack(f"{on}+{name}").said if each.layer == name}
+    assert {key: value for key, value in said.items() if not key.startswith("wording.")} == CHANGED[name]
+
+
 FLOOR_BREAKERS: list[dict[str, Any]] = [
     {"age.child_image": 16},
     {"age.consent": 14},
