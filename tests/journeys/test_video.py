@@ -25,6 +25,13 @@ from tests.imaging.drawing import as_jpeg, grainy
 from tests.imaging.videos import CANARIES, film
 from tests.journeys.record_checks import of_capture, sets_of
 
+RECORDED = {
+    "recording_reason": "To show the tremor to a colleague",
+    "consent_record_video": "given",
+    "recording_confirmed": "yes",
+}
+"""What is asked of a recording that staff made (G-R206 to G-R208)."""
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
@@ -42,7 +49,7 @@ def browser() -> Iterator[Browser]:
 def filed(browser: Browser, page: Page, contents: dict[str, bytes], **answers: str) -> Page:
     """The receipt of a set of these files, by their declared types."""
     images = [add(browser, page, content, kind) for kind, content in contents.items()]
-    receipt = browser.post(page, f"{page.url}/file", answers_for(images, **answers))
+    receipt = browser.post(page, f"{page.url}/file", answers_for(images, **RECORDED, **answers))
     assert receipt.status == 200, receipt.text
     return receipt
 
@@ -130,7 +137,7 @@ def test_a_server_that_takes_only_small_bodies_is_named_and_nothing_is_lost(demo
     match = Match(method="PUT|POST", path="^/fhir/Binary")
     demo.sandbox.faults.add(Fault(kind="error-before-write", match=match, status=413, times=9))
     try:
-        refused = browser.post(page, f"{page.url}/file", answers_for([image]))
+        refused = browser.post(page, f"{page.url}/file", answers_for([image], **RECORDED))
     finally:
         demo.sandbox.faults.clear()
     assert "This EHR does not take files of that size" in refused.text
