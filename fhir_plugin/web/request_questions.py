@@ -24,8 +24,10 @@ NECESSITY = (
     Asked("beneficial", "Does it benefit the patient?", "yes-no"),
     Asked("best_interests", "Is it in the patient’s best interests?", "yes-no"),
     Asked("justification", "Why does this patient need a photo today?", "words", "For the record, in a sentence."),
-    Asked("limits", "What will a photo not show?", "words", "If it matters here."),
-    Asked("changes", "How will it change what you do?", "words", "If it matters here."),
+)
+MORE = (
+    Asked("limits", "What will a photo not show?", "words"),
+    Asked("changes", "How will it change what you do?", "words"),
 )
 PATIENT = (
     Asked(
@@ -34,10 +36,10 @@ PATIENT = (
         "choice",
         choices=(("photo", "Send a photo"), ("in-person", "Be seen"), ("no-preference", "Either")),
     ),
-    Asked("preference_reason", "If they would rather be seen: why a photo all the same?", "words"),
     Asked("speaks_freely", "Could the patient speak freely, with nobody pressing them?", "yes-no"),
     Asked("alternatives", "What else can the patient do?", "words", "The patient reads this. Being seen is one way."),
 )
+PREFERS_TO_BE_SEEN = Asked("preference_reason", "They would rather be seen: why a photo all the same?", "words")
 TOLD = (
     Asked("purpose", "Why a photo helps", "words", "The patient reads this. Use their words."),
     Asked("area", "What to photograph", "words", "The patient reads this, after the date of birth check."),

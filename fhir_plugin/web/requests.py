@@ -26,6 +26,9 @@ from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.practice import Colleague
 
+USUAL_PICTURES = 3
+"""One from afar, one near, one more. Proportionate (G-R9); the clinician may choose fewer, or what policy allows."""
+
 requests = Blueprint("requests", __name__, url_prefix="/l/<launch>/photo-requests")
 
 
@@ -160,7 +163,12 @@ def _prepare_page(
 ) -> str:
     practice, phone = parts().requests.last_practice(session)
     policy = parts().policy
-    known = {"practice": practice, "practice_phone": phone or policy.wording.telephone}
+    known = {
+        "practice": practice,
+        "practice_phone": phone or policy.wording.telephone,
+        "most_pictures": str(min(USUAL_PICTURES, policy.request_most_images)),
+        "lasts_hours": str(max(lasting(policy))),
+    }
     age = patient.age_on(parts().requests.today)
     return show(
         "requests/prepare.html",
