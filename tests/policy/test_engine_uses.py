@@ -16,7 +16,7 @@ from fhir_plugin.policy.uses import Opinion, Preview, Verdict, preview, second_o
 from mappings.model.consent import SECONDARY_USES, ConsentAnswer, ConsentForm, ConsentScope
 from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Intimacy
-from mappings.model.situation import ChaperoneOutcome, Device, Modality, Situation
+from mappings.model.situation import ChaperoneOutcome, Device, DiscardReason, Modality, Situation, Wish
 from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
@@ -208,3 +208,46 @@ def test_care_workers_only_by_agreement() -> None:
         if getattr(of.INTIMATE, each) != getattr(of.ADULT, each)
     }
     assert open_ids(of.CARE_WORKER, agreed, **private) == {"less_restrictive"}
+
+
+# ---------------------------------------------------------------------- the organisation's own words
+
+
+def told(situation: Situation, code: str, **wording: str) -> str:
+    pack = replace(STRICT, wording=replace(STRICT.wording, **wording))
+    (found,) = [each for each in rule(situation, pack).warnings if each.code == code]
+    return f"{found.text} {found.action}".strip()
+
+
+def test_what_to_say_to_others_is_said_where_it_is_needed() -> None:
+    from fhir_plugin.policy.choices import CareworkerCapture, EmailChannel
+
+    words = "Say this, as we agreed."
+    assert told(of.INTIMATE, "tell-chaperone", chaperone_role=words) == words
+    pack = replace(
+        STRICT,
+        careworker_capture=CareworkerCapture.PER_PROVIDER_AGREEMENT,
+        email_channel=EmailChannel.ALLOWED,
+        wording=replace(STRICT.wording, careworker=words, email_warning=words, email_identifiers="Only the number."),
+    )
+    assert words in {each.text for each in rule(of.CARE_WORKER, pack).warnings}
+    (email,) = [each for each in rule(of.EMAILED, pack).warnings if each.code == "email-not-secure"]
+    assert email.action.endswith(f"{words} Only the number.")
+
+
+def test_lead_and_pathway_are_named_where_advice_is_taken() -> None:
+    worried = replace(of.ADULT, concern=True)
+    assert "Synthetic Lead, extension 12." in told(
+        worried, "safeguarding-lead", safeguarding_lead="Synthetic Lead, extension 12"
+    )
+    assert "not named" in told(worried, "safeguarding-lead", safeguarding_lead="")
+    assert "Ring the hub." in told(worried, "concern", safeguarding_pathway="Ring the hub.")
+    assert "Follow the safeguarding pathway." in told(worried, "concern", safeguarding_pathway="")
+    assert not [each for each in ruling(of.ADULT).warnings if each.code == "safeguarding-lead"]
+
+
+def test_a_useless_picture_beyond_its_request_may_go_without_a_call() -> None:
+    """It was seen; only what came wholly unasked, and unseen, waits for the call (G-R270)."""
+    beyond = replace(of.INTIMATE, preauthorised_private=False, wish=Wish.DISCARD, discard_reason=DiscardReason.UNUSABLE)
+    assert ruling(beyond).acts[Act.DISCARD] is May.YES
+    assert ruling(beyond, patient_says_private=True).acts[Act.DISCARD] is May.NOT_YET

@@ -71,6 +71,7 @@ def _care_worker(case: Case) -> Iterator[Finding]:
     if case.pack.careworker_capture is CareworkerCapture.OFF:
         yield Stop(USING, CARE_WORKERS_OFF)
         return
+    yield Warn(Reason("tell-care-worker", case.pack.wording.careworker, source="G-R325"))
     yield Ask("provider_agreement", "Care staff take images only under a local agreement.", USING)
     yield Ask("provider_exceptional", "Care staff take images only for exceptional reasons.", USING)
     yield Ask("provider_trained", "Care staff must be trained, free to say no, and on a secure device.", USING)

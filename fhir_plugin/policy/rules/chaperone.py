@@ -39,6 +39,7 @@ def chaperone(case: Case) -> Iterator[Finding]:
     present = said.chaperone is ChaperoneOutcome.PRESENT
     counts = present and not (case.remote and case.pack.remote_chaperone is RemoteChaperone.F2F_ONLY)
     if present:
+        yield Warn(Reason("tell-chaperone", case.pack.wording.chaperone_role, source="G-R199"))
         for name, why in _FACTS:
             yield Ask(name, why, USING)
         problem = "Family may be there as well, but is not a chaperone." if said.chaperone_family else ""

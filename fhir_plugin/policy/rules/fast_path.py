@@ -90,7 +90,9 @@ def how_it_came(case: Case) -> Iterator[Finding]:
             yield Stop(USING, EMAIL_OFF)
         else:
             text = "Email can be read on its way, even to an official address. Our link is safer."
-            yield Warn(Reason("email-not-secure", text, source="G-R10, G-R133, X6"))
+            wording = case.pack.wording
+            action = f"Tell the patient for another time: {wording.email_warning} {wording.email_identifiers}"
+            yield Warn(Reason("email-not-secure", text, action, "G-R10, G-R32, G-R133, X6"))
 
 
 def whose_it_is(case: Case) -> Iterator[Finding]:

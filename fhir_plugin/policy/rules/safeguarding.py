@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fhir_plugin.policy.case import DESTROYING, KEEPING, USING, Case
 from fhir_plugin.policy.findings import Ask, Due, Finding, Flagged, Stop, Warn
 from fhir_plugin.policy.ruling import Reason, WorkDue
+from mappings.model.consent import ChildView, Grantor
 from mappings.model.work import WorkKind
 
 OPEN_CONCERN = Reason(
@@ -34,7 +35,9 @@ def concern(case: Case) -> Iterator[Finding]:
     yield Ask("concern", "A concern can be raised at any time.", USING, optional=not watchful)
     if said.concern:
         text = "You have a concern. See the patient in person unless something compels you not to."
-        yield Warn(Reason("concern", text, "Follow the safeguarding pathway.", "G-R312, G-R313"))
+        pathway = case.pack.wording.safeguarding_pathway.strip()
+        action = f"Follow the pathway: {_sentence(pathway)}" if pathway else "Follow the safeguarding pathway."
+        yield Warn(Reason("concern", text, action, "G-R312, G-R313"))
         yield Ask("alternative_offered", "Say when they are seen in person, or what compels you not to.", KEEPING)
         yield Ask("safeguarding_advice", "Advice may be taken from the safeguarding lead.", KEEPING, optional=True)
         hours = case.pack.work_hours[WorkKind.SAFEGUARDING]
@@ -44,6 +47,21 @@ def concern(case: Case) -> Iterator[Finding]:
         yield Stop(DESTROYING, OPEN_CONCERN)
 
 
+def lead(case: Case) -> Iterator[Finding]:
+    """Whom to ask, wherever advice is to be taken (G-R112, G-R318)."""
+    said = case.said
+    without_parents = case.minor and said.giver is Grantor.BEST_INTERESTS
+    against = case.minor and said.child_view is ChildView.OBJECTS
+    if said.concern or said.speaks_freely is False or without_parents or against:
+        who = case.pack.wording.safeguarding_lead.strip()
+        text = f"Your safeguarding lead: {_sentence(who)}" if who else "Your organisation has not named its lead here."
+        yield Warn(Reason("safeguarding-lead", text, source="G-R112, G-R318"))
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith(".") else f"{words}."
+
+
 def deceased(case: Case) -> Iterator[Finding]:
     """Known wishes are followed (G-R92)."""
     if case.said.deceased:
@@ -51,4 +69,4 @@ def deceased(case: Case) -> Iterator[Finding]:
         yield Ask("known_wishes", "The patient has died. Their known wishes are followed.", USING)
 
 
-RULES = (pressure, concern, deceased)
+RULES = (pressure, concern, lead, deceased)

@@ -35,7 +35,7 @@ def contact(case: Case) -> Iterator[Finding]:
         text = "Sent unasked. Here an ordinary image may be looked at; storing it is decided on its own."
         yield Warn(Reason("implied-by-sending", text, source="G-R118, X14"))
         return
-    acts = EVERYTHING if case.sealed else EVERYTHING - {Act.REVEAL}
+    acts = EVERYTHING if case.sealed else USING  # what was seen and is of no use may go
     why = (
         "Nobody asked for it. Reach the sender first." if case.came_unasked else "The request allowed no private image."
     )
