@@ -12,10 +12,13 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
 from fhir_plugin.errors import TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
+from mappings.model.consent import ConsentScope, PhotoConsent
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival
 from mappings.model.labels import Label
+from mappings.terminology.consent import ANSWER_WORDS, GRANTOR_WORDS
 from mappings.terminology.labels import plain_label
+from mappings.terminology.photographs import CONSENT_FORM_WORDS, CONSENT_SCOPE_WORDS
 
 Json = dict[str, Any]
 
@@ -56,6 +59,13 @@ class Receipt:
     consent: Reference | None = None
     decision: Reference | None = None
     """The QuestionnaireResponse that says how it was decided."""
+    agreed: tuple[tuple[str, str], ...] = ()
+    """What was written about consent, in words: each scope with its answer."""
+    giver: str = field(default="", repr=False)
+    """Who consented, and by what right; empty where nothing was written yet."""
+    form: str = ""
+    policy: str = ""
+    """The pack that was in force, with its version."""
     provenance: Reference | None = None
     note: Reference | None = None
     audit_event: Reference | None = None
@@ -108,6 +118,10 @@ def receipt_of(
         filed=filed,
         consent=_reference(result.get("consent")),
         decision=_reference(result.get("decision")),
+        agreed=tuple((scope, answer) for scope, answer in result.get("agreed", [])),
+        giver=result.get("giver", ""),
+        form=result.get("form", ""),
+        policy=result.get("policy", ""),
         provenance=filed[0].provenance if filed else None,
         note=_reference(result.get("note")),
         audit_event=_reference(result.get("audit_event")),
@@ -164,6 +178,10 @@ def result_of(
     return {
         "filed": filed,
         "consent": evidence["consent"]["reference"] if "consent" in evidence else None,
+        "agreed": [list(each) for each in agreed(order.consent)],
+        "giver": giver_words(order.consent),
+        "form": CONSENT_FORM_WORDS[order.consent.form] if order.consent.form and order.consent.decisions else "",
+        "policy": order.decision.pack,
         "decision": evidence["decision"]["reference"] if "decision" in evidence else None,
         "note": evidence["note"]["reference"],
         "audit_event": evidence["audit-event"]["reference"],
@@ -173,6 +191,24 @@ def result_of(
         "online_record": online_record(order, capability),
         "note_text": order.note,
     }
+
+
+def agreed(consent: PhotoConsent) -> list[tuple[str, str]]:
+    """Each scope that was asked with its answer, in words; receiving and storing even where nobody asked."""
+    always = (ConsentScope.RECEIVE, ConsentScope.STORE)
+    return [
+        (CONSENT_SCOPE_WORDS[scope], ANSWER_WORDS[consent.answer(scope)])
+        for scope in ConsentScope
+        if scope in always or consent.decision(scope) is not None
+    ]
+
+
+def giver_words(consent: PhotoConsent) -> str:
+    """Who consented and by what right, e.g. "Somebody with parental responsibility (Ann Example, mother)"."""
+    giver = consent.giver
+    named = ", ".join(part for part in (giver.name.strip(), giver.relationship.strip()) if part)
+    words = GRANTOR_WORDS[giver.right]
+    return f"{words} ({named})" if named else words
 
 
 def still_to_do(order: FilingOrder) -> list[str]:

@@ -33,7 +33,6 @@ def shown(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
         captures.patient(session),
         draft=draft,
         receipt=outcome,
-        said=draft.answers.shared,
         again=again,
         image_numbers={image.image_id: number for number, image in enumerate(draft.images, 1)},
     )

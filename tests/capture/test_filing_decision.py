@@ -222,6 +222,9 @@ def test_a_mother_s_consent_for_her_child_is_in_the_record_whole(kind: dict[str,
     bench = Bench(record, patient={**PATIENT, "birthDate": "2017-05-01"})
     _, receipt = bench.filed(**BY_MOTHER)
     assert receipt.state == "filed"
+    assert receipt.giver == "Somebody with parental responsibility (Ann Example, mother)"
+    assert receipt.agreed == (("Receive the image", "Given"), ("Store the image in the record", "Given"))
+    assert (receipt.form, receipt.policy) == ("Spoken", bench.policy.reference)
     (consent,), (decision,) = record.stored("Consent"), record.stored("QuestionnaireResponse")
     read = with_conversation(from_consent(consent), decision)
     assert read.giver == ConsentGiver(Grantor.PARENT, "Ann Example", "mother", read.giver.evidence)

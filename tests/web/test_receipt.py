@@ -96,3 +96,15 @@ def test_only_what_was_proved_is_called_identical(person: Person, parts: FakePar
     receipt = person.get(f"captures/{capture}/receipt").text
     assert "Read back and identical" not in receipt
     assert "Not read back yet" in receipt
+
+
+def test_the_receipt_tells_what_was_written_about_consent_and_not_what_the_form_says_now(
+    person: Person, parts: FakeParts
+) -> None:
+    capture, _ = person.ready()
+    assert person.post(f"captures/{capture}/file").status_code == 303
+    page = person.get(f"captures/{capture}/receipt").text
+    assert "Receive the image: given. Store the image in the record: not asked. Spoken." in page
+    assert "A deputy appointed by the court (Jo &lt;b&gt;Test&lt;/b&gt;)" in page
+    assert "strict/2026.11" in page
+    assert "<dt>Decision</dt><dd><code>QuestionnaireResponse/q1</code></dd>" in page
