@@ -38,6 +38,7 @@ NOTE_STATES: Final[Mapping[str, str]] = MappingProxyType(
 def _shown(session: ClinicalSession, problems: Mapping[str, str], *, raised: bool = False) -> str:
     clinician = Role.CLINICIAN in session.user.roles
     found = parts().concerns.of_chart(session, lifted=True) if clinician else []
+    wording = parts().policy.wording
     return show(
         "concern/raise.html",
         session,
@@ -45,6 +46,7 @@ def _shown(session: ClinicalSession, problems: Mapping[str, str], *, raised: boo
         clinician=clinician,
         holds=[(HOLDS[hold.kind], hold, NOTE_STATES[parts().concerns.note_state(hold)]) for hold in found],
         kinds=[(kind, words) for kind, words in HOLDS.items() if kind is not HoldKind.SAFEGUARDING],
+        contacts=[each for each in (wording.safeguarding_lead, wording.safeguarding_pathway) if each],
         problems=problems,
         form=request.form,
         raised=raised,

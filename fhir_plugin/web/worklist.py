@@ -67,6 +67,12 @@ def page_of(item: Listed) -> str:
         return url_for("concern.one", hold_id=item.subject)
     if item.kind in REVIEWED:
         return url_for("reviews.review", work_id=item.id)
+    if item.kind is WorkKind.CAME_BACK:
+        return url_for("requests.of_patient")
+    if item.kind is WorkKind.SECOND_PERSON and not item.not_for_me:
+        return url_for("second_person.shown", capture_id=item.subject)
+    if item.kind is WorkKind.UNSOLICITED and item.mine:
+        return url_for("capture.screen", capture_id=item.subject)
     return url_for("worklist.item", work_id=item.id)
 
 

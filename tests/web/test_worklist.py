@@ -165,6 +165,27 @@ def test_the_gallery_says_quietly_what_is_due_for_this_patient_only(list_of: Per
     assert "Wants to be called" not in list_of.get().text
 
 
+@pytest.mark.parametrize(
+    ("kind", "changed", "page"),
+    [
+        (WorkKind.CAME_BACK, {}, "requests"),
+        (WorkKind.SECOND_PERSON, {}, "captures/subject-w/second-person"),
+        (WorkKind.SECOND_PERSON, {"not_by": DOCTOR.reference}, "worklist/w"),
+        (WorkKind.UNSOLICITED, {"owner": DOCTOR.reference}, "captures/subject-w"),
+        (WorkKind.UNSOLICITED, {"owner": NURSE.reference}, "worklist/w"),
+        (WorkKind.URGENT_REVIEW, {}, "worklist/w"),
+        (WorkKind.MATURITY, {}, "reviews/w"),
+        (WorkKind.RETENTION, {}, "reviews/w"),
+        (WorkKind.SAFEGUARDING, {}, "concerns/subject-w"),
+    ],
+)
+def test_each_kind_leads_to_where_it_is_seen_to(
+    person: Person, parts: FakeParts, kind: WorkKind, changed: dict[str, object], page: str
+) -> None:
+    add(parts, "w", kind=kind, **changed)  # type: ignore[arg-type]  # fields of WorkItem
+    assert f'class="app-due__one"><a href="/l/amy/{page}"' in person.get().text
+
+
 def test_every_page_of_clinicians_and_triage_leads_to_raising_a_concern(list_of: Person) -> None:
     for launch, path in (("amy", ""), ("amy", "worklist"), ("amy", "worklist/call"), ("desk", "home")):
         list_of.launch = launch
