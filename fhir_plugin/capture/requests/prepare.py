@@ -198,7 +198,7 @@ def confirmed_number(form: Mapping[str, str]) -> tuple[str, NumberConfirmed]:
 
 
 def message_text(request: PhotoRequest, link: str, *, until: str) -> str:
-    """What the practice's messaging sends: no name, no number, no reason, no part of the body (G-R125, G-R2, G-R4)."""
+    """What the practice's messaging sends: no name, no number, no reason, no part of the body (G-R2, G-R4, G-R125)."""
     return (
         f"{request.practice} asks for a photo to help with your care. Not for emergencies: for those ring 999 or 111. "
         f"Please read first what happens with it: {link} The link works until {until}. "
