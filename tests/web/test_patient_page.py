@@ -366,6 +366,17 @@ def test_links_that_open_nothing_are_all_alike(clinic: Clinic) -> None:
     assert PRACTICE not in answers[0].text
 
 
+def test_whoever_had_passed_the_check_is_told_whom_to_call_when_the_time_is_over(clinic: Clinic) -> None:
+    patient = visitor(clinic)
+    patient.to_photos()
+    patient.add()
+    clinic.bench.clock.advance(hours=24 * 4)
+    answer = patient.get("photos")
+    assert heading(answer) == "This link has come to its end"
+    assert f"call us on {PHONE}" in answer.text
+    assert clinic.request(patient.secret).capture_id is None
+
+
 def test_a_forwarded_link_stays_shut_on_the_second_phone(clinic: Clinic) -> None:
     patient = visitor(clinic)
     patient.come_in()

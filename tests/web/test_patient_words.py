@@ -33,7 +33,7 @@ MADE_OF_PARTS = (
     r"child\.(agrees|too_young|objects)",
     r"(about|child|private|agree|photos|taker|when|check)\.title(_one)?",
     r"crop\.(cut_(top|bottom|left|right)|corner_(nw|ne|sw|se)|kept)",
-    r"(declined|called|withdrawn|answered)\.\w+",
+    r"(declined|called|withdrawn|answered|over)\.\w+",
     r"photos\.(take|choose|choose_more|photo|sending|checking|arrived|no_signal|again|too_many|leave)",
     r"refused\.\w+",
     r"stopped\.(private|child|worker|unhappy|receive)(_title)?",

@@ -44,6 +44,8 @@ def stage_page(visit: Visit) -> Response:
         RequestState.CALL_ME: ("called", ("what", "deleted")),
         RequestState.WITHDRAWN: ("withdrawn", ("what", "again")),
         RequestState.ANSWERED: ("answered", ("what", "later")),
+        RequestState.EXPIRED: ("over", ("why", "what")),
+        RequestState.CANCELLED: ("over", ("why", "what")),
     }
     if visit.state not in endings:
         return closed()
