@@ -92,7 +92,9 @@ class Captures:
         parts = self._parts
         draft = parts.draft(session, capture_id)
         image = draft.image(image_id)
-        known = ImageFacts(image_id, None, site(draft, image_id), image.discarded_at is not None)
+        known = ImageFacts(
+            image_id, None, site(draft, image_id, parts.policy.intimate_sites), image.discarded_at is not None
+        )
         situation = situation_of(
             draft.answers, known, self._known_patient(session), today=parts.today, standing=standing_of(parts, draft)
         )

@@ -35,13 +35,13 @@ from mappings.model.situation import Modality, Situation, Wish
 from mappings.terminology.body_sites import site_with_code
 
 
-def facts(draft: Draft) -> list[ImageFacts]:
-    """What the decision needs to know of each image."""
+def facts(draft: Draft, intimate: Collection[str]) -> list[ImageFacts]:
+    """What the decision needs to know of each image. `intimate`: the policy's list of body sites (X11)."""
     return [
         ImageFacts(
             image_id=image.image_id,
             camera_day=image.captured_at.date() if image.captured_at else None,
-            site=site(draft, image.image_id),
+            site=site(draft, image.image_id, intimate),
             discarded=image.discarded_at is not None,
             modality=Modality.VIDEO if image.is_video else Modality.PHOTO,
         )
@@ -50,7 +50,13 @@ def facts(draft: Draft) -> list[ImageFacts]:
     ]
 
 
-def site(draft: Draft, image_id: ImageId) -> BodySite | None:
+def site(draft: Draft, image_id: ImageId, intimate: Collection[str]) -> BodySite | None:
+    """Where on the body, as chosen; private if it is on the policy's list, whatever the terminology proposes (X11)."""
+    chosen = _chosen_site(draft, image_id)
+    return replace(chosen, private=chosen.code in intimate) if chosen else None
+
+
+def _chosen_site(draft: Draft, image_id: ImageId) -> BodySite | None:
     code = read_image(draft.answers, image_id).site
     return site_with_code(code) if code else None
 
@@ -69,7 +75,7 @@ def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> Cap
 def assess_draft(parts: CaptureParts, draft: Draft, patient: Patient, *, identity: str = "") -> Assessment:
     return assess(
         draft.answers,
-        facts(draft),
+        facts(draft, parts.policy.intimate_sites),
         patient,
         today=parts.today,
         policy=parts.policy,
@@ -101,7 +107,7 @@ def _noted(draft: Draft, assessment: Assessment, image_id: ImageId) -> NotedImag
     verdict = assessment.verdicts[image_id]
     return NotedImage(
         image_id=image_id,
-        site=site(draft, image_id),
+        site=_chosen_site(draft, image_id),
         laterality=read_image(draft.answers, image_id).laterality,
         verdict=verdict,
         purpose=own.get("purpose", "").strip(),
@@ -116,20 +122,19 @@ def online_default(labels: Sequence[Label], parts: CaptureParts) -> bool:
     return policy.online_default_private if is_restricted(list(labels)) else policy.online_default_ordinary
 
 
-def draft_labels(draft: Draft, image_id: ImageId, situation: Situation, flags: Collection[str]) -> tuple[Label, ...]:
+def draft_labels(situation: Situation, flags: Collection[str]) -> tuple[Label, ...]:
     """The labels that an image would get by the answers so far; restricted while nobody has said."""
-    where = site(draft, image_id)
     return labels_for(
         intimacy=situation.intimacy or Intimacy.PRIVATE,
-        private_site=where is not None and where.private,
+        private_site=situation.private_site,
         photographer=situation.photographer or Photographer.OTHER,
         patient_says_private=situation.patient_says_private,
         child="under-18" in flags,
     )
 
 
-def labels_of(draft: Draft, assessment: Assessment, image_id: ImageId) -> tuple[Label, ...]:
-    return draft_labels(draft, image_id, assessment.situations[image_id], assessment.rulings[image_id].flags)
+def labels_of(assessment: Assessment, image_id: ImageId) -> tuple[Label, ...]:
+    return draft_labels(assessment.situations[image_id], assessment.rulings[image_id].flags)
 
 
 def make_order(
@@ -148,7 +153,7 @@ def make_order(
     stored = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Store)]
     described = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, DescribeOnly)]
     discarded = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Discard)]
-    labels = {each: labels_of(draft, assessment, each) for each in (*stored, *described)}
+    labels = {each: labels_of(assessment, each) for each in (*stored, *described)}
     images = tuple(_ordered(parts, draft, draft.image(each), own, labels[each]) for each in stored)
     order = FilingOrder(
         intent_id=intent_id,
@@ -202,7 +207,7 @@ def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:
 def _ordered(
     parts: CaptureParts, draft: Draft, image: DraftImage, own: OwnAnswers, labels: tuple[Label, ...]
 ) -> OrderedImage:
-    where = site(draft, image.image_id)
+    where = site(draft, image.image_id, parts.policy.intimate_sites)
     if where is None:
         raise Incomplete("Choose the part of the body.", fields={f"site-{image.image_id}": "Choose one."})
     show: bool | None = None

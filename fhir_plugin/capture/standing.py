@@ -45,7 +45,7 @@ class CaptureView:
 
 def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: Patient) -> CaptureView:
     """The view of an assessment."""
-    labels = {image: labels_of(draft, assessment, image) for image in assessment.rulings}
+    labels = {image: labels_of(assessment, image) for image in assessment.rulings}
     return CaptureView(
         verdicts=assessment.verdicts,
         missing=assessment.missing,
