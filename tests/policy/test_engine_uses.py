@@ -13,10 +13,10 @@ from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.policy.ruling import Act, May, Ruling
 from fhir_plugin.policy.uses import Opinion, Preview, Verdict, preview, second_opinion, secondary_use
-from mappings.model.consent import SECONDARY_USES, ConsentAnswer, ConsentForm, ConsentScope
+from mappings.model.consent import SECONDARY_USES, ChildView, ConsentAnswer, ConsentForm, ConsentScope
 from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Intimacy
-from mappings.model.situation import ChaperoneOutcome, Device, DiscardReason, Modality, Situation, Wish
+from mappings.model.situation import ChaperoneOutcome, Device, DiscardReason, Identity, Modality, Situation, Wish
 from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
@@ -251,3 +251,40 @@ def test_a_useless_picture_beyond_its_request_may_go_without_a_call() -> None:
     beyond = replace(of.INTIMATE, preauthorised_private=False, wish=Wish.DISCARD, discard_reason=DiscardReason.UNUSABLE)
     assert ruling(beyond).acts[Act.DISCARD] is May.YES
     assert ruling(beyond, patient_says_private=True).acts[Act.DISCARD] is May.NOT_YET
+
+
+WARNINGS: list[tuple[str, Situation, dict[str, Any]]] = [
+    ("empty-mailbox", of.EMAILED, {}),
+    ("identity-not-confirmed", of.ADULT, {"identity": Identity.NOT_POSSIBLE}),
+    ("not-cropped", of.ADULT, {"only_area": False}),
+    ("no-birth-date", of.CHILD, {"birth_date": None}),
+    ("parents-not-discussed", of.COMPETENT, {"parents_discussed": False}),
+    ("unknown-day", of.ADULT, {"captured_on": None}),
+    ("child-intimate", of.CHILD_INTIMATE, {}),
+    ("child-objects", of.CHILD, {"child_view": ChildView.OBJECTS}),
+    ("describe-by-default", of.INTIMATE, {}),
+    ("no-chaperone", of.INTIMATE, {"chaperone": ChaperoneOutcome.DECLINED}),
+    ("not-free", of.INTIMATE, {"speaks_freely": False}),
+    ("urgent", of.CHILD_INTIMATE, {"second_person": None, "urgent_reason": "Night, nobody else, it cannot wait"}),
+]
+
+
+@pytest.mark.parametrize(("code", "situation", "changed"), WARNINGS)
+def test_what_is_worth_saying_is_said(code: str, situation: Situation, changed: dict[str, Any]) -> None:
+    assert code in {each.code for each in ruling(situation, **changed).warnings}
+    assert code not in {each.code for each in ruling(of.TAKEN_NOW).warnings}
+
+
+def test_what_may_be_said_is_offered_and_waited_for_by_nothing() -> None:
+    offered = {each.id for each in ruling(of.ADULT).questions if not each.needed_for}
+    assert offered == {"patient_says_private", "only_area", "note_elsewhere", "capacity_doubt", "concern"}
+    filmed = {each.id for each in ruling(of.VIDEO).questions if not each.needed_for}
+    assert "sound_reason" in filmed
+    private = {each.id for each in ruling(of.INTIMATE).questions if not each.needed_for}
+    assert {"sexual_health", "vulnerable"} <= private
+
+
+def test_a_discard_needs_its_reason() -> None:
+    useless = replace(of.ADULT, wish=Wish.DISCARD)
+    assert open_ids(useless) == {"discard_reason"}
+    assert open_ids(useless, discard_reason=DiscardReason.SENT_IN_ERROR) == set()
