@@ -102,6 +102,13 @@ def _boxes(content: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]
 
 def prove_mp4(content: bytes) -> tuple[int, int, float, bool]:
     """Width, height, seconds and whether there is sound. Raises `UnacceptableImage` for what is not listed."""
+    try:
+        return _prove_mp4(content)
+    except (struct.error, KeyError, IndexError):
+        raise refuse("decoder-crashed") from None
+
+
+def _prove_mp4(content: bytes) -> tuple[int, int, float, bool]:
     tops = _boxes(content, 0, len(content))
     _need([name for name, _, _ in tops] == [b"ftyp", b"moov", b"mdat"])
     _, moov_at, moov_end = tops[1]
@@ -158,8 +165,8 @@ def _samples(content: bytes, found: dict[bytes, tuple[int, int]]) -> list[tuple[
     """Place and length of every coded picture or piece of sound (ISO 14496-12, 8.7)."""
     at, end = found[b"stsz"]
     constant, count = struct.unpack_from(">2I", content, at + 12)
-    sizes = [constant] * count if constant else list(struct.unpack_from(f">{(end - at - 20) // 4}I", content, at + 20))
-    _need(len(sizes) == count and count > 0)
+    _need(constant == 0 and count > 0 and end - at == 20 + 4 * count)
+    sizes = struct.unpack_from(f">{count}I", content, at + 20)
     wide = b"co64" in found
     at, end = found[b"co64" if wide else b"stco"]
     layout = f">{(end - at - 16) // (8 if wide else 4)}{'Q' if wide else 'I'}"

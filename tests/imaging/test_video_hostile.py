@@ -256,9 +256,9 @@ def test_the_worker_takes_a_video_only_on_terms(
 
 
 def test_a_video_that_takes_too_long_or_too_much_is_stopped() -> None:
-    long = film(frames=200, size=(640, 480), options={"preset": "ultrafast"})
+    long = film(frames=120, size=(1280, 720), options={"preset": "ultrafast"})
     for limits, code in (
-        ({"video_wall_seconds": 0.2}, "video-too-slow"),
+        ({"video_cpu_seconds": 0.01}, "video-too-slow"),
         ({"memory_bytes": 1 << 20}, "too-much-memory"),
     ):
         with ProcessImageWorker(workers=1, **limits) as small:
