@@ -16,7 +16,7 @@ from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import UK, kept_of
 from fhir_plugin.policy.earlier_images import blocked
-from fhir_plugin.policy.review_days import birthday, with_review_days
+from fhir_plugin.policy.review_days import age_reached, birthday, maturity_days, with_review_days
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import AuditEntry
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
@@ -168,17 +168,18 @@ class Reviews:
         return self._parts.clock.now().astimezone(UK).date()
 
     def _raise(self, image: KeptImage, today: dt.date) -> int:
-        ages = [
-            (age, day)
-            for age, day in ((16, image.review_at_16), (18, image.review_at_18))
-            if day is not None and day <= today
-        ]
+        grown = any(day is not None and day <= today for day in (image.review_at_16, image.review_at_18))
         retention = image.retention_review is not None and image.retention_review <= today
-        if not ages and not retention:
+        if not grown and not retention:
             return 0  # another worker was faster
         changed = image
-        for age, _ in ages:
-            changed = replace(changed, **{f"review_at_{age}": None}, own_consent=OwnConsent.DUE)
+        if grown and image.birth_date is not None:
+            policy = self._parts.policy
+            age, (as_child, as_adult) = (
+                age_reached(image.birth_date, today, policy),
+                maturity_days(image.birth_date, today, policy),
+            )
+            changed = replace(changed, review_at_16=as_child, review_at_18=as_adult, own_consent=OwnConsent.DUE)
             self._item(image, WorkKind.MATURITY, f"Patient/{image.patient}#{age}", f"Turned {age} since it was filed.")
         if retention:
             changed = replace(changed, retention_review=None, retention_due=True)

@@ -23,6 +23,7 @@ class OwnConsent(StrEnum):
 class KeptImage:
     """One filed image with its days of review. A day stands until its review has been raised, then it is None.
 
+    `review_at_16`: the next birthday that asks while still a child, `review_at_18`: at the child-image line or later.
     `birth_date` None: the EHR did not say, and the image counts as a child's; the days follow once it is known.
     `adult`: the patient was 18 when this was filed, so that no birthday asks for a review. `owner`: who filed it, and
     gets what is due.

@@ -1,7 +1,7 @@
 """A safeguarding concern as a note in the record: DocumentReference with inline text (R4, shapes B2).
 
 A document, and not a Flag: it is the type that every EHR already takes from this app, so that those who treat the
-patient see it where they look (G-R259, G-R289). See ADR 17.
+patient see it where they look (G-R259, G-R289). See ADR 19.
 """
 
 from __future__ import annotations

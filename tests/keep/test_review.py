@@ -134,6 +134,21 @@ def test_a_crash_between_item_and_register_leaves_neither(bench: PracticeBench) 
     assert len(open_items(bench)) == 1
 
 
+def test_a_pack_may_ask_at_other_ages_too_and_who_was_away_for_years_is_asked_once(bench: PracticeBench) -> None:
+    pack = replace(PACK, maturity_ages=(13, 16, 18, 21))
+    plain = KeptImage(HERE, ONE, PatientId("amy"), CaptureId("c"), START, birth_date=born_years_ago(12))
+    image = with_review_days(plain, pack, TODAY, private=False)
+    assert (image.review_at_16, image.review_at_18) == (
+        birthday(born_years_ago(12), 13),
+        birthday(born_years_ago(12), 18),
+    )
+    bench.kept.keep(kept(born_years_ago(12)))
+    bench.clock.advance(days=366 * 7)
+    assert [bench.reviews.raise_due() for _ in range(2)] == [1, 0]
+    maturity = [item for item in open_items(bench) if item.kind is WorkKind.MATURITY]
+    assert [item.subject for item in maturity] == ["Patient/amy#18"]
+
+
 @pytest.mark.parametrize("scope", list(ConsentScope))
 def test_the_day_shuts_other_uses_whether_or_not_the_job_ran(scope: ConsentScope) -> None:
     image = kept(born_years_ago(16, -1))
@@ -159,7 +174,6 @@ def test_a_birth_date_that_becomes_known_or_is_corrected_brings_the_days(bench: 
 
 def due_for_maturity(bench: PracticeBench) -> WorkId:
     bench.kept.keep(kept(born_years_ago(17), filed=born_years_ago(3)))
-    bench.kept.keep(replace(bench.kept.get(HERE, ONE), review_at_16=TODAY))
     bench.reviews.raise_due()
     return open_items(bench)[0].id
 

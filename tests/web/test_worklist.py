@@ -168,7 +168,7 @@ def test_the_gallery_says_quietly_what_is_due_for_this_patient_only(list_of: Per
 @pytest.mark.parametrize(
     ("kind", "changed", "page"),
     [
-        (WorkKind.CAME_BACK, {}, "requests"),
+        (WorkKind.CAME_BACK, {}, "photo-requests"),
         (WorkKind.SECOND_PERSON, {}, "captures/subject-w/second-person"),
         (WorkKind.SECOND_PERSON, {"not_by": DOCTOR.reference}, "worklist/w"),
         (WorkKind.UNSOLICITED, {"owner": DOCTOR.reference}, "captures/subject-w"),
