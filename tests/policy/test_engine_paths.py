@@ -299,6 +299,7 @@ def test_a_chaperone_has_six_facts_and_is_not_family() -> None:
 @pytest.mark.parametrize("changed", [{"private_site": True}, {"patient_says_private": True}])
 def test_any_one_makes_it_intimate_and_clearing_needs_a_reason(changed: dict[str, bool]) -> None:
     assert "intimate" in ruling(of.ADULT, **changed).flags
+    assert "intimacy_cleared_reason" in open_ids(of.ADULT, **changed)
     cleared = ruling(of.ADULT, **changed, intimacy_cleared_reason="Only the collar bone is seen")
     assert "intimate" not in cleared.flags
     assert cleared.acts[Act.STORE] is May.YES
