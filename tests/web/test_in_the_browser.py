@@ -126,13 +126,13 @@ def mark(choice: Locator) -> None:
 def answer_everything(page: Page) -> None:
     page.fill("#purpose", "Is it infected?")
     for name, value in {
-        "face_to_face": "yes",
         "arrival": "taken-now",
         "consent_receive": "given",
         "consent_store": "given",
         "consent_form": "verbal",
         "understood": "yes",
         "photographer": "clinician",
+        "device": "organisation",
         "identity": "in-person",
         "intimacy": "no",
     }.items():
@@ -189,7 +189,7 @@ def focused(page: Page, selector: str) -> Callable[[], bool]:
 
 def test_by_keyboard_alone(launch: Open, photos: list[str], parts: FakeParts) -> None:
     page = launch()
-    tab_to(page, focused(page, ".app-heading button"))
+    tab_to(page, focused(page, ".app-begin button.nhsuk-button"))
     page.keyboard.press("Enter")
     page.locator("#answers[data-ready]").wait_for()
     tab_to(page, focused(page, "#choose"))
@@ -211,13 +211,13 @@ def test_by_keyboard_alone(launch: Open, photos: list[str], parts: FakeParts) ->
     tab_to(page, focused(page, "#purpose"))
     page.keyboard.type("Is it infected?")
     for name, moves in (
-        ("face_to_face", 0),
         ("arrival", 0),
         ("consent_receive", 0),
         ("consent_store", 0),
         ("consent_form", 0),
         ("understood", 0),
         ("photographer", 1),
+        ("device", 0),
         ("identity", 0),
         ("intimacy", 0),
     ):
@@ -300,11 +300,12 @@ def test_what_stops_and_what_is_missing_is_clear_at_every_width(launch: Open, ph
         mark(page.locator(".app-card input[value=store]"))
         expect(page.locator(".nhsuk-error-summary")).to_have_count(0)
         say(page, "intimacy", "intimate")
-        expect(page.get_by_role("heading", name="More is needed")).to_be_visible()
-        expect(page.locator("#file")).to_have_count(0)
-        well(page, "more is needed")
+        expect(page.locator("#open-question")).to_contain_text("Was a chaperone offered?")
+        expect(page.locator("#save-state")).to_contain_text("to go")
+        well(page, "more questions")
         say(page, "intimacy", "no")
-        expect(page.locator("#file")).to_be_visible()
+        expect(page.locator("#open-question")).to_have_count(0)
+        expect(page.locator("#save-state")).to_contain_text("Ready to file")
 
 
 def test_a_bad_file_and_a_good_one_side_by_side(launch: Open, photos: list[str], tmp_path: Path) -> None:
@@ -471,7 +472,7 @@ def test_the_camera_of_this_computer(launch: Open, parts: FakeParts) -> None:
 def test_a_date_typed_before_a_change_of_mind_does_not_count(launch: Open, photos: list[str], parts: FakeParts) -> None:
     page = launch()
     add(page, photos[:1])
-    say(page, "arrival", "email")
+    say(page, "arrival", "other")
     page.fill("#taken_on", "2019-05-01")
     say(page, "arrival", "taken-now")
     expect(page.locator("#taken_on")).to_be_hidden()
@@ -479,5 +480,5 @@ def test_a_date_typed_before_a_change_of_mind_does_not_count(launch: Open, photo
     expect(page.locator(".app-note__paper")).to_contain_text("Reason for image: x")
     [draft] = parts.captures.drafts.values()
     assert draft.answers.shared["taken_on"] == ""
-    say(page, "arrival", "email")
+    say(page, "arrival", "other")
     expect(page.locator("#taken_on")).to_have_value("2019-05-01")

@@ -21,6 +21,7 @@ from tests.journeys.browser.ward import (
     ADULT_B,
     ARGUMENTS,
     CHROMIUM,
+    PRIVATE,
     Desk,
     answer,
     begin,
@@ -28,6 +29,8 @@ from tests.journeys.browser.ward import (
     choose,
     expect_filed,
     file,
+    go_on,
+    justify,
     open_ward,
     place,
 )
@@ -96,6 +99,8 @@ def _three_discs(desk: Desk, photos: Sequence[Path], folder: Path) -> None:
     choose(app, photos[1:2])
     answer(app, intimacy="private")
     place(app, 1, "abdomen")
+    go_on(app, **PRIVATE)
+    justify(app, 1)
     file(app)
     expect_filed(app, 1)
     app = desk.launch_in_frame(ADULT_B)
@@ -124,12 +129,11 @@ def _leaf(desk: Desk, photos: Sequence[Path], folder: Path) -> None:
     _save(desk.page, app, folder / "editor.png")
     app.get_by_role("button", name="Use this picture").click()
     expect(card(app, 1)).to_contain_text("edited")
-    answer(app, arrival="unasked")
+    answer(app, arrival="unasked", photographer="patient", device="")
     place(app, 1, "forearm", side="left")
-    expect(app.get_by_role("heading", name="More is needed")).to_be_visible()
-    expect(app.locator(".app-note__paper")).to_contain_text("Come back if it spreads")
+    expect(app.locator("#open-question")).to_contain_text("Have you spoken to the patient")
     app.page.wait_for_timeout(1000)  # the last save replaces the panel once more
-    app.locator(".app-hold").evaluate("(each) => each.scrollIntoView({ block: 'center' })")
+    app.locator("#more").evaluate("(each) => each.scrollIntoView({ block: 'center' })")
     _save(desk.page, app, folder / "more-is-needed.png")
 
 

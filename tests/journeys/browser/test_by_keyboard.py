@@ -57,9 +57,16 @@ def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: li
     keys.choose("decision", 0)
     keys.tab_to("#purpose")
     keys.type("Is it infected?")
-    for name, moves in (("face_to_face", 0), ("arrival", 0), ("consent_receive", 0), ("consent_store", 0)):
+    for name, moves in (("arrival", 0), ("consent_receive", 0), ("consent_store", 0)):
         keys.choose(name, moves)
-    for name, moves in (("consent_form", 0), ("understood", 0), ("photographer", 1), ("identity", 0), ("intimacy", 0)):
+    for name, moves in (
+        ("consent_form", 0),
+        ("understood", 0),
+        ("photographer", 1),
+        ("device", 0),
+        ("identity", 0),
+        ("intimacy", 0),
+    ):
         keys.choose(name, moves)
     keys.tab_to("#findings")
     keys.type("Dry, no pus.")

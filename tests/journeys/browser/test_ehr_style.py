@@ -16,7 +16,21 @@ from playwright.sync_api import Frame, ViewportSize, expect
 from fhir_plugin.demo import Demo
 from fhir_plugin.sandbox.oauth.context import LaunchContext
 from tests.journeys.browser.conftest import OpenDesk
-from tests.journeys.browser.ward import ADULT_A, ADULT_B, Desk, answer, begin, card, choose, expect_filed, file, place
+from tests.journeys.browser.ward import (
+    ADULT_A,
+    ADULT_B,
+    PRIVATE,
+    Desk,
+    answer,
+    begin,
+    card,
+    choose,
+    expect_filed,
+    file,
+    go_on,
+    justify,
+    place,
+)
 from tests.journeys.browser.watch import NARROWEST, check_page
 from tests.smart_launch.loopback import answer as http_answer
 from tests.smart_launch.loopback import serving
@@ -110,6 +124,8 @@ def test_the_style_of_the_ehr_from_the_gallery_to_the_receipt(open_desk: OpenDes
 
     answer(app, intimacy="private")
     place(app, 1, "abdomen")
+    go_on(app, **PRIVATE)
+    justify(app, 1)
     check_page(desk.page, app, "ready", widths=BOTH)
     file(app)
     expect_filed(app, 1)

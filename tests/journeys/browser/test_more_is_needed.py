@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,18 @@ from tests.journeys.browser.ward import (
     filed_for,
     place,
     say,
+    throw_away,
 )
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 
-def expect_hold(app: Frame, words: str) -> None:
-    expect(app.get_by_role("heading", name="More is needed")).to_be_visible()
-    expect(app.locator(".app-hold")).to_contain_text(words)
-    expect(app.locator("#file")).to_have_count(0)
+def expect_asked(app: Frame, question: str) -> None:
+    """One question is open, and it is this one; nothing can be filed meanwhile."""
+    expect(app.locator("#open-question")).to_have_count(1)
+    expect(app.locator("#open-question")).to_contain_text(question)
+    expect(app.locator("#save-state")).to_contain_text("to go")
 
 
 def test_a_child_s_picture_waits(desk: Desk, ward: Demo, photos: list[Path]) -> None:
@@ -39,7 +42,7 @@ def test_a_child_s_picture_waits(desk: Desk, ward: Demo, photos: list[Path]) -> 
     choose(app, photos[:1])
     answer(app)
     place(app, 1, "abdomen")
-    expect_hold(app, "under 18")
+    expect_asked(app, "Gillick competent")
     check_page(desk.page, app, "a child")
     assert filed_for(ward, "p-child-15") == []
 
@@ -54,34 +57,28 @@ def test_a_child_s_picture_waits(desk: Desk, ward: Demo, photos: list[Path]) -> 
     )
 
 
-def test_each_reason_to_stop_comes_and_goes_with_its_answer(desk: Desk, ward: Demo, photos: list[Path]) -> None:
+def test_each_flag_asks_its_own_and_goes_with_its_answer(desk: Desk, ward: Demo, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_A)
     begin(app)
     choose(app, photos[:1])
     answer(app)
     place(app, 1, "abdomen")
-    expect(app.locator("#file")).to_be_visible()
+    expect(app.locator("#save-state")).to_contain_text("Ready to file")
 
     say(app, "intimacy", "intimate")
-    expect_hold(app, "intimate")
+    expect_asked(app, "Was a chaperone offered?")
     say(app, "intimacy", "no")
-    expect(app.locator("#file")).to_be_visible()
+    expect(app.locator("#save-state")).to_contain_text("Ready to file")
     app.locator('label[for="capacity_doubt"]').click()
-    expect_hold(app, "may not be able to decide")
+    expect_asked(app, "lack capacity")
     app.locator('label[for="capacity_doubt"]').click()
-    expect(app.locator("#file")).to_be_visible()
-    say(app, "arrival", "unasked")
-    expect_hold(app, "Nobody asked for this image")
-    say(app, "intimacy", "intimate")
-    expect(app.locator(".app-hold__reason")).to_have_count(2)
-    check_page(desk.page, app, "two reasons at once")
-    say(app, "intimacy", "no")
-    say(app, "arrival", "email")
-    expect(app.locator("#file")).to_be_visible()
-    check_page(desk.page, app, "by e-mail")
+    expect(app.locator("#save-state")).to_contain_text("Ready to file")
+    say(app, "arrival", "other")
+    expect(app.locator("#taken_on")).to_be_visible()
+    check_page(desk.page, app, "another way")
     file(app)
     expect_filed(app, 1)
-    expect(app.locator(".app-todo").first).to_contain_text("mailbox")
+    expect(app.locator(".app-todo").first).to_contain_text("wherever it arrived")
     app.get_by_role("button", name="I have done this").click()
     expect(app.locator(".app-todo").first).to_contain_text("this is done")
     check_page(desk.page, app, "receipt with something done")
@@ -112,13 +109,13 @@ def test_discarded_and_taken_back(desk: Desk, ward: Demo, photos: list[Path]) ->
     begin(app)
     choose(app, photos[:2])
     app.locator("#purpose").fill("typed just before")
-    card(app, 1).get_by_role("button", name="Discard").click()
+    throw_away(app, 1)
     expect(card(app, 1)).to_contain_text("It was never filed")
     expect(app.locator("#purpose")).to_have_value("typed just before")
     check_page(desk.page, app, "one discarded")
     app.get_by_role("button", name="Undo discarding picture 1").click()
     expect(card(app, 1).get_by_role("combobox")).to_be_visible()
-    card(app, 2).get_by_role("button", name="Discard").click()
+    throw_away(app, 2)
     expect(card(app, 2)).to_contain_text("It was never filed")
     answer(app)
     place(app, 1, "abdomen")
@@ -134,7 +131,11 @@ def test_everything_discarded(desk: Desk, ward: Demo, photos: list[Path]) -> Non
     begin(app)
     choose(app, photos[:1])
     app.get_by_text("Discard everything on this page").click()
+    app.locator('.app-abandon input[value="sent-in-error"] + label').click()
     app.get_by_role("button", name="Discard everything").click()
-    expect(app.get_by_role("heading", level=1)).to_contain_text("Images")
-    expect(app.locator(".app-waiting")).to_have_count(0)
+    expect(app.get_by_role("heading", level=1)).to_have_text("Discarded", timeout=30_000)
+    check_page(desk.page, app, "receipt of what was thrown away")
     assert len(filed_for(ward, ADULT_B)) == before
+    notes = ward.sandbox.store.search("DocumentReference", {"patient": f"Patient/{ADULT_B}"})
+    texts = [base64.b64decode(each["content"][0]["attachment"]["data"]).decode() for each in notes]
+    assert any("not kept and destroyed: 1 picture (sent in error)" in text for text in texts)

@@ -8,7 +8,20 @@ import pytest
 from playwright.sync_api import Frame, expect
 
 from fhir_plugin.demo import Demo
-from tests.journeys.browser.ward import ADULT_A, Desk, answer, begin, choose, expect_filed, file, filed_for, place
+from tests.journeys.browser.ward import (
+    ADULT_A,
+    PRIVATE,
+    Desk,
+    answer,
+    begin,
+    choose,
+    expect_filed,
+    file,
+    filed_for,
+    go_on,
+    justify,
+    place,
+)
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -21,6 +34,8 @@ def file_private_picture(app: Frame, photos: list[Path]) -> None:
     choose(app, photos[:1])
     answer(app, intimacy="private")
     place(app, 1, "abdomen")
+    go_on(app, **PRIVATE)
+    justify(app, 1)
     file(app)
     expect_filed(app, 1)
 

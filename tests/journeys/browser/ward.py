@@ -151,9 +151,45 @@ def answer(app: Frame, **changed: str) -> None:
     """An adult's photograph, answered in full."""
     app.locator("#purpose").fill("Rash, to compare in two weeks")
     for name, value in {**ANSWERS, **changed}.items():
-        say(app, name, value)
+        if value:
+            say(app, name, value)
     app.locator("#findings").fill("Well-defined red plaque, 3 cm, scaling. No signs of infection.")
     app.locator("#advice").fill("Emollient twice daily. Come back if it spreads, weeps or becomes painful.")
+
+
+WORDS = "Said at length, so that it counts as an answer"
+PRIVATE = {"chaperone": "declined", "chaperone_reason": "She would rather have nobody else there"}
+
+
+def go_on(app: Frame, **said: str) -> list[str]:
+    """Answers what is asked beyond the fast path, one question after the other, and says which they were. What is
+    written in words may be anything; a choice has to be among `said`."""
+    asked: list[str] = []
+    while app.locator("#open-question").count():
+        name = str(app.locator("#open-question input[name=asked]").get_attribute("value"))
+        assert name not in asked, f"asked again and again: {name}"
+        asked.append(name)
+        field = app.locator(f"#open-question textarea[name={name}]")
+        if field.count():
+            field.fill(said.get(name, WORDS))
+        else:
+            app.locator(f'#open-question input[name="{name}"][value="{said[name]}"] + label').click()
+        app.locator("#more-next").click()
+        app.locator(f"#answered-{name}").wait_for(state="attached")
+    return asked
+
+
+def justify(app: Frame, number: int, text: str = WORDS) -> None:
+    """Why this picture itself has to be kept."""
+    own = card(app, number).locator(".app-worth--asked textarea")
+    expect(own).to_have_value("")
+    own.fill(text)
+
+
+def throw_away(app: Frame, number: int, reason: str = "duplicate") -> None:
+    """*Discard (never filed)*, and why."""
+    card(app, number).locator(".app-discard summary").click()
+    card(app, number).locator(f'.app-discard button[value="{reason}"]').click()
 
 
 def place(app: Frame, number: int, typed: str, *, side: str = "", decision: str = "store") -> None:
