@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Frame, expect
 
 from fhir_plugin.demo import Demo
 from tests.capture.requests.bench import FORM
+from tests.imaging.bombs import heic
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.drawn import as_photograph, leaf
 from tests.journeys.browser.phone import Phone
@@ -60,9 +61,9 @@ def test_asked_by_a_clinician_sent_from_a_phone_seen_by_the_clinician(
     assert record is not None
     born = dt.date.fromisoformat(record["birthDate"])
     taken = dt.datetime.now().astimezone()
-    photos = [tmp_path / "IMG_0001.jpg", tmp_path / "IMG_0002.jpg"]
+    photos = [tmp_path / "IMG_0001.jpg", tmp_path / "IMG_0002.HEIC"]
     photos[0].write_bytes(as_photograph(leaf(), taken))
-    photos[1].write_bytes(as_photograph(leaf((900, 700)), taken))
+    photos[1].write_bytes(heic())  # which this browser cannot show: nothing is said about it, and it is sent
     colleague = open_desk()
     colleague.sign_in(COLLEAGUE)
     colleague.launch_in_frame(ADULT_A)  # whoever has worked here may cover

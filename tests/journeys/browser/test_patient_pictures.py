@@ -1,0 +1,29 @@
+"""The pictures of the patient's page can be taken at any time, are complete, and small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+
+from tests.journeys.browser.patient_pictures import FOLDER, MOST_BYTES, NAMES, take_pictures
+from tests.shape.project import text_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+
+
+def test_every_picture_is_taken(chromium: Browser, tmp_path: Path) -> None:
+    take_pictures(chromium, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(NAMES)
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size < MOST_BYTES, path.name
+        with Image.open(path) as picture:
+            assert len(picture.getcolors(256) or []) > 20, f"{path.name} shows next to nothing"
+
+
+def test_the_pictures_of_the_documentation_are_these() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.png")) == sorted(NAMES)
+    assert all((FOLDER / f"{name}.png").stat().st_size < MOST_BYTES for name in NAMES)
+    assert all(f"pictures/patient/{name}.png" in text_of("docs/patient-page.md") for name in NAMES)
