@@ -250,4 +250,4 @@ def _concerns(item: WorkItem, image: KeptImage) -> bool:
         return image.own_consent is OwnConsent.DUE
     if item.kind is WorkKind.RETENTION:
         return image.retention_due
-    return image.consent == item.subject
+    return item.subject in (image.consent, image.capture_id)  # the latter: a patient took back what they had sent

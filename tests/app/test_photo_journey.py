@@ -103,20 +103,23 @@ def test_a_photo_is_asked_for_sent_taken_and_filed(shop: Shop, browser: Browser)
     }
     installation.captures.answer(session, capture, said)
     view = installation.captures.assess(session, capture)
-    if not view.may_file:
-        installation.captures.answer(session, capture, {f"decision-{image}": "describe"})
-        view = installation.captures.assess(session, capture)
     assert view.may_file, (view.missing, view.holds)
     digest = installation.captures.identity_digest(installation.captures.patient(session))
     installation.captures.file(session, capture, patient_id=str(session.patient_id), identity_digest=digest)
-    assert installation.captures.draft(session, capture).state in (DraftState.FILED, DraftState.DESCRIBED)
+    assert installation.captures.draft(session, capture).state is DraftState.FILED
     kinds = [item.kind for item in installation.worklist.of_patient(session.fhir_base, session.patient_id)]
     assert WorkKind.CAME_BACK not in kinds
     assert status_in_record(shop, session, request) is PhotoAskedStatus.COMPLETED
 
     installation.visits.withdraw(door)
-    kinds = [item.kind for item in installation.worklist.of_patient(session.fhir_base, session.patient_id)]
-    assert WorkKind.WITHDRAWAL in kinds, "what is in the record is reviewed by a person"
+    (item,) = [
+        item
+        for item in installation.worklist.of_patient(session.fhir_base, session.patient_id)
+        if item.kind is WorkKind.WITHDRAWAL
+    ]
+    _, images = installation.reviews.item(session, item.id)
+    assert [image.capture_id for image in images] == [capture], "what is in the record is reviewed by a person"
+    assert browser.get(f"/l/{launch}/worklist?whose=all").status_code == 200
 
 
 @pytest.mark.parametrize("way", ["decline", "call_me"])
