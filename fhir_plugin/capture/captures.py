@@ -123,6 +123,7 @@ class Captures:
         `identity`: how the page named the patient, as a digest: the answers are about that person.
         """
         parts = self._parts
+        name = self._name_known(session)  # before the transaction, over which nobody asks an EHR
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
@@ -134,7 +135,7 @@ class Captures:
                 updated=parts.clock.now(),
             )
             parts.drafts.save(changed)
-            unasked.note_changes(parts, session, draft, changed, patient_name=self._name_known(session))
+            unasked.note_changes(parts, session, draft, changed, patient_name=name)
         return changed
 
     def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:

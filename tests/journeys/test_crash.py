@@ -28,6 +28,12 @@ FAULTS: list[tuple[str, list[dict[str, Any]], bool]] = [
     ("429, then well", [{"kind": "too-many-requests", "match": WRITES, "retry_after": 1}], False),
     ("503 before the second write", [{"kind": "error-before-write", "match": WRITES, "skip": 1}], False),
     ("201 and nothing stored", [{"kind": "not-stored", "match": {"method": "PUT", "path": "/fhir/Binary"}}], False),
+    (
+        "201 and no decision",
+        [{"kind": "not-stored", "match": {**WRITES, "path": "/fhir/QuestionnaireResponse"}}],
+        False,
+    ),
+    ("500 instead of a consent", [{"kind": "error-before-write", "match": {**WRITES, "path": "/fhir/Consent"}}], False),
     ("the token has expired", [], True),
     ("the token expires half-way", [{"kind": "unauthorised", "match": WRITES, "skip": 1, "times": 99}], False),
 ]
