@@ -40,14 +40,14 @@ class WorkParts:
         return self.clock.now().astimezone(_UK).date()
 
     def note(
-        self, session: ClinicalSession, action: str, subject: str, patient: PatientId, **detail: str | int | bool
+        self, session: ClinicalSession, action: str, subject: str, patient: PatientId | None, **detail: str | int | bool
     ) -> None:
-        """An audit entry about `patient`, who need not be the one of the launch, in the open transaction."""
+        """An audit entry about `patient`, who need not be the one of the launch, or nobody; in the open transaction."""
         self.audit.append(
             AuditEntry(
                 action=action,
                 actor=session.user.reference,
-                patient=f"Patient/{patient}",
+                patient=f"Patient/{patient}" if patient is not None else None,
                 launch=session.launch_id,
                 subject=subject,
                 policy=self.policy.reference,

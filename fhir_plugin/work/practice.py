@@ -159,7 +159,7 @@ class Practice:
                 session,
                 "work.away",
                 user,
-                session.patient_id,
+                None,
                 cover=cover,
                 first_day=first.isoformat(),
                 last_day=last.isoformat(),
@@ -170,7 +170,7 @@ class Practice:
         self._need_staff(session)
         with self._parts.work.transaction():
             self._parts.absences.end(session.fhir_base, user)
-            self._parts.note(session, "work.back", user, session.patient_id)
+            self._parts.note(session, "work.back", user, None)
 
     # ------------------------------------------------------------------------------------------ inside
 

@@ -98,6 +98,8 @@ def test_while_somebody_is_away_their_items_are_with_the_cover_and_stay_on_their
     away(bench, GP, NURSE)
     bench.practice.end_away(at(DESK), GP)
     bench.practice.end_away(at(DESK), GP)
+    absent = [each.entry for each in bench.audit.entries() if each.entry.action in ("work.away", "work.back")]
+    assert {(entry.subject, entry.patient) for entry in absent} == {(GP, None)}, "about a person, not about a patient"
     line = bench.practice.listed(at(NURSE), Whose.ALL)[0][0]
     assert line.holder is not None and line.holder.user == GP
 
