@@ -129,12 +129,14 @@ def take(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *
 def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why: str) -> bool:
     """Every picture of the request that nobody has decided on yet, at once; joins the open transaction.
 
-    False: somebody is filing or has filed or decided, or there is nothing.
+    False: somebody is filing, has filed or described it, or nothing was ever sent. What was discarded is gone already.
     """
     if request.capture_id is None:
         return False
     capture = parts.capture
     draft = capture.drafts.get(request.capture_id, for_change=True)
+    if draft.state is DraftState.DISCARDED:
+        return True
     if draft.state not in (DraftState.SENDING, DraftState.OPEN):
         return False
     for image in draft.images:

@@ -113,6 +113,17 @@ def test_taken_back_after_somebody_decided_is_reviewed_not_erased(state: DraftSt
     assert WorkKind.WITHDRAWAL.value in asking.kinds()
 
 
+def test_taken_back_after_it_was_discarded_leaves_nothing_to_review() -> None:
+    asking = Asking()
+    request_id, door = asking.answered()
+    capture = asking.now(request_id).capture_id
+    assert capture is not None
+    asking.bench.drafts.save(replace(asking.bench.draft(capture), state=DraftState.DISCARDED, images=()))
+    asking.visits.withdraw(door)
+    assert asking.now(request_id).state is RequestState.WITHDRAWN
+    assert "withdrawal" not in asking.kinds()
+
+
 def test_taken_back_while_a_concern_is_open_is_kept_and_reviewed() -> None:
     asking = Asking()
     request_id, door = asking.answered()
