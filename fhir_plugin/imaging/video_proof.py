@@ -12,14 +12,23 @@ import struct
 from fhir_plugin.imaging.refusals import refuse
 from fhir_plugin.imaging.video_webm import (
     CLUSTER,
+    CODEC_ID,
     CUES,
     INFO,
     MUXER,
+    PIXEL_HEIGHT,
+    PIXEL_WIDTH,
     SEEK_HEAD,
+    SEGMENT,
     TAGS,
+    TRACK_ENTRY,
+    TRACK_NUMBER,
+    TRACK_TYPE,
     TRACKS,
+    VIDEO,
     VOID,
     WRITER,
+    Element,
     Elements,
     look_at_webm,
 )
@@ -37,8 +46,45 @@ _HANDLERS = (b"VideoHandler\0", b"SoundHandler\0")
 _SHOWN_UNITS = frozenset({1, 5, 7, 8, 9})
 """H.264 (Table 7-1): slices, parameter sets and delimiters. Not 6, which is SEI."""
 _MAX_SIDE = 4096
-_DURATION_TAG = re.compile(rb"\d\d:\d\d:\d\d\.\d{1,9}\0*")
+_SEEK, _POINT, _PLACES, _COLOUR, _HEARD, _GROUP = 0x4DBB, 0xBB, 0xB7, 0x55B0, 0xE1, 0xA0
 _TAG, _TARGETS, _SIMPLE_TAG, _TAG_NAME, _TAG_TEXT = 0x7373, 0x63C0, 0x67C8, 0x45A3, 0x4487
+_PRIVATE, _LANGUAGE, _SIMPLE_BLOCK, _BLOCK = 0x63A2, 0x22B59C, 0xA3, 0xA1
+_INNER: dict[int, frozenset[int]] = {
+    SEGMENT: frozenset({SEEK_HEAD, INFO, TRACKS, CLUSTER, CUES, TAGS, VOID}),
+    SEEK_HEAD: frozenset({_SEEK}),
+    _SEEK: frozenset({0x53AB, 0x53AC}),
+    INFO: frozenset({0x2AD7B1, MUXER, WRITER, 0x4489, VOID}),
+    TRACKS: frozenset({TRACK_ENTRY}),
+    TRACK_ENTRY: frozenset(
+        {TRACK_NUMBER, 0x73C5, 0x9C, _LANGUAGE, 0x88, CODEC_ID, TRACK_TYPE, 0x23E383, VIDEO, _HEARD}
+        | {0x56AA, 0x56BB, _PRIVATE}
+    ),
+    VIDEO: frozenset({PIXEL_WIDTH, PIXEL_HEIGHT, 0x9A, 0x54B0, 0x54BA, 0x54B2, _COLOUR}),
+    _COLOUR: frozenset({0x55BA, 0x55B1, 0x55BB, 0x55B9, 0x55B7, 0x55B8}),
+    _HEARD: frozenset({0x9F, 0xB5, 0x6264}),
+    CLUSTER: frozenset({0xE7, _SIMPLE_BLOCK, _GROUP}),
+    _GROUP: frozenset({_BLOCK, 0x9B, 0x75A2, 0xFB}),
+    CUES: frozenset({_POINT}),
+    _POINT: frozenset({0xB3, _PLACES}),
+    _PLACES: frozenset({0xF7, 0xF1, 0xF0}),
+    TAGS: frozenset({_TAG}),
+    _TAG: frozenset({_TARGETS, _SIMPLE_TAG}),
+    _TARGETS: frozenset({0x63C5}),
+    _SIMPLE_TAG: frozenset({_TAG_NAME, _TAG_TEXT}),
+}
+"""WebM (RFC 9559): which element may stand in which. Names in words where this module asks for them."""
+_TEXTS = {
+    MUXER: re.compile(rb"Lavf"),
+    WRITER: re.compile(rb"Lavf"),
+    CODEC_ID: re.compile(rb"V_VP8|A_OPUS"),
+    _LANGUAGE: re.compile(rb"und"),
+    _PRIVATE: re.compile(rb"OpusHead.{3,11}", re.DOTALL),
+    _TAG_NAME: re.compile(rb"DURATION"),
+    _TAG_TEXT: re.compile(rb"\d\d:\d\d:\d\d\.\d{1,9}"),
+}
+_CODED = frozenset({_SIMPLE_BLOCK, _BLOCK})
+_NUMBER = 8
+"""Most bytes of a number."""
 
 
 def in_order(content: bytes) -> bytes:
@@ -199,38 +245,29 @@ def _prove_units(content: bytes, at: int, end: int) -> None:
 
 
 def prove_webm(content: bytes) -> tuple[int, int, bool]:
-    """Width, height and whether there is sound. Raises `UnacceptableImage` where anything is not on the list."""
+    """Width, height and whether there is sound. Raises `UnacceptableImage` for what is not listed."""
     anatomy = look_at_webm(content)
     _need(anatomy.found <= {"sound", "software", "software notes"})
     elements = Elements(memoryview(content))
     whole = list(elements.within(0, len(content)))
-    _need(len(whole) == 2)
+    _need(len(whole) == 2 and whole[1].end == len(content))
     for child in elements.segment(whole[1]):
-        _need(child.id in (SEEK_HEAD, INFO, TRACKS, CLUSTER, CUES, TAGS, VOID))
-        body = content[child.body : child.end]
-        if child.id == VOID:
-            _need(not any(body))
-        elif child.id == INFO:
-            texts = [
-                elements.text(each) for each in elements.within(child.body, child.end) if each.id in (MUXER, WRITER)
-            ]
-            _need(set(texts) <= {b"Lavf"})
-        elif child.id == TAGS:
-            _prove_tags(elements, child.body, child.end)
+        _need(child.id in _INNER[SEGMENT])
+        _prove_element(elements, child)
     return anatomy.width, anatomy.height, anatomy.has_sound
 
 
-def _prove_tags(elements: Elements, start: int, end: int) -> None:
-    """How long each track lasts, and nothing else."""
-    for each in elements.within(start, end):
-        if each.id in (_TAG, _SIMPLE_TAG):
-            _prove_tags(elements, each.body, each.end)
-        elif each.id == _TAG_NAME:
-            _need(elements.text(each) == b"DURATION")
-        elif each.id == _TAG_TEXT:
-            _need(_DURATION_TAG.fullmatch(elements.text(each)) is not None)
-        else:
-            _need(each.id == _TARGETS)
+def _prove_element(elements: Elements, element: Element) -> None:
+    if element.id in _INNER:
+        for inner in elements.within(element.body, element.end):
+            _need(inner.id in _INNER[element.id] and not inner.unknown)
+            _prove_element(elements, inner)
+    elif element.id == VOID:
+        _need(not any(elements.content[element.body : element.end]))
+    elif element.id in _TEXTS:
+        _need(element.end - element.body <= 64 and bool(_TEXTS[element.id].fullmatch(elements.text(element))))
+    elif element.id not in _CODED:
+        _need(element.end - element.body <= _NUMBER)
 
 
 def _need(clean: bool) -> None:

@@ -256,7 +256,7 @@ def test_the_worker_takes_a_video_only_on_terms(
 
 
 def test_a_video_that_takes_too_long_or_too_much_is_stopped() -> None:
-    long = film(frames=120, size=(1280, 720), options={"preset": "ultrafast"})
+    long = film(frames=120, size=(1920, 1080), options={"preset": "ultrafast"})
     for limits, code in (
         ({"video_cpu_seconds": 0.01}, "video-too-slow"),
         ({"memory_bytes": 1 << 20}, "too-much-memory"),
