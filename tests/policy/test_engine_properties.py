@@ -25,6 +25,7 @@ from mappings.model.consent import ChildView, ConsentAnswer
 from mappings.model.images import Arrival
 from mappings.model.labels import Intimacy
 from mappings.model.situation import ContactOutcome, Modality, Situation
+from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
 PACKS = tuple(
@@ -167,6 +168,21 @@ def test_floors_hold_under_every_pack(situation: Situation, pack: PolicyPack) ->
 
 def _ordinary(situation: Situation, pack: PolicyPack) -> bool:
     return pack.unsolicited_ordinary is UnsolicitedOrdinary.IMPLIED_OK and situation.intimacy is Intimacy.NO
+
+
+@often
+@given(situations(), packs)
+def test_whatever_could_not_wait_is_on_somebodys_list(situation: Situation, pack: PolicyPack) -> None:
+    ruling = rule(situation, pack)
+    due = {each.kind: each.hours for each in ruling.work}
+    wished = situation.wish and Act(situation.wish)
+    if wished and ruling.second_person and ruling.acts[wished] is May.YES and situation.second_person is None:
+        assert due[WorkKind.URGENT_REVIEW] <= 24
+    opened = situation.contact is ContactOutcome.EMERGENCY and ruling.acts[Act.REVEAL] is May.YES
+    if opened and "unsolicited" in ruling.flags and not _ordinary(situation, pack):
+        assert due[WorkKind.UNSOLICITED] <= 24
+    if situation.concern:
+        assert due[WorkKind.SAFEGUARDING] <= 24
 
 
 @often
