@@ -10,6 +10,7 @@ from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
+from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.rotation import rotate_master
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
@@ -23,6 +24,7 @@ from mappings.model.people import Role
 from mappings.model.work import WorkItem, WorkKind
 from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
+from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
 from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
 
@@ -63,6 +65,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     DatabaseColleagues(own.database, own.masters).seen(COLLEAGUE)
     DatabaseAbsences(own.database, own.masters).set(ABSENCE)
     DatabaseHolds(own.database, own.masters).add(HOLD)
+    DatabasePhotoRequests(own.database, own.masters).add(Asking().prepared())
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)
