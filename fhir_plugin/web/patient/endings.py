@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
@@ -10,11 +11,13 @@ from werkzeug.exceptions import HTTPException
 from fhir_plugin.capture.requests.link import LinkRefused
 from fhir_plugin.capture.requests.page import Stage, Visit
 from fhir_plugin.capture.requests.request import RequestState
-from fhir_plugin.errors import Incomplete, PluginError
+from fhir_plugin.errors import Incomplete, NotFound, PluginError
 from fhir_plugin.web.asking import asked_by_script
 from fhir_plugin.web.patient import door as at_the_door
 from fhir_plugin.web.patient.blueprint import go, patient
 from fhir_plugin.web.patient.door import at, closed, show, words_for
+
+log = structlog.get_logger(__name__)
 
 
 def stage_page(visit: Visit) -> Response:
@@ -101,7 +104,11 @@ def trouble(error: PluginError | HTTPException) -> ResponseReturnValue:
     """Anything else: what is kept is safe, and there is a number to call."""
     words, look = words_for(None)
     nobody = at_the_door.Practice(words("every.practice"), at_the_door.installation_phone())
-    status = 503 if isinstance(error, PluginError) else (error.code or 500)
+    if isinstance(error, PluginError):
+        status = 404 if isinstance(error, NotFound) else 503
+        log.warning("patient-page.failed", code=error.code, kind=type(error).__name__, status=status)
+    else:
+        status = error.code or 500
     if isinstance(error, HTTPException) and (error.response is not None or status < 400):
         return error.get_response()
     if asked_by_script():

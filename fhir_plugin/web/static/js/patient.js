@@ -16,6 +16,15 @@ for (const form of document.querySelectorAll('form')) {
   })
 }
 
+// A link that looks like a button is pressed with the space bar, too.
+for (const link of document.querySelectorAll('a[role="button"]')) {
+  link.addEventListener('keydown', (event) => {
+    if (event.key !== ' ') return
+    event.preventDefault()
+    link.click()
+  })
+}
+
 // The back button may bring a page back as it was left: its buttons work again.
 window.addEventListener('pageshow', (event) => {
   if (!event.persisted) return
