@@ -44,6 +44,7 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
             may=(
                 "add, decide on and file pictures of this patient",
                 "see the patient’s images, and sensitive ones after giving a reason",
+                "see to what waits on the practice’s list",
             ),
             may_not=("release images to anybody outside", "destroy an image once it is in the record"),
             nothing="",
@@ -53,6 +54,8 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
             may=(
                 "see that pictures wait at this chart, since when and for whom",
                 "tell that person, or whoever covers for them",
+                "see what waits at this practice for all patients, and give it to a clinician",
+                "raise a concern",
             ),
             may_not=(
                 "see any picture, nor which part of the body it shows or why it is sensitive",
