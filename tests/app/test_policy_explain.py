@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from fhir_plugin.cli import main
 from fhir_plugin.policy.questions import catalogue
 from fhir_plugin.policy.situation_file import example, example_names
+from tests.shape.project import ROOT
 
 
 @pytest.fixture
@@ -176,3 +177,12 @@ def test_coverage_counts_every_requirement() -> None:
     assert len(answer["requirements"]) == 351 == sum(answer["counts"].values())
     both = CliRunner().invoke(main, ["policy", "coverage", "--json", "--markdown"])
     assert both.exit_code == 64
+
+
+def test_the_example_of_the_document_is_held_unseen_under_every_pack() -> None:
+    document = (ROOT / "docs" / "policy.md").read_text("utf-8")
+    text = document.partition("## Trying it on a situation")[2].partition("```toml\n")[2].partition("```")[0]
+    for pack in ("strict", "gp-inform-only", "nhs-intimate-2020"):
+        answer = json.loads(explain("-", "--pack", pack, "--json", stdin=text).stdout)
+        assert set(answer["acts"].values()) == {"not-yet"}, pack
+    assert {name for name in example_names() if f"`{name}`" in document} == set(example_names())
