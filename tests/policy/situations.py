@@ -109,6 +109,22 @@ CHILD = replace(
 )
 """Nine years old, with a parent who agrees."""
 
+WITHOUT_PARENTS = replace(
+    CHILD,
+    giver=Grantor.BEST_INTERESTS,
+    giver_name="",
+    giver_relationship="",
+    consent_receive=ConsentAnswer.NOT_ASKED,
+    consent_store=ConsentAnswer.NOT_ASKED,
+    consent_form=None,
+    understood=None,
+    best_interests="Telling the father would put the child in danger",
+    override_reason="Nine years old, ordinary picture of a bruise, no parent can be asked",
+    safeguarding_advice="Lead agrees",
+    second_person=True,
+)
+"""Nine years old, and nobody with parental responsibility is asked (X10)."""
+
 COMPETENT = replace(
     CHILD,
     birth_date=born(15),
@@ -222,6 +238,7 @@ COMPLETE = {
     "unasked": UNASKED,
     "intimate": INTIMATE,
     "child": CHILD,
+    "without-parents": WITHOUT_PARENTS,
     "competent": COMPETENT,
     "seventeen": SEVENTEEN,
     "child-intimate": CHILD_INTIMATE,

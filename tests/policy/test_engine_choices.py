@@ -49,7 +49,7 @@ from fhir_plugin.policy.uses import (
     secondary_use,
     tell_parents,
 )
-from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope, Grantor
+from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope
 from mappings.model.identifiers import Reference
 from mappings.model.images import Arrival
 from mappings.model.people import Role
@@ -85,16 +85,6 @@ NOT_ASKED, REFUSED = ConsentAnswer.NOT_ASKED, ConsentAnswer.REFUSED
 UNTOLD: dict[str, Any] = {"consent_store": NOT_ASKED}
 REFUSING = replace(of.ADULT, consent_store=REFUSED, wish=Wish.DESCRIBE, alternative_offered="Seen here tomorrow")
 OWN_PHONE = replace(of.TAKEN_NOW, device=Device.PERSONAL)
-OVERRIDDEN = replace(
-    of.CHILD,
-    giver=Grantor.BEST_INTERESTS,
-    consent_receive=NOT_ASKED,
-    consent_store=NOT_ASKED,
-    best_interests="Telling the father would put the child in danger",
-    override_reason="Nine years old, ordinary picture of a bruise, no parent can be asked",
-    safeguarding_advice="Lead agrees",
-    second_person=True,
-)
 SEXUAL = replace(
     of.FIFTEEN_UNASKED, sexual_health=True, exceptional_reason="Lives on an island; the boat goes on Monday"
 )
@@ -247,10 +237,10 @@ TABLE: list[tuple[StrEnum, str, str, Try, Try]] = [
         ParentalOverride.ALLOWED_WITH_REASON_AND_SECOND_PERSON,
         "X10",
         "parental_override",
-        does(OVERRIDDEN),
-        does(OVERRIDDEN, second_person=None),
+        does(of.WITHOUT_PARENTS),
+        does(of.WITHOUT_PARENTS, second_person=None),
     ),
-    (ParentalOverride.NEVER, "X10", "parental_override", does(of.CHILD), does(OVERRIDDEN)),
+    (ParentalOverride.NEVER, "X10", "parental_override", does(of.CHILD), does(of.WITHOUT_PARENTS)),
     (
         SecondaryUse.EXPLICIT_ONLY,
         "X13",

@@ -37,6 +37,12 @@ NEEDS: dict[str, tuple[str, str, bool, tuple[WorkKind, ...]]] = {
     "unasked": ("unsolicited", "lacks_capacity contact contact_words", False, ()),
     "intimate": ("intimate", INTIMATE, False, ()),
     "child": ("under-18", f"{CHILD} {PARENT}", False, ()),
+    "without-parents": (
+        "under-18",
+        f"{CHILD} giver gillick best_interests override_reason safeguarding_advice",
+        True,
+        (),
+    ),
     "competent": ("under-18", f"{CHILD} {COMPETENT}", False, ()),
     "seventeen": ("under-18", CHILD, False, ()),
     "child-intimate": ("intimate under-18", f"{CHILD} {PARENT} {INTIMATE} legitimate_reason", True, ()),
@@ -81,7 +87,7 @@ def test_exactly_these_questions(name: str) -> None:
     fast = {each.id for each in rule(of.ADULT, PACK).questions if Act.STORE in each.needed_for}
     ruling = rule(SITUATIONS[name], PACK)
     expected = fast | set(beyond.split())
-    if name == "no-capacity":
+    if name in ("no-capacity", "without-parents"):
         expected -= NOT_CONSENTED
     assert {each.id for each in ruling.questions if Act.STORE in each.needed_for} == expected
     assert ruling.flags == set(flags.split())
