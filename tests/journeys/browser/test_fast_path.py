@@ -78,7 +78,7 @@ def test_eight_inputs_from_the_gallery_to_the_receipt(
     spent = end - start
     record_property("inputs", len(hands.inputs))
     record_property("seconds", round(spent, 1))
-    print(  # what the issue asks to be reported
+    print(  # noqa: T201 - what the issue asks to be reported
         f"\nfast path: {len(hands.inputs)} inputs ({', '.join(hands.inputs)}); {spent:.1f} s from launch to receipt "
         f"without thinking time (launch {launched - start:.1f} s, answers {ready - launched:.1f} s with the axe check, "
         f"filing {end - ready:.1f} s); published: {PUBLISHED_SECONDS} s with thinking time"
