@@ -11,12 +11,15 @@ from fhir_plugin.web.asking import asked_by_script
 from fhir_plugin.web.patient.door import at, door, keep_secret, visits
 from fhir_plugin.web.patient.flow import Page, may_see, stands_at
 
+CUT_OFF = "cut-off"
+"""Stands for the secret of a link that lost it on the way."""
+
 patient = Blueprint("patient", __name__, url_prefix="/p/<secret>")
 
 
 @patient.url_value_preprocessor
 def secret_of_path(_: str | None, values: dict[str, Any] | None) -> None:
-    keep_secret((values or {}).pop("secret", ""))
+    keep_secret((values or {}).pop("secret", CUT_OFF))
     (values or {}).pop("rest", None)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -215,6 +215,7 @@ def closed() -> Response:
     policy, phone = parts().policy, installation_phone()
     practice = Practice(words("every.practice"), phone, privacy_url=said_by(policy, "privacy_notice_url"))
     what = words("closed.what", phone=phone) if phone else words("closed.what_unknown")
+    look = replace(look, page="start")  # the same bytes, wherever below the link somebody is
     return said(words, look, practice, words("closed.title"), [words("closed.why"), what], 404)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import request
+from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.capture.requests.link import LinkRefused
@@ -11,7 +12,7 @@ from fhir_plugin.errors import Refused
 from fhir_plugin.web.access import public
 from fhir_plugin.web.patient import door as at_the_door
 from fhir_plugin.web.patient.blueprint import patient, to
-from fhir_plugin.web.patient.door import door, show, visits, words_for
+from fhir_plugin.web.patient.door import closed, door, show, visits, words_for
 from fhir_plugin.web.patient.endings import stage_page
 from fhir_plugin.web.patient.flow import (
     Page,
@@ -131,6 +132,17 @@ def change_look() -> ResponseReturnValue:
     page = request.form.get("back", "start")
     back = page if page in {"start", "birth", *map(str, Page), "withdraw"} else "start"
     return at_the_door.remember_look(to(back), "&".join(f"{name}={value}" for name, value in pressed.items()))
+
+
+@public
+def nowhere() -> ResponseReturnValue:
+    """A link that was cut off before its secret is one of those that open nothing."""
+    return closed()
+
+
+@patient.record
+def without_secret(state: BlueprintSetupState) -> None:
+    state.app.add_url_rule("/p/", "patient.nowhere", nowhere)
 
 
 @patient.route("/<path:rest>", methods=["GET", "POST"])
