@@ -10,6 +10,7 @@ from fhir_plugin.policy.choices import CareworkerCapture, EmailChannel
 from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.policy.ruling import Act
+from mappings.model.consent import Grantor
 from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
@@ -93,3 +94,22 @@ def test_exactly_these_questions(name: str) -> None:
     assert ruling.flags == set(flags.split())
     assert ruling.second_person is second
     assert tuple(due.kind for due in ruling.work) == work
+
+
+WRONG_GIVERS: list[tuple[str, Grantor, str]] = [
+    ("competent", Grantor.PARENT, "A competent child decides for themselves."),
+    ("child", Grantor.PATIENT, "A child under 16 decides only if competent."),
+    ("child", Grantor.ATTORNEY, "Nobody under 18 has an attorney or a deputy."),
+    ("sixteen-no-capacity", Grantor.DEPUTY, "Nobody under 18 has an attorney or a deputy."),
+    ("no-capacity", Grantor.PATIENT, "You say that the patient lacks capacity"),
+    ("with-attorney", Grantor.BEST_INTERESTS, "Somebody with legal authority decides this"),
+    ("no-capacity", Grantor.PARENT, "This person has no authority for this decision."),
+    ("adult", Grantor.PARENT, "Somebody of 16 or more who has capacity decides for themselves."),
+]
+
+
+@pytest.mark.parametrize(("name", "chosen", "words"), WRONG_GIVERS)
+def test_why_somebody_cannot_decide_is_said_in_the_right_words(name: str, chosen: Grantor, words: str) -> None:
+    ruling = rule(replace(SITUATIONS[name], giver=chosen), PACK)
+    (problem,) = [each.problem for each in ruling.open if each.id == "giver"]
+    assert problem.startswith(words)
