@@ -41,12 +41,7 @@ class WriteOnce:
             except (NotFound, Gone):
                 return None
             return None if found.get("status") == "entered-in-error" else _evidence(found)
-        ours = [
-            each
-            for each in self.record.search(self.resource_type, self.search)
-            if self.is_ours(each) and each.get("status") != "entered-in-error"
-        ]
-        return _evidence(min(ours, key=_age)) if ours else None
+        return self._oldest()
 
     def do(self) -> Evidence:
         resource = self.build(self.our_id)
@@ -54,7 +49,21 @@ class WriteOnce:
         found = self.record.read(stored.resource_type, stored.id)
         if not self.is_ours(found):
             raise ReadBackMismatch(f"{stored.reference} is not what was written")
-        return _evidence(found)
+        return (self._oldest() if self.our_id is None else None) or _evidence(found)
+
+    def _oldest(self) -> Evidence | None:
+        """What bears our identifier, once: some servers, and proxies before them, write a create twice."""
+        ours = [
+            each
+            for each in self.record.search(self.resource_type, self.search)
+            if self.is_ours(each) and each.get("status") != "entered-in-error"
+        ]
+        if not ours:
+            return None
+        first, *doubles = sorted(ours, key=_age)
+        for double in doubles:
+            self.undo(_evidence(double))
+        return _evidence(first)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         resource_type, id = evidence["reference"].split("/")

@@ -19,7 +19,7 @@ from mappings.model.work import WorkKind
 from mappings.r4 import elements
 from mappings.terminology import systems
 from tests.fakes.practice_parts import PracticeBench
-from tests.fakes.record import FakeRecord
+from tests.fakes.record import FakeRecord, Lie
 from tests.work.test_practice import DESK, ELSEWHERE, GP, HERE, NURSE, at
 
 AMY = Patient(PatientId("amy"), "Amy LEE")
@@ -104,6 +104,23 @@ def test_signed_out_the_concern_stands_and_the_note_goes_on_after_the_next_launc
     for _ in range(2):
         bench.concerns.resume_for(again)
     assert len(notes(bench)) == 1
+    assert bench.concerns.note_state(bench.holds.get(hold.id)) == "written"
+
+
+@pytest.mark.parametrize("lies", [frozenset(), frozenset({Lie.DOUBLES})], ids=["honest", "writes twice"])
+@pytest.mark.parametrize("our_ids", [True, False], ids=["our ids", "its ids"])
+@pytest.mark.parametrize("lost", [(), (1,), (1, 2)], ids=["", "one answer lost", "two answers lost"])
+def test_the_note_is_there_once_whatever_became_of_the_answer(
+    our_ids: bool, lost: tuple[int, ...], lies: frozenset[Lie]
+) -> None:
+    record = FakeRecord(our_ids=our_ids, lies=lies)
+    record.lose_answer(*lost)
+    bench = PracticeBench(record=record)
+    hold = raised(bench)
+    for _ in range(3):
+        bench.clock.advance(minutes=20)
+        bench.engine.run_due()
+    assert len([each for each in record.stored("DocumentReference") if each["status"] == "current"]) == 1
     assert bench.concerns.note_state(bench.holds.get(hold.id)) == "written"
 
 
