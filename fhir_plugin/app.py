@@ -344,7 +344,8 @@ def create_app(installation: Installation) -> Flask:
 
     register_pages(
         app,
-        picture_bytes=max(installation.policy.most_bytes_per_image, installation.policy.video_most_bytes),
+        picture_bytes=installation.policy.most_bytes_per_image,
+        video_bytes=installation.policy.video_most_bytes,
         frame_ancestors=frame_ancestors,
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )

@@ -22,7 +22,7 @@ from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import IDENTITY_HEADER, claimed, own_page, parts, same_patient, show
 from fhir_plugin.web.questions import AT_ONCE, FILLS, LATERALITY, ON_PAGE, QUESTIONS, UNASKED, more_questions
-from fhir_plugin.web.security import picture_response, takes_picture
+from fhir_plugin.web.security import picture_response, takes_video
 from fhir_plugin.web.uploads import read_picture
 from mappings.model.identifiers import CaptureId, ImageId
 from mappings.model.people import ClinicalSession, Patient, Role
@@ -184,7 +184,7 @@ def _save(session: ClinicalSession, capture_id: CaptureId) -> Draft:
 
 
 @capture.route("/<capture_id>/images", methods=["POST", "PUT"])
-@takes_picture
+@takes_video
 @launched(Role.CLINICIAN)
 def add_image(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """One more picture. A script gets its card as HTML; a form goes back to the screen."""

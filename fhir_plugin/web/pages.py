@@ -42,15 +42,16 @@ def register_pages(
     app: Flask,
     *,
     picture_bytes: int,
+    video_bytes: int = 0,
     frame_ancestors: FrameAncestors = lambda _launch: (),
     policy_notices: Callable[[], Sequence[str]] = lambda: (),
 ) -> None:
     """Adds every clinical page to `app` and puts all of `app` under the rules of `security` and `errors`.
 
-    `picture_bytes`: most bytes of one picture (policy). `frame_ancestors`: which origins may frame the pages
+    `picture_bytes`, `video_bytes`: most bytes of one (policy). `frame_ancestors`: which origins may frame the pages
     of a launch; nobody unless told. `policy_notices`: what every page of a launch says about the policy in force.
     """
-    protect(app, picture_bytes=picture_bytes, frame_ancestors=frame_ancestors)
+    protect(app, picture_bytes=picture_bytes, video_bytes=video_bytes, frame_ancestors=frame_ancestors)
     register_errors(app)
     register_words(app)
     app.jinja_env.undefined = StrictUndefined

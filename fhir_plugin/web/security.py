@@ -53,12 +53,19 @@ class MemoryRequest(Request):
 
 def takes_picture(page: Page) -> Page:
     """Marks a page that takes the bytes of one picture: its body may be as large as the policy lets a picture be."""
-    setattr(page, _MARK, True)
+    setattr(page, _MARK, "picture")
     return page
 
 
-def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) -> None:
-    """Puts every answer of `app` under these rules. `picture_bytes`: most bytes of one picture."""
+def takes_video(page: Page) -> Page:
+    """The same for a page that takes a video as well: its body may be as large as the policy lets either be."""
+    setattr(page, _MARK, "video")
+    return page
+
+
+def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors, video_bytes: int = 0) -> None:
+    """Puts every answer of `app` under these rules. `picture_bytes`, `video_bytes`: most bytes of one."""
+    most_bytes = {"picture": picture_bytes, "video": max(picture_bytes, video_bytes)}
     app.request_class = MemoryRequest
     app.config.update(
         MAX_CONTENT_LENGTH=FORM_BYTES,
@@ -90,8 +97,9 @@ def protect(app: Flask, *, picture_bytes: int, frame_ancestors: FrameAncestors) 
     @app.before_request
     def limit_body() -> None:
         page = app.view_functions.get(request.endpoint or "")
-        if getattr(page, _MARK, False):
-            request.max_content_length = picture_bytes + FORM_BYTES
+        taken = getattr(page, _MARK, None)
+        if taken is not None:
+            request.max_content_length = most_bytes[taken] + FORM_BYTES
 
     @app.before_request
     def refuse_other_sites() -> None:
