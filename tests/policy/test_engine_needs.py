@@ -113,3 +113,12 @@ def test_why_somebody_cannot_decide_is_said_in_the_right_words(name: str, chosen
     ruling = rule(replace(SITUATIONS[name], giver=chosen), PACK)
     (problem,) = [each.problem for each in ruling.open if each.id == "giver"]
     assert problem.startswith(words)
+
+
+@pytest.mark.parametrize("right", [Grantor.DELEGATED, Grantor.GUARDIAN, Grantor.COURT_ORDER])
+def test_parental_responsibility_that_is_not_a_parents_needs_its_evidence(right: Grantor) -> None:
+    """G-R103: held by others, it is delegated, a guardian's or a court's, and the record says how that is known."""
+    ruling = rule(replace(of.CHILD, giver=right), PACK)
+    assert [each.id for each in ruling.open] == ["giver_evidence"]
+    seen = rule(replace(of.CHILD, giver=right, giver_evidence="Saw the order"), PACK)
+    assert seen.open == ()
