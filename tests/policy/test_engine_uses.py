@@ -288,3 +288,21 @@ def test_a_discard_needs_its_reason() -> None:
     useless = replace(of.ADULT, wish=Wish.DISCARD)
     assert open_ids(useless) == {"discard_reason"}
     assert open_ids(useless, discard_reason=DiscardReason.SENT_IN_ERROR) == set()
+
+
+@pytest.mark.parametrize("scope", ["consent_receive", "consent_store"])
+def test_whoever_says_no_is_offered_another_way(scope: str) -> None:
+    """On any refusal (G-R77); what is useless anyway needs its own reason only."""
+    refused: dict[str, Any] = {scope: ConsentAnswer.REFUSED, "wish": Wish.DISCARD}
+    assert open_ids(of.ADULT, **refused, discard_reason=DiscardReason.NOT_NEEDED) == {"alternative_offered"}
+    assert open_ids(of.ADULT, **refused, discard_reason=DiscardReason.DUPLICATE) == set()
+
+
+def test_a_pack_may_ask_that_the_other_way_is_in_person() -> None:
+    from fhir_plugin.policy.choices import OnStoreRefusal
+
+    refused = replace(of.ADULT, consent_store=ConsentAnswer.REFUSED, wish=Wish.DESCRIBE)
+    for value in OnStoreRefusal:
+        asked = ruling(refused, {"on_store_refusal": value}).questions
+        (why,) = [each.why for each in asked if each.id == "alternative_offered"]
+        assert ("in person" in why) is (value is OnStoreRefusal.REQUIRE_F2F_OFFER)
