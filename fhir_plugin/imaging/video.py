@@ -135,6 +135,7 @@ class _Transcoding:
         self._geometry = geometry
         self._terms = terms
         self._shape: Shape | None = None
+        self._aspect = Fraction(1)
         self._first: float | None = None
         self._last = -1.0
         self._ends = 0.0
@@ -197,6 +198,7 @@ class _Transcoding:
             raise refuse("video-no-frames")
         stream = source.streams.video[0]
         stream.thread_type = "AUTO"
+        self._aspect = stream.sample_aspect_ratio or Fraction(1)
         stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
         return source
 
@@ -221,7 +223,7 @@ class _Transcoding:
             self._last, self._ends = second, second + min(max(length, 0.0), 1.0)
             if self._shape is None or not self._shape.fits(frame):
                 before = self._shape
-                self._shape = shape_of(frame, self._anatomy.turn, self._geometry, like=before)
+                self._shape = shape_of(frame, self._anatomy.turn, self._geometry, like=before, aspect=self._aspect)
             yield self._shape.apply(frame), second
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ _HDR = {16: "smpte2084", 18: "arib-std-b67"}
 """Transfer characteristics (ITU-T H.273) of HDR: PQ and HLG, as telephones film."""
 _BT2020 = 9
 _SMALLEST = 16
+_SQUARE = Fraction(1)
+_NARROWEST = Fraction(1, 4)
 
 _Key = tuple[int, int, str, int, int]
 
@@ -56,12 +59,23 @@ class Shape:
         return shaped
 
 
-def shape_of(frame: av.VideoFrame, turn: Turn, geometry: Geometry, *, like: Shape | None) -> Shape:
-    """The graph for frames like this one. A later size in one video (`like`) is fitted into the first one's."""
+def shape_of(
+    frame: av.VideoFrame, turn: Turn, geometry: Geometry, *, like: Shape | None, aspect: Fraction = _SQUARE
+) -> Shape:
+    """The graph for frames like this one, whose pixels are `aspect` as wide as high.
+
+    A later size in one video (`like`) is fitted into the first one's.
+    """
     from av.filter import Graph
 
-    steps = [_TURNS[turn], _QUARTERS[geometry.quarter_turns]]
     width, height = frame.width, frame.height
+    steps = [_TURNS[turn], _QUARTERS[geometry.quarter_turns]]
+    if aspect != _SQUARE:
+        if not _NARROWEST <= aspect <= 1 / _NARROWEST:
+            raise refuse("video-damaged")
+        width = max(2, round(width * aspect / 2) * 2)
+        check_frame(width, height)
+        steps.insert(0, f"scale=w={width}:h={height}:flags=bicubic")
     if (turn in _ON_ITS_SIDE) != (geometry.quarter_turns % 2 == 1):
         width, height = height, width
     steps += [_black(region, width, height) for region in geometry.black_out]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,14 @@ def test_a_changing_pace_is_kept_and_nothing_is_faster_than_sixty_a_second() -> 
 def test_a_large_frame_becomes_one_that_plays_everywhere() -> None:
     clean = clean_video(film(size=(3840, 2160), frames=2, options={"preset": "ultrafast"}))
     assert (clean.width, clean.height) == (1920, 1080)
+
+
+def test_pixels_that_are_no_squares_become_squares() -> None:
+    wide = clean_video(film(aspect=Fraction(4, 3)))
+    assert (wide.width, wide.height) == (214, 120)
+    assert corners(wide) == UPRIGHT
+    turned_over = clean_video(film(aspect=Fraction(4, 3)), geometry=Geometry(quarter_turns=1))
+    assert (turned_over.width, turned_over.height) == (120, 214)
 
 
 def test_what_an_edit_list_hides_is_not_there_afterwards() -> None:

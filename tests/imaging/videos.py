@@ -39,6 +39,7 @@ def film(
     muxing: dict[str, str] | None = None,
     told: bool = True,
     colours: tuple[int, int, int] | None = None,
+    aspect: Fraction | None = None,
 ) -> bytes:
     """A small video. `moments` (seconds) for a rate that varies; `told`: with places, names and chapters in it;
     `colours`: primaries, transfer and matrix by number (ITU-T H.273)."""
@@ -72,6 +73,8 @@ def film(
         if colours is not None:
             context = picture.codec_context
             context.color_primaries, context.color_trc, context.colorspace = colours
+        if aspect is not None:
+            picture.codec_context.sample_aspect_ratio = aspect
         heard: Any = target.add_stream(sound, rate=48_000, layout="mono") if sound else None
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(drawn(number, *size), format="rgb24").reformat(format=pixel_format)
