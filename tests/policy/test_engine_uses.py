@@ -306,3 +306,18 @@ def test_a_pack_may_ask_that_the_other_way_is_in_person() -> None:
         asked = ruling(refused, {"on_store_refusal": value}).questions
         (why,) = [each.why for each in asked if each.id == "alternative_offered"]
         assert ("in person" in why) is (value is OnStoreRefusal.REQUIRE_F2F_OFFER)
+
+
+def test_who_is_not_asked_is_told_that_a_record_is_kept() -> None:
+    """X1, G-R17: inform and heed an objection; being told is an event of its own."""
+    informing = shipped_pack("gp-inform-only")
+    untold = replace(
+        of.ADULT,
+        consent_receive=ConsentAnswer.NOT_ASKED,
+        consent_store=ConsentAnswer.NOT_ASKED,
+        consent_form=None,
+        understood=None,
+    )
+    assert [each.id for each in rule(untold, informing).open] == ["understood"]
+    assert [each.id for each in rule(replace(untold, understood=False), informing).open] == ["understood"]
+    assert rule(replace(untold, understood=True), informing).acts[Act.STORE] is May.YES
