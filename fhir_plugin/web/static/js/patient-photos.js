@@ -195,7 +195,7 @@ function begin () {
   async function drawn () {
     let page
     try {
-      const answer = await fetch(window.location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' })
+      const answer = await fetch(form.getAttribute('action'), { headers: { Accept: 'text/html' }, cache: 'no-store' })
       if (answer.redirected) {
         if (!under.size) window.location.assign(answer.url)
         return
