@@ -128,14 +128,14 @@ AT_ONCE = (
 UNASKED = AtOnce("unasked", "Nobody asked for this image", {"arrival": "unasked"})
 FILLS: Mapping[str, Mapping[str, str]] = {each.name: each.fills for each in (*AT_ONCE, UNASKED)}
 
-HEADINGS: Mapping[Group, str] = {
+HEADINGS: Mapping[Group, str] = {  # in the order to ask
+    Group.UNSOLICITED: "Nobody asked for it",
     Group.FAST_PATH: "About this image",
-    Group.CONSENT: "Who decides",
     Group.CAPACITY: "If the patient cannot decide",
     Group.CHILD: "The patient is under 18",
+    Group.CONSENT: "Who decides",
     Group.INTIMATE: "It is intimate",
     Group.CHAPERONE: "Chaperone",
-    Group.UNSOLICITED: "Nobody asked for it",
     Group.HELPER: "Somebody else took it",
     Group.VIDEO: "It is a recording",
     Group.SAFEGUARDING: "Is everybody safe?",
@@ -185,8 +185,12 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
     """What a situation asks beyond the fast path: answered questions, then the first open one; the rest waits."""
     catalogue = policy.catalogue()
     beyond = [each for each in asked if each.id not in ON_PAGE and each.id not in PER_IMAGE and each.id in catalogue]
+    # Whether somebody can decide comes before who did; a wrong answer waits for what may yet make it right.
+    beyond.sort(key=lambda each: list(HEADINGS).index(catalogue[each.id].group))
+    waiting = [each for each in beyond if each.needed_for and not each.answered]
+    wrong = [each for each in beyond if each.problem]
+    now = (waiting or wrong or [None])[0]
     groups: dict[Group, AskedGroup] = {}
-    current: Group | None = None
     to_go = 0
     for each in beyond:
         place = catalogue[each.id].group
@@ -200,19 +204,26 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
             groups[place] = replace(known, extra=(*known.extra, drawn))
         else:
             to_go += 1
-            if current is None:
-                current = place
+            if each is now:
                 groups[place] = replace(known, open=drawn)
+            elif each.answered:
+                groups[place] = replace(known, answered=(*known.answered, drawn))
             elif place in groups:
                 groups[place] = replace(known, later=known.later + 1)
     flagged = any(group.answered or group.open for group in groups.values())
-    shown = tuple(group for group in groups.values() if flagged and (group.answered or group.open or group.ticks))
+    shown = tuple(group for place, group in groups.items() if flagged and _is_shown(place, group))
     names = tuple(
         drawn.question.name
         for group in shown
         for drawn in (*group.answered, *group.ticks, *group.extra, *((group.open,) if group.open else ()))
     )
     return MoreQuestions(shown, to_go, names)
+
+
+def _is_shown(place: Group, group: AskedGroup) -> bool:
+    """What may only be ticked stands with its flag; on the fast path it shows once it is ticked."""
+    ticked = any(each.said for each in group.ticks)
+    return bool(group.answered or group.open or (group.ticks and (ticked or place is not Group.FAST_PATH)))
 
 
 def _asked(each: OpenQuestion, answers: Answers) -> Asked:

@@ -48,7 +48,15 @@ def nobody_waits(shop: Shop) -> None:
     """Discards what earlier tests of this module left waiting."""
     for draft in shop.demo.installation.parts.drafts.unfinished():
         launch = str(draft.launch)
-        shop.demo.installation.captures.discard_all(session_of(shop, launch), draft.capture_id)
+        throw_away(shop, launch, draft.capture_id)
+
+
+def throw_away(shop: Shop, launch: str, capture: CaptureId) -> None:
+    captures, session = shop.demo.installation.captures, session_of(shop, launch)
+    identity = captures.identity_digest(captures.patient(session))
+    captures.discard_all(
+        session, capture, reason="sent-in-error", patient_id=session.patient_id, identity_digest=identity
+    )
 
 
 # ------------------------------------------------------------------------------------------------- triage
@@ -66,7 +74,7 @@ def test_triage_learns_that_pictures_wait_and_for_whom_and_nothing_else(shop: Sh
     assert "triage" in said and "see any picture" in said
     for leak in (CANARY, capture, "<img", "33712006", "thumbnail", "intimate", "unsolicited"):
         assert leak not in page.text, leak
-    shop.demo.installation.captures.discard_all(session_of(shop, mine), capture)
+    throw_away(shop, mine, capture)
     assert "Nothing waits at this chart." in words_of(other.get(other.seen[-1]).text)
 
 

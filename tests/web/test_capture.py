@@ -303,7 +303,8 @@ def test_an_image_that_nobody_asked_for_has_no_pixel_on_the_page(person: Person,
     parts.captures.handled = [Handled(parts.clock.now(), "Received and sealed, unseen", DOCTOR.reference, True)]
     screen = person.get(f"captures/{capture}").text
     assert "What happened to it so far" in screen and "Received and sealed, unseen" in screen
-    reached = {"contact": "reached", "contact_words": "She sent it to the wrong practice"}
+    reached = {"contact": "reached", "contact_words": "She sent it to the wrong practice", "lacks_capacity": "no"}
+    reached["capacity_words"] = "Understood and weighed it up on the telephone"
     answer = person.post(
         f"captures/{capture}/answers",
         {**READY, **reached, "arrival": "unasked", "photographer": "patient", "image": image},
