@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.policy.choices import OpinionConsent, SecondaryUse
+from fhir_plugin.policy.choices import OpinionConsent, SecondaryUse, SexualHealthUnder16
 from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.policy.ruling import Act, May, Ruling
@@ -321,3 +321,11 @@ def test_who_is_not_asked_is_told_that_a_record_is_kept() -> None:
     assert [each.id for each in rule(untold, informing).open] == ["understood"]
     assert [each.id for each in rule(replace(untold, understood=False), informing).open] == ["understood"]
     assert rule(replace(untold, understood=True), informing).acts[Act.STORE] is May.YES
+
+
+def test_what_can_wait_and_what_is_exceptional_is_asked_about() -> None:
+    """G-R53: another way first. G-R50, X25: only exceptionally, with a reason and a second clinician."""
+    assert open_ids(of.INTIMATE, can_wait=True) == {"alternative_offered"}
+    sexual = replace(of.INTIMATE, sexual_health=True, vulnerable=True, concern=False)
+    says: dict[str, Any] = {"sexual_health_under_16": SexualHealthUnder16.EXCEPTIONAL_WITH_SECOND_CLINICIAN}
+    assert open_ids(sexual, says, second_person=True) == {"exceptional_reason"}
