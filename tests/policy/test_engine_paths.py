@@ -162,6 +162,11 @@ def test_an_emergency_opens_it_and_nothing_more() -> None:
     assert opened.acts[Act.REVEAL] is May.YES
     assert {opened.acts[act] for act in (Act.STORE, Act.DESCRIBE, Act.DISCARD)} == {May.NOT_YET}
     assert WorkKind.UNSOLICITED in {due.kind for due in opened.work}
+    complete = ruling(
+        of.FIFTEEN_UNASKED, contact=ContactOutcome.EMERGENCY, emergency_reason="Child in severe pain, nobody answers"
+    )
+    assert {complete.acts[act] for act in (Act.STORE, Act.DESCRIBE, Act.DISCARD)} == {May.NOT_YET}
+    assert [reason.code for reason in complete.reasons[Act.STORE]] == ["emergency-only"]
     without = ruling(of.FIFTEEN_UNASKED, contact=ContactOutcome.EMERGENCY)
     assert without.acts[Act.REVEAL] is May.NOT_YET
 
