@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ class Counting:
 
 
 def test_eight_inputs_from_the_gallery_to_the_receipt(
-    desk: Desk, ward: Demo, photos: list[Path], record_property: pytest.RecordProperty
+    desk: Desk, ward: Demo, photos: list[Path], record_property: Callable[[str, object], None]
 ) -> None:
     patient = "p-adult-3"
     before = len(filed_for(ward, patient))
