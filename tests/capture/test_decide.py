@@ -269,7 +269,13 @@ def test_nothing_is_no_capture_and_says_what_will_be_asked() -> None:
 
 def test_an_image_that_nobody_asked_for_stays_unseen_until_somebody_was_reached() -> None:
     said = {"arrival": "unasked", "photographer": "patient", "device": "patient", "taken_on": "2026-03-01"}
-    reached = {**said, "contact": "reached", "contact_words": "She sent it to the wrong practice"}
+    reached = {
+        **said,
+        "contact": "reached",
+        "contact_words": "She sent it to the wrong practice",
+        "lacks_capacity": "no",
+        "capacity_words": "Understood and weighed it up on the telephone",
+    }
     emergency = {**said, "contact": "emergency", "emergency_reason": "A child in pain, nobody answers"}
     assert not judge(said).may_reveal(ONE)
     assert not judge({**said, "contact": "not-reached"}).may_reveal(ONE)
