@@ -34,7 +34,7 @@ from fhir_plugin.walkthrough import Page, answers_for, launch, open_browser
 from fhir_plugin.web.security import protect, takes_picture
 from fhir_plugin.web.uploads import read_picture
 from mappings.model.identifiers import ImageId, Sha256
-from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 GOAL_OWN_MILLISECONDS = 50
 GOAL_HELP_SECONDS = 0.3
@@ -65,7 +65,14 @@ class _Free:
 
     cleaned: CleanImage
 
-    def clean(self, received: ReceivedImage, *, geometry: Geometry = UNCHANGED, lossless: bool = False) -> CleanImage:
+    def clean(
+        self,
+        received: ReceivedImage,
+        *,
+        geometry: Geometry = UNCHANGED,
+        lossless: bool = False,
+        video: VideoTerms | None = None,
+    ) -> CleanImage:
         return replace(self.cleaned, image_id=received.image_id, sha256_received=received.sha256)
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 0) -> bytes:

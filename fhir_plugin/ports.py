@@ -317,7 +317,7 @@ class Worklist(Protocol):
 
 
 class Messages(Protocol):
-    """The practice's own messaging: we hand over a text for a number, it sends. Names nobody in what it calls things."""
+    """The practice's own messaging: we hand over a text for a number, it sends. What it names says nobody's name."""
 
     def hand_over(self, number: str, text: str, *, expires: dt.datetime) -> str:
         """An id of its own. Raises `Unavailable`; the person then copies the text."""

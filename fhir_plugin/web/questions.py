@@ -189,7 +189,7 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
     beyond.sort(key=lambda each: list(HEADINGS).index(catalogue[each.id].group))
     waiting = [each for each in beyond if each.needed_for and not each.answered]
     wrong = [each for each in beyond if each.problem]
-    now = (waiting or wrong or [None])[0]
+    now = next(iter(waiting or wrong), None)
     groups: dict[Group, AskedGroup] = {}
     to_go = 0
     for each in beyond:

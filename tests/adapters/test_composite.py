@@ -122,14 +122,14 @@ def test_what_may_yet_be_in_the_ehr_is_not_kept_here_too(own: OwnStores, error: 
 
 
 def test_an_image_never_moves(own: OwnStores) -> None:
-    assert MOVABLE == {
+    assert {
         "AuditEvent",
         "CommunicationRequest",
         "Consent",
         "Provenance",
         "QuestionnaireResponse",
         "Task",
-    }
+    } == MOVABLE
     two = Two(own, refuses={"Media": FORBIDDEN})
     with pytest.raises(RecordRefused):
         two.both.put(media())
