@@ -136,8 +136,9 @@ class Installation:
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
-        tidy(self.request_parts)
         resumed = self.engine.run_due()
+        if tidy(self.request_parts):
+            resumed += self.engine.run_due()  # what has just ended reaches the record, too
         mend(self.parts)
         self.reviews.raise_due()
         self.audit.sign_head()

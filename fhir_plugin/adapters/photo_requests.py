@@ -63,6 +63,14 @@ class DatabasePhotoRequests:
             .order_by(photo_requests.c.created.desc(), photo_requests.c.id.desc())
         )
 
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        query = sa.select(sa.func.count()).where(
+            photo_requests.c.fhir_base == fhir_base, photo_requests.c.patient == patient
+        )
+        with self._database.connection() as connection:
+            kept = connection.execute(query).scalar_one()
+        return max(0, kept - len(self.of_patient(fhir_base, patient)))
+
     def last_practice(self, fhir_base: FhirBase) -> tuple[str, str]:
         newest = self._all(
             sa.select(photo_requests)
@@ -116,7 +124,11 @@ class DatabasePhotoRequests:
         return {**clear, "sealed": self._rows.seal(_Clear(clear), request_to_json(request))}
 
     def _open(self, row: Any) -> PhotoRequest:
-        return request_from_json(self._rows.open(row))
+        try:
+            return request_from_json(self._rows.open(row))
+        except (ValueError, KeyError, TypeError) as error:  # its words would be the patient's: only its kind is told
+            kind = type(error).__name__
+            raise Tampered(f"the request {row.id} cannot be read ({kind})", code="unreadable-request") from None
 
 
 class DatabaseLinkTries:

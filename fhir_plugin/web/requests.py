@@ -43,6 +43,7 @@ def of_patient(session: ClinicalSession) -> ResponseReturnValue:
         parts().captures.patient(session),
         lines=[(each, journey(each)) for each in found],
         states=questions.STATES,
+        unreadable=parts().requests.unreadable(session),
     )
 
 

@@ -39,6 +39,9 @@ class FakePhotoRequests:
         theirs = [each for each in self._every() if (each.fhir_base, each.patient) == (fhir_base, patient)]
         return sorted(theirs, key=lambda each: (each.created, each.request_id), reverse=True)
 
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        return 0
+
     def last_practice(self, fhir_base: FhirBase) -> tuple[str, str]:
         here = sorted((each for each in self._every() if each.fhir_base == fhir_base), key=lambda each: each.created)
         return (here[-1].practice, here[-1].practice_phone) if here else ("", "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fhir_plugin.capture.answers import Answers
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.patient_said import NOTES
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.requests.parts import RequestParts, patient_session
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
@@ -57,6 +58,8 @@ def arrive(parts: RequestParts, request: PhotoRequest, draft: Draft) -> None:
             user=request.owner,
             launch=request.launch,
             answers=Answers(shared=said_as_answers(request)),
+            patient_said=own_words(request),
+            from_patient=tuple(image.image_id for image in draft.images),
             updated=parts.now,
         )
     )
@@ -68,6 +71,17 @@ def arrive(parts: RequestParts, request: PhotoRequest, draft: Draft) -> None:
     parts.wait_for_person(
         request, WorkKind.CAME_BACK, words, subject=draft.capture_id, due=parts.now + request.look_within
     )
+
+
+THEIRS = ("consent_receive", "consent_store", "patient_says_private", "only_area", "photographer", "helper_agreed")
+"""Answers of the capture that only they could give; what else stands there is the request's."""
+
+
+def own_words(request: PhotoRequest) -> dict[str, str]:
+    """What was said at the link, to be kept as it was said whatever a clinician answers later (G-R58, G-R170)."""
+    answers = said_as_answers(request)
+    said = {name: answers[name] for name in (*THEIRS, "child_view", "taken_on") if name in answers}
+    return said | ({NOTES: request.said.notes} if request.said.notes else {})
 
 
 def said_as_answers(request: PhotoRequest) -> dict[str, str]:

@@ -57,6 +57,11 @@ class Requests:
             settle_finished(parts, request)
         return [self._standing(each) for each in parts.requests.of_patient(session.fhir_base, session.patient_id)]
 
+    def unreadable(self, session: ClinicalSession) -> int:
+        """How many of this patient's requests are kept and cannot be read: a page that lists them says so."""
+        self._need_clinician(session)
+        return self._parts.requests.unreadable(session.fhir_base, session.patient_id)
+
     def get(self, session: ClinicalSession, request_id: RequestId) -> Standing:
         """Raises `NotFound` for a request at another chart."""
         self._need_clinician(session)

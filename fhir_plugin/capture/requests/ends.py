@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import structlog
 
 from fhir_plugin.capture.requests import record
 from fhir_plugin.capture.requests.arrive import destroy_sent
@@ -10,8 +13,11 @@ from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.requests.link import STRETCH
 from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import LIVE, PhotoRequest, RequestState
+from fhir_plugin.errors import PluginError
 from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.work import WorkKind
+
+log = structlog.get_logger(__name__)
 
 
 def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
@@ -41,10 +47,22 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
 
 def tidy(parts: RequestParts) -> int:
     """Everything whose time is over; returns how many requests ended. Safe at any time, in any number of processes."""
-    ended = sum(end_lapsed(parts, request_id) for request_id in parts.requests.lapsed(parts.now))
+    ended = sum(_unless_damaged(end_lapsed, parts, each) for each in parts.requests.lapsed(parts.now))
     parts.tries.forget(parts.now - STRETCH)
-    parts.messages.forget_expired(parts.now)
+    try:
+        parts.messages.forget_expired(parts.now)
+    except OSError as error:  # its files are looked at again next time
+        log.error("outbox-not-tidied", kind=type(error).__name__)
     return ended
+
+
+def _unless_damaged(end: Callable[[RequestParts, RequestId], bool], parts: RequestParts, request_id: RequestId) -> bool:
+    """One request that cannot be read, or whose pictures cannot, keeps no other patient's from going on."""
+    try:
+        return end(parts, request_id)
+    except (PluginError, OSError, ValueError, KeyError, TypeError) as error:
+        log.error("request-not-tidied", request=request_id, kind=type(error).__name__)
+        return False
 
 
 def finish(

@@ -32,7 +32,10 @@ class PhotoRequestStore(Protocol):
     def save(self, request: PhotoRequest) -> None: ...
 
     def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[PhotoRequest]:
-        """Newest first."""
+        """Newest first. One that cannot be read is left out, and counted by `unreadable`."""
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        """How many requests of this patient are kept and cannot be read."""
 
     def last_practice(self, fhir_base: FhirBase) -> tuple[str, str]:
         """Name and telephone number of the practice as the newest request at this EHR gave them; empty if none did."""

@@ -22,7 +22,11 @@ def request_to_json(request: PhotoRequest) -> Json:
 
 
 def request_from_json(value: Json) -> PhotoRequest:
-    """Raises ValueError, TypeError or KeyError on what is not a request."""
+    """Raises ValueError, TypeError or KeyError on what is not a request.
+
+    A field that an older version did not know is what its dataclass says by default: an upgrade leaves readable what
+    was kept before it.
+    """
     return _in(PhotoRequest, value)
 
 
@@ -44,9 +48,9 @@ def _out(value: Any) -> Any:
 
 def _in(kind: type[T], value: Json) -> T:
     shape = _shape(cast(Any, kind))
-    if value.keys() != shape.keys():
+    if type(value) is not dict or not value.keys() <= shape.keys():
         raise ValueError(f"{kind.__name__} has other fields")
-    return kind(**{name: _read(shape[name], value[name]) for name in shape})
+    return kind(**{name: _read(shape[name], each) for name, each in value.items()})
 
 
 @cache
