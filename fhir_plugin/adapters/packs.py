@@ -107,7 +107,8 @@ class DatabasePacks:
                 CHANGED, "system", subject=pack.reference, policy=pack.reference, detail={"before": before.reference}
             )
             self._audit.append(changed)
-        log.info("policy-in-force", pack=pack.reference, before=before.reference if before else None)
+        if before is not None:  # the first of an installation changes nothing for anybody
+            log.info("policy-in-force", pack=pack.reference, before=before.reference)
 
 
 def _kept(row: sa.Row[tuple[object, ...]]) -> KeptPack:
