@@ -54,15 +54,23 @@ def consent_of(
     policy: PolicyPack,
     private: bool,
     needs_second: bool,
+    stores: bool,
+    keeps: bool,
 ) -> PhotoConsent:
-    """What was said about the pictures of one capture. `asked`: the questions that this capture needs."""
+    """What was said about the pictures of one capture. `asked`: the questions that this capture needs.
+
+    `stores`: a picture goes into the record; without one, agreeing to storing would be about nothing, or be read as
+    about everything. A no stays. `keeps`: anything is made of any picture. Where all are thrown away nobody was asked
+    who decides, so nobody is said to have decided.
+    """
     said = _Recording(situation, asked, recorded_by, recorded_at)
+    store = situation.consent_store
     answers = (
         (ConsentScope.RECEIVE, situation.consent_receive),
-        (ConsentScope.STORE, situation.consent_store),
+        (ConsentScope.STORE, store if stores or store is not ConsentAnswer.GIVEN else None),
         (ConsentScope.RECORD_VIDEO, situation.consent_record_video if "consent_record_video" in asked else None),
     )
-    understood = situation.understood is True
+    understood = situation.understood is True and "understood" in asked
     return PhotoConsent(
         capture_id=draft.capture_id,
         patient=patient,
@@ -71,9 +79,9 @@ def consent_of(
         decisions=tuple(
             ScopeDecision(scope, answer, recorded_at)
             for scope, answer in answers
-            if answer is not None and answer is not ConsentAnswer.NOT_ASKED
+            if keeps and answer is not None and answer is not ConsentAnswer.NOT_ASKED
         ),
-        form=situation.consent_form,
+        form=situation.consent_form if "consent_form" in asked else None,
         understood=understood,
         policy_version=policy.reference,
         private=private,

@@ -107,7 +107,7 @@ def draft_note(
     if situation.identity:
         why = f" ({situation.identity_reason})" if situation.identity_reason else ""
         lines.append(f"Identity: {CONFIRMED[situation.identity]}{why}.")
-    lines.append(_consent(situation))
+    lines.append(_consent(situation, asked))
     if situation.intimacy is Intimacy.PRIVATE or situation.patient_says_private:
         lines.append("The patient asked for this to be kept private.")
     if situation.intimacy is Intimacy.INTIMATE:
@@ -128,13 +128,13 @@ def draft_note(
     return "\n".join(lines)
 
 
-def _consent(situation: Situation) -> str:
+def _consent(situation: Situation, asked: Collection[str]) -> str:
     receive = SAID[situation.consent_receive or ConsentAnswer.NOT_ASKED]
     store = SAID[situation.consent_store or ConsentAnswer.NOT_ASKED]
     parts = [f"Consent to receive: {receive}; to store: {store}"]
-    if situation.consent_form:
+    if situation.consent_form and "consent_form" in asked:
         parts.append(HOW[situation.consent_form])
-    if situation.understood is not None:
+    if situation.understood is not None and "understood" in asked:
         parts.append("understanding checked" if situation.understood else "understanding not checked")
     return ", ".join(parts) + "."
 

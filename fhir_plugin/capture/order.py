@@ -69,6 +69,7 @@ def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> Cap
         open_concern=bool(parts.held(draft.fhir_base, draft.patient)),
         second_person=draft.second_stands.agrees if draft.second_stands is not None else None,
         record_changed=bool(identity and draft.identity and identity != draft.identity),
+        patient_said=draft.patient_said,
     )
 
 
@@ -176,6 +177,8 @@ def make_order(
             policy=parts.policy,
             private=any(is_restricted(each) for each in labels.values()),
             needs_second=assessment.second_person,
+            stores=bool(stored),
+            keeps=bool(stored or described),
         ),
         decision=decision_of(draft, assessment, pack=parts.policy.reference),
         note=note_text(draft, assessment, patient, now=now),

@@ -159,10 +159,11 @@ class FilePlan:
 
     def _consent(self, id: str | None) -> Json:
         order, type_ = self.order, self._image_type
+        described = [(type_, image_id) for image_id in order.described]  # without a name, a rule is about everything
         if type_ in self._place.ours:
             known = [Reference(f"{type_}/{order.resource_id(f'image-{image.image_id}')}") for image in order.images]
-            return to_consent(order.consent, images=known, id=id, labels=order.labels)
-        named = [(type_, image.image_id) for image in order.images]
+            return to_consent(order.consent, images=known, named=described, id=id, labels=order.labels)
+        named = [(type_, image.image_id) for image in order.images] + described
         return to_consent(order.consent, images=(), named=named, id=id, labels=order.labels)
 
     def _decision(self, id: str | None) -> Json:

@@ -65,7 +65,10 @@ def noted(site: BodySite | None, side: Laterality | None, verdict: Any, **more: 
     return NotedImage(ImageId("i"), site, side, verdict((), "strict/1"), **more)
 
 
-def told(said: dict[str, str], images: list[NotedImage], asked: Collection[str] = ("device",), **more: Any) -> str:
+ASKED = ("device", "consent_form", "understood")
+
+
+def told(said: dict[str, str], images: list[NotedImage], asked: Collection[str] = ASKED, **more: Any) -> str:
     answers = Answers(said)
     situation = situation_of(answers, None, PATIENT, today=START.date())
     return draft_note(answers, situation, images, asked=asked, now=START, **more)
