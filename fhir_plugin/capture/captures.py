@@ -14,9 +14,11 @@ from fhir_plugin.capture.due import put_all_on_list
 from fhir_plugin.capture.filing import FilingOrder, order_to_json
 from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text, site, standing_of
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.patient_said import note_asked_again
 from fhir_plugin.capture.receipt import Receipt, receipt_of
 from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.routing import WaitingHere, name_of, waiting_here
+from fhir_plugin.capture.sealed import ENDED
 from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, view_of
 from fhir_plugin.capture.unasked import Handled
@@ -92,6 +94,8 @@ class Captures:
         parts = self._parts
         draft = parts.draft(session, capture_id)
         image = draft.image(image_id)
+        if draft.state in ENDED:  # what is left of it is sealed
+            raise NotFound("this picture is no longer waiting", status=404)
         known = ImageFacts(
             image_id, None, site(draft, image_id, parts.policy.intimate_sites), image.discarded_at is not None
         )
@@ -136,6 +140,7 @@ class Captures:
             )
             parts.drafts.save(changed)
             unasked.note_changes(parts, session, draft, changed, patient_name=name)
+            note_asked_again(parts, session, draft, changed)
         return changed
 
     def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:

@@ -13,12 +13,13 @@ from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import result_of
 from fhir_plugin.capture.requests.decided import decided
+from fhir_plugin.capture.sealed import bare, kept_sealed
 from fhir_plugin.capture.write import FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
 from fhir_plugin.policy.choices import KeepOriginal
 from fhir_plugin.ports import AuditEntry, Compartment, kept_under
-from mappings.model.identifiers import CaptureId, ImageId, VaultId
+from mappings.model.identifiers import CaptureId, ImageId, PatientId, VaultId
 
 
 class CarryOut:
@@ -58,16 +59,22 @@ class CarryOut:
         draft = parts.drafts.get(CaptureId(intent.subject), for_change=True)
         proven = {image.image_id for image in order.images if self._is_proven(draft, image.image_id, evidence)}
         result = result_of(draft, order, evidence, capability, proven=proven)
+        held = parts.held(intent.fhir_base, PatientId(intent.patient))
+        stored_ids = {stored.image_id for stored in order.images}
+        sealed = {*order.described, *order.discarded} if held else set()
         for image in draft.images:
-            if image.image_id in {stored.image_id for stored in order.images}:
+            if image.image_id in stored_ids:
                 self._keep_beside_record(
                     image, kept_under(intent.fhir_base, evidence[f"image-{image.image_id}"]["reference"])
                 )
-            receive.destroy_image(parts, image)
-        bare = tuple(replace(image, received=None, clean=None, thumbnail=None) for image in draft.images)
+            if image.image_id not in sealed:
+                receive.destroy_image(parts, image)
+        images = tuple(image if image.image_id in sealed else bare(image) for image in draft.images)
+        if any(image.received is not None for image in images):
+            result |= kept_sealed(held)
         state = DraftState.FILED if order.images else DraftState.DESCRIBED if order.described else DraftState.DISCARDED
         now = parts.clock.now()
-        ended = replace(draft, state=state, images=bare, result=result, filing=None, updated=now)
+        ended = replace(draft, state=state, images=images, result=result, filing=None, updated=now)
         parts.drafts.save(ended)
         decided(parts, ended)
         keep_register(parts, intent, order, evidence)
@@ -75,11 +82,16 @@ class CarryOut:
         for stored in order.images:
             self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)
         left = len(parts.vault.items(owner=draft.capture_id))  # none: what is destroyed is looked for once more
+        gone = {image.image_id for image in images if image.received is None}
         for described in order.described:
-            self._audit(intent, "image.described", draft.capture_id, order, image=described, left=left)
+            if described in gone:
+                self._audit(intent, "image.described", draft.capture_id, order, image=described, left=left)
         for discarded in order.discarded:
-            reason = draft.answers.per_image.get(discarded, {}).get("discard_reason", "")
-            self._audit(intent, "image.discarded", draft.capture_id, order, image=discarded, reason=reason, left=left)
+            if discarded in gone:
+                reason = draft.answers.per_image.get(discarded, {}).get("discard_reason", "")
+                self._audit(
+                    intent, "image.discarded", draft.capture_id, order, image=discarded, reason=reason, left=left
+                )
 
     def _is_proven(self, draft: Draft, image_id: ImageId, evidence: Mapping[str, Evidence]) -> bool:
         """Whether the bytes that were read back are those of the clean image: the ledger holds a keyed digest only."""

@@ -70,6 +70,8 @@ class Receipt:
     note: Reference | None = None
     audit_event: Reference | None = None
     not_stored: tuple[tuple[ImageId, str], ...] = ()
+    sealed_for: tuple[str, ...] = ()
+    """Why what was not stored is not destroyed yet either: kept sealed until nothing holds it any more."""
     residue: tuple[str, ...] = ()
     still_to_do: tuple[str, ...] = ()
     online_record: str = ""
@@ -97,6 +99,12 @@ MESSAGES: Mapping[str, str] = {
     "sending": "The patient is still sending. Nobody here sees the pictures before they confirm.",
 }
 
+SEALED_MESSAGES: Mapping[str, str] = {
+    "described": "The note is in the record. No picture was filed, and none is destroyed yet.",
+    "discarded": "No picture was filed, and none is destroyed yet.",
+}
+"""The same while something forbids destroying anything of the patient."""
+
 
 def receipt_of(
     draft: Draft, intent: Intent | None, *, now: dt.datetime, link: Callable[[Reference], str | None]
@@ -105,6 +113,8 @@ def receipt_of(
     result: Json = dict(draft.result or {})
     state = _state(draft, intent)
     message = MESSAGES[state]
+    if result.get("sealed_for") and state in SEALED_MESSAGES:
+        message = SEALED_MESSAGES[state]
     if state == "nothing-current" and intent is not None and intent.reason == TooLarge.code:
         message = _too_large(draft)
     if state in ("nothing-current", "filing", "unresolved") and intent is not None and intent.message:
@@ -126,6 +136,7 @@ def receipt_of(
         note=_reference(result.get("note")),
         audit_event=_reference(result.get("audit_event")),
         not_stored=tuple((ImageId(image), how) for image, how in result.get("not_stored", [])),
+        sealed_for=tuple(result.get("sealed_for", [])),
         residue=intent.residue if intent is not None else (),
         still_to_do=tuple(result.get("still_to_do", [])),
         online_record=result.get("online_record", ""),

@@ -13,6 +13,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.sanitise import clean_into
+from fhir_plugin.capture.sealed import destroy_sealed
 from fhir_plugin.errors import NotFound, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.ports import AuditEntry
@@ -79,7 +80,7 @@ def mend(parts: CaptureParts) -> int:
     for draft in parts.drafts.unfinished():
         if draft.state is DraftState.OPEN:
             mended += _clean_cut_off(parts, draft) + _destroy_lapsed(parts, draft)
-    return mended + parts.vault.sweep()
+    return mended + destroy_sealed(parts) + parts.vault.sweep()
 
 
 def _item(parts: CaptureParts, draft: Draft) -> WaitingItem | None:

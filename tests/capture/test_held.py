@@ -1,0 +1,67 @@
+"""What holds a patient's images holds them at every moment, also between *File* and its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fhir_plugin.capture.waiting import mend
+from fhir_plugin.errors import NotFound, SignInNeeded
+from mappings.model.identifiers import CaptureId
+from mappings.model.practice import Hold, HoldKind
+from tests.capture.bench import SESSION, Bench, launched
+from tests.fakes.record import FakeRecord
+
+
+def hold(bench: Bench, kind: HoldKind = HoldKind.ACCESS_REQUEST) -> Hold:
+    made = Hold("h1", kind, SESSION.fhir_base, SESSION.patient_id, bench.clock.now(), SESSION.user.reference)
+    with bench.work.transaction():
+        bench.holds.add(made)
+    return made
+
+
+def lift(bench: Bench) -> None:
+    with bench.work.transaction():
+        for each in bench.holds.of_patient(SESSION.fhir_base, SESSION.patient_id):
+            bench.holds.save(replace(each, lifted=bench.clock.now()))
+
+
+def need_signed_in(bench: Bench) -> None:
+    if bench.signed_out:
+        raise SignInNeeded("launch again")
+
+
+def actions(bench: Bench, capture: CaptureId) -> list[str]:
+    return [each.entry.action for each in bench.audit.entries(subject=capture)]
+
+
+def test_what_came_up_while_filing_waited_keeps_the_pictures_sealed_until_it_is_closed() -> None:
+    record = FakeRecord()
+    bench = Bench(record=record)
+    record.after_write = lambda _call, _what: bench.signed_out.add("l1")
+    capture, images = bench.add("a", "b")
+    bench.answer(capture, {images[0]: "describe", images[1]: "describe"})
+    digest = bench.captures.identity_digest(bench.captures.patient(SESSION))
+    record.on_call = lambda _call, _what: need_signed_in(bench)
+    receipt = bench.captures.file(SESSION, capture, patient_id="p1", identity_digest=digest)
+    assert receipt.state == "waiting-for-sign-in"
+    record.after_write = record.on_call = lambda _call, _what: None
+    hold(bench)
+    bench.signed_out.clear()
+    bench.clock.advance(minutes=30)
+    receipt = bench.captures.resume(launched("l9"), capture)
+    assert receipt.state == "described" and bench.owned(capture) == 6, "nothing is destroyed"
+    assert receipt.sealed_for and "none is destroyed yet" in receipt.message
+    assert "image.described" not in actions(bench, capture)
+    for way in (bench.captures.picture, bench.captures.thumbnail):
+        with pytest.raises(NotFound):
+            way(SESSION, capture, images[0])
+    mend(bench.parts)
+    assert bench.owned(capture) == 6
+    lift(bench)
+    assert mend(bench.parts) == 2 and bench.owned(capture) == 0
+    assert actions(bench, capture).count("image.described") == 2
+    after = bench.captures.receipt(SESSION, capture)
+    assert after.sealed_for == () and "No picture was kept" in after.message
+    assert mend(bench.parts) == 0
