@@ -30,6 +30,8 @@ FACTS = frozenset(
         "open_concern",
         "second_person",
         "record_changed",
+        "patient_receive",
+        "patient_store",
         "site_known",
     }
 )

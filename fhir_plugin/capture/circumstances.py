@@ -236,6 +236,7 @@ def _video(said: _Asked) -> Iterator[str]:
 
 def _refusal(said: _Asked) -> Iterator[str]:
     yield from said.lines(
+        asked_again="Said no at our link, and was asked again",
         alternative_offered="Offered instead",
         reconsidered="Gone on without keeping the image because",
         known_wishes="Known wishes of the patient, who has died",

@@ -23,6 +23,7 @@ from fhir_plugin.capture.answers import (
     read_own,
     read_situation,
 )
+from fhir_plugin.capture.patient_said import with_facts
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store, Verdict
 from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import PolicyPack
@@ -86,6 +87,7 @@ class CaptureFacts:
     open_concern: bool = False
     second_person: bool | None = None
     record_changed: bool = False
+    patient_said: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 PLAIN: Final = CaptureFacts()
@@ -146,7 +148,7 @@ def situation_of(
     answers: Answers, image: ImageFacts | None, patient: Patient, *, today: dt.date, standing: CaptureFacts = PLAIN
 ) -> Situation:
     """The situation of one picture; of the capture before it has one, when `image` is None."""
-    said = read_situation(answers, image.image_id if image else None)
+    said = with_facts(standing.patient_said, read_situation(answers, image.image_id if image else None))
     own = read_own(answers)
     captured = captured_day(own, image.camera_day if image else None, today)
     if captured is None and not own.taken_unknown and own.taken_on is None:

@@ -123,6 +123,10 @@ class Draft:
     """The request of ours that these pictures answer; None: nobody asked through us (G-R122)."""
     preauthorised_private: bool = False
     """That request allowed a private picture (G-R182)."""
+    patient_said: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What was said at the link itself (`capture.patient_said`); no form ever changes it. Empty: not by our link."""
+    from_patient: tuple[ImageId, ...] = ()
+    """The pictures that came by the link; others of the capture were added here."""
     identity: str = ""
     """Digest of how the record named the patient when the answers were given; empty before the first."""
     second_asked_at: dt.datetime | None = None
@@ -165,7 +169,10 @@ def what_a_second_sees(draft: Draft) -> str:
     shared = {name: said for name, said in draft.answers.shared.items() if name not in OWN_WORDS and said.strip()}
     pictures = {image.image_id: image.sha256_clean for image in draft.images if image.discarded_at is None}
     own = {image: dict(draft.answers.per_image.get(image, {})) for image in pictures}
-    return hashlib.sha256(json.dumps([shared, pictures, own], sort_keys=True).encode()).hexdigest()
+    grounds: list[object] = [shared, pictures, own]
+    if draft.patient_said:
+        grounds.append(dict(draft.patient_said))
+    return hashlib.sha256(json.dumps(grounds, sort_keys=True).encode()).hexdigest()
 
 
 class DraftStore(Protocol):

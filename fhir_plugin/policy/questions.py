@@ -30,6 +30,8 @@ FACTS = frozenset(
         "open_concern",
         "second_person",
         "record_changed",
+        "patient_receive",
+        "patient_store",
     }
 )
 """Fields of `Situation` that the app knows by itself: from the record, the file, the request, the worklist."""

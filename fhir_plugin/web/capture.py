@@ -46,7 +46,9 @@ def said(form: MultiDict[str, str], draft: Draft) -> dict[str, str]:
                 answers[key] = form.get(key, "")
         if "parity" in form and image.image_id in on_page:
             _read_store_button(answers, str(image.image_id))
-    answers.update(FILLS.get(form.get("at_once", ""), {}))
+    pressed = form.get("at_once", "")
+    if draft.request is None or pressed == UNASKED.name:  # what a patient said at the link is not said in one tap
+        answers.update(FILLS.get(pressed, {}))
     return answers
 
 
@@ -72,7 +74,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "camera_day": _camera_day(draft),
         "last_try": _last_try(session, draft),
         "questions": QUESTIONS,
-        "at_once": [each for each in AT_ONCE if not each.unless & assessment.flags],
+        "at_once": [] if draft.request else [each for each in AT_ONCE if not each.unless & assessment.flags],
         "unasked": UNASKED,
         "is_unasked": is_unasked(draft),
         "handling": parts().captures.handling(session, draft.capture_id) if is_unasked(draft) else [],

@@ -210,7 +210,7 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
                 groups[place] = replace(known, answered=(*known.answered, drawn))
             elif place in groups:
                 groups[place] = replace(known, later=known.later + 1)
-    flagged = any(group.answered or group.open for group in groups.values())
+    flagged = any(group.answered or group.open or _said_no(place, group) for place, group in groups.items())
     shown = tuple(group for place, group in groups.items() if flagged and _is_shown(place, group))
     names = tuple(
         drawn.question.name
@@ -223,7 +223,17 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
 def _is_shown(place: Group, group: AskedGroup) -> bool:
     """What may only be ticked stands with its flag; on the fast path it shows once it is ticked."""
     ticked = any(each.said for each in group.ticks)
-    return bool(group.answered or group.open or (group.ticks and (ticked or place is not Group.FAST_PATH)))
+    return bool(
+        group.answered
+        or group.open
+        or _said_no(place, group)
+        or (group.ticks and (ticked or place is not Group.FAST_PATH))
+    )
+
+
+def _said_no(place: Group, group: AskedGroup) -> bool:
+    """A patient who said no themselves may have been asked again: the place to say so is always there."""
+    return place is Group.REFUSAL and bool(group.extra)
 
 
 def _asked(each: OpenQuestion, answers: Answers) -> Asked:

@@ -114,6 +114,9 @@ class Situation:
     """Somebody else with the right role has agreed (True) or refused (False)."""
     record_changed: bool = False
     """The patient's details in the record are no longer those that the answers were given for."""
+    patient_receive: ConsentAnswer | None = None
+    """What was answered at our link itself, which no form changes (G-R58); None: it did not come by the link."""
+    patient_store: ConsentAnswer | None = None
 
     # ------------------------------------------------------------------ the fast path (guidance, section Z)
     purpose: str = field(default="", repr=False)
@@ -142,6 +145,8 @@ class Situation:
     note_elsewhere: bool = False
     alternative_offered: str = field(default="", repr=False)
     """What was offered instead, on any refusal (G-R77)."""
+    asked_again: str = field(default="", repr=False)
+    """How and when they were asked again after saying no themselves: only then does another answer count (G-R170)."""
     reconsidered: str = field(default="", repr=False)
     """Why remote is still safest although storing was refused (X3, G-R79)."""
 

@@ -34,6 +34,21 @@ DECEASED_SECOND = Reason(
 _NOBODY_CAN = "Nobody can agree for them: the best-interests decision stands in its place. Choose Not asked."
 
 
+def their_own_no(case: Case) -> Iterator[Finding]:
+    """What they refused or took back at our link stands, whoever answers for them since, until somebody writes down
+    that they were asked again (G-R58, G-R170)."""
+    said = case.said
+    if said.patient_receive not in REFUSALS and said.patient_store not in REFUSALS:
+        return
+    yield Ask("asked_again", "They said no themselves. Only they can change it.", USING | {Act.REVEAL}, optional=True)
+    if case.long_enough("asked_again"):
+        return
+    if said.patient_receive in REFUSALS:
+        yield Stop(USING | {Act.REVEAL}, RECEIVE_REFUSED)
+    if said.patient_store in REFUSALS:
+        yield Stop(KEEPING, STORE_REFUSED)
+
+
 def receive(case: Case) -> Iterator[Finding]:
     """To send, take and look at it (X2)."""
     if case.nobody_consents:
@@ -128,4 +143,4 @@ def _another_way(case: Case, acts: frozenset[Act]) -> Iterator[Finding]:
 
 
 _DESCRIBING = frozenset({Act.DESCRIBE})
-RULES = (receive, store, how)
+RULES = (their_own_no, receive, store, how)
