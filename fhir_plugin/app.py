@@ -65,6 +65,7 @@ from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import register_launch
 from fhir_plugin.web.pages import register_pages
+from fhir_plugin.web.unforeseen import DiscreetFlask
 from fhir_plugin.work.concerns import KIND as CONCERN
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
@@ -321,7 +322,7 @@ def install(
 
 def create_app(installation: Installation) -> Flask:
     """The web application. `app.extensions["fhir_plugin"]` is the installation."""
-    app = Flask("fhir_plugin.web", static_folder=None, template_folder="templates")
+    app = DiscreetFlask("fhir_plugin.web", static_folder=None, template_folder="templates")
     app.secret_key = installation.vault.keyed_digest(b"csrf cookie")  # alike in every worker and after a restart
     app.extensions["fhir_plugin"] = installation
     registry = installation.registry

@@ -33,7 +33,10 @@ def test_the_life_was_whole(life: Life) -> None:
     assert life.world.events.entries and life.world.lines.text
     talked = {line.split(".")[0] for line in life.world.lines.text}
     assert {"urllib3", "smart_launch", "sqlalchemy"} <= talked
-    assert any("Traceback" in line and "fell over" in line for line in life.world.lines.text)
+    (fell,) = (each for each in life.world.events.entries if each["event"] == "unforeseen")
+    assert fell["kinds"][0] == "builtins.RuntimeError" and fell["endpoint"] == "way_in.callback"
+    assert any("canary_life" in line for line in fell["lines"])
+    assert not any("fell over" in line for line in [*life.world.lines.text, repr(life.world.events.entries)])
 
 
 def test_every_secret_was_in_play(life: Life) -> None:

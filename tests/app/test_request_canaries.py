@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
+from structlog.testing import capture_logs
 
 from fhir_plugin.app import Installation, create_app, install
 from fhir_plugin.capture.requests.asking import Issued, seen_as
@@ -133,3 +134,23 @@ def test_the_patients_pages_carry_the_secret_in_their_path_alone_and_name_nobody
     for wrong in ("a" * 43, whole.secret[:-1] + "_", "x"):
         assert client.get(f"/p/{wrong}", base_url="https://app.example", follow_redirects=True).status_code >= 400
     assert whole.secret not in "".join(capfd.readouterr())
+
+
+def test_what_nobody_foresaw_is_logged_without_the_path_or_a_value(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(digest: str, **_: object) -> None:
+        raise RuntimeError(f"{whole.secret} {digest} {NAME}")
+
+    app = create_app(whole.installation)
+    monkeypatch.setattr(whole.installation.request_parts.requests, "by_link", broken)
+    caplog.set_level(0)
+    with capture_logs() as told:
+        answer = app.test_client().get(f"/p/{whole.secret}/birth", base_url="https://app.example")
+    assert answer.status_code == 500
+    (line,) = (each for each in told if each["event"] == "unforeseen")
+    assert (line["endpoint"], line["method"], line["kinds"]) == ("patient.birth", "GET", ["builtins.RuntimeError"])
+    assert line["lines"][-1].startswith("tests.app.test_request_canaries:")
+    written = "".join(capfd.readouterr()) + caplog.text + repr(told)
+    for canary in (whole.secret, NAME, "/p/"):
+        assert canary not in written
