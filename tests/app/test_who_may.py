@@ -19,6 +19,15 @@ OPEN_TO_ALL = {"way_in.front_door", "way_in.launch", "way_in.standalone", "way_i
     "way_in.healthz",
     "assets.static",
 }
+AT_THE_LINK = {
+    f"patient.{page}"
+    for page in (
+        *("start", "birth", "nowhere", "elsewhere", "decline", "call_me", "done", "withdraw", "change_look"),
+        *("about", "child", "private", "agree", "photos", "photos_done", "remove", "small", "whole", "crop"),
+        *("taker", "helper", "when", "check"),
+    )
+}
+"""A patient has no launch: the secret of their link and the date of birth are judged by `Visits`, page by page."""
 NOWHERE = "A" * 32
 PIXELS = re.compile(r"/(picture|thumbnail|preview|crop)$")
 
@@ -65,8 +74,11 @@ def without_csrf(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_route_is_marked_and_only_the_way_in_is_public(shop: Shop) -> None:
     for rule in shop.app.url_map.iter_rules():
         mark = mark_of(shop.app, rule.endpoint)
-        assert mark == (PUBLIC if rule.endpoint in OPEN_TO_ALL else LAUNCHED) or rule.endpoint == "assets.static"
+        public = rule.endpoint in OPEN_TO_ALL | AT_THE_LINK
+        assert mark == (PUBLIC if public else LAUNCHED) or rule.endpoint == "assets.static"
         assert (mark == LAUNCHED) == rule.rule.startswith("/l/<launch>")
+        assert (rule.endpoint in AT_THE_LINK) == rule.rule.startswith("/p/")
+    assert {rule.endpoint for rule in shop.app.url_map.iter_rules()} >= OPEN_TO_ALL | AT_THE_LINK
 
 
 def test_an_unmarked_route_does_not_exist() -> None:
