@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 from fhir_plugin.capture import discarding, receive, sanitise, second_person, unasked
+from fhir_plugin.capture.concern import note_concern
 from fhir_plugin.capture.decide import Assessment, ImageFacts, may_look, situation_of
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.due import put_all_on_list
@@ -23,7 +23,7 @@ from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, view_of
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
-from fhir_plugin.capture.whose import patient_now
+from fhir_plugin.capture.whose import identity_of, patient_now
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import NotFound, Unavailable, WrongPatient
 from fhir_plugin.ledger.intents import Intent
@@ -148,6 +148,7 @@ class Captures:
         parts = self._parts
         with parts.work.transaction():
             draft = replace(parts.draft(session, capture_id, for_change=True), identity=identity)
+            note_concern(parts, session, changed, patient_name=name)
             draft.need_open()
             parts.drafts.save(draft)
             parts.note(session, "capture.patient-confirmed", capture_id)
@@ -271,8 +272,7 @@ class Captures:
 
     def identity_digest(self, patient: Patient) -> str:
         """Changes when anything by which a person recognises the patient does. Says nothing about them."""
-        shown = [patient.id, patient.name, str(patient.birth_date), patient.nhs_number, patient.deceased]
-        return self._parts.vault.keyed_digest(json.dumps(shown).encode())[:32]
+        return identity_of(self._parts.vault, patient)
 
     def file(
         self, session: ClinicalSession, capture_id: CaptureId, *, patient_id: str, identity_digest: str
@@ -311,6 +311,7 @@ class Captures:
     def resume(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         """Goes on with a filing that waits, under this launch, and says where it stands."""
         parts = self._parts
+            note_concern(parts, session, draft, patient_name=patient.name)
         draft = parts.draft(session, capture_id)
         if draft.intent is not None and draft.state is DraftState.FILING:
             intent = parts.ledger.get(draft.intent)

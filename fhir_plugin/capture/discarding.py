@@ -42,12 +42,18 @@ def need_allowed(parts: CaptureParts, draft: Draft, assessment: Assessment, imag
         raise Refused(f"{held.text} {held.action}", code=held.code)
     for image_id in image_ids:
         ruling = assessment.rulings.get(image_id)
-        if ruling is None or ruling.acts.get(Act.DISCARD) is May.YES:
+        if ruling is None or may_discard(assessment, image_id):
             continue
         reasons = [*ruling.reasons.get(Act.DISCARD, ())]
         needed = [each.problem or each.why for each in ruling.open if Act.DISCARD in each.needed_for]
         said = [f"{each.text} {each.action}".strip() for each in reasons] or needed
         raise Refused(" ".join(said) or "It may not be discarded as it stands.", code="may-not-discard")
+
+
+def may_discard(assessment: Assessment, image_id: ImageId) -> bool:
+    """Whether the rules allow destroying this picture now. What they do not know is not destroyed."""
+    ruling = assessment.rulings.get(image_id)
+    return ruling is not None and ruling.acts.get(Act.DISCARD) is May.YES
 
 
 def mark(parts: CaptureParts, session: ClinicalSession, draft: Draft, image_ids: tuple[ImageId, ...]) -> Draft:

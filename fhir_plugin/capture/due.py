@@ -23,8 +23,10 @@ def put_on_list(
     patient_name: str = "",
     owned: bool = True,
     not_by: Reference | None = None,
+    subject: str = "",
 ) -> WorkItem:
-    """One item about this capture. Joins the open transaction; an open one of the same kind stays as it is.
+    """One item about this capture, or about `subject`. Joins the open transaction; an open one of the same kind about
+    the same stays as it is.
 
     `owned`: the person who acts owns it; a review by somebody else is nobody's yet.
     """
@@ -35,7 +37,7 @@ def put_on_list(
             kind=work.kind,
             fhir_base=draft.fhir_base,
             patient=draft.patient,
-            subject=draft.capture_id,
+            subject=subject or draft.capture_id,
             created=now,
             due=now + dt.timedelta(hours=work.hours),
             owner=session.user.reference if owned else None,
@@ -52,10 +54,11 @@ def put_all_on_list(
 ) -> None:
     """What a ruling says is due when it is carried out. A review is for somebody else than who decided.
 
-    Emptying a mailbox or device comes after filing, and on the list with it (`capture.afterwards`).
+    Emptying a mailbox or device comes after filing, and on the list with it (`capture.afterwards`); a concern
+    is there since it was said (`capture.concern`).
     """
     for each in work:
-        if each.kind is WorkKind.SOURCE:
+        if each.kind in (WorkKind.SOURCE, WorkKind.SAFEGUARDING):
             continue
         reviewed = each.kind in (WorkKind.URGENT_REVIEW, WorkKind.SECOND_PERSON)
         put_on_list(

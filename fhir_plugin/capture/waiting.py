@@ -9,16 +9,19 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from fhir_plugin.capture.afterwards import end_source_item
+from fhir_plugin.capture.discarding import may_discard
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.order import assess_draft
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.sanitise import clean_into
 from fhir_plugin.capture.sealed import destroy_sealed
-from fhir_plugin.errors import NotFound, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
+from fhir_plugin.capture.whose import identity_of, patient_now
+from fhir_plugin.errors import NotFound, PluginError, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.ports import AuditEntry
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference
-from mappings.model.people import ClinicalSession, User
+from mappings.model.people import ClinicalSession, Patient, User
 
 CLEANING = dt.timedelta(minutes=2)
 """An upload older than this that is not clean was cut off by a crash: nobody is cleaning it any more."""
@@ -163,22 +166,31 @@ def _destroy_lapsed(parts: CaptureParts, draft: Draft) -> int:
     ]
     if not lapsed or parts.held(draft.fhir_base, draft.patient):
         return 0  # a concern, a complaint or a request for the record came up meanwhile: nothing goes
-    for image in lapsed:
-        _empty(parts, draft, image)
-    return len(lapsed)
+    try:
+        patient = patient_now(parts.records(LaunchId(draft.launch)), draft.patient)
+    except PluginError:
+        return 0  # who it is cannot be asked: it stays sealed until somebody opens the chart again
+    return sum(_empty(parts, draft, image, patient) for image in lapsed)
 
 
-def _empty(parts: CaptureParts, draft: Draft, image: DraftImage) -> None:
-    """Destroys the bytes of a discarded picture; that it came, and why it was not kept, stays for the note."""
+def _empty(parts: CaptureParts, draft: Draft, image: DraftImage, patient: Patient) -> bool:
+    """Destroys the bytes of a discarded picture; that it came, and why it was not kept, stays for the note.
+
+    The rules are asked once more: what was said since the discard, or a hold, may forbid it now.
+    """
     with parts.work.transaction():
         current = parts.drafts.get(draft.capture_id, for_change=True)
         if current.state is not DraftState.OPEN or current.image(image.image_id).discarded_at is None:
-            return
+            return False
+        assessment = assess_draft(parts, current, patient, identity=identity_of(parts.vault, patient))
+        if parts.held(draft.fhir_base, draft.patient) or not may_discard(assessment, image.image_id):
+            return False
         destroy_image(parts, current.image(image.image_id))
         bare = replace(current.image(image.image_id), received=None, clean=None, thumbnail=None)
         parts.drafts.save(replace(current.with_image(bare), updated=parts.clock.now()))
         reason = draft.answers.per_image.get(image.image_id, {}).get("discard_reason", "")
         _note(parts, draft, "image.discarded", image=image.image_id, reason=reason)
+    return True
 
 
 def _drop(parts: CaptureParts, draft: Draft, image: DraftImage, action: str, **detail: str | int | bool) -> None:

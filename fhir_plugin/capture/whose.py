@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from fhir_plugin.errors import RecordRefused, WrongPatient
-from fhir_plugin.ports import ClinicalRecord
+from fhir_plugin.ports import ClinicalRecord, Vault
 from mappings.model.identifiers import PatientId
 from mappings.model.people import Patient
 from mappings.r4.patient import from_patient
@@ -28,3 +30,9 @@ def patient_now(record: ClinicalRecord, patient_id: PatientId) -> Patient:
             code="patient-merged",
         )
     return from_patient(resource)
+
+
+def identity_of(vault: Vault, patient: Patient) -> str:
+    """Changes when anything by which a person recognises the patient does. Says nothing about them."""
+    shown = [patient.id, patient.name, str(patient.birth_date), patient.nhs_number, patient.deceased]
+    return vault.keyed_digest(json.dumps(shown).encode())[:32]

@@ -19,6 +19,7 @@ from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import User
 from mappings.model.work import WorkKind
 from tests.capture.bench import CANARY, PATIENT, SESSION, Bench, launched
+from tests.capture.test_second_person import SAID as OVERRIDDEN
 from tests.fakes.record import TYPES, FakeRecord, Lie
 from tests.fakes.worker import picture
 
@@ -457,9 +458,9 @@ def test_what_arrived_another_way_is_on_the_list_until_somebody_says_that_it_is_
 
 
 def test_no_act_is_without_its_task_nor_a_task_without_its_act() -> None:
-    bench = Bench()
+    bench = Bench(patient={**PATIENT, "birthDate": "2016-01-01"})
     capture, images = bench.add()
-    bench.answer(capture, {images[0]: "store"}, concern="yes", alternative_offered="Seen this afternoon")
+    bench.answer(capture, {images[0]: "store"}, **OVERRIDDEN, urgent_reason="Nobody else is here tonight")
 
     def fails(_intent: Intent) -> None:
         raise RecordUnavailable("no")
@@ -470,7 +471,7 @@ def test_no_act_is_without_its_task_nor_a_task_without_its_act() -> None:
     assert bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
     assert bench.file(capture).state == "filed"
     assert [each.kind for each in bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id)] == [
-        WorkKind.SAFEGUARDING
+        WorkKind.URGENT_REVIEW
     ]
 
 

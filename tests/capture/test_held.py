@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from fhir_plugin.capture.waiting import mend
-from fhir_plugin.errors import NotFound, SignInNeeded
-from mappings.model.identifiers import CaptureId
+from fhir_plugin.errors import Incomplete, NotFound, SignInNeeded
+from fhir_plugin.ports import ClinicalRecord
+from mappings.model.identifiers import CaptureId, LaunchId
 from mappings.model.practice import Hold, HoldKind
+from mappings.model.work import WorkKind
 from tests.capture.bench import SESSION, Bench, launched
 from tests.fakes.record import FakeRecord
 
@@ -65,3 +67,61 @@ def test_what_came_up_while_filing_waited_keeps_the_pictures_sealed_until_it_is_
     after = bench.captures.receipt(SESSION, capture)
     assert after.sealed_for == () and "No picture was kept" in after.message
     assert mend(bench.parts) == 0
+
+
+def test_a_concern_said_at_a_capture_holds_from_that_moment_and_is_on_the_list_once() -> None:
+    bench = Bench()
+    capture, _ = bench.add()
+    for said in ("yes", "no", "yes"):
+        bench.captures.answer(SESSION, capture, {"concern": said})
+    (found,) = bench.holds.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    assert (found.kind, found.by) == (HoldKind.SAFEGUARDING, SESSION.user.reference)
+    (item,) = bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    assert (item.kind, item.subject, item.owner) == (WorkKind.SAFEGUARDING, found.id, None)
+    other, (image,) = bench.add("another")
+    bench.answer(other, {image: "describe"})
+    with pytest.raises(Incomplete):
+        bench.file(other)
+    lift(bench)
+    bench.captures.answer(SESSION, capture, {"findings": "More"})
+    assert bench.holds.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
+
+
+def lapsed(bench: Bench) -> CaptureId:
+    capture, images = bench.add("a", "b")
+    bench.captures.discard(SESSION, capture, images[1], reason="sent-in-error")
+    bench.clock.advance(hours=2)
+    return capture
+
+
+def test_a_lapsed_discard_goes_only_while_the_rules_still_allow_it() -> None:
+    for answers in ({"arrival": "unasked", "photographer": "patient"}, {"concern": "yes"}):
+        bench = Bench()
+        capture = lapsed(bench)
+        bench.captures.answer(SESSION, capture, answers)
+        assert mend(bench.parts) == 0 and bench.owned(capture) == 6
+    bench = Bench()
+    capture, images = bench.add("a", "b")
+    named = bench.captures.identity_digest(bench.captures.patient(SESSION))
+    bench.captures.answer(SESSION, capture, {}, identity=named)
+    bench.captures.discard(SESSION, capture, images[1], reason="duplicate")
+    bench.clock.advance(hours=2)
+    bench.patient["birthDate"] = "2019-01-01"
+    assert mend(bench.parts) == 0, "the record names somebody else now"
+    bench.patient["birthDate"] = "1980-05-01"
+    bench.signed_out.add("l1")
+    assert mend(bench.parts) == 0, "who it is cannot be asked"
+    bench.signed_out.clear()
+    assert mend(bench.parts) == 1 and bench.owned(capture) == 3
+
+
+def test_a_hold_that_comes_up_while_a_lapsed_discard_is_looked_at_keeps_it() -> None:
+    bench = Bench()
+    capture = lapsed(bench)
+    real = bench.parts.records
+
+    def records(launch: LaunchId) -> ClinicalRecord:
+        hold(bench)
+        return real(launch)
+
+    assert mend(replace(bench.parts, records=records)) == 0 and bench.owned(capture) == 6
