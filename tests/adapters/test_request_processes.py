@@ -65,7 +65,7 @@ def test_of_many_who_pass_the_check_at_once_one_is_inside(own: OwnStores, url: s
     def come(name: str) -> None:
         visits, _ = joined(open_stores(url, own.state, own.clock))
         try:
-            browser = visits.check_birth_date(Door(SECRET), BORN)
+            browser = visits.check_birth_date(Door(SECRET, visits.new_browser()), BORN)
         except LinkRefused as refused:
             assert refused.code == "link-elsewhere"
             return
@@ -85,7 +85,7 @@ def test_no_number_of_processes_gets_more_wrong_dates_than_one(own: OwnStores, u
         visits, _ = joined(open_stores(url, own.state, own.clock))
         for n in range(4):
             try:
-                visits.check_birth_date(Door(SECRET), WRONG)
+                visits.check_birth_date(Door(SECRET, visits.new_browser()), WRONG)
             except LinkRefused as refused:
                 assert refused.code == "link-closed"
             except Refused as refused:
@@ -108,7 +108,7 @@ def test_declining_and_opening_at_once_ends_in_one_of_them(own: OwnStores, url: 
         visits, _ = joined(open_stores(url, own.state, own.clock))
         try:
             if way == "open":
-                visits.check_birth_date(Door(SECRET), BORN)
+                visits.check_birth_date(Door(SECRET, visits.new_browser()), BORN)
             else:
                 visits.decline(Door(SECRET))
         except PluginError as error:

@@ -57,7 +57,8 @@ def sent_back(shop: Shop, door: Door, session: ClinicalSession) -> Door:
     installation = shop.demo.installation
     born = installation.captures.patient(session).birth_date
     assert born is not None
-    door = replace(door, browser=installation.visits.check_birth_date(door, born))
+    door = replace(door, browser=installation.visits.new_browser())
+    installation.visits.check_birth_date(door, born)
     installation.visits.say(door, FIRST)
     installation.visits.add_picture(door, picture("from the patient"), "image/jpeg")
     installation.visits.say(door, LAST)

@@ -75,7 +75,7 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
 
 
 def answer(whole: Whole) -> Door:
-    visits, door = whole.installation.visits, Door(whole.secret, address="192.0.2.1")
+    visits, door = whole.installation.visits, Door(whole.secret, whole.installation.visits.new_browser(), "192.0.2.1")
     with pytest.raises(PluginError) as wrong:
         visits.check_birth_date(door, BORN + dt.timedelta(days=1))
     assert all(each not in repr(wrong.value) + str(wrong.value) for each in ABOUT)

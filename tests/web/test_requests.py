@@ -144,8 +144,9 @@ def test_what_came_back_is_shown_with_who_holds_it_and_taken_with_one_press(
     path, page = linked(amy)
     found = re.search(r"/p/([\w-]{43})", html.unescape(page))
     assert found is not None and AMY.birth_date is not None
-    visits, door = parts.asking.visits, Door(found[1])
-    door = Door(found[1], visits.check_birth_date(door, AMY.birth_date))
+    visits = parts.asking.visits
+    door = Door(found[1], visits.new_browser())
+    visits.check_birth_date(door, AMY.birth_date)
     visits.say(door, FIRST)
     visits.add_picture(door, picture(), "image/jpeg")
     visits.say(door, LAST)

@@ -26,7 +26,8 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 class LinkRefused(Refused):
     """This link opens nothing now. `code`: link-unknown, link-busy (429), link-elsewhere, link-closed, link-over,
-    link-check (the date of birth comes first). `state` says how a request that is over has ended."""
+    link-check (the date of birth comes first), link-cookie (this browser
+    keeps none). `state` says how a request that is over has ended."""
 
     code = "link-unknown"
 
@@ -55,6 +56,11 @@ def hold(parts: RequestParts, door: Door) -> PhotoRequest:
     if found is None:
         raise LinkRefused(_UNKNOWN)
     return found
+
+
+def has_browser(door: Door) -> bool:
+    """Whether this browser keeps the random value that it was given."""
+    return _SECRET.fullmatch(door.browser) is not None
 
 
 def is_bound_to(parts: RequestParts, request: PhotoRequest, door: Door) -> bool:

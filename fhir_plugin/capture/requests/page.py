@@ -88,6 +88,8 @@ class Visit:
     missing: Mapping[str, str] = field(default_factory=dict)
     tries_left: int = MOST_BIRTH_DATES
     withdraw_until: dt.datetime | None = None
+    mine: bool = False
+    """This browser passed the check."""
 
     @property
     def may_send(self) -> bool:

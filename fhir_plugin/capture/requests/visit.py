@@ -14,7 +14,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests import arrive, record
 from fhir_plugin.capture.requests.ends import end_lapsed, finish
-from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES, LinkRefused, find, hold, is_bound_to
+from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES, LinkRefused, find, has_browser, hold, is_bound_to
 from fhir_plugin.capture.requests.page import CHILD, STOPS, UNDER_16, Details, Information, Picture, Stage, Visit
 from fhir_plugin.capture.requests.parts import Door, RequestParts, patient_session
 from fhir_plugin.capture.requests.request import WITH_PATIENT, PhotoRequest, RequestState, Said
@@ -40,10 +40,16 @@ class Visits:
     def information(self, door: Door) -> Information:
         return self._information(find(self._parts, door))
 
-    def check_birth_date(self, door: Door, said: dt.date) -> str:
-        """The value for this browser's cookie (HttpOnly, Secure, SameSite=Strict, below the link's own path).
+    def new_browser(self) -> str:
+        """For the cookie of a browser that has none (HttpOnly, Secure, below the link's own path). Kept nowhere."""
+        return self._parts.new_secret()
 
-        Raises `Refused` (`birth-date`) when it is wrong; the last wrong one closes the link and tells the owner.
+    def check_birth_date(self, door: Door, said: dt.date) -> str:
+        """Binds the link to this browser, by the cookie that it was given beforehand; returns the cookie's value.
+
+        The browser has it before it says the date, so that an answer lost on the way locks nobody out: whoever says
+        it again from there is inside. Raises `LinkRefused` (`link-cookie`) for a browser that keeps none, `Refused`
+        (`birth-date`) when the date is wrong; the last wrong one closes the link and tells the owner.
         """
         self._enter(door)
         parts = self._parts
@@ -53,12 +59,13 @@ class Visits:
                 if is_bound_to(parts, request, door):
                     return door.browser
                 raise _elsewhere()
+            if not has_browser(door):
+                raise LinkRefused("This browser keeps no cookie. Allow cookies and try again.", code="link-cookie")
             if said == request.birth_date:
-                browser = parts.new_secret()
-                bound = replace(request, browser_digest=parts.digest("browser", browser), birth_tries=0)
+                bound = replace(request, browser_digest=parts.digest("browser", door.browser), birth_tries=0)
                 parts.requests.save(bound.to(RequestState.OPENED, parts.now))
                 parts.note(request, "request.opened", request.subject)
-                return browser
+                return door.browser
             tries = request.birth_tries + 1
             closed = tries >= MOST_BIRTH_DATES
             parts.requests.save(replace(request, birth_tries=tries, link_closed=closed))
@@ -203,10 +210,7 @@ class Visits:
             until = request.withdraw_until
             if request.state is not RequestState.ANSWERED or until is None or parts.now > until:
                 raise LinkRefused("This can no longer be taken back here. Ring your practice.", code="link-over")
-            gone = not parts.capture.held(request.fhir_base, request.patient) and arrive.destroy_sent(
-                parts, request, actor=request.subject, why="withdrawn"
-            )
-            self._after_withdrawal(request, gone=gone)
+            self._after_withdrawal(request, gone=arrive.take_back(parts, request) is arrive.Sent.GONE)
         return self.open(door)
 
     # ------------------------------------------------------------------------------------------- inside
@@ -226,6 +230,8 @@ class Visits:
                 "with a reason.",
                 subject=over.capture_id or "",
             )
+        why = "The patient took their photos back. Ring them: they may still need help."
+        parts.wait_for_person(over, WorkKind.CALL_ME, why)
         record.intend(parts, request, over)
 
     def _enter(self, door: Door) -> PhotoRequest:
@@ -282,14 +288,15 @@ class Visits:
 
     def _finish(self, request: PhotoRequest, state: RequestState, kind: WorkKind, why: str, words: str = "") -> None:
         parts = self._parts
-        arrive.destroy_sent(parts, request, actor=request.subject, why=state)
+        sealed = arrive.destroy_sent(parts, request, actor=request.subject, why=state) is arrive.Sent.SEALED
         over = replace(request.to(state, parts.now), capture_id=None)
         parts.requests.save(over)
         parts.note(over, f"request.{state}", over.subject, verified=over.verified)
         record.intend(parts, request, over)
         said = f" They write: {words}" if words else ""
         unsure = "" if over.verified else " The date of birth was not checked: make sure that it was they."
-        parts.wait_for_person(over, kind, f"{why}{unsure}{said}")
+        held = " Something holds this patient’s pictures: what was begun is sealed, unseen." if sealed else ""
+        parts.wait_for_person(over, kind, f"{why}{held}{unsure}{said}")
 
     def _limited(self, request: PhotoRequest) -> CaptureParts:
         """A capture's parts with the limit of this request (G-R9)."""
@@ -330,7 +337,7 @@ class Visits:
         stage = self._stage(request, mine=mine)
         if stage not in (Stage.OPEN, Stage.SENT):
             left = max(0, MOST_BIRTH_DATES - request.birth_tries)
-            return Visit(stage, request.state, information, tries_left=left)
+            return Visit(stage, request.state, information, tries_left=left, mine=mine)
         today = self._parts.capture.today
         draft = self._draft(request)
         policy = self._parts.capture.policy
@@ -339,6 +346,7 @@ class Visits:
             stage,
             request.state,
             information,
+            mine=mine,
             details=Details(
                 purpose=request.purpose,
                 area=request.area,

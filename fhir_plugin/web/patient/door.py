@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, current_app, g, make_response, render_template, request, session, url_for
 
+from fhir_plugin.capture.requests.link import has_browser
 from fhir_plugin.capture.requests.page import Information, Picture, Visit
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.requests.request import Asked
@@ -35,6 +36,7 @@ class VisitsDoor(Protocol):
     """What the pages need of `fhir_plugin.capture.requests.visit.Visits`."""
 
     def open(self, door: Door) -> Visit: ...
+    def new_browser(self) -> str: ...
     def check_birth_date(self, door: Door, said: dt.date) -> str: ...
     def decline(self, door: Door, words: str = "") -> None: ...
     def call_me(self, door: Door, words: str = "") -> None: ...
@@ -114,7 +116,7 @@ def at(page: str, **values: Any) -> str:
 
 
 def remember(response: Response, browser: str, information: Information) -> Response:
-    """Binds this browser. Lax, not Strict: a link in a message that is opened twice from a mail page still knows it."""
+    """This browser's own cookie. Lax, not Strict: a link that is opened twice from a mail page still knows it."""
     left = information.expires - parts().clock.now() + information.policy.withdraw_window + dt.timedelta(days=1)
     response.set_cookie(
         COOKIE,
@@ -126,6 +128,13 @@ def remember(response: Response, browser: str, information: Information) -> Resp
         samesite="Lax",
     )
     return response
+
+
+def with_cookie(page: str, information: Information) -> Response:
+    """The page, and with it the cookie for a browser that has none: before the check, so that it outlives an answer
+    that is lost. Nothing changes on the server, for messengers fetch pages, too."""
+    response = make_response(page)
+    return response if has_browser(door()) else remember(response, visits().new_browser(), information)
 
 
 def remember_look(response: Response, value: str) -> Response:
@@ -151,8 +160,8 @@ def mark_ended(why: str = "") -> None:
     session["stopped"] = [_mark(), why]
 
 
-def ended_here() -> bool:
-    return bool(request.cookies.get(COOKIE)) or _mark() in session.get("ended", [])
+def ended_here(visit: Visit) -> bool:
+    return visit.mine or _mark() in session.get("ended", [])
 
 
 def stopped_here() -> str:

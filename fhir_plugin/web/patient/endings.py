@@ -36,7 +36,7 @@ def stage_page(visit: Visit) -> Response:
     if visit.stage is Stage.ELSEWHERE:
         texts = [words("elsewhere.why"), words("elsewhere.what", phone=phone)]
         return at_the_door.said(words, look, practice, words("elsewhere.title"), texts, 403)
-    if not at_the_door.ended_here():
+    if not at_the_door.ended_here(visit):
         return closed()
     stopped = at_the_door.stopped_here()
     if visit.state is RequestState.CALL_ME and stopped:
@@ -68,6 +68,8 @@ def refuse(error: LinkRefused) -> ResponseReturnValue:
         texts = [words("busy.why"), words("busy.what")]
         nobody = at_the_door.Practice(words("every.practice"), at_the_door.installation_phone())
         return at_the_door.said(words, look, nobody, words("busy.title"), texts, 429)
+    if error.code == "link-cookie":
+        return allow_cookies()
     if error.code == "link-unknown" or request.endpoint == "patient.start":
         return go("start") if asked_by_script() else closed()
     return go("start")
@@ -75,6 +77,11 @@ def refuse(error: LinkRefused) -> ResponseReturnValue:
 
 @patient.errorhandler(CSRFError)
 def blocked(_: CSRFError) -> ResponseReturnValue:
+    return allow_cookies()
+
+
+def allow_cookies() -> ResponseReturnValue:
+    """A browser that keeps nothing between two pages: what to do about it."""
     words, look = words_for(None)
     nobody = at_the_door.Practice(words("every.practice"), at_the_door.installation_phone())
     if asked_by_script():

@@ -31,7 +31,7 @@ def start() -> ResponseReturnValue:
     visit = visits().open(door())
     if visit.stage is Stage.CHECK:
         words, look = words_for(visit.information)
-        return show("patient/start.html", visit, words, look)
+        return at_the_door.with_cookie(show("patient/start.html", visit, words, look), visit.information)
     if visit.stage is Stage.OPEN:
         return _information_or_on(visit)
     return stage_page(visit)
@@ -56,7 +56,8 @@ def birth() -> ResponseReturnValue:
         return to("start")
     words, look = words_for(visit.information)
     if request.method == "GET":
-        return show("patient/birth.html", visit, words, look, errors={}, typed={})
+        page = show("patient/birth.html", visit, words, look, errors={}, typed={})
+        return at_the_door.with_cookie(page, visit.information)
     typed = {name: request.form.get(name, "").strip()[:4] for name in ("day", "month", "year")}
     said = read_day(request.form)
     if not any(typed.values()):

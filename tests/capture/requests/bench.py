@@ -86,7 +86,8 @@ class Asking:
 
     def issue(self, request: PhotoRequest, session: ClinicalSession = SESSION) -> tuple[Issued, Door]:
         issued = self.requests.issue(session, request.request_id, CONFIRMED, seen=seen_as(request))
-        return issued, Door(issued.link.rsplit("/", 1)[1], address="192.0.2.1")
+        browser = self.visits.new_browser()  # of the page that a patient sees first
+        return issued, Door(issued.link.rsplit("/", 1)[1], browser, address="192.0.2.1")
 
     def sent(self, **form: str) -> tuple[RequestId, Door]:
         issued, door = self.issue(self.prepared(**form))

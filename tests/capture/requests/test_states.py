@@ -78,7 +78,8 @@ class Life(RuleBasedStateMachine):
 
         def check() -> None:
             said = BORN if right else BORN + dt.timedelta(days=1)
-            self.doors.append(replace(door, browser=self.asking.visits.check_birth_date(door, said)))
+            other = replace(door, browser=self.asking.visits.new_browser())
+            self.doors.append(replace(other, browser=self.asking.visits.check_birth_date(other, said)))
 
         self._try(check)
 

@@ -95,6 +95,27 @@ def test_only_the_browser_that_passed_the_check_sees_anything() -> None:
     assert asking.visits.check_birth_date(door, BORN) == door.browser, "the same browser may check again"
 
 
+def test_an_answer_that_was_lost_locks_nobody_out() -> None:
+    asking = Asking()
+    request_id, door = asking.sent()
+    asking.visits.check_birth_date(door, BORN)  # and the signal drops before the answer arrives
+    assert asking.visits.check_birth_date(door, BORN) == door.browser
+    assert asking.visits.open(door).stage is Stage.OPEN
+    assert len(asking.bench.audit.entries(action="request.opened")) == 1
+    assert asking.now(request_id).birth_tries == 0
+
+
+@pytest.mark.parametrize("browser", ["", "short", "s" * 44, "\u0660" * 43])
+def test_a_browser_that_keeps_no_cookie_is_told_so_and_uses_up_no_try(browser: str) -> None:
+    asking = Asking()
+    request_id, door = asking.sent()
+    for said in (BORN, WRONG):
+        with refused_as("link-cookie"):
+            asking.visits.check_birth_date(replace(door, browser=browser), said)
+    request = asking.now(request_id)
+    assert (request.state, request.birth_tries, request.browser_digest) == (RequestState.SENT, 0, "")
+
+
 def test_wrong_dates_of_birth_close_the_link_and_tell_the_owner() -> None:
     asking = Asking()
     request_id, door = asking.sent()
@@ -303,7 +324,7 @@ def test_taken_back_in_time_is_destroyed_at_once() -> None:
     request_id, door = asking.answered()
     assert asking.visits.withdraw(door).state is RequestState.WITHDRAWN
     assert asking.bench.vault.items() == []
-    assert asking.kinds() == []
+    assert asking.kinds() == ["call-me"]
     draft = asking.bench.draft(asking.now(request_id).capture_id)  # type: ignore[arg-type]
     assert (draft.state, draft.images, dict(draft.answers.shared)) == (DraftState.DISCARDED, (), {})
     with refused_as("link-over"):
