@@ -78,6 +78,7 @@ class DatabaseKeptImages:
             "own_consent": image.own_consent.value,
             "retention_due": image.retention_due,
             "withdrawn": sorted(image.withdrawn),
+            "untold": sorted(image.untold),
             "known_wishes": image.known_wishes,
         }
         return {
@@ -96,6 +97,7 @@ class DatabaseKeptImages:
         words = self._rows.open(row)
         born, own_consent = words.pop("birth_date"), words.pop("own_consent")
         withdrawn = frozenset(ConsentScope(scope) for scope in words.pop("withdrawn"))
+        untold = frozenset(ConsentScope(scope) for scope in words.pop("untold", ()))
         return KeptImage(
             fhir_base=FhirBase(row.fhir_base),
             reference=Reference(row.reference),
@@ -108,6 +110,7 @@ class DatabaseKeptImages:
             birth_date=dt.date.fromisoformat(born) if born else None,
             own_consent=OwnConsent(own_consent),
             withdrawn=withdrawn,
+            untold=untold,
             **words,
         )
 

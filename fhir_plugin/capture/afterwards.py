@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.filing import FilingOrder
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.patient_said import taken_back_since
 from fhir_plugin.capture.receipt import still_to_do
 from fhir_plugin.ledger.intents import Evidence, Intent
 from fhir_plugin.policy.review_days import with_review_days
-from mappings.model.identifiers import CaptureId, FhirBase, Reference, WorkId
+from mappings.model.consent import ConsentScope
+from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference, WorkId
 from mappings.model.kept import KeptImage
 from mappings.model.labels import is_restricted
 from mappings.model.people import ClinicalSession
@@ -43,6 +46,33 @@ def keep_register(parts: CaptureParts, intent: Intent, order: FilingOrder, evide
         )
         private = is_restricted(list(image.labels))
         parts.kept.keep(with_review_days(plain, parts.policy, filed, private=private))
+
+
+def shut_kept(
+    parts: CaptureParts,
+    fhir_base: FhirBase,
+    patient: PatientId,
+    capture_id: CaptureId,
+    scopes: frozenset[ConsentScope],
+) -> None:
+    """What was taken back about pictures that are in the record: shut now, and the record is to be told (G-R238)."""
+    for each in parts.kept.of_patient(fhir_base, patient):
+        if each.capture_id == capture_id:
+            fresh = scopes - each.withdrawn
+            parts.kept.keep(replace(each, withdrawn=each.withdrawn | fresh, untold=each.untold | fresh))
+
+
+def shut_if_taken_back(parts: CaptureParts, draft: Draft, order: FilingOrder) -> None:
+    """The patient took them back while they were being filed: they are in the record, and shut (G-R30, G-R242)."""
+    if not taken_back_since(draft, order.recorded_at):
+        return
+    scopes = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
+    shut_kept(parts, draft.fhir_base, draft.patient, draft.capture_id, scopes)
+    for item in parts.worklist.of_patient(draft.fhir_base, draft.patient):
+        if (item.kind, item.subject) == (WorkKind.WITHDRAWAL, draft.capture_id):
+            parts.worklist.save(
+                replace(item, words=f"{item.words}\nThey were being filed then: see what is there now.")
+            )
 
 
 def open_source_item(parts: CaptureParts, intent: Intent, order: FilingOrder) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture import receive
-from fhir_plugin.capture.afterwards import keep_register, open_source_item
+from fhir_plugin.capture.afterwards import keep_register, open_source_item, shut_if_taken_back
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
@@ -78,6 +78,7 @@ class CarryOut:
         parts.drafts.save(ended)
         decided(parts, ended)
         keep_register(parts, intent, order, evidence)
+        shut_if_taken_back(parts, draft, order)
         open_source_item(parts, intent, order)
         for stored in order.images:
             self._audit(intent, "image.filed", evidence[f"image-{stored.image_id}"]["reference"], order)

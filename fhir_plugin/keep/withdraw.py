@@ -104,6 +104,7 @@ class Withdrawals:
     def resume_for(self, session: ClinicalSession) -> None:
         """After a launch: what this person changed and the record does not say yet goes on."""
         parts = self._parts
+        self._tell(session)
         for intent in parts.ledger.waiting(
             fhir_base=session.fhir_base, patient=session.patient_id, user=session.user.reference
         ):
@@ -111,6 +112,32 @@ class Withdrawals:
                 parts.engine.run(intent.id)
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _tell(self, session: ClinicalSession) -> None:
+        """What a patient took back at our link was shut at once; now that a clinician is here, the record learns it."""
+        parts, intents = self._parts, []
+        if Role.CLINICIAN not in session.user.roles:
+            return
+        with parts.work.transaction():
+            kept = parts.kept.of_patient(session.fhir_base, session.patient_id)
+            untold = [self._mine(session, each.reference, for_change=True) for each in kept if each.untold]
+            open_items = parts.worklist.of_patient(session.fhir_base, session.patient_id) if untold else []
+            items = {item.subject: item.id for item in open_items if item.kind is WorkKind.WITHDRAWAL}
+            changes: dict[Reference, ConsentChange] = {}
+            for each in untold:
+                if each.consent is not None and each.untold:
+                    scopes = tuple(sorted(each.untold))
+                    by, now = Reference(f"Patient/{session.patient_id}"), parts.clock.now()
+                    item = items.get(each.capture_id)
+                    withdrawn = ConsentAnswer.WITHDRAWN
+                    changes[each.consent] = ConsentChange(
+                        each.consent, scopes, withdrawn, by, Grantor.PATIENT, now, item
+                    )
+                parts.kept.keep(replace(each, untold=frozenset()))
+            intents = [begin(parts, session, change) for change in changes.values()]
+        for intent in intents:
+            if not parts.engine.run(intent).ended:
+                parts.queue.wake(after_seconds=5)
 
     def _mine(self, session: ClinicalSession, reference: Reference, *, for_change: bool = False) -> KeptImage:
         return kept_of(self._parts, session, reference, for_change=for_change)

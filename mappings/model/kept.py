@@ -48,6 +48,8 @@ class KeptImage:
     """Its retention review has been raised, and nobody has decided yet."""
     withdrawn: frozenset[ConsentScope] = frozenset()
     """Scopes that were taken back here: shut at once, whenever the EHR learns of it."""
+    untold: frozenset[ConsentScope] = frozenset()
+    """... of which the record has still to be told: taken back where no clinician was signed in."""
     known_wishes: str = field(default="", repr=False)
     """Of somebody who has died: what they wanted (G-R92)."""
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
+from enum import StrEnum
 
+from fhir_plugin.capture.afterwards import shut_kept
 from fhir_plugin.capture.answers import Answers
-from fhir_plugin.capture.draft import Draft, DraftState
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.patient_said import NOTES
+from fhir_plugin.capture.patient_said import NOTES, taken_back
 from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.requests.parts import RequestParts, patient_session
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
+from fhir_plugin.capture.sealed import kept_sealed
 from fhir_plugin.errors import NotAllowed, NotFound, Refused
-from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, Grantor
+from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.images import Arrival, Photographer
 from mappings.model.people import ClinicalSession, Role
@@ -140,25 +144,86 @@ def take(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *
     return draft.request
 
 
-def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why: str) -> bool:
+class Sent(StrEnum):
+    """What became of pictures that were to be destroyed."""
+
+    NONE = "none"
+    """Nothing was ever sent."""
+    GONE = "gone"
+    SEALED = "sealed"
+    """Something holds this patient's images: nobody sees them, and they go once nothing does."""
+    KEPT = "kept"
+    """Somebody is filing, has filed or described them."""
+
+
+def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why: str) -> Sent:
     """Every picture of the request that nobody has decided on yet, at once; joins the open transaction.
 
-    False: somebody is filing, has filed or described it, or nothing was ever sent. What was discarded is gone already.
+    While an open concern, a complaint or a request for the record holds this patient's images, what was never
+    confirmed stays sealed, no page reaches it, and `capture.sealed` destroys it later (G-R255, G-R312).
     """
     if request.capture_id is None:
-        return False
+        return Sent.NONE
     capture = parts.capture
     draft = capture.drafts.get(request.capture_id, for_change=True)
     if draft.state is DraftState.DISCARDED:
-        return True
+        return Sent.GONE
     if draft.state not in (DraftState.SENDING, DraftState.OPEN):
-        return False
-    for image in draft.images:
+        return Sent.KEPT
+    held = capture.held(request.fhir_base, request.patient)
+    if held and draft.state is DraftState.OPEN:
+        return Sent.SEALED  # with whoever has it: `take_back` shuts it to them
+    if held and draft.images:
+        sealed = replace(draft, answers=Answers(), state=DraftState.DISCARDED, result=kept_sealed(held))
+        capture.drafts.save(replace(sealed, updated=parts.now))
+        parts.note(request, "capture.sealed", actor, capture=draft.capture_id, why=why, pictures=len(draft.images))
+        return Sent.SEALED
+    theirs = _theirs(draft)
+    for image in theirs:
         destroy_image(capture, image)
-    emptied = replace(draft, images=(), answers=Answers(), state=DraftState.DISCARDED, updated=parts.now)
-    capture.drafts.save(emptied)
-    parts.note(request, "capture.discarded", actor, capture=draft.capture_id, why=why, pictures=len(draft.images))
-    return True
+    capture.drafts.save(_without(draft, theirs, parts.now))
+    parts.note(request, "capture.discarded", actor, capture=draft.capture_id, why=why, pictures=len(theirs))
+    return Sent.GONE
+
+
+def _theirs(draft: Draft) -> tuple[DraftImage, ...]:
+    """What came by the link. A clinician's own pictures in the same capture are not the patient's to take back here."""
+    if draft.state is DraftState.SENDING or not draft.from_patient:
+        return draft.images
+    return tuple(image for image in draft.images if image.image_id in draft.from_patient)
+
+
+def _without(draft: Draft, gone: tuple[DraftImage, ...], now: dt.datetime) -> Draft:
+    """Ended, unless a clinician has added pictures or written what they found: that is theirs, and stays."""
+    own = tuple(image for image in draft.images if image not in gone)
+    written = draft.state is DraftState.OPEN and any(draft.answers.said(name) for name in ("findings", "advice"))
+    if not own and not written:
+        return replace(draft, images=(), answers=Answers(), state=DraftState.DISCARDED, updated=now)
+    left = {image.image_id: draft.answers.per_image.get(image.image_id, {}) for image in own}
+    return replace(taken_back(draft, now), images=own, answers=Answers(draft.answers.shared, left))
+
+
+TAKEN_BACK = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
+
+
+def take_back(parts: RequestParts, request: PhotoRequest) -> Sent:
+    """*Take them back*: destroyed where they may be, and shut to everybody wherever they are otherwise (G-R30, G-R242).
+
+    With a clinician or on their way into the record: consent is taken back on the draft, so that the engine stops what
+    is still to come and filing shuts what it files. In the record: shut in the register, and the record is told. Joins
+    the open transaction.
+    """
+    sent = destroy_sent(parts, request, actor=request.subject, why="withdrawn")
+    if request.capture_id is None or sent in (Sent.NONE, Sent.GONE):
+        return sent
+    capture = parts.capture
+    draft = capture.drafts.get(request.capture_id, for_change=True)
+    if draft.state is DraftState.FILED:
+        shut_kept(capture, draft.fhir_base, draft.patient, draft.capture_id, TAKEN_BACK)
+    else:
+        capture.drafts.save(taken_back(draft, parts.now))
+    parts.note(request, "consent.taken-back", request.subject, capture=draft.capture_id, draft=draft.state.value)
+    return sent
 
 
 def _yes_no(said: bool | None) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from fhir_plugin.capture.requests import record
-from fhir_plugin.capture.requests.arrive import destroy_sent
+from fhir_plugin.capture.requests.arrive import Sent, destroy_sent
 from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.requests.link import STRETCH
 from fhir_plugin.capture.requests.parts import RequestParts
@@ -30,7 +30,7 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
         if request.state not in LIVE or parts.now < request.expires:
             return False
         was = request.state
-        destroy_sent(parts, request, actor="system", why="expired")
+        sealed = destroy_sent(parts, request, actor="system", why="expired") is Sent.SEALED
         over = replace(request.to(RequestState.EXPIRED, parts.now), capture_id=None)
         parts.requests.save(over)
         parts.note(over, "request.expired", "system", was=was)
@@ -39,7 +39,8 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
             words = {
                 RequestState.SENT: "The link was not opened.",
                 RequestState.OPENED: "The link was opened, and nothing was sent.",
-                RequestState.SENDING: "Pictures were begun and never sent; they were destroyed.",
+                RequestState.SENDING: "Pictures were begun and never sent; "
+                + ("something holds them: they are sealed, unseen." if sealed else "they were destroyed."),
             }[was]
             parts.wait_for_person(over, WorkKind.REQUEST_EXPIRED, f"{words} Ask the patient how they are.")
     return True
