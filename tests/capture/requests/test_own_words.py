@@ -96,7 +96,6 @@ def test_what_they_call_private_stays_private() -> None:
     capture = came_back(asking, first=replace(FIRST, private=True), **PRIVATE)
     (image,) = asking.bench.draft(capture).images
     answered(asking, capture, patient_says_private="", intimacy="no", intimacy_cleared_reason="It is an elbow only")
-    view = asking.bench.captures.assess(SESSION, capture)
     captures = asking.bench.captures
     assessed = captures._assessment(captures.draft(SESSION, capture), captures.patient(SESSION))
     assert assessed.situations[image.image_id].patient_says_private
