@@ -151,6 +151,12 @@ class TooLarge(RecordRefused):
     code = "too-large"
 
 
+class AnswersChanged(Refused):
+    """Another page has saved other answers since this one last saw them."""
+
+    code = "answers-changed"
+
+
 class AnswerLost(PluginError):
     """We asked, and the answer never came, or came broken. It may have happened: ask the world."""
 

@@ -7,6 +7,8 @@ capture's own: which day, which side, whether the patient's online record shows 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -15,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Arrival, Laterality
+from mappings.model.labels import Intimacy
 from mappings.model.situation import Situation, Wish
 
 FACTS = frozenset(
@@ -107,6 +110,13 @@ class Answers:
                     per_image[image][name] = form[key]
         return Answers(shared, per_image)
 
+    @property
+    def digest(self) -> str:
+        """Changes when any answer does; what is empty was never said."""
+        shared = {name: said for name, said in self.shared.items() if said}
+        own = {image: kept for image, said in self.per_image.items() if (kept := {n: v for n, v in said.items() if v})}
+        return hashlib.sha256(json.dumps([shared, own], sort_keys=True).encode()).hexdigest()[:32]
+
     def said(self, name: str, image: ImageId | None = None) -> str:
         """What stands in one field, without blanks around it; of the picture where it has one of its own."""
         own = self.per_image.get(image, {}).get(name, "").strip() if image is not None else ""
@@ -193,3 +203,8 @@ def _day(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def says_intimate(answers: Answers) -> bool:
+    """Whether the clinician now says that it is intimate, or private to the patient (G-R172)."""
+    return _one_of(Intimacy, answers.said("intimacy")) in (Intimacy.INTIMATE, Intimacy.PRIVATE)

@@ -120,26 +120,29 @@ class Captures:
         return [draft for draft in mine if draft.state in (DraftState.OPEN, DraftState.FILING)]
 
     def answer(
-        self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str], *, identity: str = ""
+        self,
+        session: ClinicalSession,
+        capture_id: CaptureId,
+        form: Mapping[str, str],
+        *,
+        identity: str = "",
+        seen: str = "",
+        page: str = "",
     ) -> Draft:
         """Keeps what was said, right or wrong. Nothing typed is lost because something else is missing.
 
-        `identity`: how the page named the patient, as a digest: the answers are about that person.
+        `identity`: how the page named the patient, as a digest: the answers are about that person. `seen`: the digest
+        of the answers that the page `page` saw last; raises `AnswersChanged` where another has changed them since.
         """
         parts = self._parts
         name = self._name_known(session)  # before the transaction, over which nobody asks an EHR
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
-            images = tuple(image.image_id for image in draft.images)
-            changed = replace(
-                draft,
-                answers=draft.answers.with_form(form, images),
-                identity=draft.identity or identity,
-                updated=parts.clock.now(),
-            )
+            changed = draft.with_form(form, identity=identity, seen=seen, page=page, now=parts.clock.now())
             parts.drafts.save(changed)
             unasked.note_changes(parts, session, draft, changed, patient_name=name)
+            note_concern(parts, session, changed, patient_name=name)
             note_asked_again(parts, session, draft, changed)
         return changed
 
@@ -148,7 +151,6 @@ class Captures:
         parts = self._parts
         with parts.work.transaction():
             draft = replace(parts.draft(session, capture_id, for_change=True), identity=identity)
-            note_concern(parts, session, changed, patient_name=name)
             draft.need_open()
             parts.drafts.save(draft)
             parts.note(session, "capture.patient-confirmed", capture_id)
@@ -303,6 +305,7 @@ class Captures:
             need_clean(draft)
             assessment = self._assessment(draft, patient)
             order = make_order(parts, session, draft, patient, intent_id, assessment)
+            note_concern(parts, session, draft, patient_name=patient.name)
             put_all_on_list(parts, session, draft, assessment.work, patient_name=patient.name)
             self._intend(session, draft, order)
         self._run(intent_id)
@@ -311,7 +314,6 @@ class Captures:
     def resume(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         """Goes on with a filing that waits, under this launch, and says where it stands."""
         parts = self._parts
-            note_concern(parts, session, draft, patient_name=patient.name)
         draft = parts.draft(session, capture_id)
         if draft.intent is not None and draft.state is DraftState.FILING:
             intent = parts.ledger.get(draft.intent)

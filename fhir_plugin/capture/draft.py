@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from fhir_plugin.capture.answers import Answers
-from fhir_plugin.errors import NotFound, Refused
+from fhir_plugin.capture.answers import Answers, says_intimate
+from fhir_plugin.errors import AnswersChanged, NotFound, Refused
 from mappings.model.identifiers import (
     CaptureId,
     FhirBase,
@@ -25,6 +25,8 @@ from mappings.model.identifiers import (
     VaultId,
 )
 from mappings.model.images import UNCHANGED, Geometry
+
+CHANGED_ELSEWHERE = "Somebody, perhaps you in another tab, has changed these answers. Look again."
 
 
 class DraftState(StrEnum):
@@ -131,6 +133,27 @@ class Draft:
     """Digest of how the record named the patient when the answers were given; empty before the first."""
     second_asked_at: dt.datetime | None = None
     second: SecondAnswer | None = None
+    last_page: str = ""
+    """Which page saved answers last: what it does not know of, another has said."""
+    was_intimate: bool = False
+    """A clinician said once that it is intimate or private: going back on it needs a reason (G-R173)."""
+
+    def with_form(self, form: Mapping[str, str], *, identity: str, seen: str, page: str, now: dt.datetime) -> Draft:
+        """What a form says on top of what was said. `page`: which page says it, `seen`: the digest of the answers
+        that it saw last. Raises `AnswersChanged` where it would change answers that it knows nothing of. A page knows
+        what it saved itself, before any reply reaches it."""
+        answers = self.answers.with_form(form, tuple(image.image_id for image in self.images))
+        own = bool(page) and page == self.last_page
+        if seen and not own and self.answers.digest not in (seen, answers.digest):
+            raise AnswersChanged(CHANGED_ELSEWHERE)
+        return replace(
+            self,
+            answers=answers,
+            identity=self.identity or identity,
+            last_page=page,
+            was_intimate=self.was_intimate or says_intimate(answers),
+            updated=now,
+        )
 
     @property
     def second_stands(self) -> SecondAnswer | None:

@@ -131,6 +131,8 @@ def draft_to_json(draft: Draft) -> Json:
         "identity": draft.identity,
         "second_asked_at": _instant(draft.second_asked_at),
         "second": _second_to_json(draft.second),
+        "last_page": draft.last_page,
+        "was_intimate": draft.was_intimate,
     }
 
 
@@ -185,4 +187,6 @@ def draft_from_json(value: Json) -> Draft:
         identity=value.get("identity", ""),
         second_asked_at=_read_instant(value.get("second_asked_at")),
         second=_second_from_json(value.get("second")),
+        last_page=value.get("last_page", ""),
+        was_intimate=value.get("was_intimate", False),
     )

@@ -5,7 +5,9 @@ Pages of the editor are in `editing`, what became of it in `receipt`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from flask import Blueprint, make_response, redirect, request, url_for
@@ -17,16 +19,18 @@ from fhir_plugin.capture.decide import WORTH_KEEPING
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.standing import CaptureView
 from fhir_plugin.capture.unasked import is_unasked
-from fhir_plugin.errors import Incomplete, Unavailable
+from fhir_plugin.errors import AnswersChanged, Incomplete, Unavailable
 from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import IDENTITY_HEADER, claimed, own_page, parts, same_patient, show
+from fhir_plugin.web.asking import IDENTITY_HEADER, asked_by_script, claimed, own_page, parts, same_patient, show
 from fhir_plugin.web.questions import AT_ONCE, FILLS, LATERALITY, ON_PAGE, QUESTIONS, UNASKED, more_questions
 from fhir_plugin.web.security import picture_response, takes_video
 from fhir_plugin.web.uploads import read_picture
 from mappings.model.identifiers import CaptureId, ImageId
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.terminology.body_sites import site_with_code
+
+View = Callable[..., ResponseReturnValue]
 
 capture = Blueprint("capture", __name__, url_prefix="/l/<launch>/captures")
 
@@ -115,7 +119,26 @@ def _writes_only_note(draft: Draft) -> bool:
 def _screen(
     session: ClinicalSession, patient: Patient, draft: Draft, *, errors: Mapping[str, str] | None = None
 ) -> str:
-    return show("capture.html", session, patient, errors=errors or {}, **_facts(session, draft))
+    page = secrets.token_urlsafe(9)  # which page speaks: it knows what it saved itself
+    return show("capture.html", session, patient, errors=errors or {}, page_id=page, **_facts(session, draft))
+
+
+def looks_again(view: View) -> View:
+    """A form whose page does not know what another has saved since changes nothing: it gets the answers as they are.
+    A script gets the error, and the words stay in its page."""
+
+    @wraps(view)
+    def looked(session: ClinicalSession, capture_id: str, **more: str) -> ResponseReturnValue:
+        try:
+            return view(session, capture_id, **more)
+        except AnswersChanged as changed:
+            if asked_by_script():
+                raise
+            draft = parts().captures.draft(session, CaptureId(capture_id))
+            patient = parts().captures.patient(session)
+            return _screen(session, patient, draft, errors={"standing": changed.message}), 409
+
+    return looked
 
 
 def errors_in_order(errors: Mapping[str, str], numbers: Mapping[ImageId, int]) -> list[dict[str, str]]:
@@ -160,6 +183,7 @@ def screen(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 
 @capture.route("/<capture_id>/answers", methods=["POST", "PUT"])
 @launched(Role.CLINICIAN)
+@looks_again
 def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """Saves what is typed so far, valid or not. A script gets what the answers amount to; a form goes on.
 
@@ -181,13 +205,20 @@ def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 def _save(session: ClinicalSession, capture_id: CaptureId) -> Draft:
     captures = parts().captures
     draft = captures.draft(session, capture_id)
-    identity = claimed("identity_seen", IDENTITY_HEADER)
-    return captures.answer(session, capture_id, said(request.form, draft), identity=identity)
+    return captures.answer(
+        session,
+        capture_id,
+        said(request.form, draft),
+        identity=claimed("identity_seen", IDENTITY_HEADER),
+        seen=request.form.get("answers_seen", ""),
+        page=request.form.get("page", ""),
+    )
 
 
 @capture.route("/<capture_id>/images", methods=["POST", "PUT"])
 @takes_video
 @launched(Role.CLINICIAN)
+@looks_again
 def add_image(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """One more picture. A script gets its card as HTML; a form goes back to the screen."""
     patient, _ = same_patient(session)
@@ -225,6 +256,7 @@ def picture(session: ClinicalSession, capture_id: str, image_id: str) -> Respons
 
 @capture.post("/<capture_id>/images/<image_id>/discard")
 @launched(Role.CLINICIAN)
+@looks_again
 def discard(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
     """Not needed, and why: never filed. Can be undone for a while."""
     same_patient(session)
@@ -236,6 +268,7 @@ def discard(session: ClinicalSession, capture_id: str, image_id: str) -> Respons
 
 @capture.post("/<capture_id>/images/<image_id>/keep")
 @launched(Role.CLINICIAN)
+@looks_again
 def undo_discard(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
     """The undo of a discard."""
     same_patient(session)
@@ -263,6 +296,7 @@ def discard_all(session: ClinicalSession, capture_id: str) -> ResponseReturnValu
 
 @capture.post("/<capture_id>/second-person/ask")
 @launched(Role.CLINICIAN)
+@looks_again
 def ask_second_person(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """Puts it to another clinician, on the practice's list."""
     same_patient(session)
@@ -273,6 +307,7 @@ def ask_second_person(session: ClinicalSession, capture_id: str) -> ResponseRetu
 
 @capture.post("/<capture_id>/same-patient")
 @launched(Role.CLINICIAN)
+@looks_again
 def still_the_same(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """The record names the patient differently than when the answers were given; somebody has looked."""
     _, identity = same_patient(session)
@@ -283,6 +318,7 @@ def still_the_same(session: ClinicalSession, capture_id: str) -> ResponseReturnV
 
 @capture.post("/<capture_id>/file")
 @launched(Role.CLINICIAN)
+@looks_again
 def file(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     """The button that writes. What is missing is shown on the same screen, with every word still there.
 

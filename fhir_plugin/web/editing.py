@@ -25,7 +25,14 @@ def editor(session: ClinicalSession, capture_id: str, image_id: str) -> Response
     draft = captures.draft(session, CaptureId(capture_id))
     if request.method == "POST":
         _, identity = same_patient(session)
-        captures.answer(session, CaptureId(capture_id), said(request.form, draft), identity=identity)
+        captures.answer(
+            session,
+            CaptureId(capture_id),
+            said(request.form, draft),
+            identity=identity,
+            seen=request.form.get("answers_seen", ""),
+            page=request.form.get("page", ""),
+        )
         return redirect(url_for(".editor", capture_id=capture_id, image_id=image_id), 303)
     image = draft.image(ImageId(image_id))
     number = draft.images.index(image) + 1

@@ -69,6 +69,15 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
         Explanation("Some answers are missing", "Go back, answer what is marked, and try again.", _NOT_WRITTEN),
     ),
     (
+        errors.AnswersChanged,
+        HTTPStatus.CONFLICT,
+        Explanation(
+            "Somebody, perhaps you in another tab, has changed these answers",
+            "Copy the words that you typed here since, then reload this page and look again.",
+            _NOT_WRITTEN,
+        ),
+    ),
+    (
         errors.Refused,
         HTTPStatus.BAD_REQUEST,
         Explanation("This was not possible", "Go back and try another way.", _NOT_WRITTEN),

@@ -210,13 +210,19 @@ class FakeCaptures:
         return as_jpeg(picture), "image/jpeg"
 
     def answer(
-        self, session: ClinicalSession, capture_id: CaptureId, form: Mapping[str, str], *, identity: str = ""
+        self,
+        session: ClinicalSession,
+        capture_id: CaptureId,
+        form: Mapping[str, str],
+        *,
+        identity: str = "",
+        seen: str = "",
+        page: str = "",
     ) -> Draft:
         self._stumble("answer")
         draft = self.draft(session, capture_id)
         draft.need_open()
-        answers = draft.answers.with_form(form, tuple(image.image_id for image in draft.images))
-        return self._save(replace(draft, answers=answers, identity=draft.identity or identity))
+        return self._save(draft.with_form(form, identity=identity, seen=seen, page=page, now=self.clock.now()))
 
     def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:
         return self._save(replace(self.draft(session, capture_id), identity=identity))

@@ -9,7 +9,9 @@ let saved = '' // the answers as the server last took them
 let sending = ''
 let trying
 
-const answers = () => JSON.stringify([...new FormData(form)].filter(([name, value]) => name !== 'csrf_token' && typeof value === 'string'))
+const ABOUT_THE_PAGE = ['csrf_token', 'answers_seen'] // what the server renews is no answer
+
+const answers = () => JSON.stringify([...new FormData(form)].filter(([name, value]) => !ABOUT_THE_PAGE.includes(name) && typeof value === 'string'))
 
 /** Whether everything on this page is on the server; pages without answers have nothing to save. */
 export const isSaved = () => form === null || answers() === saved
