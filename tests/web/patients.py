@@ -85,6 +85,9 @@ class PillowWorker:
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         return _jpeg(self._upright(received).rotate(-90 * quarter_turns, expand=True))
 
+    def mark(self, received: ReceivedImage, words: str) -> bytes:
+        return _jpeg(self._upright(received))
+
     @staticmethod
     def _upright(received: ReceivedImage) -> Image.Image:
         try:
