@@ -6,6 +6,7 @@ copy says to nobody whose it is. The copy is rebuilt from pixels, lies in the va
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -461,8 +462,8 @@ class Consultations:
             words=words,
         )
         if not item.beside_the_chart:
-            image = parts.kept.get(opinion.fhir_base, opinion.image)
-            item = replace(item, patient_name=image.patient_name)
+            with contextlib.suppress(NotFound):  # the picture may be gone, and the asker is told all the same
+                item = replace(item, patient_name=parts.kept.get(opinion.fhir_base, opinion.image).patient_name)
         parts.worklist.add(item)
 
     def _finish_item(self, opinion: SecondOpinion, subject: str, by: Reference | None, outcome: str) -> bool:

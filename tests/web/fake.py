@@ -446,3 +446,4 @@ class FakeParts:
         self.asking = Asking()
         self.requests = self.asking.requests
         self.withdrawals, self.reviews = self.bench.withdrawals, self.bench.reviews
+        self.consultations = self.bench.consultations(self.gallery)
