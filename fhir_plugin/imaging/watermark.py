@@ -29,7 +29,7 @@ def plain_letters(words: str) -> str:
 
 
 def mark(content: bytes, words: str) -> bytes:
-    """A JPEG without metadata, at most `LONGEST_SIDE`, with `words` in lines all over it. Raises `UnacceptableImage`."""
+    """A JPEG without metadata, at most `LONGEST_SIDE`, `words` in lines all over it. Raises `UnacceptableImage`."""
     image, _ = upright_pixels(look(content), at_least=LONGEST_SIDE)
     if max(image.size) > LONGEST_SIDE:
         image = shrunk(image, LONGEST_SIDE)

@@ -1,7 +1,8 @@
-"""A second opinion: asked with a reason and consent, accepted before anything opens, answered, and over (G-R219 to 228).
+"""A second opinion: asked with a reason and consent, accepted before anything opens, answered, and over.
 
 The colleague has a launch of their own, at whatever chart: nothing here reads or writes that chart, and an anonymised
-copy says to nobody whose it is. The copy is rebuilt from pixels, lies in the vault, and is destroyed at every end.
+copy says to nobody whose it is. The copy is rebuilt from pixels, lies in the vault, and is destroyed at every end
+(G-R219 to G-R228, X18).
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import Opinion, second_opinion
 from fhir_plugin.ports import AuditEntry, Compartment
 from mappings.model.consent import PARENTAL, ConsentAnswer, ConsentScope, Grantor
-from mappings.model.identifiers import IntentId, OpinionId, Reference, Sha256, WorkId
-from mappings.model.identifiers import ImageId
+from mappings.model.identifiers import ImageId, IntentId, OpinionId, Reference, Sha256, WorkId
 from mappings.model.images import UNCHANGED, Geometry, ReceivedImage
 from mappings.model.kept import KeptImage
 from mappings.model.people import ClinicalSession, Patient, Role
@@ -308,7 +308,7 @@ class Consultations:
     ) -> IntentId:
         """What the patient said just now, for the record; a no shuts it here at once."""
         parts = self._parts
-        assert image.consent is not None  # noqa: S101 - `ground` refused without one
+        assert image.consent is not None
         if answer is ConsentAnswer.REFUSED:
             for each in parts.kept.of_patient(session.fhir_base, session.patient_id):
                 if each.consent == image.consent:
