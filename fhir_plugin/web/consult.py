@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -83,7 +83,8 @@ def prepared(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValu
     """Goes on to the question, with the geometry in the address: it says nothing about anybody."""
     same_patient(session)
     geometry = read_geometry(request.form, request.form.getlist("black_out"))
-    return redirect(url_for(".question", kind=kind, id=id, **_said(geometry)), 303)
+    said: dict[str, Any] = {"kind": kind, "id": id, **_said(geometry)}
+    return redirect(url_for(".question", **said), 303)
 
 
 @consult.get("/images/<kind>/<id>/opinion/upright")

@@ -43,6 +43,22 @@ ASKING = Asking(
 )
 
 
+def recorded(reference: Reference) -> RecordedImage:
+    return RecordedImage(
+        reference=reference,
+        version="3",
+        status="completed",
+        labels=(),
+        taken=None,
+        recorded=None,
+        site="",
+        content_type="image/jpeg",
+        content_url="Binary/b",
+        inline=False,
+        ours=True,
+    )
+
+
 class Wall:
     """Two pictures of Amy."""
 
@@ -51,9 +67,7 @@ class Wall:
             return []
         return [
             GalleryItem(
-                RecordedImage(
-                    reference, "3", "completed", (), None, None, "Arm", "image/jpeg", "Binary/b", False, True
-                ),
+                recorded(reference),
                 sensitive=False,
                 revealed=True,
                 reason_category="",
