@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
+from fhir_plugin.keep.asking import MOST_WORDS, Asking, Ground, what_is_missing, what_is_missing_of_consent, who_gives
 from fhir_plugin.keep.consent_change import ConsentChange, begin, read_consent
 from fhir_plugin.keep.copies import Pictures, copy_of
 from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
@@ -24,48 +24,16 @@ from fhir_plugin.policy.earlier_images import blocked, who_withdraws
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import Opinion, second_opinion
 from fhir_plugin.ports import AuditEntry, Compartment
-from mappings.model.consent import PARENTAL, ConsentAnswer, ConsentScope, Grantor
+from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
 from mappings.model.identifiers import ImageId, IntentId, OpinionId, Reference, Sha256, WorkId
-from mappings.model.images import UNCHANGED, Geometry, ReceivedImage
+from mappings.model.images import Geometry, ReceivedImage
 from mappings.model.kept import KeptImage
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.practice import Colleague
 from mappings.model.work import WorkItem, WorkKind
 
 SCOPE = ConsentScope.SECOND_OPINION
-CHECKS = ("tattoos", "jewellery", "background", "rare")
-"""What somebody has to look for before a copy counts as anonymised (G-R226). Metadata goes by itself."""
-MOST_WORDS = 4000
 UK = ZoneInfo("Europe/London")
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What the clinician says. `consent` and `right`: where the patient was asked just now."""
-
-    to: str
-    purpose: str
-    reason: str = field(repr=False)
-    checked: frozenset[str] = frozenset()
-    geometry: Geometry = UNCHANGED
-    anonymised: bool = True
-    identified_reason: str = field(default="", repr=False)
-    consent: ConsentAnswer = ConsentAnswer.NOT_ASKED
-    right: str = ""
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What an opinion about this picture stands on. `stops`: why none can be asked for, in words."""
-
-    image: KeptImage
-    version: str
-    sensitive: bool
-    answer: ConsentAnswer
-    rights: tuple[Grantor, ...]
-    shared_before: int
-    """How often pictures of this patient were shared like this before (G-R227)."""
-    stops: tuple[str, ...] = ()
 
 
 class Consultations:
@@ -118,7 +86,7 @@ class Consultations:
             version=item.entry.version or "",
             sensitive=item.sensitive,
             answer=answer,
-            rights=_who_gives(rights, consent.giver.right),
+            rights=who_gives(rights, consent.giver.right),
             shared_before=len(self._opinions.of_patient(session.fhir_base, session.patient_id)),
             stops=tuple(stops),
         )
@@ -155,10 +123,10 @@ class Consultations:
         said_now = ground.answer is ConsentAnswer.NOT_ASKED and asking.consent is not ConsentAnswer.NOT_ASKED
         answer = asking.consent if said_now else ground.answer
         refused = answer is ConsentAnswer.REFUSED
-        problems = _problems_of_consent(asking, ground) if said_now else {}
+        problems = what_is_missing_of_consent(asking, ground) if said_now else {}
         to = next((each for each in self.people(session) if each.user == asking.to), None)
         if not refused:
-            problems |= self._problems(session, patient, asking, answer, known=to is not None)
+            problems |= what_is_missing(patient, asking, answer, parts.policy, known=to is not None)
         if problems:
             raise Incomplete("Something is missing.", fields=problems)
         content = b"" if refused else copy_of(parts, self._pictures, session, reference, asking.geometry)[0]
@@ -283,25 +251,6 @@ class Consultations:
 
     def _today(self) -> dt.date:
         return self._parts.clock.now().astimezone(UK).date()
-
-    def _problems(
-        self, session: ClinicalSession, patient: Patient, asking: Asking, answer: ConsentAnswer, *, known: bool
-    ) -> dict[str, str]:
-        case = Opinion(asking.reason, answer, True, asking.anonymised, asking.identified_reason)
-        named = {"opinion-reason": "reason", "opinion-consent": "consent", "opinion-identified": "identified_reason"}
-        verdict = second_opinion(case, self._parts.policy)
-        problems = {named[reason.code]: reason.action for reason in verdict.reasons if reason.code in named}
-        if not known:
-            problems["to"] = "Choose the colleague."
-        if asking.purpose not in set(OpinionPurpose):
-            problems["purpose"] = "Say what you ask for."
-        if asking.anonymised and not asking.checked >= set(CHECKS):
-            problems["checked"] = "Look for each of these, and cut it off or black it out."
-        if asking.anonymised and _names(patient, asking.reason):
-            problems["reason"] = "This names the patient. Take the name, the number and the date of birth out."
-        if max(len(asking.reason), len(asking.identified_reason)) > MOST_WORDS:
-            problems["reason"] = f"Write at most {MOST_WORDS} characters."
-        return problems
 
     def _record_answer(
         self, session: ClinicalSession, image: KeptImage, answer: ConsentAnswer, right: Grantor, now: dt.datetime
@@ -495,33 +444,6 @@ _HOW = {
     OpinionState.EXPIRED: "There was no answer in time. Ask again, or somebody else.",
     OpinionState.STOPPED: "It was closed: consent no longer allows it.",
 }
-
-
-def _who_gives(rights: tuple[Grantor, ...], giver: Grantor) -> tuple[Grantor, ...]:
-    """The patient, or by the right by which consent was given before; no parent once the patient decides."""
-    allowed = {Grantor.PATIENT, Grantor.COMPETENT_CHILD, giver}
-    if Grantor.PATIENT in rights:
-        allowed -= set(PARENTAL)
-    return tuple(right for right in rights if right in allowed)
-
-
-def _problems_of_consent(asking: Asking, ground: Ground) -> dict[str, str]:
-    if asking.consent not in (ConsentAnswer.GIVEN, ConsentAnswer.REFUSED):
-        return {"consent": "Say whether they agree."}
-    if asking.right not in set(ground.rights):
-        return {"right": "Say who was asked."}
-    return {}
-
-
-def _names(patient: Patient, words: str) -> bool:
-    """Whether a text says who the patient is: a part of the name, the NHS number, the date of birth."""
-    said = set(re.findall(r"[^\W\d_]+", words.casefold()))
-    name = [part for part in re.findall(r"[^\W\d_]+", patient.name.casefold()) if len(part) > 1]
-    born = patient.birth_date
-    days = (born.isoformat(), born.strftime("%d/%m/%Y"), f"{born.day}/{born.month}/{born.year}") if born else ()
-    number = patient.nhs_number or ""
-    digits = re.sub(r"\D", "", words)
-    return bool(said & set(name)) or any(day in words for day in days) or bool(number and number in digits)
 
 
 def _need_clinician(session: ClinicalSession) -> None:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from fhir_plugin.errors import Incomplete, Refused
-from fhir_plugin.keep.consult import CHECKS, Asking
+from fhir_plugin.keep.asking import CHECKS, Asking
 from fhir_plugin.keep.opinion import OpinionPurpose, OpinionState, SecondOpinion
 from fhir_plugin.policy.choices import OpinionConsent
 from fhir_plugin.web.access import launched

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, PluginError, Refused
-from fhir_plugin.keep.consult import CHECKS, Asking, Consultations
+from fhir_plugin.keep.asking import CHECKS, Asking
+from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.opinion import LIVE, OpinionState, SecondOpinion
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.policy.choices import OpinionConsent
