@@ -7,33 +7,28 @@ copy says to nobody whose it is. The copy is rebuilt from pixels, lies in the va
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.asking import MOST_WORDS, Asking, Ground, what_is_missing, what_is_missing_of_consent, who_gives
 from fhir_plugin.keep.consent_change import ConsentChange, begin, read_consent
 from fhir_plugin.keep.copies import Pictures, copy_of
 from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
+from fhir_plugin.keep.opinion_course import SCOPE, UK, OpinionCourse
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import kept_of
 from fhir_plugin.policy.earlier_images import blocked, who_withdraws
 from fhir_plugin.policy.ruling import May
-from fhir_plugin.policy.uses import Opinion, second_opinion
+from fhir_plugin.policy.uses import second_opinion
 from fhir_plugin.ports import AuditEntry, Compartment
-from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
-from mappings.model.identifiers import ImageId, IntentId, OpinionId, Reference, Sha256, WorkId
+from mappings.model.consent import ConsentAnswer, Grantor
+from mappings.model.identifiers import ImageId, IntentId, OpinionId, Reference, Sha256
 from mappings.model.images import Geometry, ReceivedImage
 from mappings.model.kept import KeptImage
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.practice import Colleague
-from mappings.model.work import WorkItem, WorkKind
-
-SCOPE = ConsentScope.SECOND_OPINION
-UK = ZoneInfo("Europe/London")
 
 
 class Consultations:
@@ -53,6 +48,7 @@ class Consultations:
         self._opinions = opinions
         self._pictures = pictures
         self._colleagues = colleagues
+        self._course = OpinionCourse(parts, opinions)
 
     # ------------------------------------------------------------------------------------------ at the chart
 
@@ -75,7 +71,7 @@ class Consultations:
                 code="no-consent",
             )
         consent = read_consent(self._parts, session, image.consent)
-        today = self._today()
+        today = self._course.today
         rights = who_withdraws(patient, today, self._parts.policy.law)
         answer = ConsentAnswer.WITHDRAWN if SCOPE in image.withdrawn else consent.answer(SCOPE)
         stops = [reason.text for reason in blocked(image, SCOPE, today, deceased=patient.deceased)]
@@ -134,7 +130,7 @@ class Consultations:
         made: SecondOpinion | None = None
         with parts.work.transaction():
             image = kept_of(parts, session, reference, for_change=True)
-            if blocked(image, SCOPE, self._today(), deceased=patient.deceased):
+            if blocked(image, SCOPE, self._course.today, deceased=patient.deceased):
                 raise Refused("Consent to this was taken back meanwhile.", code="opinion-blocked")
             if to is not None and not refused:
                 for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
@@ -145,7 +141,7 @@ class Consultations:
             if to is not None and not refused:
                 made = self._made(session, patient, ground, asking, answer, to, content, now)
                 self._opinions.add(made)
-                self._give_item(made, now)
+                self._course.give_item(made, now)
                 parts.note(
                     session,
                     "opinion.asked",
@@ -165,7 +161,7 @@ class Consultations:
         """Newest first."""
         _need_clinician(session)
         every = self._opinions.of_patient(session.fhir_base, session.patient_id)
-        return [self._settled(each) for each in every if each.image == reference]
+        return [self._course.settled(each) for each in every if each.image == reference]
 
     def one(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """One of this launch's patient. For every other launch it does not exist."""
@@ -173,14 +169,14 @@ class Consultations:
         opinion = self._opinions.get(id)
         if (opinion.fhir_base, opinion.patient) != (session.fhir_base, session.patient_id):
             raise NotFound(f"there is no second opinion {id}", status=404)
-        return self._settled(opinion)
+        return self._course.settled(opinion)
 
     def cancel(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """It is not needed any more; the copy is gone at once. Raises `Refused` where it has ended."""
         self.one(session, id)
         with self._parts.work.transaction():
             opinion = self._still(self._opinions.get(id, for_change=True), LIVE)
-            ended = self._end(opinion, OpinionState.CANCELLED, by=session.user.reference)
+            ended = self._course.end(opinion, OpinionState.CANCELLED, by=session.user.reference)
             self._parts.note(session, "opinion.cancelled", id)
         return ended
 
@@ -188,7 +184,7 @@ class Consultations:
         """Somebody at this chart has read how it ended. Idempotent."""
         opinion = self.one(session, id)
         with self._parts.work.transaction():
-            if self._finish_item(opinion, f"{id}#ended", session.user.reference, "read"):
+            if self._course.finish_item(opinion, f"{id}#ended", session.user.reference, "read"):
                 self._parts.note(session, "opinion.read", id)
 
     # ------------------------------------------------------------------------------------------ the colleague
@@ -196,7 +192,7 @@ class Consultations:
     def asked_of_me(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """One that this person was asked for, at any chart of the same EHR. For everybody else it does not exist."""
         _need_clinician(session)
-        return self._settled(self._mine(session, id))
+        return self._course.settled(self._mine(session, id))
 
     def accept(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """They agree to look; only from now on does it open (G-R223). Idempotent."""
@@ -229,7 +225,7 @@ class Consultations:
         parts, now = self._parts, self._parts.clock.now()
         with parts.work.transaction():
             opinion = self._still(self._mine(session, id, for_change=True), LIVE)
-            verdict = second_opinion(self._case(opinion), parts.policy)
+            verdict = second_opinion(self._course.case(opinion), parts.policy)
             if verdict.may is not May.YES or opinion.copy is None:
                 raise Refused(verdict.reasons[0].text if verdict.reasons else "It is closed.", code="opinion-shut")
             opened = replace(opinion, opened=opinion.opened + 1)
@@ -245,12 +241,9 @@ class Consultations:
 
     def tidy(self) -> int:
         """Ends what has expired or may no longer be shown, and destroys its copy; returns how many. Safe twice."""
-        return sum(not self._settled(self._opinions.get(id)).live for id in self._opinions.live())
+        return sum(not self._course.settled(self._opinions.get(id)).live for id in self._opinions.live())
 
     # ------------------------------------------------------------------------------------------ inside
-
-    def _today(self) -> dt.date:
-        return self._parts.clock.now().astimezone(UK).date()
 
     def _record_answer(
         self, session: ClinicalSession, image: KeptImage, answer: ConsentAnswer, right: Grantor, now: dt.datetime
@@ -301,50 +294,6 @@ class Consultations:
             copy_digest=parts.vault.keyed_digest(content),
         )
 
-    def _case(self, opinion: SecondOpinion) -> Opinion:
-        """As it stands now: what was taken back since counts."""
-        parts = self._parts
-        image = parts.kept.get(opinion.fhir_base, opinion.image)
-        codes = {reason.code for reason in blocked(image, SCOPE, self._today())}
-        return Opinion(
-            reason=opinion.reason,
-            consent=ConsentAnswer.WITHDRAWN if "withdrawn" in codes else opinion.consent,
-            accepted=opinion.state is OpinionState.ACCEPTED,
-            anonymised=opinion.anonymised,
-            identified_reason=opinion.identified_reason,
-            reconsented=not codes - {"withdrawn"},
-        )
-
-    def _must_end(self, opinion: SecondOpinion) -> OpinionState | None:
-        if self._parts.clock.now() >= opinion.expires:
-            return OpinionState.EXPIRED
-        try:
-            case = self._case(opinion)
-        except NotFound:  # the picture itself is in the register no more
-            return OpinionState.STOPPED
-        return OpinionState.STOPPED if second_opinion(case, self._parts.policy).may is May.NO else None
-
-    def _settled(self, opinion: SecondOpinion) -> SecondOpinion:
-        """The opinion as it is now: what is over is ended, whoever looks first."""
-        if not opinion.live or self._must_end(opinion) is None:
-            return opinion
-        with self._parts.work.transaction():
-            fresh = self._opinions.get(opinion.id, for_change=True)
-            state = self._must_end(fresh) if fresh.live else None
-            if state is None:
-                return fresh
-            ended = self._end(fresh, state, by=None)
-            self._parts.audit.append(
-                AuditEntry(
-                    action=f"opinion.{state}",
-                    actor="system",
-                    patient=f"Patient/{fresh.patient}",
-                    subject=fresh.id,
-                    policy=self._parts.policy.reference,
-                )
-            )
-        return ended
-
     def _mine(self, session: ClinicalSession, id: OpinionId, *, for_change: bool = False) -> SecondOpinion:
         opinion = self._opinions.get(id, for_change=for_change)
         if (opinion.fhir_base, opinion.recipient) != (session.fhir_base, session.user.reference):
@@ -373,55 +322,9 @@ class Consultations:
             opinion = self._still(self._mine(session, id, for_change=True), states)
             if state is OpinionState.ANSWERED and opinion.opened == 0:
                 raise Refused("Open the picture before you answer.", code="opinion-not-opened")
-            ended = self._end(replace(opinion, answer=words), state, by=session.user.reference)
+            ended = self._course.end(replace(opinion, answer=words), state, by=session.user.reference)
             self._note(session, ended, f"opinion.{state}")
         return ended
-
-    def _end(self, opinion: SecondOpinion, state: OpinionState, *, by: Reference | None) -> SecondOpinion:
-        """In the open transaction: the copy goes, the colleague's item is done, and the asker is told."""
-        now = self._parts.clock.now()
-        if opinion.copy is not None:
-            self._parts.vault.destroy(opinion.copy)
-        ended = replace(opinion, state=state, ended_at=now, copy=None)
-        self._opinions.save(ended)
-        self._finish_item(ended, ended.id, by, state)
-        if state is not OpinionState.CANCELLED:
-            self._item(ended, f"{ended.id}#ended", ended.asker, ended.asker_name, now, _HOW[state])
-        return ended
-
-    def _give_item(self, opinion: SecondOpinion, now: dt.datetime) -> None:
-        words = f"{opinion.asker_name} asks for a second opinion. Case {opinion.case}."
-        self._item(opinion, opinion.id, opinion.recipient, opinion.recipient_name, now, words)
-
-    def _item(
-        self, opinion: SecondOpinion, subject: str, owner: Reference, owner_name: str, now: dt.datetime, words: str
-    ) -> None:
-        parts = self._parts
-        late = now + dt.timedelta(hours=parts.policy.work_hours[WorkKind.SECOND_OPINION])
-        item = WorkItem(
-            id=WorkId(parts.new_id()),
-            kind=WorkKind.SECOND_OPINION,
-            fhir_base=opinion.fhir_base,
-            patient=opinion.patient,
-            subject=subject,
-            created=now,
-            due=late if subject != opinion.id else min(late, opinion.expires),
-            owner=owner,
-            owner_name=owner_name,
-            words=words,
-        )
-        if not item.beside_the_chart:
-            with contextlib.suppress(NotFound):  # the picture may be gone, and the asker is told all the same
-                item = replace(item, patient_name=parts.kept.get(opinion.fhir_base, opinion.image).patient_name)
-        parts.worklist.add(item)
-
-    def _finish_item(self, opinion: SecondOpinion, subject: str, by: Reference | None, outcome: str) -> bool:
-        for item in self._parts.worklist.of_patient(opinion.fhir_base, opinion.patient):
-            if (item.kind, item.subject) == (WorkKind.SECOND_OPINION, subject):
-                done = replace(item, done_at=self._parts.clock.now(), done_by=by, outcome=str(outcome))
-                self._parts.worklist.save(done)
-                return True
-        return False
 
     def _note(self, session: ClinicalSession, opinion: SecondOpinion, action: str, **detail: str | int | bool) -> None:
         """An entry about the patient whose picture it is, never about the chart that happens to be open."""
@@ -436,14 +339,6 @@ class Consultations:
                 detail=detail,
             )
         )
-
-
-_HOW = {
-    OpinionState.ANSWERED: "The colleague has answered.",
-    OpinionState.DECLINED: "The colleague would rather not look. Ask somebody else.",
-    OpinionState.EXPIRED: "There was no answer in time. Ask again, or somebody else.",
-    OpinionState.STOPPED: "It was closed: consent no longer allows it.",
-}
 
 
 def _need_clinician(session: ClinicalSession) -> None:
