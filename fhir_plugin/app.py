@@ -32,6 +32,7 @@ from fhir_plugin.adapters.packs import DatabasePacks
 from fhir_plugin.adapters.photo_requests import DatabaseLinkTries, DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.queue import HueyQueue
+from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
@@ -52,6 +53,7 @@ from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
+from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -134,6 +136,7 @@ class Installation:
     visits: Visits
     withdrawals: Withdrawals
     reviews: Reviews
+    consultations: Consultations
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -142,6 +145,7 @@ class Installation:
             resumed += self.engine.run_due()  # what has just ended reaches the record, too
         mend(self.parts)
         self.reviews.raise_due()
+        self.consultations.tidy()
         self.audit.sign_head()
         self.pending.purge()
         self.sessions.purge()
@@ -278,6 +282,8 @@ def install(
         messages=around("messages", OutboxFolder(settings.state / "outbox")),
         link_of=lambda secret: f"{settings.base_url}/p/{secret}",
     )
+    gallery, practice = Gallery(parts), Practice(practice_parts)
+    opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     installation = Installation(
         settings=settings,
@@ -305,14 +311,15 @@ def install(
         engine=engine,
         parts=parts,
         captures=Captures(parts),
-        gallery=Gallery(parts),
+        gallery=gallery,
         job_roles=job_roles,
         appointments=Appointments(database, masters, audit, clock),
         worklist=worklist,
-        practice=Practice(practice_parts),
+        practice=practice,
         concerns=concerns,
         withdrawals=Withdrawals(parts),
         reviews=Reviews(parts),
+        consultations=Consultations(parts, opinions, gallery, practice.clinicians),
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),

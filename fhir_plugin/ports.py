@@ -144,6 +144,7 @@ class Compartment(StrEnum):
     QUARANTINE = "quarantine"
     DRAFT = "draft"
     AUDIT_COPY = "audit-copy"
+    OPINION = "opinion"
     PACKAGE_PART = "package-part"
 
 
@@ -284,6 +285,9 @@ class ImageWorker(Protocol):
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""
+
+    def mark(self, received: ReceivedImage, words: str) -> bytes:
+        """A JPEG without metadata, with `words` burnt all over it: who looks at it, and when. Never of a video."""
 
 
 # ---------------------------------------------------------------------------------- work later

@@ -157,11 +157,13 @@ class ProcessImageWorker:
             answer, parts = self._ask_about_video({"job": "video-preview", **size}, received.content)
         else:
             answer, parts = self._ask({"job": "preview", **size}, received.content, self._bounds)
-        if answer.get("status") != "preview" or len(parts) != 1:
-            raise refuse("decoder-crashed")
-        if look_at_jpeg(parts[0]).found:
-            raise refuse("decoder-crashed")
-        return parts[0]
+        return _only_jpeg(answer, parts)
+
+    def mark(self, received: ReceivedImage, words: str) -> bytes:
+        """See `ImageWorker.mark`."""
+        if sniff_video(received.content) is not None:
+            raise refuse("video")
+        return _only_jpeg(*self._ask({"job": "mark", "words": words}, received.content, self._bounds))
 
     def _clean_video(
         self, received: ReceivedImage, geometry: Geometry, lossless: bool, terms: VideoTerms | None
@@ -300,6 +302,15 @@ class ProcessImageWorker:
         except (OSError, Unavailable):
             # The next job tries again, and says so if it fails.
             return None
+
+
+def _only_jpeg(answer: wire.Header, parts: list[bytes]) -> bytes:
+    """The one picture of an answer, if it holds nothing but a picture."""
+    if answer.get("status") != "preview" or len(parts) != 1:
+        raise refuse("decoder-crashed")
+    if look_at_jpeg(parts[0]).found:
+        raise refuse("decoder-crashed")
+    return parts[0]
 
 
 def _busy() -> Unavailable:

@@ -19,6 +19,7 @@ from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
+from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens
@@ -46,6 +47,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "colleagues": DatabaseColleagues(database, masters).rotate_master(),
         "absences": DatabaseAbsences(database, masters).rotate_master(),
         "holds": DatabaseHolds(database, masters).rotate_master(),
+        "second-opinions": DatabaseSecondOpinions(database, masters).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

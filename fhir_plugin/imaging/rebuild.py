@@ -234,7 +234,7 @@ def preview_jpeg(image: Image.Image, longest_side: int) -> bytes:
 
 
 def _small_jpeg(image: Image.Image, longest_side: int, quality: int) -> bytes:
-    small = image if max(image.size) <= longest_side else _shrunk(image, longest_side)
+    small = image if max(image.size) <= longest_side else shrunk(image, longest_side)
     if small.mode == "RGBA":
         ground = Image.new("RGB", small.size, (255, 255, 255))
         ground.paste(small, mask=small.getchannel("A"))
@@ -244,7 +244,8 @@ def _small_jpeg(image: Image.Image, longest_side: int, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _shrunk(image: Image.Image, longest_side: int) -> Image.Image:
+def shrunk(image: Image.Image, longest_side: int) -> Image.Image:
+    """Smaller, in proportion: its longest side is `longest_side`."""
     scale = longest_side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)

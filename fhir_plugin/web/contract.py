@@ -16,6 +16,7 @@ from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem
+from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -115,6 +116,8 @@ class PageParts(Protocol):
     def withdrawals(self) -> Withdrawals: ...
     @property
     def reviews(self) -> Reviews: ...
+    @property
+    def consultations(self) -> Consultations: ...
     @property
     def requests(self) -> Requests: ...
     @property

@@ -108,6 +108,7 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
         parts().captures.patient(session),
         item=item,
         reasons=parts().policy.reveal_reasons,
+        opinions=parts().consultations.of_image(session, reference),
         site_of=site_of,
     )
 

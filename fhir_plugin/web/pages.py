@@ -16,6 +16,7 @@ from fhir_plugin.web.access import public
 from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
 from fhir_plugin.web.concern import concern
+from fhir_plugin.web.consult import consult
 from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
@@ -95,6 +96,7 @@ def register_pages(
         worklist,
         concern,
         reviews,
+        consult,
         requests,
         patient,
     ):

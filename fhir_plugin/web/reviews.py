@@ -98,6 +98,7 @@ def withdraw(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValu
             asked = [scope for scope, answer in standing.scopes if answer is ConsentAnswer.GIVEN]
         scopes = [ConsentScope(scope) for scope in asked]
         parts().withdrawals.withdraw(session, patient, reference, scopes, Grantor(right), request.form.get("words", ""))
+        parts().consultations.tidy()  # what a colleague could still open is destroyed now, not at the next turn
     except Incomplete as error:
         return _consent_page(session, reference, error.fields), 422
     return redirect(url_for(".consent", kind=kind, id=id), 303)

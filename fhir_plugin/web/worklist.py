@@ -63,6 +63,9 @@ def age(hours: int) -> str:
 
 def page_of(item: Listed) -> str:
     """Where an item of this launch's patient is seen to: its own page, or that of what it waits for."""
+    if item.kind is WorkKind.SECOND_OPINION:
+        id = item.subject.removesuffix("#ended")
+        return url_for("consult.asked" if item.beside_the_chart else "consult.one", opinion_id=id)
     if item.kind is WorkKind.SAFEGUARDING:
         return url_for("concern.one", hold_id=item.subject)
     if item.kind in REVIEWED:
@@ -74,6 +77,11 @@ def page_of(item: Listed) -> str:
     if item.kind is WorkKind.UNSOLICITED and item.mine:
         return url_for("capture.screen", capture_id=item.subject)
     return url_for("worklist.item", work_id=item.id)
+
+
+def _opens(session: ClinicalSession, item: Listed) -> bool:
+    """Whether this launch leads to it: at this patient's chart, or asked for by name."""
+    return item.here or (item.beside_the_chart and item.owner == session.user.reference and bool(item.subject))
 
 
 def due_here(session: ClinicalSession) -> list[tuple[str, Listed, str]]:
@@ -115,7 +123,7 @@ def practice(session: ClinicalSession) -> ResponseReturnValue:
         "worklist/list.html",
         session,
         parts().captures.patient(session),
-        lines=[(kind_words(line), line, page_of(line) if line.here else "") for line in lines],
+        lines=[(kind_words(line), line, page_of(line) if _opens(session, line) else "") for line in lines],
         counts=[(each, WHOSE[each], counts[each]) for each in Whose],
         whose=whose,
         kind=kind,

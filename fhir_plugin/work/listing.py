@@ -64,6 +64,8 @@ class Listed:
     not_for_me: bool
     """The person who asked for a second one cannot be that second one."""
     here: bool
+    beside_the_chart: bool
+    """Its owner alone sees to it, at whatever chart: the line says of nobody that it is about them."""
 
 
 def holder_of(item: WorkItem, away: Mapping[Reference, Absence]) -> Holder | None:
@@ -115,12 +117,13 @@ def _line(item: WorkItem, session: ClinicalSession, away: Mapping[Reference, Abs
     clinician = Role.CLINICIAN in session.user.roles
     holder = holder_of(item, away)
     me = session.user.reference
+    beside = item.beside_the_chart
     return Listed(
         id=item.id,
         kind=item.kind if clinician or item.kind not in FOR_CLINICIANS else None,
         patient=item.patient,
         patient_name=item.patient_name,
-        subject=item.subject if clinician else "",
+        subject=item.subject if clinician and (not beside or item.owner == me) else "",
         created=item.created,
         due=item.due,
         hours=_hours(now - item.created),
@@ -132,7 +135,8 @@ def _line(item: WorkItem, session: ClinicalSession, away: Mapping[Reference, Abs
         words=item.words if clinician else "",
         mine=(holder is not None and holder.user == me) or item.owner == me,
         not_for_me=item.not_by == me,
-        here=(item.fhir_base, item.patient) == (session.fhir_base, session.patient_id),
+        here=not beside and (item.fhir_base, item.patient) == (session.fhir_base, session.patient_id),
+        beside_the_chart=beside,
     )
 
 

@@ -49,12 +49,13 @@ class Practice:
 
     def at_chart(self, session: ClinicalSession) -> list[Listed]:
         """What is open about the patient of this launch, the longest waiting first."""
-        return self._lines(session, self._parts.worklist.of_patient(session.fhir_base, session.patient_id))
+        lines = self._lines(session, self._parts.worklist.of_patient(session.fhir_base, session.patient_id))
+        return [line for line in lines if line.here]
 
     def item(self, session: ClinicalSession, id: WorkId) -> WorkItem:
         """One item about the patient of this launch. For every other launch it does not exist."""
         item = self._known(session, id)
-        if item.patient != session.patient_id:
+        if item.patient != session.patient_id or item.beside_the_chart:
             raise NotFound(f"there is no work item {id}", status=404)
         return item
 
@@ -188,6 +189,11 @@ class Practice:
         item = self._known(session, id, for_change=True)
         if item.done_at is not None:
             raise Refused("Somebody has done this meanwhile. Look at the list again.", code="done-meanwhile")
+        if item.beside_the_chart:
+            raise Refused(
+                "Only the colleague who was asked can see to this. Who asked can ask somebody else.",
+                code="only-who-was-asked",
+            )
         return item
 
     def _done(self, session: ClinicalSession, item: WorkItem, code: str, said: str) -> WorkItem:

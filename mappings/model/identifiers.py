@@ -34,3 +34,6 @@ WorkId = NewType("WorkId", str)
 
 RequestId = NewType("RequestId", str)
 """One request to a patient for pictures. Ours, random; never in a link."""
+
+OpinionId = NewType("OpinionId", str)
+"""One second opinion that somebody asks for. Ours, random; says nothing about the patient."""

@@ -63,5 +63,11 @@ class WorkItem:
     done_by: Reference | None = None
     outcome: str = ""
 
+    @property
+    def beside_the_chart(self) -> bool:
+        """Whether its owner sees to it without being at this patient's chart, or knowing whose it is: a second opinion
+        that they were asked for (G-R220). Nobody else can see to it."""
+        return self.kind is WorkKind.SECOND_OPINION and not self.subject.endswith("#ended")
+
     def late(self, now: dt.datetime) -> bool:
         return self.done_at is None and now > self.due

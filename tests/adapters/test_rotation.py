@@ -13,6 +13,7 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
 from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, DatabaseHolds
 from fhir_plugin.adapters.rotation import rotate_master
+from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.tables import metadata
 from fhir_plugin.adapters.tokens import Tokens
@@ -27,6 +28,7 @@ from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
 from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
+from tests.contracts.test_second_opinions import FULL
 
 LAUNCH = LaunchId("launch-1")
 SEALED = [column for table in metadata.sorted_tables for column in table.c if isinstance(column.type, sa.LargeBinary)]
@@ -66,6 +68,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     DatabaseAbsences(own.database, own.masters).set(ABSENCE)
     DatabaseHolds(own.database, own.masters).add(HOLD)
     DatabasePhotoRequests(own.database, own.masters).add(Asking().prepared())
+    DatabaseSecondOpinions(own.database, own.masters).add(FULL)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)

@@ -44,7 +44,7 @@ def rules_of(app: Flask) -> list[tuple[Rule, str]]:
 
 def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -> TestResponse:
     known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "k1", **values}
-    known = {"work_id": "w1", "hold_id": "h1", "request_id": "r1", **known}
+    known = {"work_id": "w1", "hold_id": "h1", "request_id": "r1", "opinion_id": "o1", **known}
     path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
     return browser.client.open(path, method=method)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
+from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.copies import Pictures
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.ledger.engine import Engine, PlanFor
@@ -39,6 +41,7 @@ from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeAbsences, FakeColleagues, FakeHolds
 from tests.fakes.queue import InlineQueue
 from tests.fakes.record import FakeRecord
+from tests.fakes.second_opinions import FakeSecondOpinions
 from tests.fakes.unit_of_work import FakeUnitOfWork
 from tests.fakes.vault import FakeVault
 from tests.fakes.worker import FakeImageWorker
@@ -117,11 +120,13 @@ class PracticeBench:
         self.concerns = Concerns(self.parts)
         self.vault = FakeVault(self.clock, self.work)
         self.kept = FakeKeptImages(self.work)
-        keeping = Keeping(
+        self.opinions = FakeSecondOpinions(self.work)
+        self.worker = FakeImageWorker()
+        self.keeping = keeping = Keeping(
             work=self.work,
             vault=self.vault,
             audit=self.audit,
-            worker=FakeImageWorker(),
+            worker=self.worker,
             policy=self.policy,
             records=self._record_of,
             clock=self.clock,
@@ -135,6 +140,10 @@ class PracticeBench:
         self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
         plans[CONCERN] = self.concerns.plan
         plans[CONSENT_CHANGE] = ConsentChanges(keeping)
+
+    def consultations(self, pictures: Pictures) -> Consultations:
+        """Second opinions about these pictures."""
+        return Consultations(self.keeping, self.opinions, pictures, self.practice.clinicians)
 
     def _record_of(self, launch: LaunchId) -> ClinicalRecord:
         if launch in self.signed_out:

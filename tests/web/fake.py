@@ -44,6 +44,7 @@ from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
 from tests.fakes.practice_parts import PracticeBench
 from tests.web.fake_gallery import FakeGallery, as_jpeg
+from tests.web.patients import PillowWorker
 from tests.web.people import AMY, BASE, DOCTOR, SAM, FakeSessions
 
 
@@ -452,3 +453,5 @@ class FakeParts:
         self.asking = Asking()
         self.requests = self.asking.requests
         self.withdrawals, self.reviews = self.bench.withdrawals, self.bench.reviews
+        self.bench.keeping = replace(self.bench.keeping, worker=PillowWorker())
+        self.consultations = self.bench.consultations(self.gallery)

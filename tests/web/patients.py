@@ -18,6 +18,7 @@ from fhir_plugin.capture.requests.request import Asked, Needs, PhotoRequest, Req
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging.refusals import refuse
+from fhir_plugin.imaging.watermark import mark
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import Clock
 from fhir_plugin.web.access import shut_by_default
@@ -84,6 +85,9 @@ class PillowWorker:
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         return _jpeg(self._upright(received).rotate(-90 * quarter_turns, expand=True))
+
+    def mark(self, received: ReceivedImage, words: str) -> bytes:
+        return mark(received.content, words)
 
     @staticmethod
     def _upright(received: ReceivedImage) -> Image.Image:

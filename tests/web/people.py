@@ -50,7 +50,14 @@ def kept(session: ClinicalSession) -> Kept:
     roles = sorted(role.value for role in session.user.roles)
     context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
     user = session.user
-    return Kept(session.launch_id, session.patient_id, context, user=user.reference, user_display=user.display)
+    return Kept(
+        session.launch_id,
+        session.patient_id,
+        context,
+        fhir_base=session.fhir_base,
+        user=user.reference,
+        user_display=user.display,
+    )
 
 
 @dataclass

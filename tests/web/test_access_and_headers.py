@@ -31,6 +31,7 @@ SAMPLE = {
     "key": "0" * 16,
     "work_id": "w1",
     "hold_id": "h1",
+    "opinion_id": "o1",
     "request_id": "r1",
 }
 

@@ -287,7 +287,7 @@ def test_every_ending_ends_its_kind_and_says_more_where_it_must(
 
 @pytest.mark.parametrize("kind", [kind for kind in WorkKind if kind not in ENDINGS])
 def test_what_ends_elsewhere_is_not_ended_here(bench: PracticeBench, kind: WorkKind) -> None:
-    item = add(bench, kind=kind)
+    item = add(bench, kind=kind, subject="o1#ended")  # the subject of a second opinion that came to an end
     assert bench.practice.endings(item) == ()
     for code in ("", "spoken", "agreed"):
         with pytest.raises(Incomplete):
