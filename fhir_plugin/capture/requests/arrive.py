@@ -72,6 +72,8 @@ def arrive(parts: RequestParts, request: PhotoRequest, draft: Draft) -> None:
         words += " The patient calls them private."
     if request.said.store is ConsentAnswer.REFUSED:
         words += " The patient does not want them kept: describe, then discard."
+    if request.said.notes:
+        words += " They wrote something: read it first."
     parts.wait_for_person(
         request, WorkKind.CAME_BACK, words, subject=draft.capture_id, due=parts.now + request.look_within
     )

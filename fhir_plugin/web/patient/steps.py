@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from fhir_plugin.capture.requests.page import Stage, Visit
 from fhir_plugin.capture.requests.request import Said
+from fhir_plugin.capture.requests.saying import MOST_NOTES
 from fhir_plugin.web.access import public
 from fhir_plugin.web.patient import door as at_the_door
 from fhir_plugin.web.patient.blueprint import here, patient, shown_picture, to
@@ -80,12 +81,8 @@ def _as_typed(asked: Any, typed: str | None) -> dict[str, Any]:
 def _say(page: Page, said: Said) -> ResponseReturnValue:
     """Keeps the answer. What must be talked about first ends here, kindly, before a byte was sent (G-R5, G-R106)."""
     visit = visits().say(door(), said)
-    unhappy = said.helper_agreed is False
-    if unhappy and visit.stage is Stage.OPEN:
-        visits().call_me(door())  # the patient was not happy with whoever took it: talked about, never sent (G-R336)
-        visit = visits().open(door())
     if visit.stage is not Stage.OPEN:
-        at_the_door.mark_ended("unhappy" if unhappy else _why_stopped(said))
+        at_the_door.mark_ended(_why_stopped(said))
         return to("start")
     return to(after(page, visit))
 
@@ -97,6 +94,8 @@ def _why_stopped(said: Said) -> str:
         return "child"
     if said.photographer is Photographer.CARE_WORKER:
         return "worker"
+    if said.helper_agreed is False:
+        return "unhappy"
     return "receive" if said.receive is ConsentAnswer.REFUSED else ""
 
 
@@ -164,8 +163,10 @@ def check() -> ResponseReturnValue:
         return visit
     words, look = words_for(visit.information)
     errors: dict[str, str] = {}
-    notes = request.form.get("notes", visit.said.notes)[:500]
-    if request.method == "POST":
+    notes = request.form.get("notes", visit.said.notes).replace("\r\n", "\n")
+    if request.method == "POST" and len(notes.strip()) > MOST_NOTES:
+        errors["notes"] = words("check.notes_long", most=MOST_NOTES)
+    elif request.method == "POST":
         if request.form.get("only_area") == "yes":
             visits().say(door(), Said(only_area=True, notes=notes.strip()))
             visits().confirm(door())
@@ -181,7 +182,8 @@ def check() -> ResponseReturnValue:
         pictures=[shown_picture(each) for each in visit.pictures],
         previous=before(Page.CHECK, visit),
         notes=notes,
-        only_area=bool(visit.said.only_area) and not errors,
+        most_notes=MOST_NOTES,
+        only_area=request.form.get("only_area") == "yes" or (bool(visit.said.only_area) and not errors),
         errors=errors,
         problems=[{"text": text, "href": f"#{name}"} for name, text in errors.items()],
     )

@@ -219,7 +219,7 @@ def test_send_waits_for_every_answer(said: Said, without: str) -> None:
 def test_others_in_the_picture_and_an_unasked_carer_do_not_go() -> None:
     asking = Asking()
     _, door = asking.sending()
-    said = replace(LAST, only_area=False, photographer=Photographer.FAMILY_CARER, helper_agreed=False)
+    said = replace(LAST, only_area=False, photographer=Photographer.FAMILY_CARER)
     assert set(asking.visits.say(door, said).missing) == {"only_area", "helper_agreed"}
 
 
