@@ -104,10 +104,10 @@ def number(session: ClinicalSession, request_id: str) -> ResponseReturnValue:
 @launched(Role.CLINICIAN)
 def issue(session: ClinicalSession, request_id: str) -> ResponseReturnValue:
     """Makes a link, and shows it this once: as text to copy, as a code to scan, as the message to send."""
-    same_patient(session)
+    patient, _ = same_patient(session)
     form, id = request.form, RequestId(request_id)
     try:
-        issued = parts().requests.issue(session, id, form, seen=form.get("seen", ""))
+        issued = parts().requests.issue(session, patient, id, form, seen=form.get("seen", ""))
     except Incomplete as missing:
         return _number_page(session, parts().requests.get(session, id), missing.fields), 422
     return show(

@@ -70,7 +70,9 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
     facts = requests.facts(SESSION, patient, (COVER,))
     request = requests.prepare(facts, {**FORM, "purpose": PURPOSE, "area": AREA})
     form = {"number": NUMBER, "number_again": NUMBER}
-    yield Whole(installation, requests.issue(SESSION, request.request_id, form, seen=seen_as(request)), tmp_path)
+    yield Whole(
+        installation, requests.issue(SESSION, patient, request.request_id, form, seen=seen_as(request)), tmp_path
+    )
     installation.close()
 
 

@@ -10,8 +10,15 @@ from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.requests import arrive, record
 from fhir_plugin.capture.requests.ends import end_lapsed, finish, settle_finished
 from fhir_plugin.capture.requests.parts import RequestParts
-from fhir_plugin.capture.requests.prepare import Facts, confirmed_number, message_text, need_known, prepare
-from fhir_plugin.capture.requests.request import LIVE, PhotoRequest, RequestState, Said
+from fhir_plugin.capture.requests.prepare import (
+    Facts,
+    confirmed_number,
+    message_text,
+    need_askable,
+    need_known,
+    prepare,
+)
+from fhir_plugin.capture.requests.request import LIVE, WITH_PATIENT, PhotoRequest, RequestState, Said
 from fhir_plugin.errors import NotAllowed, NotFound, Refused, Unavailable, WrongPatient
 from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.people import ClinicalSession, Patient, Role
@@ -71,8 +78,7 @@ class Requests:
     def facts(self, session: ClinicalSession, patient: Patient, covers: Sequence[Colleague]) -> Facts:
         """What nobody types. Raises `Refused` (`no-birth-date`, `deceased`) where no link can be made."""
         self._need_clinician(session)
-        if patient.id != session.patient_id:
-            raise WrongPatient("This page belongs to another patient. Nothing was written.")
+        self._need_this(session, patient)
         earlier = self._parts.requests.of_patient(session.fhir_base, session.patient_id)
         facts = Facts(
             session=session,
@@ -102,12 +108,16 @@ class Requests:
             parts.note(request, "request.prepared", request.asked_by, private=request.private_allowed)
         return request
 
-    def issue(self, session: ClinicalSession, request_id: RequestId, form: Mapping[str, str], *, seen: str) -> Issued:
+    def issue(
+        self, session: ClinicalSession, patient: Patient, request_id: RequestId, form: Mapping[str, str], *, seen: str
+    ) -> Issued:
         """A link for a number that was confirmed just now; an earlier link of this request is dead, and what was
         begun with it is destroyed. `seen`: the state that the page showed, so that of two who do this one learns so.
 
-        Raises `Incomplete` while the number is not confirmed.
+        `patient`: as the record names them now. Raises `Incomplete` while the number is not confirmed, `Refused` when
+        they have died or have grown past what was prepared.
         """
+        self._need_this(session, patient)
         number, how = confirmed_number(form)
         parts, now = self._parts, self._parts.now
         self.get(session, request_id)
@@ -117,9 +127,12 @@ class Requests:
             self._as_seen(before, seen)
             if before.links >= MOST_LINKS:
                 raise Refused("Too many links were made for this request. Prepare a new one.", code="too-many-links")
+            born = need_askable(before, patient, parts.capture.policy, self.today)
             arrive.destroy_sent(parts, before, actor=session.user.reference, why="new-link")
             request = replace(
                 before.to(RequestState.SENT, now),
+                birth_date=born,
+                patient_name=patient.name,
                 number=number,
                 number_confirmed=how,
                 link_digest=parts.digest("link", secret),
@@ -137,7 +150,7 @@ class Requests:
             parts.note(request, "request.sent", session.user.reference, links=request.links, confirmed=how)
             record.intend(parts, before, request)
         parts.capture.queue.wake()
-        self._take_back(before)
+        parts.take_back(before)
         link = parts.link_of(secret)
         text = message_text(request, link, until=_until(request.expires))
         return Issued(request, link, text, handed_over=self._hand_over(request, text))
@@ -157,7 +170,7 @@ class Requests:
             parts.note(over, "request.cancelled", session.user.reference)
             record.intend(parts, before, over)
         parts.capture.queue.wake()
-        self._take_back(before)
+        parts.take_back(before)
         return over
 
     def cover(self, session: ClinicalSession, request_id: RequestId, by: Colleague, *, seen: str) -> PhotoRequest:
@@ -199,13 +212,13 @@ class Requests:
             return False
         with parts.capture.work.transaction():
             current = parts.requests.get(request.request_id, for_change=True)
-            if current.link_digest == request.link_digest:
-                parts.requests.save(replace(current, message=message))
-        return True
-
-    def _take_back(self, request: PhotoRequest) -> None:
-        if request.message:
-            self._parts.messages.take_back(request.message)
+            told = replace(current, message=message)
+            waits = current.link_digest == request.link_digest and current.state in WITH_PATIENT
+            if waits:
+                parts.requests.save(told)
+        if not waits:  # ended, or replaced by another link, while this one was handed over
+            parts.take_back(told)
+        return waits
 
     def _as_seen(self, request: PhotoRequest, seen: str) -> None:
         if seen_as(request) != seen:
@@ -216,6 +229,10 @@ class Requests:
         if (request.fhir_base, request.patient) != (session.fhir_base, session.patient_id):
             raise NotFound(f"there is no request {request_id}", status=404)
         return request
+
+    def _need_this(self, session: ClinicalSession, patient: Patient) -> None:
+        if patient.id != session.patient_id:
+            raise WrongPatient("This page belongs to another patient. Nothing was written.")
 
     def _need_clinician(self, session: ClinicalSession) -> None:
         if Role.CLINICIAN not in session.user.roles:

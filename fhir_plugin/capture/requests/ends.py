@@ -43,6 +43,7 @@ def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
                 + ("something holds them: they are sealed, unseen." if sealed else "they were destroyed."),
             }[was]
             parts.wait_for_person(over, WorkKind.REQUEST_EXPIRED, f"{words} Ask the patient how they are.")
+    parts.take_back(request)
     return True
 
 

@@ -89,3 +89,11 @@ def _count_guess(parts: RequestParts, door: Door) -> None:
         raise LinkRefused("Too many links that do not work were tried. Wait, or ring your practice.", code="link-busy")
     with parts.capture.work.transaction():
         parts.tries.add(who, now=now, since=now - STRETCH)
+
+
+def elsewhere() -> LinkRefused:
+    return LinkRefused("This link was already opened on another phone. Ring your practice.", code="link-elsewhere")
+
+
+def closed() -> LinkRefused:
+    return LinkRefused("This link is closed. Ring your practice.", code="link-closed")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES
 from fhir_plugin.capture.requests.request import Asked, Needs, RequestState, Said
 from fhir_plugin.policy.pack import PolicyPack
@@ -107,3 +108,11 @@ STOPS: Mapping[str, str] = {
     "receive-refused": "The patient does not agree to our receiving a photo. No photo was kept. Offer another way.",
 }
 """Why the page stopped, in words for whoever rings."""
+
+
+def picture_of(image: DraftImage) -> Picture:
+    return Picture(image.image_id, image.is_clean, image.width, image.height, image.geometry)
+
+
+def pictures_of(draft: Draft | None) -> int:
+    return 0 if draft is None else sum(1 for image in draft.images if image.is_clean)

@@ -9,13 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests.request import PhotoRequest
-from fhir_plugin.errors import Incomplete
+from fhir_plugin.errors import Incomplete, Unavailable
 from fhir_plugin.ports import AuditEntry, Messages
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference, RequestId, WorkId
 from mappings.model.people import ClinicalSession, User
 from mappings.model.work import WorkItem, WorkKind
+
+log = structlog.get_logger(__name__)
 
 
 class PhotoRequestStore(Protocol):
@@ -82,6 +86,15 @@ class RequestParts:
         """Keyed, so that a stolen database opens no link. `purpose` keeps one secret from passing as another."""
         hashed = hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()
         return self.capture.vault.keyed_digest(f"photo-request/{purpose}/".encode() + hashed)
+
+    def take_back(self, request: PhotoRequest) -> None:
+        """Keeps the message of a link that is dead from being sent, if it waits still. After the commit that ends it:
+        what is not taken back now goes when its link would have expired."""
+        if request.message:
+            try:
+                self.messages.take_back(request.message)
+            except (OSError, Unavailable) as error:
+                log.error("message-not-taken-back", request=request.request_id, kind=type(error).__name__)
 
     @property
     def now(self) -> dt.datetime:

@@ -90,9 +90,36 @@ def lasting(policy: PolicyPack) -> tuple[int, ...]:
 
 def need_known(facts: Facts) -> None:
     """Raises `Refused` when nobody can be asked by a link: without a whole date of birth there is no check."""
-    if facts.patient.deceased:
+    _need_known(facts.patient)
+
+
+def need_askable(request: PhotoRequest, patient: Patient, policy: PolicyPack, today: dt.date) -> dt.date:
+    """The date of birth as the record has it now, for a link that is made now. Raises `Refused` where the answers of
+    the request no longer fit the patient: days may lie between, and a record is corrected."""
+    _need_known(patient)
+    born, age = patient.birth_date, patient.age_on(today)
+    if born is None or age is None:
+        raise Refused("The record has no full date of birth for this patient.", code="no-birth-date")
+    decides_alone = age >= policy.age_consent
+    if (request.asked is Asked.PATIENT) is not decides_alone:
+        who = "decides alone" if decides_alone else "is too young to be asked alone"
+        raise Refused(f"By the record's date of birth the patient now {who}. Prepare a new request.", code="age")
+    if missing_necessity(
+        request.necessity,
+        private=request.private_allowed,
+        child=age < CHILD,
+        under_16=not decides_alone,
+        sexual_health=policy.sexual_health_under_16,
+        earlier=(),
+    ):
+        raise Refused("At this age other questions come first. Prepare a new request.", code="age")
+    return born
+
+
+def _need_known(patient: Patient) -> None:
+    if patient.deceased:
         raise Refused("The record says that this patient has died. No link can be made.", code="deceased")
-    if facts.patient.birth_date is None:
+    if patient.birth_date is None:
         raise Refused(
             "The record has no full date of birth for this patient, so the link could not check who opens it. "
             "Add it in the EHR and open the patient again, or see the patient, or take the picture here.",

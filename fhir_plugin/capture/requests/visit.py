@@ -10,14 +10,34 @@ import datetime as dt
 from dataclasses import replace
 
 from fhir_plugin.capture import receive, sanitise
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests import arrive, record
 from fhir_plugin.capture.requests.ends import end_lapsed, finish
-from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES, LinkRefused, find, has_browser, hold, is_bound_to
-from fhir_plugin.capture.requests.page import CHILD, STOPS, UNDER_16, Details, Information, Picture, Stage, Visit
+from fhir_plugin.capture.requests.link import (
+    MOST_BIRTH_DATES,
+    LinkRefused,
+    closed,
+    elsewhere,
+    find,
+    has_browser,
+    hold,
+    is_bound_to,
+)
+from fhir_plugin.capture.requests.page import (
+    CHILD,
+    STOPS,
+    UNDER_16,
+    Details,
+    Information,
+    Picture,
+    Stage,
+    Visit,
+    picture_of,
+    pictures_of,
+)
 from fhir_plugin.capture.requests.parts import Door, RequestParts, patient_session
-from fhir_plugin.capture.requests.request import WITH_PATIENT, PhotoRequest, RequestState, Said
+from fhir_plugin.capture.requests.request import WITH_PATIENT, Asked, PhotoRequest, RequestState, Said
 from fhir_plugin.capture.requests.saying import MOST_NOTES, forbidden, missing_to_send, missing_to_upload, with_said
 from fhir_plugin.errors import Incomplete, NotFound, Refused, UnacceptableImage
 from mappings.model.identifiers import ImageId
@@ -58,7 +78,7 @@ class Visits:
             if request.browser_digest:
                 if is_bound_to(parts, request, door):
                     return door.browser
-                raise _elsewhere()
+                raise elsewhere()
             if not has_browser(door):
                 raise LinkRefused("This browser keeps no cookie. Allow cookies and try again.", code="link-cookie")
             if said == request.birth_date:
@@ -67,18 +87,18 @@ class Visits:
                 parts.note(request, "request.opened", request.subject)
                 return door.browser
             tries = request.birth_tries + 1
-            closed = tries >= MOST_BIRTH_DATES
-            parts.requests.save(replace(request, birth_tries=tries, link_closed=closed))
-            parts.note(request, "request.birth-date-wrong", "unknown", tries=tries, closed=closed)
-            if closed:
+            shut = tries >= MOST_BIRTH_DATES
+            parts.requests.save(replace(request, birth_tries=tries, link_closed=shut))
+            parts.note(request, "request.birth-date-wrong", "unknown", tries=tries, closed=shut)
+            if shut:
                 parts.wait_for_person(
                     request,
                     WorkKind.CALL_ME,
                     "The link closed after too many wrong dates of birth. Ring the patient; make a new link if it was "
                     "they, and think of who else may have the phone if it was not.",
                 )
-        if closed:
-            raise _closed()
+        if shut:
+            raise closed()
         raise Refused("That is not the date of birth that we know.", code="birth-date")
 
     # ------------------------------------------------------------------------------------------- not sending
@@ -116,6 +136,7 @@ class Visits:
                 self._finish(changed, RequestState.CALL_ME, WorkKind.CALL_ME, STOPS[why])
         if why is not None:
             parts.capture.queue.wake()
+            parts.take_back(request)
         return self.open(door)
 
     def add_picture(self, door: Door, content: bytes, declared_type: str) -> Picture:
@@ -141,7 +162,7 @@ class Visits:
         if capture_id is None:
             raise NotFound("this request has no capture", status=404)
         limited = self._limited(request)
-        return _picture(receive.receive(limited, patient_session(request), capture_id, content, declared_type))
+        return picture_of(receive.receive(limited, patient_session(request), capture_id, content, declared_type))
 
     def remove_picture(self, door: Door, image_id: ImageId) -> None:
         """Destroyed at once."""
@@ -151,7 +172,7 @@ class Visits:
     def edit(self, door: Door, image_id: ImageId, geometry: Geometry) -> Picture:
         """Turned, cropped, blacked out anew from what was received."""
         request, draft = self._sending(door)
-        return _picture(
+        return picture_of(
             sanitise.edit(
                 self._parts.capture, patient_session(request), draft.capture_id, image_id, geometry, lossless=False
             )
@@ -185,17 +206,16 @@ class Visits:
         parts = self._parts
         with parts.capture.work.transaction():
             request = self._inside(door)
-            draft = self._draft(request, for_change=True)
-            missing = missing_to_send(request, parts.capture.policy, _pictures(draft))
-            if missing or draft is None:
-                raise Incomplete("Something is missing before this can be sent.", fields=missing)
-            now = parts.now
-            sent = replace(request, confirmed_at=now).to(RequestState.ANSWERED, now)
-            parts.requests.save(sent)
-            arrive.arrive(parts, sent, draft)
-            record.intend(parts, request, sent)
-            parts.note(sent, "request.answered", sent.subject, capture=draft.capture_id, pictures=len(draft.images))
+            outgrown = request.asked is Asked.PARENT and not request.younger_than(
+                parts.capture.policy.age_consent, parts.capture.today
+            )
+            if outgrown:
+                parts.note(request, "request.stopped", request.subject, why="outgrown")
+                self._finish(request, RequestState.CALL_ME, WorkKind.CALL_ME, STOPS["outgrown"])
+            else:
+                self._send(request)
         parts.capture.queue.wake()
+        parts.take_back(request)
         return self.open(door)
 
     def withdraw(self, door: Door) -> Visit:
@@ -206,7 +226,7 @@ class Visits:
         with parts.capture.work.transaction():
             request = hold(parts, door)
             if not is_bound_to(parts, request, door):
-                raise _elsewhere()
+                raise elsewhere()
             until = request.withdraw_until
             if request.state is not RequestState.ANSWERED or until is None or parts.now > until:
                 raise LinkRefused("This can no longer be taken back here. Ring your practice.", code="link-over")
@@ -214,6 +234,18 @@ class Visits:
         return self.open(door)
 
     # ------------------------------------------------------------------------------------------- inside
+
+    def _send(self, request: PhotoRequest) -> None:
+        parts, now = self._parts, self._parts.now
+        draft = self._draft(request, for_change=True)
+        missing = missing_to_send(request, parts.capture.policy, pictures_of(draft))
+        if missing or draft is None:
+            raise Incomplete("Something is missing before this can be sent.", fields=missing)
+        sent = replace(request, confirmed_at=now).to(RequestState.ANSWERED, now)
+        parts.requests.save(sent)
+        arrive.arrive(parts, sent, draft)
+        record.intend(parts, request, sent)
+        parts.note(sent, "request.answered", sent.subject, capture=draft.capture_id, pictures=len(draft.images))
 
     def _after_withdrawal(self, request: PhotoRequest, *, gone: bool) -> None:
         parts = self._parts
@@ -244,7 +276,7 @@ class Visits:
     def _with_patient(self, door: Door) -> PhotoRequest:
         request = hold(self._parts, door)
         if request.link_closed:
-            raise _closed()
+            raise closed()
         if request.state not in WITH_PATIENT:
             raise LinkRefused("This request is over.", code="link-over", state=request.state)
         return request
@@ -255,7 +287,7 @@ class Visits:
         if is_bound_to(self._parts, request, door):
             return request
         if request.browser_digest:
-            raise _elsewhere()
+            raise elsewhere()
         raise LinkRefused("The date of birth comes first.", code="link-check")
 
     def _sending(self, door: Door) -> tuple[PhotoRequest, Draft]:
@@ -282,9 +314,10 @@ class Visits:
         with parts.capture.work.transaction():
             request = self._with_patient(door)
             if request.browser_digest and not is_bound_to(parts, request, door):
-                raise _elsewhere()
+                raise elsewhere()
             self._finish(request, state, kind, why, words.strip())
         parts.capture.queue.wake()
+        parts.take_back(request)
 
     def _finish(self, request: PhotoRequest, state: RequestState, kind: WorkKind, why: str, words: str = "") -> None:
         parts = self._parts
@@ -341,7 +374,7 @@ class Visits:
         today = self._parts.capture.today
         draft = self._draft(request)
         policy = self._parts.capture.policy
-        missing = missing_to_send(request, policy, _pictures(draft)) if stage is Stage.OPEN else {}
+        missing = missing_to_send(request, policy, pictures_of(draft)) if stage is Stage.OPEN else {}
         return Visit(
             stage,
             request.state,
@@ -357,7 +390,7 @@ class Visits:
                 under_16=request.younger_than(UNDER_16, today),
             ),
             said=request.said,
-            pictures=() if draft is None else tuple(_picture(image) for image in draft.images),
+            pictures=() if draft is None else tuple(picture_of(image) for image in draft.images),
             missing=missing,
             withdraw_until=request.withdraw_until if stage is Stage.SENT else None,
         )
@@ -373,19 +406,3 @@ class Visits:
         if request.state is RequestState.ANSWERED and until is not None and self._parts.now <= until:
             return Stage.SENT if mine else Stage.ELSEWHERE
         return Stage.OVER
-
-
-def _picture(image: DraftImage) -> Picture:
-    return Picture(image.image_id, image.is_clean, image.width, image.height, image.geometry)
-
-
-def _pictures(draft: Draft | None) -> int:
-    return 0 if draft is None else sum(1 for image in draft.images if image.is_clean)
-
-
-def _elsewhere() -> LinkRefused:
-    return LinkRefused("This link was already opened on another phone. Ring your practice.", code="link-elsewhere")
-
-
-def _closed() -> LinkRefused:
-    return LinkRefused("This link is closed. Ring your practice.", code="link-closed")

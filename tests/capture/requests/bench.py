@@ -85,7 +85,9 @@ class Asking:
         return self.requests.prepare(facts, {**FORM, **form})
 
     def issue(self, request: PhotoRequest, session: ClinicalSession = SESSION) -> tuple[Issued, Door]:
-        issued = self.requests.issue(session, request.request_id, CONFIRMED, seen=seen_as(request))
+        issued = self.requests.issue(
+            session, self.bench.captures.patient(session), request.request_id, CONFIRMED, seen=seen_as(request)
+        )
         browser = self.visits.new_browser()  # of the page that a patient sees first
         return issued, Door(issued.link.rsplit("/", 1)[1], browser, address="192.0.2.1")
 
