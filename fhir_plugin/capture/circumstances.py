@@ -159,6 +159,8 @@ def _child(said: _Asked) -> Iterator[str]:
 
 def _intimate(said: _Asked) -> Iterator[str]:
     yield from said.lines(intimacy_cleared_reason="Not held for intimate because")
+    if said.text("intimacy_cleared_reason") and (said.situation.private_site or said.situation.patient_says_private):
+        yield "The restricted label stays."
     yield from said.yes_no(
         "intimate_necessary",
         "Clinically necessary; an examination in person is not reasonable.",

@@ -87,6 +87,7 @@ class CaptureFacts:
     open_concern: bool = False
     second_person: bool | None = None
     record_changed: bool = False
+    said_intimate_before: bool = False
     patient_said: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -170,6 +171,7 @@ def situation_of(
         open_concern=standing.open_concern,
         second_person=standing.second_person,
         record_changed=standing.record_changed,
+        said_intimate_before=standing.said_intimate_before,
         site_known=image is not None and image.site is not None,
     )
 

@@ -69,6 +69,7 @@ def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> Cap
         open_concern=bool(parts.held(draft.fhir_base, draft.patient)),
         second_person=draft.second_stands.agrees if draft.second_stands is not None else None,
         record_changed=bool(identity and draft.identity and identity != draft.identity),
+        said_intimate_before=draft.was_intimate,
         patient_said=draft.patient_said,
     )
 
@@ -87,7 +88,9 @@ def assess_draft(parts: CaptureParts, draft: Draft, patient: Patient, *, identit
 def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, today: dt.date) -> Situation:
     """What the pictures of a capture share: the situation of the first that is not thrown away."""
     kept = [each for each in assessment.situations.values() if each.wish is not Wish.DISCARD]
-    return kept[0] if kept else situation_of(draft.answers, None, patient, today=today)
+    if not kept:
+        return situation_of(draft.answers, None, patient, today=today)
+    return replace(kept[0], private_site=any(each.private_site for each in kept))
 
 
 def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime) -> str:

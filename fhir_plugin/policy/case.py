@@ -70,7 +70,12 @@ class Case:
 
     @cached_property
     def flagged_intimate(self) -> bool:
-        """The place on the body or the patient says so, whatever a clinician answered (G-R172)."""
+        """The place on the body, the patient or an earlier answer says so, whatever a clinician answers (G-R172)."""
+        return self.keeps_label or self.said.said_intimate_before
+
+    @cached_property
+    def keeps_label(self) -> bool:
+        """The place on the body or the patient says so: the label stays whatever reason a clinician gives."""
         return self.said.private_site or self.said.patient_says_private
 
     @cached_property
@@ -135,7 +140,7 @@ class Case:
     @cached_property
     def sealed(self) -> bool:
         """... and before it is opened. What a clinician found out by looking does not shut their eyes again."""
-        return self.to_be_reached and (self.came_unasked or self.flagged_intimate)
+        return self.to_be_reached and (self.came_unasked or self.keeps_label)
 
     @cached_property
     def emergency(self) -> bool:

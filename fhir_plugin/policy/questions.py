@@ -30,6 +30,7 @@ FACTS = frozenset(
         "open_concern",
         "second_person",
         "record_changed",
+        "said_intimate_before",
         "patient_receive",
         "patient_store",
     }

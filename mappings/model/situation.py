@@ -112,6 +112,8 @@ class Situation:
     """A safeguarding concern, complaint or access request is open: nothing may be destroyed."""
     second_person: bool | None = None
     """Somebody else with the right role has agreed (True) or refused (False)."""
+    said_intimate_before: bool = False
+    """A clinician said so once, and it was kept: only a reason takes it off (G-R173)."""
     record_changed: bool = False
     """The patient's details in the record are no longer those that the answers were given for."""
     patient_receive: ConsentAnswer | None = None

@@ -43,7 +43,7 @@ def is_intimate(s: Situation) -> bool:
     if s.intimacy in (Intimacy.INTIMATE, Intimacy.PRIVATE):
         return True
     taken_off = s.intimacy is Intimacy.NO and s.intimacy_cleared_reason.strip() != ""
-    return (s.private_site or s.patient_says_private) and not taken_off
+    return (s.private_site or s.patient_says_private or s.said_intimate_before) and not taken_off
 
 
 def is_childs(s: Situation) -> bool:

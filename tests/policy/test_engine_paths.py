@@ -292,6 +292,9 @@ def test_the_urgent_path_goes_on_and_puts_a_review_on_the_list() -> None:
     assert refused.acts[Act.STORE] is May.NO
 
 
+BEFORE = "said_intimate_before"
+
+
 def test_a_chaperone_has_six_facts_and_is_not_family() -> None:
     for name in ("name", "designation", "extent", "with_clinician", "with_patient"):
         assert open_ids(of.INTIMATE, **{f"chaperone_{name}": ""}) == {f"chaperone_{name}"}
@@ -301,7 +304,7 @@ def test_a_chaperone_has_six_facts_and_is_not_family() -> None:
     assert open_ids(of.INTIMATE, chaperone=ChaperoneOutcome.NOT_OFFERED) >= {"chaperone"}
 
 
-@pytest.mark.parametrize("changed", [{"private_site": True}, {"patient_says_private": True}])
+@pytest.mark.parametrize("changed", [{name: True} for name in ("private_site", "patient_says_private", BEFORE)])
 def test_any_one_makes_it_intimate_and_clearing_needs_a_reason(changed: dict[str, bool]) -> None:
     assert "intimate" in ruling(of.ADULT, **changed).flags
     assert "intimacy_cleared_reason" in open_ids(of.ADULT, **changed)

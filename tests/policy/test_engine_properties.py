@@ -59,8 +59,16 @@ FACT_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "second_person": st.sampled_from([None, True, False]),
     **{
         name: st.booleans()
-        for name in ("deceased", "requested", "preauthorised_private", "private_site", "open_concern")
+        for name in (
+            "deceased",
+            "requested",
+            "preauthorised_private",
+            "private_site",
+            "open_concern",
+            "said_intimate_before",
+        )
     },
+    "said_intimate_before": st.booleans(),
     "record_changed": st.sampled_from([False, False, False, False, True]),
 }
 ANSWERS = {name: _values(name, kind) for name, kind in answerable().items()}

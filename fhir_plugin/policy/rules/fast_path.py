@@ -120,7 +120,16 @@ def how_private(case: Case) -> Iterator[Finding]:
     yield Ask("intimacy", "Intimate images have their own rules.", USING)
     yield Ask("patient_says_private", "What the patient feels is private is private.", USING, optional=True)
     if case.flagged_intimate and said.intimacy is Intimacy.NO:
-        yield Ask("intimacy_cleared_reason", "The part of the body or the patient says that it is intimate.", USING)
+        why = "The part of the body, the patient or an earlier answer says that it is intimate."
+        yield Ask("intimacy_cleared_reason", why, USING)
+        if case.keeps_label and not case.intimate:
+            yield Warn(LABEL_STAYS)
 
 
+LABEL_STAYS = Reason(
+    "label-stays",
+    "It is not handled as intimate. It keeps its restricted label: the part of the body is on the list, or the "
+    "patient wants it private.",
+    source="G-R172, G-R173, X11",
+)
 RULES = (the_record, why_and_what, how_it_came, whose_it_is, how_private)
