@@ -127,6 +127,23 @@ def test_signed_out_it_is_shut_here_and_the_record_follows_after_the_next_launch
     assert last.at == START, "when it was said, not when the EHR learned of it"
 
 
+def test_what_was_taken_back_at_the_link_reaches_the_record_with_the_next_clinician(bench: PracticeBench) -> None:
+    shut = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
+    for one in (ONE, TWO):
+        bench.kept.keep(replace(bench.kept.get(HERE, one), withdrawn=shut, untold=shut))
+    bench.withdrawals.resume_for(at(DESK))
+    assert in_the_record(bench).answer(ConsentScope.STORE) is ConsentAnswer.GIVEN, "nobody who may not change it"
+    for _ in range(2):
+        bench.withdrawals.resume_for(at(GP))
+    said = in_the_record(bench)
+    assert {said.answer(scope) for scope in shut} == {ConsentAnswer.WITHDRAWN}
+    assert said.answer(ConsentScope.TEACHING) is ConsentAnswer.GIVEN
+    last = [each for each in said.decisions if each.answer is ConsentAnswer.WITHDRAWN]
+    assert {(each.by, each.right) for each in last} == {(Reference("Patient/amy"), Grantor.PATIENT)}
+    assert len(last) == 2
+    assert {bench.kept.get(HERE, one).untold for one in (ONE, TWO)} == {frozenset()}
+
+
 class Losing(FakeRecord):
     """Writes, and loses its answer; or finds that somebody wrote meanwhile."""
 
