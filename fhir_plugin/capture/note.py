@@ -82,14 +82,18 @@ def draft_note(
     *,
     asked: Collection[str],
     now: dt.datetime,
+    patient_wrote: str = "",
     second: SecondAnswer | None = None,
 ) -> str:
     """The whole note as it will be written. What was not asked is said to be not asked (G-R282 to G-R298).
 
     `situation`: what the pictures share. `asked`: the questions that this capture needs; nothing else is told.
+    `patient_wrote`: at our link, in their own words.
     """
     own = read_own(answers)
     lines = [f"Clinical photography, {now:%-d %B %Y}"]
+    if patient_wrote:
+        lines.append(f"The patient wrote: “{' '.join(patient_wrote.split())}”")
     if all(isinstance(image.verdict, Discard) for image in images) and images:
         return "\n".join([*lines, *_decisions(images)])
     if situation.purpose:

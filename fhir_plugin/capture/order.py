@@ -15,6 +15,7 @@ from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label, labels_for
 from fhir_plugin.capture.note import NotedImage, draft_note
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.patient_said import NOTES
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
@@ -102,6 +103,7 @@ def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt
         noted,
         asked={question.id for question in assessment.questions},
         now=now,
+        patient_wrote=draft.patient_said.get(NOTES, ""),
         second=draft.second_stands,
     )
 
