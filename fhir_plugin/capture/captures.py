@@ -97,7 +97,7 @@ class Captures:
         if draft.state in ENDED:  # what is left of it is sealed
             raise NotFound("this picture is no longer waiting", status=404)
         known = ImageFacts(
-            image_id, None, site(draft, image_id, parts.policy.intimate_sites), image.discarded_at is not None
+            image_id, image.camera_day, site(draft, image_id, parts.policy.intimate_sites), image.discarded_at is not None
         )
         situation = situation_of(
             draft.answers, known, self._known_patient(session), today=parts.today, standing=standing_of(parts, draft)
@@ -214,7 +214,10 @@ class Captures:
         with self._parts.work.transaction():
             draft = self._parts.draft(session, capture_id, for_change=True)
             assessment = self._assessment(draft, patient)
-            return second_person.ask(self._parts, session, draft, assessment, patient_name=patient.name)
+            named = self.identity_digest(patient)
+            return second_person.ask(
+                self._parts, session, draft, assessment, patient_name=patient.name, identity=named
+            )
 
     def second_person_case(self, session: ClinicalSession, capture_id: CaptureId) -> SecondPersonCase:
         """What another clinician at this chart is asked. Raises `NotFound` where nobody asked, `NotAllowed` for the
@@ -222,22 +225,23 @@ class Captures:
         parts = self._parts
         draft, patient = second_person.asked_draft(parts, session, capture_id), self.patient(session)
         assessment = self._assessment(draft, patient)
-        note = note_text(draft, assessment, patient, now=parts.clock.now())
+        note = note_text(draft, assessment, patient, now=parts.clock.now(), pack=parts.policy.reference)
         name = name_of(parts, session, draft.user)
         return second_person.case_of(parts, session, draft, assessment, name=name, note=note)
 
     def second_person_reveal(self, session: ClinicalSession, capture_id: CaptureId, reason: str) -> None:
-        second_person.reveal(self._parts, session, capture_id, reason)
+        patient = self.patient(session)
+        second_person.reveal(
+            self._parts, session, capture_id, reason, assess=lambda draft: self._assessment(draft, patient)
+        )
 
     def second_person_picture(
         self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId
     ) -> tuple[bytes, str]:
         """The clean picture, for the second clinician, after a reason."""
         draft = second_person.asked_draft(self._parts, session, capture_id)
-        image = draft.image(image_id)
-        if image.clean is None or not second_person.is_revealed(self._parts, session, draft):
-            raise NotFound("this picture is not open", status=404)
-        return self._parts.vault.get(image.clean), image.content_type
+        assessment = self._assessment(draft, self._known_patient(session))
+        return second_person.picture(self._parts, session, draft, assessment, image_id)
 
     def answer_second_person(
         self, session: ClinicalSession, capture_id: CaptureId, agrees: bool, words: str, *, about: str

@@ -93,7 +93,9 @@ def consent_of(
         child_words=said.text("child_words"),
         parents_involved=_parents(said),
         assessments=tuple(_assessments(said)),
-        overrides=tuple(_overrides(said, draft)) if needs_second or said.text("override_reason") else (),
+        overrides=tuple(_overrides(said, draft, policy.reference))
+        if needs_second or said.text("override_reason")
+        else (),
     )
 
 
@@ -145,9 +147,9 @@ def _assessments(said: _Recording) -> list[Assessment]:
     return found
 
 
-def _overrides(said: _Recording, draft: Draft) -> list[Override]:
+def _overrides(said: _Recording, draft: Draft, pack: str) -> list[Override]:
     """What was gone on against, with its reason and the second person; without one, on the urgent path (X10)."""
-    second = draft.second_stands
+    second = draft.second_under(pack)
     agreed = second.by if second is not None and second.agrees else None
     urgent = agreed is None and bool(said.text("urgent_reason"))
     found = []

@@ -20,7 +20,7 @@ _OWN = frozenset({"taken_on", "taken_unknown", "show_online", "laterality", "pur
 def decision_of(draft: Draft, assessment: Assessment, *, pack: str) -> DecisionRecord:
     """Everything that led to the order. An answer to a question that no longer applies is no part of it."""
     asked = {question.id for question in assessment.questions}
-    second = draft.second_stands
+    second = draft.second_under(pack)
     agreed = second.by if assessment.second_person and second is not None and second.agrees else None
     reason = draft.answers.said("urgent_reason") if "urgent_reason" in asked and agreed is None else ""
     return DecisionRecord(
@@ -31,12 +31,20 @@ def decision_of(draft: Draft, assessment: Assessment, *, pack: str) -> DecisionR
             if type(verdict) in WORDS
         ),
         answers=tuple(_answers(draft, assessment, asked)),
-        warnings=_grounds(assessment.warnings),
+        warnings=(*_grounds(assessment.warnings), *_refused(draft)),
         flags=tuple(sorted(assessment.flags)),
         second_person=agreed,
         urgent=bool(reason),
         urgent_reason=reason,
     )
+
+
+def _refused(draft: Draft) -> Iterable[Ground]:
+    """Every second clinician who said no, whatever somebody else said afterwards (X10, X25)."""
+    last = (draft.second,) if draft.second is not None and not draft.second.agrees else ()
+    for each in dict.fromkeys((*draft.refusals, *last)):
+        text = f"A second clinician, {each.name or each.by}, did not agree: {each.words}"
+        yield Ground("second-person-refused", text, "X10, X25")
 
 
 def _answers(draft: Draft, assessment: Assessment, asked: Collection[str]) -> Iterable[Answered]:

@@ -80,6 +80,11 @@ class DraftImage:
         return self.sound or "sound" in self.removed
 
     @property
+    def camera_day(self) -> dt.date | None:
+        """The camera's own claim, if it made one."""
+        return self.captured_at.date() if self.captured_at else None
+
+    @property
     def is_clean(self) -> bool:
         return self.clean is not None
 
@@ -88,7 +93,8 @@ class DraftImage:
 class SecondAnswer:
     """What a second clinician said about going on (X10, X25, G-R104, G-R110). `words` in their own.
 
-    `about`: a digest of what they were shown; once that changes, nobody has agreed to it any more.
+    `about`: a digest of what they were shown; once that changes, nobody has agreed to it any more. A no stands until
+    somebody who was asked again says yes.
     """
 
     by: Reference
@@ -97,6 +103,8 @@ class SecondAnswer:
     words: str = field(repr=False)
     at: dt.datetime
     about: str = ""
+    person: Reference | None = None
+    """The person behind `by`, who may have other logins."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,11 @@ class Draft:
     identity: str = ""
     """Digest of how the record named the patient when the answers were given; empty before the first."""
     second_asked_at: dt.datetime | None = None
+    second_asked_by: Reference | None = None
+    """The person who asked, behind their login."""
     second: SecondAnswer | None = None
+    refusals: tuple[SecondAnswer, ...] = ()
+    """Those who had said no before `second` was given."""
     last_page: str = ""
     """Which page saved answers last: what it does not know of, another has said."""
     was_intimate: bool = False
@@ -155,10 +167,23 @@ class Draft:
             updated=now,
         )
 
-    @property
-    def second_stands(self) -> SecondAnswer | None:
-        """The second clinician's answer, while what it was about is what it was."""
-        return self.second if self.second is not None and self.second.about == what_a_second_sees(self) else None
+    def second_under(self, pack: str) -> SecondAnswer | None:
+        """The second clinician's answer that counts under the pack in force: an agreement by somebody else than who
+        asks or files, while what it is about is what it was; else the last refusal, which nothing wears off."""
+        second = self.second
+        if second is None or not second.agrees:
+            return second
+        own = {self.user, self.second_asked_by} & {second.by, second.person} - {None}
+        if not own and second.about == what_a_second_sees(self, pack):
+            return second
+        return self.refusals[-1] if self.refusals else None
+
+    def second_waits(self, pack: str) -> bool:
+        """Whether a second clinician was asked and has not answered yet."""
+        stands = self.second_under(pack)
+        if self.second_asked_at is None or (stands is not None and stands.agrees):
+            return False
+        return stands is None or stands.at < self.second_asked_at
 
     def image(self, image_id: ImageId) -> DraftImage:
         for image in self.images:
@@ -187,15 +212,20 @@ OWN_WORDS = frozenset({"findings", "advice", "note_elsewhere", "show_online", "u
 """Answers that may change without a second clinician looking again: they are no ground for going on."""
 
 
-def what_a_second_sees(draft: Draft) -> str:
-    """A digest of the grounds: pictures as they would be kept, and every answer but `OWN_WORDS`."""
-    shared = {name: said for name, said in draft.answers.shared.items() if name not in OWN_WORDS and said.strip()}
+def what_a_second_sees(draft: Draft, pack: str) -> str:
+    """A digest of the grounds: who the patient is, the pack in force, what a request allowed, pictures as they would
+    be kept, and every answer but `OWN_WORDS`."""
+    shared = _said({name: said for name, said in draft.answers.shared.items() if name not in OWN_WORDS})
     pictures = {image.image_id: image.sha256_clean for image in draft.images if image.discarded_at is None}
-    own = {image: dict(draft.answers.per_image.get(image, {})) for image in pictures}
-    grounds: list[object] = [shared, pictures, own]
+    own = {image: _said(draft.answers.per_image.get(image, {})) for image in pictures}
+    grounds: list[object] = [draft.identity, draft.preauthorised_private, pack, shared, pictures, own]
     if draft.patient_said:
         grounds.append(dict(draft.patient_said))
     return hashlib.sha256(json.dumps(grounds, sort_keys=True).encode()).hexdigest()
+
+
+def _said(answers: Mapping[str, str]) -> dict[str, str]:
+    return {name: said.strip() for name, said in answers.items() if said.strip()}
 
 
 class DraftStore(Protocol):

@@ -130,7 +130,9 @@ def draft_to_json(draft: Draft) -> Json:
         "from_patient": list(draft.from_patient),
         "identity": draft.identity,
         "second_asked_at": _instant(draft.second_asked_at),
+        "second_asked_by": draft.second_asked_by,
         "second": _second_to_json(draft.second),
+        "refusals": [_second_to_json(each) for each in draft.refusals],
         "last_page": draft.last_page,
         "was_intimate": draft.was_intimate,
     }
@@ -146,6 +148,7 @@ def _second_to_json(second: SecondAnswer | None) -> Json | None:
         "words": second.words,
         "at": _instant(second.at),
         "about": second.about,
+        "person": second.person,
     }
 
 
@@ -153,7 +156,9 @@ def _second_from_json(value: Json | None) -> SecondAnswer | None:
     if value is None:
         return None
     at = dt.datetime.fromisoformat(value["at"])
-    return SecondAnswer(Reference(value["by"]), value["name"], value["agrees"], value["words"], at, value["about"])
+    person = Reference(value["person"]) if value.get("person") else None
+    by = Reference(value["by"])
+    return SecondAnswer(by, value["name"], value["agrees"], value["words"], at, value["about"], person)
 
 
 def draft_from_json(value: Json) -> Draft:
@@ -186,7 +191,9 @@ def draft_from_json(value: Json) -> Draft:
         from_patient=tuple(ImageId(image) for image in value.get("from_patient", ())),
         identity=value.get("identity", ""),
         second_asked_at=_read_instant(value.get("second_asked_at")),
+        second_asked_by=Reference(value["second_asked_by"]) if value.get("second_asked_by") else None,
         second=_second_from_json(value.get("second")),
+        refusals=tuple(found for each in value.get("refusals", ()) if (found := _second_from_json(each)) is not None),
         last_page=value.get("last_page", ""),
         was_intimate=value.get("was_intimate", False),
     )

@@ -68,7 +68,7 @@ def put_all_on_list(
             each,
             patient_name=patient_name,
             owned=not reviewed,
-            not_by=session.user.reference if reviewed else None,
+            not_by=session.user.person if reviewed else None,
         )
 
 

@@ -84,11 +84,13 @@ def draft_note(
     now: dt.datetime,
     patient_wrote: str = "",
     second: SecondAnswer | None = None,
+    refused: Sequence[SecondAnswer] = (),
 ) -> str:
     """The whole note as it will be written. What was not asked is said to be not asked (G-R282 to G-R298).
 
     `situation`: what the pictures share. `asked`: the questions that this capture needs; nothing else is told.
     `patient_wrote`: at our link, in their own words.
+    `refused`: who had said no before `second` answered.
     """
     own = read_own(answers)
     lines = [f"Clinical photography, {now:%-d %B %Y}"]
@@ -117,9 +119,9 @@ def draft_note(
     if situation.intimacy is Intimacy.INTIMATE:
         lines.append("An intimate image.")
     lines += circumstances(situation, asked)
-    if second is not None:
-        words = f": {second.words}" if second.words else "."
-        lines.append(f"Second clinician, {second.name or second.by}, {'agreed' if second.agrees else 'refused'}{words}")
+    for each in (*refused, *((second,) if second is not None else ())):
+        words = f": {each.words}" if each.words else "."
+        lines.append(f"Second clinician, {each.name or each.by}, {'agreed' if each.agrees else 'refused'}{words}")
     if situation.only_area is False and situation.uncropped_reason:
         lines.append(f"Shows more than the area asked for, not cropped: {situation.uncropped_reason}")
     lines += _decisions(images)

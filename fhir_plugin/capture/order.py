@@ -41,7 +41,7 @@ def facts(draft: Draft, intimate: Collection[str]) -> list[ImageFacts]:
     return [
         ImageFacts(
             image_id=image.image_id,
-            camera_day=image.captured_at.date() if image.captured_at else None,
+            camera_day=image.camera_day,
             site=site(draft, image.image_id, intimate),
             discarded=image.discarded_at is not None,
             modality=Modality.VIDEO if image.is_video else Modality.PHOTO,
@@ -64,11 +64,12 @@ def _chosen_site(draft: Draft, image_id: ImageId) -> BodySite | None:
 
 def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> CaptureFacts:
     """What is known of a capture besides its answers. `identity`: how the record names the patient now, as a digest."""
+    second = draft.second_under(parts.policy.reference)
     return CaptureFacts(
         requested=draft.request is not None,
         preauthorised_private=draft.preauthorised_private,
         open_concern=bool(parts.held(draft.fhir_base, draft.patient)),
-        second_person=draft.second_stands.agrees if draft.second_stands is not None else None,
+        second_person=second.agrees if second is not None else None,
         record_changed=bool(identity and draft.identity and identity != draft.identity),
         said_intimate_before=draft.was_intimate,
         patient_said=draft.patient_said,
@@ -94,8 +95,9 @@ def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, toda
     return replace(kept[0], private_site=any(each.private_site for each in kept))
 
 
-def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime) -> str:
-    """The note as it will be written."""
+def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime, pack: str) -> str:
+    """The note as it will be written. `pack`: the one in force."""
+    second = draft.second_under(pack)
     noted = [_noted(draft, assessment, image_id) for image_id in assessment.verdicts]
     return draft_note(
         draft.answers,
@@ -104,7 +106,8 @@ def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt
         asked={question.id for question in assessment.questions},
         now=now,
         patient_wrote=draft.patient_said.get(NOTES, ""),
-        second=draft.second_stands,
+        second=second,
+        refused=tuple(each for each in draft.refusals if each != second),
     )
 
 
@@ -186,7 +189,7 @@ def make_order(
             keeps=bool(stored or described),
         ),
         decision=decision_of(draft, assessment, pack=parts.policy.reference),
-        note=note_text(draft, assessment, patient, now=now),
+        note=note_text(draft, assessment, patient, now=now, pack=parts.policy.reference),
         labels=highest(list(labels.values())),
         images=images,
         described=tuple(described),

@@ -10,6 +10,7 @@ from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, SecondAnswer
 from fhir_plugin.capture.order import labels_of, note_text, online_default
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.second_person import why_not_ask
 from fhir_plugin.capture.verdicts import Verdict
 from fhir_plugin.policy.ruling import OpenQuestion, Reason, Ruling
 from mappings.model.identifiers import ImageId
@@ -40,6 +41,9 @@ class CaptureView:
     second_person: bool = False
     second: SecondAnswer | None = None
     second_asked: bool = False
+    """Whether another clinician is asked now and has not answered."""
+    second_may_ask: bool = True
+    """Whether another clinician may be asked, or asked again, as it stands."""
     kept_because: tuple[Reason, ...] = ()
 
 
@@ -52,7 +56,7 @@ def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: 
         holds=assessment.holds,
         warnings=assessment.warnings,
         may_file=assessment.may_file,
-        note=note_text(draft, assessment, patient, now=parts.clock.now()),
+        note=note_text(draft, assessment, patient, now=parts.clock.now(), pack=parts.policy.reference),
         labels={image: tuple(plain_label(label) for label in each) for image, each in labels.items()},
         show_online_default={image: online_default(each, parts) for image, each in labels.items()}
         if parts.policy.ask_online_record
@@ -62,8 +66,9 @@ def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: 
         flags=assessment.flags,
         revealed=frozenset(image for image in assessment.rulings if assessment.may_reveal(image)),
         second_person=assessment.second_person,
-        second=draft.second_stands,
-        second_asked=draft.second_asked_at is not None,
+        second=draft.second_under(parts.policy.reference),
+        second_asked=draft.second_waits(parts.policy.reference),
+        second_may_ask=why_not_ask(parts, draft, assessment) is None,
         kept_because=parts.held(draft.fhir_base, draft.patient),
     )
 

@@ -144,12 +144,13 @@ def clinical_session(kept: KeptSession) -> ClinicalSession:
     if kept.patient is None or kept.user is None:
         raise NotAllowed("The EHR did not say which patient or which person this is.", code="no-context")
     roles = frozenset(Role(role) for role in kept.context.get("roles", []))
+    person = str(kept.context.get("person") or "")
     return ClinicalSession(
         launch_id=kept.launch_id,
         fhir_base=kept.fhir_base,
         issuer=kept.issuer,
         patient_id=kept.patient,
-        user=User(kept.user, kept.user_display, roles),
+        user=User(kept.user, kept.user_display, roles, Reference(person) if person else None),
         encounter=Reference(f"Encounter/{kept.encounter}") if kept.encounter else None,
         need_patient_banner=bool(kept.context.get("need_patient_banner", True)),
     )

@@ -195,6 +195,7 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
         scopes=str(done.grant.scopes),
         context={
             "roles": sorted(role.value for role in user.roles),
+            "person": user.person,
             "need_patient_banner": context.need_patient_banner,
             "intent": context.intent,
             "smart_style_url": context.smart_style_url,

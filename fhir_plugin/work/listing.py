@@ -133,8 +133,8 @@ def _line(item: WorkItem, session: ClinicalSession, away: Mapping[Reference, Abs
         holder=holder,
         cover_name=item.cover_name,
         words=item.words if clinician else "",
-        mine=(holder is not None and holder.user == me) or item.owner == me,
-        not_for_me=item.not_by == me,
+        mine=(holder is not None and holder.user == me) or item.owner in (me, session.user.person),
+        not_for_me=item.not_by in (me, session.user.person),
         here=not beside and (item.fhir_base, item.patient) == (session.fhir_base, session.patient_id),
         beside_the_chart=beside,
     )

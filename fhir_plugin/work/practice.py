@@ -134,7 +134,7 @@ class Practice:
                 raise Incomplete("Say how it ended.", fields={"outcome": "Choose how it ended."})
             if chosen_ending.needs_words and not said:
                 raise Incomplete("Say more.", fields={"words": "Say in a sentence what was done and why."})
-            if item.not_by == session.user.reference:
+            if item.not_by in (session.user.reference, session.user.person):
                 raise NotAllowed("Somebody else than you has to look at this: you asked for it.", code="not-by")
             done = self._done(session, item, code, said)
             if item.kind is WorkKind.URGENT_REVIEW and code == "not-agreed":

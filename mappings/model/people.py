@@ -50,6 +50,13 @@ class User:
     reference: Reference
     display: str = field(repr=False)
     roles: frozenset[Role] = frozenset()
+    practitioner: Reference | None = field(default=None, compare=False)
+    """The Practitioner behind a login as a PractitionerRole, where the EHR says who it is."""
+
+    @property
+    def person(self) -> Reference:
+        """Who it is, whatever the login: two roles of one person are not two people."""
+        return self.practitioner or self.reference
 
 
 @dataclass(frozen=True)

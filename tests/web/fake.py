@@ -249,8 +249,8 @@ class FakeCaptures:
             note=view.note,
             pictures=tuple(image.image_id for image in draft.images),
             revealed=session.user.reference in self.revealed_to,
-            answered=draft.second_stands,
-            about=what_a_second_sees(draft),
+            answered=draft.second_under(""),
+            about=what_a_second_sees(draft, ""),
         )
 
     def second_person_reveal(self, session: ClinicalSession, capture_id: CaptureId, reason: str) -> None:
@@ -325,7 +325,7 @@ class FakeCaptures:
             flags=standing.flags,
             revealed=frozenset(image for image in standing.rulings if standing.may_reveal(image)),
             second_person=standing.second_person,
-            second=draft.second_stands,
+            second=draft.second_under(""),
             second_asked=draft.second_asked_at is not None,
             kept_because=self.held,
         )

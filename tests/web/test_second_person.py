@@ -38,7 +38,7 @@ def test_yes_or_no_in_words_and_every_word_stays(person: Person, parts: FakePart
     unsaid = person.post(path, {"words": "I looked <b>twice</b>"})
     assert unsaid.status_code == 422 and "I looked &lt;b&gt;twice&lt;/b&gt;" in unsaid.text
     assert person.post(path, {"agrees": "yes", "words": ""}).status_code == 422
-    about = what_a_second_sees(parts.captures.drafts[CaptureId(capture)])
+    about = what_a_second_sees(parts.captures.drafts[CaptureId(capture)], "")
     assert person.post(path, {"agrees": "no", "words": "Not like this", "about": about}).status_code == 303
     page = person.get(f"captures/{capture}/second-person").text
     assert "did not agree" in page and "Not like this" in page and 'name="agrees"' not in page

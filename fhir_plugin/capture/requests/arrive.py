@@ -12,6 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import NOTES, taken_back
 from fhir_plugin.capture.receive import destroy_image
+from fhir_plugin.capture.taking import take_over
 from fhir_plugin.capture.requests.parts import RequestParts, patient_session
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
 from fhir_plugin.capture.sealed import kept_sealed
@@ -138,11 +139,7 @@ def take(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *
             return draft.request
         if draft.state is not DraftState.OPEN or draft.user != from_user:
             raise Refused("Somebody else has taken these pictures. Look again.", code="taken")
-        taken = replace(
-            draft, user=mine, launch=session.launch_id, encounter=session.encounter, updated=parts.clock.now()
-        )
-        parts.drafts.save(taken)
-        parts.note(session, "capture.taken", capture_id, request=draft.request, taken_from=from_user)
+        take_over(parts, session, draft, request=draft.request)
     return draft.request
 
 
