@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
@@ -359,6 +360,10 @@ def create_app(installation: Installation) -> Flask:
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )
     register_launch(app, launching(installation))
+    if proxies := installation.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask's own documents do
+            app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
+        )
     shut_by_default(app)
     return app
 

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     administrator: str = ""
     """Whom people ask when they cannot go on, unless their EHR's entry names somebody; shown to them."""
 
+    trusted_proxies: int = Field(default=0, ge=0, le=8)
+    """How many reverse proxies of ours stand before the app, each adding to X-Forwarded-For. 0: the header is not
+    believed, and guesses at links are counted for whoever connects."""
+
     @property
     def issuers(self) -> Path:
         """Where the EHRs that may launch this app are written down."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.requests.link import MOST_BIRTH_DATES
-from fhir_plugin.capture.requests.request import Asked, Needs, RequestState, Said
+from fhir_plugin.capture.requests.request import WITH_PATIENT, Asked, Needs, PhotoRequest, RequestState, Said
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Geometry
@@ -116,3 +116,17 @@ def picture_of(image: DraftImage) -> Picture:
 
 def pictures_of(draft: Draft | None) -> int:
     return 0 if draft is None else sum(1 for image in draft.images if image.is_clean)
+
+
+def stage_of(request: PhotoRequest, *, mine: bool, now: dt.datetime) -> Stage:
+    """Which page a browser sees; `mine`: it passed the check."""
+    if request.state in WITH_PATIENT:
+        if request.link_closed:
+            return Stage.CLOSED
+        if mine:
+            return Stage.OPEN
+        return Stage.ELSEWHERE if request.browser_digest else Stage.CHECK
+    until = request.withdraw_until
+    if request.state is RequestState.ANSWERED and until is not None and now <= until:
+        return Stage.SENT if mine else Stage.ELSEWHERE
+    return Stage.OVER

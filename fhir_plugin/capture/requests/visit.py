@@ -35,6 +35,7 @@ from fhir_plugin.capture.requests.page import (
     Visit,
     picture_of,
     pictures_of,
+    stage_of,
 )
 from fhir_plugin.capture.requests.parts import Door, RequestParts, patient_session
 from fhir_plugin.capture.requests.request import WITH_PATIENT, Asked, PhotoRequest, RequestState, Said
@@ -367,7 +368,7 @@ class Visits:
     def _visit(self, request: PhotoRequest, door: Door) -> Visit:
         information = self._information(request)
         mine = is_bound_to(self._parts, request, door)
-        stage = self._stage(request, mine=mine)
+        stage = stage_of(request, mine=mine, now=self._parts.now)
         if stage not in (Stage.OPEN, Stage.SENT):
             left = max(0, MOST_BIRTH_DATES - request.birth_tries)
             return Visit(stage, request.state, information, tries_left=left, mine=mine)
@@ -394,15 +395,3 @@ class Visits:
             missing=missing,
             withdraw_until=request.withdraw_until if stage is Stage.SENT else None,
         )
-
-    def _stage(self, request: PhotoRequest, *, mine: bool) -> Stage:
-        if request.state in WITH_PATIENT:
-            if request.link_closed:
-                return Stage.CLOSED
-            if mine:
-                return Stage.OPEN
-            return Stage.ELSEWHERE if request.browser_digest else Stage.CHECK
-        until = request.withdraw_until
-        if request.state is RequestState.ANSWERED and until is not None and self._parts.now <= until:
-            return Stage.SENT if mine else Stage.ELSEWHERE
-        return Stage.OVER
