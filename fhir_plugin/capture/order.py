@@ -91,7 +91,8 @@ def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, toda
     """What the pictures of a capture share: the situation of the first that is not thrown away."""
     kept = [each for each in assessment.situations.values() if each.wish is not Wish.DISCARD]
     if not kept:
-        return situation_of(draft.answers, None, patient, today=today)
+        said = CaptureFacts(requested=draft.request is not None, patient_said=draft.patient_said)
+        return situation_of(draft.answers, None, patient, today=today, standing=said)
     return replace(kept[0], private_site=any(each.private_site for each in kept))
 
 

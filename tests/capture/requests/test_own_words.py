@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.draft_json import draft_from_json, draft_to_json
-from fhir_plugin.capture.order import labels_of
+from fhir_plugin.capture.order import labels_of, situation_in
 from fhir_plugin.capture.requests.request import Said
 from fhir_plugin.policy.ruling import Act, May
 from fhir_plugin.web.capture import said
@@ -93,13 +93,24 @@ def test_asking_again_is_offered_where_they_said_no_and_nowhere_else() -> None:
 
 def test_what_they_call_private_stays_private() -> None:
     asking = Asking()
-    capture = came_back(asking, first=replace(FIRST, private=True), **PRIVATE)
+    capture = came_back(asking, LAST, replace(FIRST, private=True), **PRIVATE)
     (image,) = asking.bench.draft(capture).images
     answered(asking, capture, patient_says_private="", intimacy="no", intimacy_cleared_reason="It is an elbow only")
     captures = asking.bench.captures
     assessed = captures._assessment(captures.draft(SESSION, capture), captures.patient(SESSION))
     assert assessed.situations[image.image_id].patient_says_private
     assert RESTRICTED in labels_of(assessed, image.image_id)
+
+
+def test_a_refusal_is_told_as_one_when_everything_is_thrown_away() -> None:
+    asking = Asking()
+    capture = came_back(asking, refused())
+    (image,) = asking.bench.draft(capture).images
+    asking.bench.answer(capture, {image.image_id: "discard"}, **SHARED)
+    captures = asking.bench.captures
+    draft, patient = captures.draft(SESSION, capture), captures.patient(SESSION)
+    shared = situation_in(draft, captures._assessment(draft, patient), patient, today=asking.bench.parts.today)
+    assert shared.consent_store is ConsentAnswer.REFUSED
 
 
 @pytest.mark.parametrize("name", ["patient_said", "consent_store_said", "patient_store", "patient_receive"])
