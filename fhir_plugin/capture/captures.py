@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from fhir_plugin.capture import discarding, receive, sanitise, second_person, unasked
 from fhir_plugin.capture.concern import note_concern
-from fhir_plugin.capture.decide import Assessment, ImageFacts, may_look, situation_of
+from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.due import put_all_on_list
 from fhir_plugin.capture.filing import FilingOrder, order_to_json
-from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text, site, standing_of
+from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import note_asked_again
 from fhir_plugin.capture.receipt import Receipt, receipt_of
@@ -21,13 +21,13 @@ from fhir_plugin.capture.routing import WaitingHere, name_of, waiting_here
 from fhir_plugin.capture.sealed import ENDED
 from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, view_of
+from fhir_plugin.capture.taking import take_unsolicited
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
 from fhir_plugin.capture.whose import identity_of, patient_now
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import NotFound, Unavailable, WrongPatient
 from fhir_plugin.ledger.intents import Intent
-from fhir_plugin.policy.engine import rule
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, LaunchId, Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession, Patient
@@ -65,6 +65,7 @@ class Captures:
         *,
         lossless: bool = False,
     ) -> DraftImage:
+        self._seen(session, capture_id, image_id)
         return sanitise.edit(self._parts, session, capture_id, image_id, geometry, lossless=lossless)
 
     def preview(
@@ -96,13 +97,7 @@ class Captures:
         image = draft.image(image_id)
         if draft.state in ENDED:  # what is left of it is sealed
             raise NotFound("this picture is no longer waiting", status=404)
-        known = ImageFacts(
-            image_id, image.camera_day, site(draft, image_id, parts.policy.intimate_sites), image.discarded_at is not None
-        )
-        situation = situation_of(
-            draft.answers, known, self._known_patient(session), today=parts.today, standing=standing_of(parts, draft)
-        )
-        if not may_look(rule(situation, parts.policy)):
+        if not self._assessment(draft, self._known_patient(session)).may_reveal(image_id):
             raise unasked.unseen()
         unasked.note_opening(parts, session, draft, image_id)
         return image
@@ -206,6 +201,10 @@ class Captures:
             self._discard(session, draft, patient, left, reason)
         return self.file(session, capture_id, patient_id=patient_id, identity_digest=identity_digest)
 
+    def take_unsolicited(self, session: ClinicalSession, capture_id: CaptureId, *, from_user: Reference) -> Draft:
+        """A cover goes on with what waits for its sender; see `taking.take_unsolicited`."""
+        return take_unsolicited(self._parts, session, capture_id, from_user=from_user)
+
     # ------------------------------------------------------------------------------------ a second clinician
 
     def ask_second_person(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
@@ -215,9 +214,7 @@ class Captures:
             draft = self._parts.draft(session, capture_id, for_change=True)
             assessment = self._assessment(draft, patient)
             named = self.identity_digest(patient)
-            return second_person.ask(
-                self._parts, session, draft, assessment, patient_name=patient.name, identity=named
-            )
+            return second_person.ask(self._parts, session, draft, assessment, patient_name=patient.name, identity=named)
 
     def second_person_case(self, session: ClinicalSession, capture_id: CaptureId) -> SecondPersonCase:
         """What another clinician at this chart is asked. Raises `NotFound` where nobody asked, `NotAllowed` for the

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.due import put_on_list, take_off_list
+from fhir_plugin.capture.order import assess_draft
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.errors import NotAllowed
 from fhir_plugin.policy.ruling import WorkDue
 from mappings.model.identifiers import CaptureId, ImageId, Reference
 from mappings.model.images import Arrival
-from mappings.model.people import ClinicalSession
+from mappings.model.people import ClinicalSession, Patient
 from mappings.model.situation import ContactOutcome
 from mappings.model.work import WorkKind
 
@@ -69,7 +70,18 @@ def handling(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureI
 
 
 def is_unasked(draft: Draft) -> bool:
+    """Whether somebody said so."""
     return draft.answers.said("arrival") == Arrival.UNASKED
+
+
+def is_unsolicited(parts: CaptureParts, draft: Draft) -> bool:
+    """Whether nobody asked for it, said or not: by our link without a request of ours, or private beyond what the
+    request allowed, too (G-R116, G-R122, G-R182). Who the patient is makes no difference to that."""
+    if is_unasked(draft):
+        return True
+    assessment = assess_draft(parts, draft, Patient(draft.patient, ""))
+    before_any = not assessment.rulings and draft.answers.said("arrival") == Arrival.OUR_LINK and draft.request is None
+    return before_any or any("unsolicited" in ruling.flags for ruling in assessment.rulings.values())
 
 
 def _contact(parts: CaptureParts) -> WorkDue:
@@ -80,9 +92,8 @@ def note_changes(
     parts: CaptureParts, session: ClinicalSession, before: Draft, after: Draft, *, patient_name: str
 ) -> None:
     """What an answer changes about an unasked image, on the list and in the log. Joins the open transaction."""
-    was, now = is_unasked(before), is_unasked(after)
+    was, now = is_unsolicited(parts, before), is_unsolicited(parts, after)
     if now and not was:
-        put_on_list(parts, session, after, _contact(parts), patient_name=patient_name)
         parts.note(session, "capture.unasked", after.capture_id)
     elif was and not now:
         take_off_list(parts, session, after, WorkKind.UNSOLICITED, outcome="asked-for")
@@ -90,18 +101,17 @@ def note_changes(
     if not now:
         return
     contact = after.answers.said("contact")
-    if (contact, now) == (before.answers.said("contact"), was):
-        return
-    if contact == ContactOutcome.REACHED:
+    changed = (contact, now) != (before.answers.said("contact"), was)
+    if contact != ContactOutcome.REACHED:
+        put_on_list(parts, session, after, _contact(parts), patient_name=patient_name)
+    elif changed:
         take_off_list(parts, session, after, WorkKind.UNSOLICITED, outcome="reached")
         parts.note(session, "capture.contact", after.capture_id)
-    elif was:
-        put_on_list(parts, session, after, _contact(parts), patient_name=patient_name)
 
 
 def note_opening(parts: CaptureParts, session: ClinicalSession, draft: Draft, image_id: ImageId) -> None:
     """Writes down, once for each launch and picture, that somebody looked at an unasked image."""
-    if not is_unasked(draft):
+    if not is_unsolicited(parts, draft):
         return
     with parts.work.transaction():
         seen = any(

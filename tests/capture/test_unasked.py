@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fhir_plugin.capture.unasked import HANDLED
-from fhir_plugin.errors import NotAllowed
-from mappings.model.identifiers import CaptureId, ImageId
+from fhir_plugin.errors import NotAllowed, NotFound, Refused
+from mappings.model.identifiers import CaptureId, ImageId, PatientId, Reference, RequestId
+from mappings.model.images import Geometry
+from mappings.model.people import Role, User
 from mappings.model.work import WorkItem, WorkKind
-from tests.capture.bench import SESSION, Bench
+from tests.capture.bench import SESSION, SHARED, Bench, launched
 from tests.fakes.worker import picture
 
 UNASKED = {"arrival": "unasked", "photographer": "patient", "device": "patient", "taken_on": "2026-03-01"}
@@ -130,6 +133,68 @@ def test_a_slip_is_taken_back_and_the_log_says_so() -> None:
     assert looks(bench, capture, image) == [True] * 3
     assert contact_item(bench) is None
     assert HANDLED["capture.asked-for"] in {line.words for line in bench.captures.handling(SESSION, capture)}
+
+
+def test_what_came_by_our_link_without_a_request_is_unasked_too() -> None:
+    bench = Bench()
+    capture, (image,) = bench.add()
+    bench.captures.answer(SESSION, capture, {**UNASKED, "arrival": "our-link"})
+    assert contact_item(bench) is not None and looks(bench, capture, image) == [False] * 3
+    bench.captures.answer(SESSION, capture, EMERGENCY)
+    assert looks(bench, capture, image) == [True] * 3
+    assert len(bench.audit.entries(subject=capture, action="image.opened")) == 1
+    bench.captures.answer(SESSION, capture, REACHED)
+    assert contact_item(bench) is None
+
+
+def test_what_came_on_a_request_and_goes_beyond_it_is_on_the_list() -> None:
+    bench = Bench()
+    capture, _ = bench.add()
+    with bench.work.transaction():
+        bench.drafts.save(replace(bench.draft(capture), request=RequestId("r1")))
+    bench.captures.answer(SESSION, capture, {"arrival": "our-link", "photographer": "patient"})
+    assert contact_item(bench) is None
+    bench.captures.answer(SESSION, capture, {"patient_says_private": "yes"})
+    assert contact_item(bench) is not None
+
+
+def test_a_record_that_names_somebody_else_now_shuts_every_way() -> None:
+    bench = Bench()
+    capture, (image,) = bench.add()
+    named = bench.captures.identity_digest(bench.captures.patient(SESSION))
+    bench.captures.answer(SESSION, capture, {**SHARED}, identity=named)
+    assert looks(bench, capture, image) == [True] * 3
+    bench.patient["birthDate"] = "2015-01-01"
+    bench.clock.advance(minutes=5)
+    revealed = bench.captures.assess(SESSION, capture).revealed
+    assert looks(bench, capture, image) == [bool(revealed)] * 3
+    with pytest.raises(NotAllowed):
+        bench.captures.edit(SESSION, capture, image, Geometry(quarter_turns=1))
+
+
+def test_a_cover_takes_over_what_waits_for_its_sender_and_only_that() -> None:
+    bench = Bench()
+    capture, _ = held(bench)
+    cover = launched("l2", user=User(Reference("Practitioner/np"), "Nurse Oak", SESSION.user.roles))
+    own = SESSION.user.reference
+    elsewhere = replace(cover, patient_id=PatientId("p2"))
+    desk = replace(cover, user=replace(cover.user, roles=frozenset({Role.TRIAGE})))
+    with pytest.raises(NotFound):
+        bench.captures.take_unsolicited(elsewhere, capture, from_user=own)
+    with pytest.raises(NotAllowed):
+        bench.captures.take_unsolicited(desk, capture, from_user=own)
+    bench.captures.take_unsolicited(cover, capture, from_user=own)
+    item = contact_item(bench)
+    assert item is not None and item.owner == cover.user.reference
+    assert bench.captures.draft(cover, capture).user == cover.user.reference
+    entry = bench.audit.entries(subject=capture, action="capture.taken")[0].entry
+    assert (entry.actor, entry.detail["taken_from"]) == (cover.user.reference, own)
+    third = replace(cover, user=User(Reference("Practitioner/dr3"), "Dr Elm", SESSION.user.roles))
+    with pytest.raises(Refused):
+        bench.captures.take_unsolicited(third, capture, from_user=own)
+    plain, _ = bench.add("plain")
+    with pytest.raises(NotFound):
+        bench.captures.take_unsolicited(cover, plain, from_user=own)
 
 
 @pytest.mark.parametrize("down", [True, False])
