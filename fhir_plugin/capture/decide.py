@@ -134,12 +134,18 @@ def may_look(ruling: Ruling) -> bool:
     return {each.id for each in ruling.open if Act.REVEAL in each.needed_for} == {"arrival"}
 
 
+def believed(camera_day: dt.date | None, today: dt.date) -> dt.date | None:
+    """A camera's day, unless its clock is wrong: one that lies further ahead than any time zone says nothing at all,
+    and least of all that it was taken today."""
+    return camera_day if camera_day is not None and camera_day <= today + dt.timedelta(days=1) else None
+
+
 def captured_day(own: OwnAnswers, camera_day: dt.date | None, today: dt.date) -> dt.date | None:
     """The earliest day that anybody claims, so that a child's image is never taken for an adult's. None: unknown.
 
     Never after today: nothing has been taken in the future, whatever a camera's clock or a slip of the pen says.
     """
-    claims = [day for day in (own.taken_on, camera_day) if day is not None]
+    claims = [day for day in (own.taken_on, believed(camera_day, today)) if day is not None]
     if own.arrival is Arrival.TAKEN_NOW:
         claims.append(today)
     return min(*claims, today) if claims and not own.taken_unknown else None
@@ -152,8 +158,8 @@ def situation_of(
     said = with_facts(standing.patient_said, read_situation(answers, image.image_id if image else None))
     own = read_own(answers)
     captured = captured_day(own, image.camera_day if image else None, today)
-    if captured is None and not own.taken_unknown and own.taken_on is None:
-        captured = today  # still being asked, and `taken_on` says so: nobody counts as a child because of an empty page
+    if captured is None and not own.taken_unknown and own.arrival is None:
+        captured = today  # nobody counts as a child because of an empty page: `arrival` is still missing
     if image is not None and image.discarded:
         said["wish"] = Wish.DISCARD
     if said["store_justification"] == WORTH_KEEPING:
@@ -259,7 +265,7 @@ def _missing_own(answers: Answers, images: Sequence[ImageFacts], *, today: dt.da
     if own.taken_on is None and not own.taken_unknown:
         if answers.said("taken_on"):
             missing["taken_on"] = "This is not a day of the calendar. Say when it was taken, or that this is not known."
-        elif asked and any(image.camera_day is None for image in images):
+        elif asked and any(believed(image.camera_day, today) is None for image in images):
             missing["taken_on"] = "Say when it was taken, or that this is not known."
     if own.taken_on is not None and own.taken_on > today:
         missing["taken_on"] = "This day lies in the future. Say when it was taken, or that this is not known."
