@@ -77,9 +77,24 @@ def to_communication_request(asked: PhotoAsked, *, id: str | None = None) -> Jso
     return resource
 
 
-def with_status(resource: Json, status: PhotoAskedStatus, *, reason: str) -> Json:
-    """The same, where it stands now. Everything else that a server added stays."""
-    return {**resource, "status": status.value, "statusReason": _why(reason)}
+def with_status(resource: Json, status: PhotoAskedStatus, *, reason: str, until: dt.datetime | None = None) -> Json:
+    """The same, where it stands now, and `until` when its link works. Everything else that a server added stays."""
+    changed = {**resource, "status": status.value, "statusReason": _why(reason)}
+    if until is not None:
+        period: Any = resource.get("occurrencePeriod")
+        kept = period if isinstance(period, dict) else {}
+        changed["occurrencePeriod"] = {**kept, "end": elements.instant(until)}
+    return changed
+
+
+def ends_at(resource: Json, until: dt.datetime) -> bool:
+    """Whether it says this end, to the second: servers keep instants in their own spelling."""
+    period: Any = resource.get("occurrencePeriod")
+    try:
+        said = dt.datetime.fromisoformat(period["end"])
+        return abs(said - until) < dt.timedelta(seconds=1)
+    except (KeyError, TypeError, ValueError):  # none, or one without a zone, is not this one
+        return False
 
 
 def status_of(resource: Json) -> PhotoAskedStatus | None:

@@ -14,12 +14,13 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, RequestState
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Plan, Step
 from fhir_plugin.ledger.record_steps import ChangeOnce, WriteOnce
-from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
+from fhir_plugin.ports import AuditEntry, ClinicalRecord
 from mappings.model.identifiers import IntentId, Reference, RequestId
 from mappings.model.people import ClinicalSession
 from mappings.r4.communication_request import (
     PhotoAsked,
     PhotoAskedStatus,
+    ends_at,
     is_photo_request,
     to_communication_request,
     with_status,
@@ -47,8 +48,16 @@ STATUS: Mapping[RequestState, PhotoAskedStatus] = {
 
 def intend(parts: RequestParts, before: PhotoRequest, after: PhotoRequest) -> None:
     """Writes down that the record must follow, if it must; joins the open transaction of the change itself."""
-    if not after.links or STATUS[before.state] is STATUS[after.state]:
-        return
+    if after.links and _said_of(before) != _said_of(after):
+        _follow(parts, after)
+
+
+def _said_of(request: PhotoRequest) -> dict[str, str]:
+    """What the record says of a request and follows: its status, and until when its link works."""
+    return {"status": STATUS[request.state].value, "until": request.expires.isoformat()}
+
+
+def _follow(parts: RequestParts, after: PhotoRequest) -> None:
     parts.capture.ledger.add(
         Intent(
             id=IntentId(parts.capture.new_id()),
@@ -91,10 +100,13 @@ class _Plan:
         self._record = record
 
     def steps(self) -> Sequence[Step]:
-        return [_InStep(self._request, self._record)]
+        return [_InStep(self._parts, self._request.request_id, self._record)]
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
         current = self._parts.requests.get(self._request.request_id, for_change=True)
+        written = evidence[_InStep.name]
+        if any(written.get(name) != said for name, said in _said_of(current).items()):
+            _follow(self._parts, current)  # it went on while this was written, perhaps after another had written that
         reference = Reference(evidence[_InStep.name]["reference"])
         self._parts.requests.save(replace(current, record=reference))
         self._audit(intent, "request.recorded", reference)
@@ -119,51 +131,53 @@ class _Plan:
 
 @dataclass
 class _InStep:
-    """There once, with the status that the request has now."""
+    """There once, with the status that the request has when it is written: each act reads it anew."""
 
-    request: PhotoRequest = field(repr=False)
+    parts: RequestParts = field(repr=False)
+    request_id: RequestId
     record: ClinicalRecord = field(repr=False)
     name = "communication-request"
 
     def happened(self) -> Evidence | None:
-        there = self._write().happened()
-        return None if there is None else self._change(there).happened()
+        request = self._now()
+        there = self._write(request).happened()
+        found = None if there is None else self._change(request, there).happened()
+        return None if found is None else {**found, **_said_of(request)}
 
     def do(self) -> Evidence:
-        there = self._write().happened() or self._write().do()
-        return self._change(there).do()
+        request = self._now()
+        write = self._write(request)
+        there = write.happened() or write.do()
+        return {**self._change(request, there).do(), **_said_of(request)}
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
-        return self._write().undo(evidence)
+        return self._write(self._now()).undo(evidence)
 
-    def _status(self) -> PhotoAskedStatus:
-        return STATUS[self.request.state]
+    def _now(self) -> PhotoRequest:
+        return self.parts.requests.get(self.request_id)
 
-    def _write(self) -> WriteOnce:
-        request, capability = self.request, self.record.capability()
+    def _write(self, request: PhotoRequest) -> WriteOnce:
+        capability = self.record.capability()
         ours = capability.takes_our_id("CommunicationRequest") or not capability.holds("CommunicationRequest")
         return WriteOnce(
             name=self.name,
             resource_type="CommunicationRequest",
             our_id=str(uuid.uuid5(_NAMESPACE, request.request_id)) if ours else None,
             search={"patient": request.patient, "identifier": f"{systems.PHOTO_REQUEST}|{request.request_id}"},
-            is_ours=self._is_ours,
+            is_ours=lambda resource: is_photo_request(resource, request.request_id, request.patient),
             build=lambda id: to_communication_request(asked_of(request), id=id),
             record=self.record,
         )
 
-    def _change(self, there: Evidence) -> ChangeOnce:
-        status = self._status()
+    def _change(self, request: PhotoRequest, there: Evidence) -> ChangeOnce:
+        status, until = STATUS[request.state], request.expires
         return ChangeOnce(
             name=self.name,
             reference=Reference(there["reference"]),
-            change=lambda resource: with_status(resource, status, reason=self.request.state.value),
-            changed=lambda resource: resource.get("status") == status,
+            change=lambda resource: with_status(resource, status, reason=request.state.value, until=until),
+            changed=lambda resource: resource.get("status") == status and ends_at(resource, until),
             record=self.record,
         )
-
-    def _is_ours(self, resource: Json) -> bool:
-        return is_photo_request(resource, self.request.request_id, self.request.patient)
 
 
 def asked_of(request: PhotoRequest) -> PhotoAsked:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from fhir_plugin.capture.requests.asking import seen_as
-from fhir_plugin.capture.requests.record import KIND, STATUS
+from fhir_plugin.capture.requests.record import KIND, STATUS, FollowRecord
 from fhir_plugin.capture.requests.request import RequestState
 from fhir_plugin.errors import AnswerLost, RecordRefused
 from fhir_plugin.ledger.intents import IntentState, Outcome
@@ -150,3 +152,53 @@ def test_every_state_has_a_status_and_every_intent_is_of_this_kind() -> None:
     asking = Asking()
     request_id, _ = asking.sent()
     assert {each.kind for each in asking.bench.ledger.for_subject(request_id)} == {KIND}
+
+
+def ends(resource: dict[str, object]) -> dt.datetime:
+    period = resource["occurrencePeriod"]
+    assert isinstance(period, dict)
+    return dt.datetime.fromisoformat(period["end"])
+
+
+def test_a_new_link_lasts_longer_and_the_record_says_so() -> None:
+    asking = Asking()
+    request_id, _ = asking.sent()
+    asking.bench.until_settled()
+    first = ends(written(asking)[0])
+    asking.bench.clock.advance(hours=5)
+    asking.issue(asking.now(request_id))
+    asking.bench.until_settled()
+    (resource,) = written(asking)
+    assert ends(resource) - first >= dt.timedelta(hours=5)
+    assert ends(resource) == asking.now(request_id).expires
+    assert issues(resource) == []
+
+
+@pytest.mark.parametrize("when", ["before it reads", "while it writes"])
+def test_what_changes_while_it_is_written_is_what_the_record_says_in_the_end(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older plan writes last: without a second look the record would say *active* of what was declined."""
+    asking = Asking()
+    request_id, door = asking.sent()
+    (intent,) = asking.bench.ledger.for_subject(request_id)
+    plan = FollowRecord(asking.parts)(intent)
+    (step,) = plan.steps()
+    if when == "before it reads":
+        asking.visits.decline(door)
+    evidence = step.do()
+    if when == "while it writes":
+        asking.visits.decline(door)
+        for each in asking.bench.ledger.for_subject(request_id):
+            if each.id != intent.id:
+                asking.bench.engine.run(each.id)
+        resource = written(asking)[0]  # as the first one's late write leaves it
+        asking.bench.record.put({**resource, "status": "active"})
+    count = len(asking.bench.ledger.for_subject(request_id))
+    with asking.bench.work.transaction():
+        plan.settle(intent, {step.name: evidence})
+    assert len(asking.bench.ledger.for_subject(request_id)) - count == (when == "while it writes")
+    for each in asking.bench.ledger.for_subject(request_id):
+        if each.id != intent.id:
+            asking.bench.engine.run(each.id)
+    assert status_of(written(asking)[0]) is PhotoAskedStatus.REVOKED
