@@ -42,7 +42,7 @@ def forbidden(request: PhotoRequest) -> str | None:
         return "child-objects"
     if said.photographer is Photographer.CARE_WORKER:  # no link can tell whose device it is (G-R324, G-R332)
         return "care-worker"
-    if said.helper_agreed is False:  # whoever took it may be beside them now (G-R336, G-R48)
+    if said.helper_agreed is False:  # whoever took it may be beside them now (G-R48, G-R336)
         return "helper-refused"
     if said.receive in (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN):
         return "receive-refused"
