@@ -201,9 +201,9 @@ class Captures:
             self._discard(session, draft, patient, left, reason)
         return self.file(session, capture_id, patient_id=patient_id, identity_digest=identity_digest)
 
-    def take_unsolicited(self, session: ClinicalSession, capture_id: CaptureId, *, from_user: Reference) -> Draft:
+    def take_unsolicited(self, session: ClinicalSession, capture_id: CaptureId, *, owner_seen: str) -> Draft:
         """A cover goes on with what waits for its sender; see `taking.take_unsolicited`."""
-        return take_unsolicited(self._parts, session, capture_id, from_user=from_user)
+        return take_unsolicited(self._parts, session, capture_id, owner_seen=owner_seen)
 
     # ------------------------------------------------------------------------------------ a second clinician
 

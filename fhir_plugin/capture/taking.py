@@ -8,9 +8,9 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.due import take_off_list
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.errors import NotAllowed, NotFound, Refused
-from mappings.model.identifiers import CaptureId, Reference
+from mappings.model.identifiers import CaptureId
 from mappings.model.people import ClinicalSession, Role
-from mappings.model.work import WorkKind
+from mappings.model.work import WorkItem, WorkKind
 
 
 def take_over(parts: CaptureParts, session: ClinicalSession, draft: Draft, **about: str) -> Draft:
@@ -37,11 +37,9 @@ def take_over(parts: CaptureParts, session: ClinicalSession, draft: Draft, **abo
     return taken
 
 
-def take_unsolicited(
-    parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *, from_user: Reference
-) -> Draft:
-    """A clinician at this chart takes a capture whose sender is still to be reached, from the person whom the page
-    showed: whoever began it may be away, and the patient is reached today all the same (G-R116).
+def take_unsolicited(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, *, owner_seen: str) -> Draft:
+    """A clinician at this chart takes a capture whose sender is still to be reached: whoever began it may be away, and
+    the patient is reached today all the same (G-R116). `owner_seen`: who had its item on the page.
 
     Raises `NotFound` for what is not of this chart or does not wait for that, `Refused` (taken) when somebody else was
     quicker or it is being filed.
@@ -51,24 +49,20 @@ def take_unsolicited(
     with parts.work.transaction():
         draft = parts.drafts.get(capture_id, for_change=True)
         here = (draft.fhir_base, draft.patient) == (session.fhir_base, session.patient_id)
-        if not here or draft.state is DraftState.SENDING or not waits_for_contact(parts, draft):
+        item = _waiting_item(parts, draft)
+        if not here or draft.state is DraftState.SENDING or item is None:
             raise NotFound(f"there is no capture {capture_id}", status=404)
         if draft.user == session.user.reference:
             return draft
-        if draft.state is not DraftState.OPEN or draft.user != from_user:
+        if draft.state is not DraftState.OPEN or (item.owner or "") != owner_seen:
             raise Refused("Somebody else has taken these pictures. Look again.", code="taken")
-        for item in parts.worklist.of_patient(draft.fhir_base, draft.patient):
-            if (item.kind, item.subject) == (WorkKind.UNSOLICITED, capture_id):
-                user = session.user
-                parts.worklist.save(
-                    replace(item, owner=user.reference, owner_name=user.display, cover=None, cover_name="")
-                )
+        user = session.user
+        parts.worklist.save(replace(item, owner=user.reference, owner_name=user.display, cover=None, cover_name=""))
         return take_over(parts, session, draft)
 
 
-def waits_for_contact(parts: CaptureParts, draft: Draft) -> bool:
-    """Whether somebody still has to reach whoever sent it."""
-    return any(
-        (item.kind, item.subject) == (WorkKind.UNSOLICITED, draft.capture_id)
-        for item in parts.worklist.of_patient(draft.fhir_base, draft.patient)
-    )
+def _waiting_item(parts: CaptureParts, draft: Draft) -> WorkItem | None:
+    """The item that says that whoever sent it is still to be reached."""
+    items = parts.worklist.of_patient(draft.fhir_base, draft.patient)
+    wanted = (WorkKind.UNSOLICITED, draft.capture_id)
+    return next((item for item in items if (item.kind, item.subject) == wanted), None)

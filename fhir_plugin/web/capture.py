@@ -67,6 +67,7 @@ def _read_store_button(answers: dict[str, str], image: str) -> None:
 def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
     kept = [image for image in draft.images if image.discarded_at is None]
     assessment = parts().captures.assess(session, draft.capture_id)
+    unasked = is_unasked(draft) or "unsolicited" in assessment.flags
     return {
         "draft": draft,
         "kept": kept,
@@ -80,8 +81,8 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "questions": QUESTIONS,
         "at_once": [] if draft.request else [each for each in AT_ONCE if not each.unless & assessment.flags],
         "unasked": UNASKED,
-        "is_unasked": is_unasked(draft),
-        "handling": parts().captures.handling(session, draft.capture_id) if is_unasked(draft) else [],
+        "is_unasked": unasked,
+        "handling": parts().captures.handling(session, draft.capture_id) if unasked else [],
         "worth_keeping": WORTH_KEEPING,
         "sides": [{"value": side.value, "text": side.text} for side in LATERALITY],
         "site_named": site_with_code,

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import Incomplete
+from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.keep.review import REVIEWED
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
@@ -74,8 +74,6 @@ def page_of(item: Listed) -> str:
         return url_for("requests.of_patient")
     if item.kind is WorkKind.SECOND_PERSON and not item.not_for_me:
         return url_for("second_person.shown", capture_id=item.subject)
-    if item.kind is WorkKind.UNSOLICITED and item.mine:
-        return url_for("capture.screen", capture_id=item.subject)
     return url_for("worklist.item", work_id=item.id)
 
 
@@ -150,6 +148,7 @@ def _item_page(session: ClinicalSession, id: WorkId, problems: Mapping[str, str]
         item=found,
         line=parts().practice.line(session, id),
         said=KINDS[found.kind],
+        takes_over=found.kind is WorkKind.UNSOLICITED and Role.CLINICIAN in session.user.roles,
         endings=parts().practice.endings(found),
         problems=problems,
         form=request.form,
@@ -169,6 +168,19 @@ def give(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
     else:
         parts().practice.give(session, WorkId(work_id), Reference(to) if to else None, owner_seen=seen)
     return redirect(_back(work_id), 303)
+
+
+@worklist.post("/<work_id>/take-over")
+@launched(Role.CLINICIAN)
+def take_over(session: ClinicalSession, work_id: str) -> ResponseReturnValue:
+    """Goes on with a picture that nobody asked for, whoever began it: it is this clinician's from now on."""
+    same_patient(session)
+    item = parts().practice.item(session, WorkId(work_id))
+    if item.kind is not WorkKind.UNSOLICITED:
+        raise Refused("This is not taken over here.", code="not-to-take-over")
+    capture_id = CaptureId(item.subject)
+    parts().captures.take_unsolicited(session, capture_id, owner_seen=request.form.get("owner_seen", ""))
+    return redirect(url_for("capture.screen", capture_id=capture_id), 303)
 
 
 @worklist.post("/<work_id>/cover")

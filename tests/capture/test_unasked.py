@@ -180,10 +180,10 @@ def test_a_cover_takes_over_what_waits_for_its_sender_and_only_that() -> None:
     elsewhere = replace(cover, patient_id=PatientId("p2"))
     desk = replace(cover, user=replace(cover.user, roles=frozenset({Role.TRIAGE})))
     with pytest.raises(NotFound):
-        bench.captures.take_unsolicited(elsewhere, capture, from_user=own)
+        bench.captures.take_unsolicited(elsewhere, capture, owner_seen=own)
     with pytest.raises(NotAllowed):
-        bench.captures.take_unsolicited(desk, capture, from_user=own)
-    bench.captures.take_unsolicited(cover, capture, from_user=own)
+        bench.captures.take_unsolicited(desk, capture, owner_seen=own)
+    bench.captures.take_unsolicited(cover, capture, owner_seen=own)
     item = contact_item(bench)
     assert item is not None and item.owner == cover.user.reference
     assert bench.captures.draft(cover, capture).user == cover.user.reference
@@ -191,10 +191,10 @@ def test_a_cover_takes_over_what_waits_for_its_sender_and_only_that() -> None:
     assert (entry.actor, entry.detail["taken_from"]) == (cover.user.reference, own)
     third = replace(cover, user=User(Reference("Practitioner/dr3"), "Dr Elm", SESSION.user.roles))
     with pytest.raises(Refused):
-        bench.captures.take_unsolicited(third, capture, from_user=own)
+        bench.captures.take_unsolicited(third, capture, owner_seen=own)
     plain, _ = bench.add("plain")
     with pytest.raises(NotFound):
-        bench.captures.take_unsolicited(cover, plain, from_user=own)
+        bench.captures.take_unsolicited(cover, plain, owner_seen=own)
 
 
 @pytest.mark.parametrize("down", [True, False])

@@ -76,6 +76,7 @@ class FakeCaptures:
         self.held: tuple[Reason, ...] = ()
         self.handled: list[unasked.Handled] = []
         self.revealed_to: set[Reference] = set()
+        self.taken_over: list[tuple[CaptureId, str]] = []
         self._numbers = itertools.count(1)
 
     def _stumble(self, method: str) -> None:
@@ -231,6 +232,10 @@ class FakeCaptures:
     def handling(self, session: ClinicalSession, capture_id: CaptureId) -> Sequence[unasked.Handled]:
         self.draft(session, capture_id)
         return self.handled
+
+    def take_unsolicited(self, session: ClinicalSession, capture_id: CaptureId, *, owner_seen: str) -> Draft:
+        self.taken_over.append((capture_id, owner_seen))
+        return self.drafts[self.begin(session)]
 
     def ask_second_person(self, session: ClinicalSession, capture_id: CaptureId) -> Draft:
         self._stumble("ask_second_person")

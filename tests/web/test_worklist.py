@@ -171,7 +171,7 @@ def test_the_gallery_says_quietly_what_is_due_for_this_patient_only(list_of: Per
         (WorkKind.CAME_BACK, {}, "photo-requests"),
         (WorkKind.SECOND_PERSON, {}, "captures/subject-w/second-person"),
         (WorkKind.SECOND_PERSON, {"not_by": DOCTOR.reference}, "worklist/w"),
-        (WorkKind.UNSOLICITED, {"owner": DOCTOR.reference}, "captures/subject-w"),
+        (WorkKind.UNSOLICITED, {"owner": DOCTOR.reference}, "worklist/w"),
         (WorkKind.UNSOLICITED, {"owner": NURSE.reference}, "worklist/w"),
         (WorkKind.URGENT_REVIEW, {}, "worklist/w"),
         (WorkKind.MATURITY, {}, "reviews/w"),
@@ -184,6 +184,17 @@ def test_each_kind_leads_to_where_it_is_seen_to(
 ) -> None:
     add(parts, "w", kind=kind, **changed)  # type: ignore[arg-type]  # fields of WorkItem
     assert f'class="app-due__one"><a href="/l/amy/{page}"' in person.get().text
+
+
+def test_what_nobody_asked_for_is_gone_on_with_from_its_item(person: Person, parts: FakeParts) -> None:
+    add(parts, "w", kind=WorkKind.UNSOLICITED, owner=NURSE.reference, owner_name="Nurse Chidi Okoro")
+    add(parts, "call")
+    page = person.get("worklist/w").text
+    assert "Nurse Chidi Okoro has it" in said(page) and f'name="owner_seen" value="{NURSE.reference}"' in page
+    gone_on = person.post("worklist/w/take-over", {"owner_seen": NURSE.reference})
+    assert gone_on.status_code == 303 and gone_on.location.endswith("/captures/subject-w")
+    assert parts.captures.taken_over == [("subject-w", NURSE.reference)]
+    assert person.post("worklist/call/take-over", {"owner_seen": ""}).status_code == 400
 
 
 def test_every_page_of_clinicians_and_triage_leads_to_raising_a_concern(list_of: Person) -> None:
