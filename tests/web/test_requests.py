@@ -73,6 +73,19 @@ def test_from_the_gallery_to_a_link_that_opens(amy: Person, parts: FakeParts, co
     assert (number, found[0] in text) == ("07700900123", True)
 
 
+def test_the_first_clinician_of_an_installation_writes_who_covers(amy: Person) -> None:
+    page = amy.get("photo-requests/new").text
+    assert 'name="cover_name"' in page and 'name="cover"' not in page
+    alone = {name: said for name, said in FORM.items() if name != "cover"}
+    forgotten = amy.post("photo-requests/new", alone)
+    assert forgotten.status_code == 422
+    assert 'href="#cover_name"' in forgotten.text and 'id="cover_name-error"' in forgotten.text
+    made = amy.post("photo-requests/new", {**alone, "cover_name": "The duty doctor at Elm House"})
+    assert made.status_code == 303
+    path = made.headers["Location"].split("/l/amy/", 1)[1].removesuffix("/number")
+    assert "The duty doctor at Elm House" in amy.get(path).text
+
+
 def test_the_link_page_is_kept_by_nobody_and_names_the_link_nowhere_but_in_its_text(amy: Person, cover: None) -> None:
     path = prepared(amy)
     seen = re.search(r'name="seen" value="([^"]+)"', amy.get(path).text)

@@ -156,9 +156,11 @@ def prepare(form: Mapping[str, str], facts: Facts, request_id: RequestId) -> Pho
     if lasts is None:
         missing["lasts_hours"] = "Say how long the link works."
     mine = facts.session.user.reference
-    cover = next((each for each in facts.covers if each.user == said["cover"] and each.user != mine), None)
+    others = [each for each in facts.covers if each.user != mine]
+    cover = next((each for each in others if each.user == said["cover"]), None)
     if cover is None and len(said["cover_name"]) < 3:
-        missing["cover"] = "Say who looks at the pictures while you are away."
+        # The first clinician of an installation has nobody to choose from, and writes the name.
+        missing["cover" if others else "cover_name"] = "Say who looks at the pictures while you are away."
     if missing or asked is None or most is None or lasts is None:
         raise Incomplete("Some answers are missing before a link can be made.", fields=missing)
     return PhotoRequest(
