@@ -24,6 +24,9 @@ from mappings.model.identifiers import FhirBase, PatientId, RequestId
 
 log = structlog.get_logger(__name__)
 
+REDUCED = "reduced"
+"""Stands in the column of the link, so that what was reduced is not looked at again."""
+
 
 class DatabasePhotoRequests:
     """One row a request. In the clear: whose, where it stands, when it ends; everything else is sealed.
@@ -89,6 +92,15 @@ class DatabasePhotoRequests:
         with self._database.connection() as connection:
             return [RequestId(row.id) for row in connection.execute(query)]
 
+    def old(self, before: dt.datetime) -> list[RequestId]:
+        query = sa.select(photo_requests.c.id).where(
+            photo_requests.c.state.not_in([state.value for state in LIVE]),
+            photo_requests.c.created <= before,
+            photo_requests.c.link_digest.not_like(f"{REDUCED}/%"),
+        )
+        with self._database.connection() as connection:
+            return [RequestId(row.id) for row in connection.execute(query)]
+
     def rotate_master(self) -> int:
         """Seals every request again under the current master key; returns how many."""
         return self._rows.rotate_master()
@@ -114,7 +126,7 @@ class DatabasePhotoRequests:
     def _row(self, request: PhotoRequest) -> dict[str, Any]:
         clear = {
             "id": request.request_id,
-            "link_digest": request.link_digest or f"none/{request.request_id}",
+            "link_digest": request.link_digest or f"{_without_link(request)}/{request.request_id}",
             "fhir_base": request.fhir_base,
             "patient": request.patient,
             "state": request.state.value,
@@ -168,6 +180,10 @@ class DatabaseLinkTries:
                 return 0
         with self._database.writing() as connection:
             return connection.execute(link_tries.delete().where(link_tries.c.since <= before)).rowcount
+
+
+def _without_link(request: PhotoRequest) -> str:
+    return REDUCED if request.reduced else "none"
 
 
 class _Clear:

@@ -49,6 +49,10 @@ class FakePhotoRequests:
     def lapsed(self, now: dt.datetime) -> list[RequestId]:
         return [each.request_id for each in self._every() if each.state in LIVE and each.expires <= now]
 
+    def old(self, before: dt.datetime) -> list[RequestId]:
+        old = [each for each in self._every() if each.state not in LIVE and each.created <= before]
+        return [each.request_id for each in old if not each.reduced]
+
     def _every(self) -> list[PhotoRequest]:
         return [request_from_json(json.loads(text)) for text in list(self._texts.values())]
 

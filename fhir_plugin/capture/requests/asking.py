@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.requests import arrive, record
 from fhir_plugin.capture.requests.ends import end_lapsed, finish, settle_finished
+from fhir_plugin.capture.requests.necessity import USED_BEFORE
 from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.prepare import (
     Facts,
@@ -19,7 +20,7 @@ from fhir_plugin.capture.requests.prepare import (
     prepare,
 )
 from fhir_plugin.capture.requests.request import LIVE, WITH_PATIENT, PhotoRequest, RequestState, Said
-from fhir_plugin.errors import NotAllowed, NotFound, Refused, Unavailable, WrongPatient
+from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused, Unavailable, WrongPatient
 from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.practice import Colleague
@@ -103,6 +104,13 @@ class Requests:
         """Keeps a request whose every question is answered. No link exists yet. Raises `Incomplete`."""
         parts = self._parts
         request = prepare(form, facts, RequestId(parts.capture.new_id()))
+        used = {
+            each.justification_digest
+            for each in parts.requests.of_patient(request.fhir_base, request.patient)
+            if each.reduced
+        }
+        if parts.justification(request.necessity.justification) in used:
+            raise Incomplete("This was the reason of an earlier request.", fields={"justification": USED_BEFORE})
         with parts.capture.work.transaction():
             parts.requests.add(request)
             parts.note(request, "request.prepared", request.asked_by, private=request.private_allowed)

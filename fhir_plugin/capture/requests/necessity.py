@@ -21,6 +21,9 @@ class Preference(StrEnum):
     NONE = "no-preference"
 
 
+USED_BEFORE = "This was the reason of an earlier request. Say why a photo is needed this time."
+
+
 @dataclass(frozen=True)
 class Necessity:
     """None: not answered. No answer is ever filled in beforehand or taken from an earlier request (G-R40)."""
@@ -94,8 +97,8 @@ def missing_necessity(
             missing[name] = words if getattr(said, name) is None else _STOP
     if len(said.justification.strip()) < SHORTEST:
         missing["justification"] = "Say in a sentence why this patient needs this photo now."
-    elif _plain(said.justification) in {_plain(each) for each in earlier}:
-        missing["justification"] = "This was the reason of an earlier request. Say why a photo is needed this time."
+    elif plain(said.justification) in {plain(each) for each in earlier}:
+        missing["justification"] = USED_BEFORE
     if said.preference is None:
         missing["preference"] = "Say what the patient would rather have."
     elif said.preference is Preference.IN_PERSON and len(said.preference_reason.strip()) < SHORTEST:
@@ -148,5 +151,6 @@ def _missing_private(said: Necessity, *, child: bool) -> dict[str, str]:
     return missing
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The words alone: however they are spaced, cased and punctuated."""
     return re.sub(r"\W+", " ", text).strip().casefold()

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.requests.necessity import plain
 from fhir_plugin.capture.requests.request import PhotoRequest
 from fhir_plugin.errors import Incomplete, Unavailable
 from fhir_plugin.ports import AuditEntry, Messages
@@ -46,6 +47,9 @@ class PhotoRequestStore(Protocol):
 
     def lapsed(self, now: dt.datetime) -> list[RequestId]:
         """Requests that are not over although their time is."""
+
+    def old(self, before: dt.datetime) -> list[RequestId]:
+        """Requests that wait for nobody at their link, were made before, and are not reduced yet."""
 
 
 class LinkTries(Protocol):
@@ -95,6 +99,10 @@ class RequestParts:
                 self.messages.take_back(request.message)
             except (OSError, Unavailable) as error:
                 log.error("message-not-taken-back", request=request.request_id, kind=type(error).__name__)
+
+    def justification(self, words: str) -> str:
+        """A keyed digest of a reason, however it is spaced and spelt."""
+        return self.digest("justification", plain(words))
 
     @property
     def now(self) -> dt.datetime:

@@ -177,6 +177,10 @@ class PhotoRequest:
     confirmed_at: dt.datetime | None = None
     verified: bool = False
     """Whoever ended it had passed the date-of-birth check."""
+    reduced: bool = False
+    """Over for so long that only its ids, its dates and where it stood are kept."""
+    justification_digest: str = ""
+    """Keyed, of a reduced one's reason: which may not be used again (G-R40)."""
 
     def to(self, state: RequestState, now: dt.datetime) -> PhotoRequest:
         """Raises `Refused` (code `request-state`) on a way that there is not. What is over keeps no number."""
@@ -184,6 +188,33 @@ class PhotoRequest:
             raise Refused("This request is no longer where you last saw it. Look again.", code="request-state")
         changed = replace(self, state=state, changed=now, verified=bool(self.browser_digest))
         return changed if state in LIVE else replace(changed, number="")
+
+    def to_bones(self, justification_digest: str) -> PhotoRequest:
+        """Without anything that somebody said or is called, and opened by nothing."""
+        return replace(
+            self,
+            patient_name="",
+            birth_date=dt.date.min,
+            asked_by_name="",
+            practice="",
+            practice_phone="",
+            purpose="",
+            area="",
+            alternatives="",
+            owner_name="",
+            cover_name="",
+            necessity=Necessity(),
+            needs=Needs(),
+            parent_words="",
+            gillick_words="",
+            number="",
+            link_digest="",
+            browser_digest="",
+            message="",
+            said=Said(),
+            reduced=True,
+            justification_digest=justification_digest,
+        )
 
     @property
     def over(self) -> bool:
