@@ -70,6 +70,8 @@ def full() -> PhotoRequest:
         capture_id=CaptureId("c1"),
         confirmed_at=START + HOUR,
         verified=True,
+        reduced=True,
+        justification_digest="e" * 64,
         links=2,
         record=Reference("CommunicationRequest/r1"),
     )
