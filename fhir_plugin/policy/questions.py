@@ -42,9 +42,9 @@ class Group(StrEnum):
     """What belongs together on the screen, in the order to ask."""
 
     FAST_PATH = "fast-path"
-    CONSENT = "consent"
     CAPACITY = "capacity"
     CHILD = "child"
+    CONSENT = "consent"
     INTIMATE = "intimate"
     CHAPERONE = "chaperone"
     UNSOLICITED = "unsolicited"

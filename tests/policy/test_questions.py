@@ -53,3 +53,9 @@ def test_words_are_short_and_plain() -> None:
         for words in (question.text, question.hint, *question.choices.values()):
             assert len(words) <= 140, words
             assert "'" not in words, words
+
+
+def test_whether_somebody_can_decide_is_asked_before_who_did() -> None:
+    order = list(catalogue())
+    for before in ("capacity_doubt", "lacks_capacity", "authority", "gillick", "gillick_words"):
+        assert order.index(before) < order.index("giver"), before
