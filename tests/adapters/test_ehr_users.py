@@ -131,6 +131,7 @@ def test_a_record_that_is_down_is_said_and_no_role_is_guessed() -> None:
 def test_a_practitioner_role_as_fhir_user_is_named_by_its_practitioner() -> None:
     user = who(launch("PractitionerRole/r1"), Answer(200, job("r1", "R0260")), Answer(200, GP))
     assert (user.reference, user.display, set(user.roles)) == ("PractitionerRole/r1", "Dr Amara Test", {Role.CLINICIAN})
+    assert user.person == "Practitioner/gp-1", "two roles of one person are not two people"
 
 
 @pytest.mark.parametrize("left", [Answer(200, GP | {"active": False}), Answer(410, b"")])
