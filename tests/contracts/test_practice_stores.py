@@ -95,6 +95,7 @@ KEPT = KeptImage(
     own_consent=OwnConsent.GIVEN,
     retention_due=True,
     withdrawn=frozenset({ConsentScope.TEACHING, ConsentScope.STORE}),
+    untold=frozenset({ConsentScope.STORE}),
     known_wishes=f"{CANARY} wish",
 )
 
