@@ -189,3 +189,13 @@ def test_without_a_whole_date_of_birth_there_is_no_link_but_a_way_on(
     answer = amy.get("photo-requests/new")
     assert answer.status_code == 409
     assert "Add it in the EHR" in answer.text
+
+
+def test_the_list_says_how_many_requests_cannot_be_read(
+    amy: Person, parts: FakeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "cannot be read" not in amy.get("photo-requests").text
+    monkeypatch.setattr(parts.asking.requests_store, "unreadable", lambda *_: 2)
+    assert "2 requests to" in (page := amy.get("photo-requests").text)
+    assert "cannot be read here and are not in this list" in page
+    assert "Nobody has asked" not in page
