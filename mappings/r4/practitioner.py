@@ -69,8 +69,8 @@ def from_fhir_user(
     named = tuple(_jobs_named(jobs, job_roles or shipped_job_roles(), on=on, organisation=organisation))
     roles = frozenset(job.role for job in named if employed and job.counts and job.role is not None)
     behind = practitioner_behind(person, base=base) if kind == "PractitionerRole" and base is not None else None
-    practitioner = Reference(f"Practitioner/{behind}") if behind else None
-    return KnownUser(User(reference, name, roles, practitioner), named)
+    who = Reference(f"Practitioner/{behind}") if behind else None
+    return KnownUser(User(reference, name, roles, who), named)
 
 
 def practitioner_behind(practitioner_role: object, *, base: str) -> str | None:
