@@ -38,22 +38,31 @@ class ConsentChange:
     """The item that tells people, should the EHR refuse."""
 
     def applied(self, before: PhotoConsent) -> PhotoConsent:
-        """The consent after it; applied twice, as once."""
+        """The consent after it; applied twice, as once. What was said later about a scope stands."""
+        scopes = [scope for scope in self.scopes if not self._overtaken(before, scope)]
         if self.answer is ConsentAnswer.WITHDRAWN:
-            return withdrawn(before, self.scopes, self.by, self.at, right=self.right)
+            return withdrawn(before, scopes, self.by, self.at, right=self.right)
         added = tuple(
             ScopeDecision(scope, self.answer, self.at, self.by, self.right)
-            for scope in self.scopes
+            for scope in scopes
             if not self._said(before, scope)
         )
         return replace(before, decisions=(*before.decisions, *added))
 
     def is_in(self, consent: PhotoConsent) -> bool:
-        """Whether the record says it."""
+        """Whether the record says it, or something that was said later."""
+        scopes = [scope for scope in self.scopes if not self._overtaken(consent, scope)]
         if self.answer is ConsentAnswer.WITHDRAWN:
             ended = (ConsentAnswer.WITHDRAWN, ConsentAnswer.REFUSED)
-            return all(consent.answer(scope) in ended for scope in self.scopes)
-        return all(self._said(consent, scope) for scope in self.scopes)
+            return all(consent.answer(scope) in ended for scope in scopes)
+        return all(self._said(consent, scope) for scope in scopes)
+
+    def _overtaken(self, consent: PhotoConsent, scope: ConsentScope) -> bool:
+        """Whether somebody said otherwise after this: an EHR that was away for days learns of both, in any order."""
+        return any(
+            each.scope is scope and each.answer is not self.answer and each.at is not None and each.at > self.at
+            for each in consent.decisions
+        )
 
     def _said(self, consent: PhotoConsent, scope: ConsentScope) -> bool:
         return any(

@@ -19,7 +19,7 @@ from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondO
 from fhir_plugin.keep.opinion_course import SCOPE, UK, OpinionCourse
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import kept_of
-from fhir_plugin.policy.earlier_images import blocked, who_withdraws
+from fhir_plugin.policy.earlier_images import answer_that_counts, blocked, who_withdraws
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import second_opinion
 from fhir_plugin.ports import AuditEntry, Compartment
@@ -73,8 +73,11 @@ class Consultations:
         consent = read_consent(self._parts, session, image.consent)
         today = self._course.today
         rights = who_withdraws(patient, today, self._parts.policy.law)
-        answer = ConsentAnswer.WITHDRAWN if SCOPE in image.withdrawn else consent.answer(SCOPE)
-        stops = [reason.text for reason in blocked(image, SCOPE, today, deceased=patient.deceased)]
+        shut = blocked(image, SCOPE, today, deceased=patient.deceased)
+        answer = answer_that_counts(image, consent, SCOPE, today, self._parts.policy)
+        if any(reason.code == "withdrawn" for reason in shut):
+            answer = ConsentAnswer.WITHDRAWN
+        stops = [reason.text for reason in shut]
         if answer in (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN) and not stops:
             stops.append("The patient does not want it shown to a colleague.")
         return Ground(
@@ -162,6 +165,16 @@ class Consultations:
         _need_clinician(session)
         every = self._opinions.of_patient(session.fhir_base, session.patient_id)
         return [self._course.settled(each) for each in every if each.image == reference]
+
+    def live_on(self, session: ClinicalSession, consent: Reference) -> bool:
+        """Whether a colleague still has a picture of that Consent."""
+        about = {
+            each.reference
+            for each in self._parts.kept.of_patient(session.fhir_base, session.patient_id)
+            if each.consent == consent
+        }
+        every = self._opinions.of_patient(session.fhir_base, session.patient_id)
+        return any(each.live and each.image in about for each in every)
 
     def one(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """One of this launch's patient. For every other launch it does not exist."""

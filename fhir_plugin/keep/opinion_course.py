@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from fhir_plugin.errors import NotFound
 from fhir_plugin.keep.opinion import OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.keep.parts import KeepParts
-from fhir_plugin.policy.earlier_images import blocked
+from fhir_plugin.policy.earlier_images import blocked, grown_up_on
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import Opinion, second_opinion
 from fhir_plugin.ports import AuditEntry
 from mappings.model.consent import ConsentAnswer, ConsentScope
 from mappings.model.identifiers import Reference, WorkId
+from mappings.model.kept import OwnConsent
 from mappings.model.work import WorkItem, WorkKind
 
 SCOPE = ConsentScope.SECOND_OPINION
@@ -44,6 +45,9 @@ class OpinionCourse:
         parts = self._parts
         image = parts.kept.get(opinion.fhir_base, opinion.image)
         codes = {reason.code for reason in blocked(image, SCOPE, self.today)}
+        grown_up = grown_up_on(image, self.today, parts.policy) if image.own_consent is OwnConsent.GIVEN else None
+        if grown_up is not None and opinion.created.astimezone(UK).date() < grown_up:
+            codes.add("own-consent-due")  # asked on what a parent said, and nobody looked between
         return Opinion(
             reason=opinion.reason,
             consent=ConsentAnswer.WITHDRAWN if "withdrawn" in codes else opinion.consent,

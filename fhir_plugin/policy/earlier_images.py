@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
+from fhir_plugin.policy.contents import PolicyPack
 from fhir_plugin.policy.jurisdiction import Law
+from fhir_plugin.policy.review_days import birthday
 from fhir_plugin.policy.ruling import Reason
-from mappings.model.consent import SECONDARY_USES, ConsentScope, Grantor
+from mappings.model.consent import (
+    SECONDARY_USES,
+    ConsentAnswer,
+    ConsentScope,
+    Grantor,
+    PhotoConsent,
+    ScopeDecision,
+)
 from mappings.model.kept import KeptImage, OwnConsent
 from mappings.model.people import Patient
 
 SHUT_UNTIL_ASKED = frozenset({ConsentScope.SECOND_OPINION, *SECONDARY_USES})
 """What needs somebody's own consent once they have grown up (G-R246), and known wishes after a death (G-R92)."""
 
+KEEPING = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
+"""Who takes one of these back, wants the picture used for nothing beyond their own care (G-R238)."""
+UK = ZoneInfo("Europe/London")
+_THEMSELVES = frozenset({Grantor.PATIENT, Grantor.COMPETENT_CHILD})
+
 
 def blocked(image: KeptImage, scope: ConsentScope, today: dt.date, *, deceased: bool = False) -> tuple[Reason, ...]:
     """Why `scope` is shut for this image, whatever its Consent says; empty where nothing is against it."""
     found = []
-    if scope in image.withdrawn:
+    if scope in image.withdrawn or (scope in SHUT_UNTIL_ASKED and image.withdrawn & KEEPING):
         found.append(Reason("withdrawn", "Consent to this was withdrawn.", "Ask again before using it.", "G-R238"))
     if scope in SHUT_UNTIL_ASKED:
         if image.own_consent is OwnConsent.OBJECTED:
@@ -43,6 +58,43 @@ def blocked(image: KeptImage, scope: ConsentScope, today: dt.date, *, deceased: 
                 )
             )
     return tuple(found)
+
+
+def answer_that_counts(
+    image: KeptImage, consent: PhotoConsent, scope: ConsentScope, today: dt.date, pack: PolicyPack
+) -> ConsentAnswer:
+    """What was said about `scope` and still binds.
+
+    Of somebody who has grown up and was asked themselves it is only what they said since: neither a parent's yes nor
+    a parent's no goes on for them (G-R246). What the register shut is `blocked`.
+    """
+    if image.own_consent is not OwnConsent.GIVEN:
+        return consent.answer(scope)
+    since = grown_up_on(image, today, pack)
+    own = [
+        decision.answer
+        for decision in consent.decisions
+        if decision.scope is scope
+        and _who(consent, decision) in _THEMSELVES
+        and since is not None
+        and decision.at is not None
+        and decision.at.astimezone(UK).date() >= since
+    ]
+    return own[-1] if own else ConsentAnswer.NOT_ASKED
+
+
+def grown_up_on(image: KeptImage, today: dt.date, pack: PolicyPack) -> dt.date | None:
+    """The latest birthday that asks for somebody's own consent; None before the first, or for an unknown age."""
+    if image.birth_date is None:
+        return None
+    reached = [birthday(image.birth_date, age) for age in pack.maturity_ages]
+    return max((day for day in reached if day <= today), default=None)
+
+
+def _who(consent: PhotoConsent, decision: ScopeDecision) -> Grantor:
+    if decision.right is not None:
+        return decision.right
+    return Grantor.PATIENT if decision.by == consent.patient else consent.giver.right
 
 
 def who_withdraws(patient: Patient, today: dt.date, law: Law) -> tuple[Grantor, ...]:

@@ -96,6 +96,8 @@ def withdraw(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValu
         if "all" in asked:
             standing = parts().withdrawals.standing(session, patient, reference)
             asked = [scope for scope, answer in standing.scopes if answer is ConsentAnswer.GIVEN]
+            if standing.image.consent and parts().consultations.live_on(session, standing.image.consent):
+                asked.append(ConsentScope.SECOND_OPINION)  # asked for without an answer: from now on there is one
         scopes = [ConsentScope(scope) for scope in asked]
         parts().withdrawals.withdraw(session, patient, reference, scopes, Grantor(right), request.form.get("words", ""))
         parts().consultations.tidy()  # what a colleague could still open is destroyed now, not at the next turn

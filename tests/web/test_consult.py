@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from mappings.model.consent import ConsentScope
-from mappings.model.identifiers import FhirBase, LaunchId
+from mappings.model.consent import ConsentAnswer, ConsentScope
+from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import ClinicalSession
+from mappings.r4.consent import from_consent
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.people import AMY, BASE, SAM, session
@@ -164,6 +165,18 @@ def test_withdrawn_at_the_picture_it_is_gone_for_the_colleague_at_once(
     assert parts.bench.vault.items(owner=id) == []
     stopped = said(asker.get("images/Media/m1/opinion/prepare").text)
     assert "Consent to this was withdrawn." in stopped
+
+
+def test_everything_taken_back_says_no_to_the_colleague_too_whatever_the_record_held(
+    asker: Person, colleague: Person, parts: FakeParts
+) -> None:
+    id = ask(asker)
+    with_consent(parts)  # the EHR never kept the yes
+    assert asker.post("images/Media/m1/withdraw", {"scope": "all", "right": "patient"}).status_code == 303
+    assert colleague.get(f"asked/{id}/picture").status_code == 400
+    assert ConsentScope.SECOND_OPINION in parts.bench.kept.get(BASE, Reference("Media/m1")).withdrawn
+    now = from_consent(parts.bench.record.read("Consent", "c1"))
+    assert now.answer(ConsentScope.SECOND_OPINION) is ConsentAnswer.REFUSED
 
 
 def test_cancelled_and_declined_it_ends(asker: Person, colleague: Person) -> None:
