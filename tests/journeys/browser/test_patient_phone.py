@@ -277,11 +277,11 @@ def test_the_back_button_and_two_tabs(clinic: Clinic, pick_up: OpenPhone, tmp_pa
     expect(other.get_by_role("heading", level=1)).to_have_text("Who took the photos?")
     phone.from_photos_to_check()
     phone.title("Check before you send")
-    for there in ("When was it taken?", "Who took the photos?"):
+    for there in ("When were they taken?", "Who took the photos?"):
         phone.page.wait_for_load_state()
         phone.page.go_back()
         phone.title(there)
-    for there in ("When was it taken?", "Check before you send"):
+    for there in ("When were they taken?", "Check before you send"):
         phone.page.wait_for_load_state()
         phone.page.go_forward()
         phone.title(there)
