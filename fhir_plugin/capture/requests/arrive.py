@@ -12,10 +12,10 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import NOTES, taken_back
 from fhir_plugin.capture.receive import destroy_image
-from fhir_plugin.capture.taking import take_over
 from fhir_plugin.capture.requests.parts import RequestParts, patient_session
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
 from fhir_plugin.capture.sealed import kept_sealed
+from fhir_plugin.capture.taking import take_over
 from fhir_plugin.errors import NotAllowed, NotFound, Refused
 from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, Reference, RequestId
