@@ -51,6 +51,7 @@ from fhir_plugin.capture.requests.record import FollowRecord
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
@@ -141,15 +142,19 @@ class Installation:
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
-        resumed = self.engine.run_due()
-        if tidy(self.request_parts):
-            resumed += self.engine.run_due()  # what has just ended reaches the record, too
-        mend(self.parts)
-        self.reviews.raise_due()
-        self.consultations.tidy()
-        self.audit.sign_head()
-        self.pending.purge()
-        self.sessions.purge()
+        nothing: list[Intent] = []
+        resumed = unless_damaged("intents", self.engine.run_due, nothing)
+        if unless_damaged("requests", lambda: tidy(self.request_parts), 0):
+            resumed = resumed + unless_damaged("intents", self.engine.run_due, nothing)  # what ended is told, too
+        unless_damaged("captures", lambda: mend(self.parts), 0)
+        unless_damaged("reviews", self.reviews.raise_due, 0)
+        unless_damaged("opinions", self.consultations.tidy, 0)
+        for part, step in (
+            ("audit", self.audit.sign_head),
+            ("pending", self.pending.purge),
+            ("sessions", self.sessions.purge),
+        ):
+            unless_damaged(part, step, None)
         return resumed
 
     def waiting_too_long(self) -> list[WaitingItem]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fhir_plugin.adapters.ehr_users import find_user
 from fhir_plugin.adapters.sessions import LaunchSession
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.ports import Json
 from fhir_plugin.web.launch import Launching, NewSession
 from mappings.model.people import ClinicalSession, User
@@ -50,10 +52,13 @@ def launching(installation: Installation) -> Launching:
 
     def after_launch(session: ClinicalSession) -> None:
         installation.practice.seen(session)
-        installation.captures.resume_for(session)
-        installation.concerns.resume_for(session)
-        installation.withdrawals.resume_for(session)
-        installation.requests.resume_for(session)
+        for part, step in (  # whose way in it is has been settled: what waits here and cannot be read shuts nobody out
+            ("captures", installation.captures.resume_for),
+            ("concerns", installation.concerns.resume_for),
+            ("withdrawals", installation.withdrawals.resume_for),
+            ("requests", installation.requests.resume_for),
+        ):
+            unless_damaged(part, partial(step, session), None)
 
     def jwks() -> Json:
         statements: list[Json] = installation.signer.public_jwks()["keys"]

@@ -360,7 +360,8 @@ class KeptImages(Protocol):
         """Oldest first."""
 
     def due(self, today: dt.date) -> list[KeptImage]:
-        """Those at any EHR with a review that has not been raised and whose day has come."""
+        """Those at any EHR with a review that has not been raised and whose day has come; one that cannot be read is
+        logged, and left out."""
 
     def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
         """The image is in the record no more. Idempotent."""

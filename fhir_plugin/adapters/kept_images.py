@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sealed_rows import SealedRows, upsert
 from fhir_plugin.adapters.tables import kept_images
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import NotFound
 from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
@@ -47,11 +49,15 @@ class DatabaseKeptImages:
         )
 
     def due(self, today: dt.date) -> list[KeptImage]:
-        return self._all(
+        query = (
             sa.select(kept_images)
             .where(sa.or_(*(day <= today for day in _DAYS)))
             .order_by(kept_images.c.filed, kept_images.c.reference)
         )
+        with self._database.connection() as connection:
+            rows = connection.execute(query).all()
+        found = [unless_damaged("kept-image", partial(self._open, row), None) for row in rows]
+        return [image for image in found if image is not None]
 
     def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
         with self._database.writing() as connection:

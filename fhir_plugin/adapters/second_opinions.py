@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,11 +53,14 @@ class DatabaseSecondOpinions:
             return [self._open(row) for row in connection.execute(query)]
 
     def live(self) -> list[OpinionId]:
-        query = (
-            sa.select(second_opinions.c.id)
-            .where(second_opinions.c.state.in_([state.value for state in LIVE]))
-            .order_by(second_opinions.c.expires, second_opinions.c.id)
-        )
+        return self._ids(second_opinions.c.state.in_([state.value for state in LIVE]))
+
+    def overdue(self, now: dt.datetime) -> list[OpinionId]:
+        live = second_opinions.c.state.in_([state.value for state in LIVE])
+        return self._ids(sa.and_(live, second_opinions.c.expires <= now))
+
+    def _ids(self, where: sa.ColumnElement[bool]) -> list[OpinionId]:
+        query = sa.select(second_opinions.c.id).where(where).order_by(second_opinions.c.expires, second_opinions.c.id)
         with self._database.connection() as connection:
             return [OpinionId(row.id) for row in connection.execute(query)]
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.asking import MOST_WORDS, Asking, Ground, what_is_missing, what_is_missing_of_consent, who_gives
 from fhir_plugin.keep.consent_change import ConsentChange, begin, read_consent
@@ -253,10 +255,20 @@ class Consultations:
     # ------------------------------------------------------------------------------------------ by itself
 
     def tidy(self) -> int:
-        """Ends what has expired or may no longer be shown, and destroys its copy; returns how many. Safe twice."""
-        return sum(not self._course.settled(self._opinions.get(id)).live for id in self._opinions.live())
+        """Ends what has expired or may no longer be shown, and destroys its copy; returns how many. Safe twice.
+
+        One that cannot be read stops no other, and its copy goes when its time is over.
+        """
+        ended = {id: unless_damaged("opinion", partial(self._settle, id), None) for id in self._opinions.live()}
+        for id in self._opinions.overdue(self._parts.clock.now()):
+            if id in ended and ended[id] is None:
+                unless_damaged("opinion-copy", partial(self._course.destroy_unread, id), None)
+        return sum(each or 0 for each in ended.values())
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _settle(self, id: OpinionId) -> int:
+        return not self._course.settled(self._opinions.get(id)).live
 
     def _record_answer(
         self, session: ClinicalSession, image: KeptImage, answer: ConsentAnswer, right: Grantor, now: dt.datetime

@@ -98,7 +98,10 @@ class SecondOpinions(Protocol):
         """Newest first."""
 
     def live(self) -> list[OpinionId]:
-        """Those at any EHR that have not ended, what expires first coming first."""
+        """Those at any EHR that have not ended, what expires first coming first. Opens no row."""
+
+    def overdue(self, now: dt.datetime) -> list[OpinionId]:
+        """Of those the ones whose time is over. Opens no row: what cannot be read is over all the same."""
 
 
 def opinion_to_json(opinion: SecondOpinion) -> Json:

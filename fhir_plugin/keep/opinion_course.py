@@ -7,15 +7,16 @@ import datetime as dt
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from fhir_plugin.damage import DAMAGE
 from fhir_plugin.errors import NotFound
 from fhir_plugin.keep.opinion import OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.policy.earlier_images import blocked, grown_up_on
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import Opinion, second_opinion
-from fhir_plugin.ports import AuditEntry
+from fhir_plugin.ports import AuditEntry, Compartment
 from mappings.model.consent import ConsentAnswer, ConsentScope
-from mappings.model.identifiers import Reference, WorkId
+from mappings.model.identifiers import OpinionId, Reference, WorkId
 from mappings.model.kept import OwnConsent
 from mappings.model.work import WorkItem, WorkKind
 
@@ -99,6 +100,26 @@ class OpinionCourse:
             self._item(ended, f"{ended.id}#ended", ended.asker, ended.asker_name, now, _HOW[state])
         return ended
 
+    def destroy_unread(self, id: OpinionId) -> None:
+        """Its time is over and it cannot be ended, because it cannot be read: no copy stays for that. Safe twice."""
+        parts = self._parts
+        copies = parts.vault.items(compartment=Compartment.OPINION, owner=id)
+        if not copies:
+            return
+        with parts.work.transaction():
+            parts.audit.append(
+                AuditEntry(
+                    action="opinion.copy-destroyed",
+                    actor="system",
+                    subject=id,
+                    policy=parts.policy.reference,
+                    outcome="failure",
+                    detail={"why": "expired-unreadable"},
+                )
+            )
+            for each in copies:
+                parts.vault.destroy(each.vault_id)
+
     def give_item(self, opinion: SecondOpinion, now: dt.datetime) -> None:
         """The colleague's item. It names nobody, whether or not the copy does."""
         words = f"{opinion.asker_name} asks for a second opinion. Case {opinion.case}."
@@ -122,7 +143,7 @@ class OpinionCourse:
             words=words,
         )
         if not item.beside_the_chart:
-            with contextlib.suppress(NotFound):  # the picture may be gone, and the asker is told all the same
+            with contextlib.suppress(*DAMAGE):  # the picture may be gone, and the asker is told all the same
                 item = replace(item, patient_name=parts.kept.get(opinion.fhir_base, opinion.image).patient_name)
         parts.worklist.add(item)
 

@@ -10,7 +10,9 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.parts import KeepParts
@@ -60,9 +62,7 @@ class Reviews:
         """Puts every review whose day has come on the list; returns how many images. Safe at any time, twice."""
         today, raised = self._today(), 0
         for image in self._parts.kept.due(today):
-            with self._parts.work.transaction():
-                current = self._parts.kept.get(image.fhir_base, image.reference, for_change=True)
-                raised += self._raise(current, today)
+            raised += unless_damaged("review", partial(self._raise_one, image, today), 0)
         return raised
 
     def learn_birth_date(self, session: ClinicalSession, patient: Patient) -> None:
@@ -166,6 +166,11 @@ class Reviews:
 
     def _today(self) -> dt.date:
         return self._parts.clock.now().astimezone(UK).date()
+
+    def _raise_one(self, image: KeptImage, today: dt.date) -> int:
+        with self._parts.work.transaction():
+            current = self._parts.kept.get(image.fhir_base, image.reference, for_change=True)
+            return self._raise(current, today)
 
     def _raise(self, image: KeptImage, today: dt.date) -> int:
         grown = any(day is not None and day <= today for day in (image.review_at_16, image.review_at_18))

@@ -11,7 +11,9 @@ import datetime as dt
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import (
     AnswerLost,
     PluginError,
@@ -90,7 +92,9 @@ class Engine:
 
     def run_due(self) -> list[Intent]:
         """Every intent whose time has come. Safe to call from any number of workers at once."""
-        return [self.run(intent_id) for intent_id in self._store.due(self._clock.now())]
+        due = self._store.due(self._clock.now())
+        ran = [unless_damaged("intent", partial(self.run, intent_id), None) for intent_id in due]
+        return [intent for intent in ran if intent is not None]
 
     def adopt(self, intent: Intent, launch: LaunchId) -> bool:
         """The same user has launched the same patient again: go on under the new launch's token, if that is awaited."""

@@ -95,6 +95,8 @@ def test_live_is_what_has_not_ended_soonest_first(shelf: Shelf) -> None:
         shelf.opinions.add(replace(FULL, id=OpinionId(state.value), state=state, expires=START - number * HOUR))
     assert shelf.opinions.live() == ["accepted", "asked"]
     assert set(shelf.opinions.live()) == {state.value for state in LIVE}
+    assert shelf.opinions.overdue(START - HOUR) == ["accepted"]
+    assert shelf.opinions.overdue(START - 2 * HOUR) == []
 
 
 def test_what_is_not_there_is_not_found_and_an_undone_transaction_leaves_nothing(shelf: Shelf) -> None:

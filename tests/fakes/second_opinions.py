@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from fhir_plugin.errors import NotFound
 from fhir_plugin.keep.opinion import SecondOpinion
 from mappings.model.identifiers import FhirBase, OpinionId, PatientId
@@ -35,3 +37,6 @@ class FakeSecondOpinions:
     def live(self) -> list[OpinionId]:
         found = [each for each in self._rows.values() if each.live]
         return [each.id for each in sorted(found, key=lambda each: (each.expires, each.id))]
+
+    def overdue(self, now: dt.datetime) -> list[OpinionId]:
+        return [id for id in self.live() if self._rows[id].expires <= now]
