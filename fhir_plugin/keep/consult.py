@@ -115,7 +115,8 @@ class Consultations:
     ) -> SecondOpinion | None:
         """Asks the colleague; None where the patient said no just now, which is recorded, and nothing is shared.
 
-        While one is open with the same colleague about the same picture, that one. Raises `Incomplete`, `Refused`.
+        While the very same is open with that colleague, that one. Raises `Incomplete`; `Refused`, also where one is
+        open with them that says something else: what the patient answered just now is recorded all the same.
         """
         parts, now = self._parts, self._parts.clock.now()
         ground = self.ground(session, patient, reference)
@@ -133,17 +134,18 @@ class Consultations:
         content = b"" if refused else copy_of(parts, self._pictures, session, reference, asking.geometry)[0]
         intent: IntentId | None = None
         made: SecondOpinion | None = None
+        for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
+            self._course.settled(each)  # what is over stands in nobody's way
         with parts.work.transaction():
             image = kept_of(parts, session, reference, for_change=True)
             if blocked(image, SCOPE, self._course.today, deceased=patient.deceased):
                 raise Refused("Consent to this was taken back meanwhile.", code="opinion-blocked")
-            if to is not None and not refused:
-                for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
-                    if each.live and (each.image, each.recipient) == (reference, to.user):
-                        return each
             if said_now:
                 intent = self._record_answer(session, image, answer, Grantor(asking.right), now)
-            if to is not None and not refused:
+            every = self._opinions.of_patient(session.fhir_base, session.patient_id)
+            same = (each for each in every if each.live and to and (each.image, each.recipient) == (reference, to.user))
+            already = None if refused else next(same, None)
+            if to is not None and not refused and already is None:
                 made = self._made(session, patient, ground, asking, answer, to, content, now)
                 self._opinions.add(made)
                 self._course.give_item(made, now)
@@ -160,7 +162,13 @@ class Consultations:
                 )
         if intent is not None and not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
-        return made
+        if already is None:
+            return made
+        digest = parts.vault.keyed_digest(content)
+        asked = (asking.reason.strip(), asking.purpose, asking.anonymised, digest)
+        if (already.reason, already.purpose, already.anonymised, already.copy_digest) != asked:
+            raise Refused("One is already open with this colleague: cancel it first.", code="opinion-open")
+        return already
 
     def of_image(self, session: ClinicalSession, reference: Reference) -> list[SecondOpinion]:
         """Newest first."""
@@ -205,9 +213,19 @@ class Consultations:
     # ------------------------------------------------------------------------------------------ the colleague
 
     def asked_of_me(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
-        """One that this person was asked for, at any chart of the same EHR. For everybody else it does not exist."""
+        """One that this person was asked for, at any chart of the same EHR. For everybody else it does not exist.
+
+        Whose an identified copy is, is said only between acceptance and end; a question that came to nothing is not
+        shown any more, because it may name somebody, too.
+        """
         _need_clinician(session)
-        return self._course.settled(self._mine(session, id))
+        opinion = self._course.settled(self._mine(session, id))
+        return replace(
+            opinion,
+            patient_name=opinion.patient_name if opinion.state is OpinionState.ACCEPTED else "",
+            identified_reason=opinion.identified_reason if opinion.state is OpinionState.ACCEPTED else "",
+            reason=opinion.reason if opinion.live or opinion.state is OpinionState.ANSWERED else "",
+        )
 
     def accept(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """They agree to look; only from now on does it open (G-R223). Idempotent."""

@@ -93,7 +93,7 @@ class OpinionCourse:
         now = self._parts.clock.now()
         if opinion.copy is not None:
             self._parts.vault.destroy(opinion.copy)
-        ended = replace(opinion, state=state, ended_at=now, copy=None)
+        ended = replace(opinion, state=state, ended_at=now, copy=None, patient_name="")
         self._opinions.save(ended)
         self.finish_item(ended, ended.id, by, state)
         if state is not OpinionState.CANCELLED:

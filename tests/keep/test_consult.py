@@ -197,7 +197,62 @@ def test_what_is_missing_is_said_and_nothing_is_shared(room: Room, changed: dict
 
 def test_with_a_reason_it_is_identified(room: Room) -> None:
     opinion = room.ask(anonymised=False, identified_reason="She knows her.", checked=frozenset(), reason="About Amy")
+    assert room.consult.asked_of_me(room.nurse, opinion.id).patient_name == "", "not before they agree to look"
+    room.consult.accept(room.nurse, opinion.id)
     assert room.consult.asked_of_me(room.nurse, opinion.id).patient_name == "Amy LEE"
+
+
+@pytest.mark.parametrize("end", ["answer", "decline", "cancel", "expire", "stop"])
+def test_after_every_end_it_names_nobody(room: Room, end: str) -> None:
+    id = room.ask(anonymised=False, identified_reason="She knows her.", checked=frozenset(), reason="About Amy").id
+    room.consult.accept(room.nurse, id)
+    room.consult.open(room.nurse, id)
+    match end:
+        case "answer":
+            room.consult.answer(room.nurse, id, "Eczema.")
+        case "decline":
+            room.consult.decline(room.nurse, id)
+        case "cancel":
+            room.consult.cancel(room.gp, id)
+        case "expire":
+            room.bench.clock.advance(hours=72)
+        case _:
+            room.bench.withdrawals.withdraw(room.gp, AMY, ONE, (SCOPE,), Grantor.PATIENT)
+    shown = room.consult.asked_of_me(room.nurse, id)
+    assert (shown.patient_name, shown.identified_reason) == ("", "")
+    assert shown.reason == ("About Amy" if end == "answer" else "")
+    assert room.bench.opinions.get(id).patient_name == "", "it is not kept either"
+    assert room.consult.one(room.gp, id).reason == "About Amy", "who asked still reads what they asked"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reason": "Is it a fungus?"},
+        {"purpose": "treatment"},
+        {"geometry": Geometry(crop=Region(0.2, 0.2, 0.8, 0.8))},
+        {"anonymised": False, "identified_reason": "She knows her."},
+    ],
+)
+def test_what_is_asked_otherwise_is_not_dropped_but_refused(changed: dict[str, object]) -> None:
+    bench = furnished()
+    bench.policy = replace(shipped_pack(), opinion_consent=OpinionConsent.ASK_AND_RECORD)
+    bench.keeping = replace(bench.keeping, policy=bench.policy)
+    room = Room(bench)
+    first = room.ask(consent=ConsentAnswer.NOT_ASKED, right="")
+    with pytest.raises(Refused, match="cancel it first"):
+        room.ask(**changed)
+    assert in_the_record(bench).answer(SCOPE) is ConsentAnswer.GIVEN, "what the patient said is recorded"
+    assert [each.owner for each in bench.vault.items()] == [first.id]
+    room.consult.cancel(room.gp, first.id)
+    assert room.ask(**changed).id != first.id
+
+
+def test_what_has_run_out_stands_in_nobodys_way(room: Room) -> None:
+    first = room.ask()
+    room.bench.clock.advance(hours=72)
+    assert room.ask(reason="Is it a fungus?").id != first.id
+    assert room.state(first.id) is OpinionState.EXPIRED
 
 
 def test_a_no_is_recorded_and_stops(room: Room) -> None:

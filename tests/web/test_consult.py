@@ -179,6 +179,22 @@ def test_everything_taken_back_says_no_to_the_colleague_too_whatever_the_record_
     assert now.answer(ConsentScope.SECOND_OPINION) is ConsentAnswer.REFUSED
 
 
+def test_an_identified_copy_names_the_patient_only_while_somebody_has_agreed_to_look(
+    asker: Person, colleague: Person
+) -> None:
+    id = ask(asker, anonymised="no", identified_reason="canary: she knows her.")
+
+    def page() -> str:
+        text = colleague.get(f"asked/{id}").text
+        return said(text[text.index("<main") :])
+
+    assert "Said once you agree to look" in page() and "Amy" not in page()
+    colleague.post(f"asked/{id}/accept")
+    assert "Amy" in page()
+    asker.post(f"opinions/{id}/cancel")
+    assert "Not said any more" in page() and "Amy" not in page() and "canary" not in page()
+
+
 def test_cancelled_and_declined_it_ends(asker: Person, colleague: Person) -> None:
     first = ask(asker)
     assert asker.post(f"opinions/{first}/cancel").status_code == 303
