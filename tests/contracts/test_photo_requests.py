@@ -101,7 +101,8 @@ def test_what_was_kept_comes_back_whole(shelf: Stores, made: object) -> None:
     assert shelf.requests.get(request.request_id) == request
     changed = replace(request, state=RequestState.EXPIRED, number="")
     shelf.requests.save(changed)
-    assert shelf.requests.get(request.request_id, for_change=True) == changed
+    with shelf.work.transaction():
+        assert shelf.requests.get(request.request_id, for_change=True) == changed
 
 
 def test_a_full_request_leaves_no_field_as_it_began() -> None:
@@ -121,7 +122,8 @@ def test_a_link_is_found_by_its_digest_alone_and_never_by_none(shelf: Stores) ->
     assert shelf.requests.by_link("") is None
     assert shelf.requests.by_link("d9") is None
     shelf.requests.save(replace(request, link_digest="d9"))
-    found = shelf.requests.by_link("d9", for_change=True)
+    with shelf.work.transaction():
+        found = shelf.requests.by_link("d9", for_change=True)
     assert found is not None
     assert found.request_id == request.request_id
     shelf.requests.save(replace(request, link_digest="d10"))

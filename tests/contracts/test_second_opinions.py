@@ -78,7 +78,8 @@ def test_what_was_kept_comes_back_whole(shelf: Shelf) -> None:
         assert shelf.opinions.get(opinion.id) == opinion
         changed = replace(opinion, state=OpinionState.ANSWERED, answer="Eczema.")
         shelf.opinions.save(changed)
-        assert shelf.opinions.get(opinion.id, for_change=True) == changed
+        with shelf.work.transaction():
+            assert shelf.opinions.get(opinion.id, for_change=True) == changed
 
 
 def test_a_patients_newest_first_and_nobody_elses(shelf: Shelf) -> None:

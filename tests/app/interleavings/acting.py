@@ -388,6 +388,8 @@ class Acting:
         if action in ("answers", "file", "edit", "discard-image", "keep"):
             words = f"{word}, of {claims.session.person.mark}"
             form |= answers_for(list(capture.images) if capture else [], findings=words)
+        if action in ("discard", "discard-image"):
+            form["because"] = "duplicate"
         if action == "reveal":
             images = target.ehr.record.images()
             form |= {"reference": images[-1][0] if images else "Media/none", "reason": "none"}

@@ -12,7 +12,7 @@ from playwright.sync_api import Frame, Route, expect
 
 from mappings.model.identifiers import LaunchId
 from tests.journeys.browser.conftest import OpenDesk
-from tests.journeys.browser.ward import ADULT_A, Desk, ShiftedClock, begin, choose
+from tests.journeys.browser.ward import ADULT_A, Desk, ShiftedClock, begin, choose, scripts_have_begun
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -34,6 +34,7 @@ def desk(open_desk: OpenDesk) -> Desk:
 @pytest.fixture
 def seconds_pass(desk: Desk, ward_clock: ShiftedClock) -> Iterator[Passing]:
     def go_by(seconds: float) -> None:
+        scripts_have_begun(desk.context)
         ward_clock.by += dt.timedelta(seconds=seconds)
         desk.context.clock.fast_forward(round(seconds * 1000))
 

@@ -68,6 +68,8 @@ def test_each_flag_asks_its_own_and_goes_with_its_answer(desk: Desk, ward: Demo,
     say(app, "intimacy", "intimate")
     expect_asked(app, "Was a chaperone offered?")
     say(app, "intimacy", "no")
+    expect_asked(app, "Why is it not intimate after all?")
+    app.locator("#intimacy_cleared_reason").fill("Pressed by mistake; it shows the abdomen")
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
     app.locator('label[for="capacity_doubt"]').click()
     expect_asked(app, "lack capacity")

@@ -29,6 +29,7 @@ from tests.journeys.browser.ward import (
     choose,
     file,
     place,
+    scripts_have_begun,
 )
 from tests.journeys.browser.watch import check_page
 
@@ -54,6 +55,7 @@ def time_passes(desk: Desk, ward_clock: ShiftedClock) -> Iterator[Passing]:
     """Lets time go by at the server, and in every page."""
 
     def go_by(*, seconds: float = 0, minutes: float = 0, pages: bool = True) -> None:
+        scripts_have_begun(desk.context)
         step = dt.timedelta(seconds=seconds, minutes=minutes)
         ward_clock.by += step
         if pages:

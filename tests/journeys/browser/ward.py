@@ -112,6 +112,13 @@ class Desk:
         return framed(page)
 
 
+def scripts_have_begun(context: BrowserContext) -> None:
+    """A page whose script has not begun yet does not see a clock jump: it would think that it has only now come."""
+    for page in context.pages:
+        for frame in page.frames:
+            frame.wait_for_load_state("load")
+
+
 def framed(page: Page) -> Frame:
     """The app's frame in the EHR's page."""
     inside = page.locator("iframe").element_handle().content_frame()
