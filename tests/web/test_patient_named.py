@@ -65,6 +65,7 @@ STAYS_WITH_US = {
     "worklist.end_away",
     "worklist.give",
     "worklist.set_away",
+    "worklist.take_over",
 }
 """Drafts, the log of who looked, and the session: nothing of these changes a record."""
 
