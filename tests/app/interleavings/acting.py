@@ -279,7 +279,7 @@ class Acting:
         current = target.ehr.record.corrected.get(target.person.id, 0)
         capture_right = action in FREE or (capture is not None and capture.key == target.key)
         allowed = sure != "no" and csrf_right and (target.clinician or action in FOR_ALL)
-        if action == "file" and allowed and person_right and claims.corrected == current and capture_right:
+        if action in ("file", "discard") and allowed and person_right and claims.corrected == current and capture_right:
             self.confirming = capture
         word = world.word(target.key if person_right else claims.session.key)
         before = self.writes()
