@@ -23,7 +23,16 @@ from fhir_plugin.errors import AnswersChanged, Incomplete, Unavailable
 from fhir_plugin.web import sites
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import IDENTITY_HEADER, asked_by_script, claimed, own_page, parts, same_patient, show
-from fhir_plugin.web.questions import AT_ONCE, FILLS, LATERALITY, ON_PAGE, QUESTIONS, UNASKED, more_questions
+from fhir_plugin.web.questions import (
+    AT_ONCE,
+    FILLS,
+    LATERALITY,
+    ON_PAGE,
+    QUESTIONS,
+    UNASKED,
+    MoreQuestions,
+    more_questions,
+)
 from fhir_plugin.web.security import picture_response, takes_video
 from fhir_plugin.web.uploads import read_picture
 from mappings.model.identifiers import CaptureId, ImageId
@@ -195,12 +204,22 @@ def answers(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     if "HX-Request" in request.headers:
         try:
             patient, _ = same_patient(session)
-            return show("capture/_standing.html", session, patient, errors={}, **_facts(session, draft))
+            facts = _facts(session, draft)
+            return show("capture/_standing.html", session, patient, errors=_passed_over(facts["more"]), **facts)
         except Unavailable:
             return "", 204
-    same_patient(session)
+    patient, _ = same_patient(session)
+    if passed_over := _passed_over(_facts(session, draft)["more"]):
+        return _screen(session, patient, draft, errors=passed_over), 422
     anchor = "more" if request.form.get("next") else "standing"
     return redirect(url_for(".screen", capture_id=capture_id, _anchor=anchor), 303)
+
+
+def _passed_over(more: MoreQuestions) -> dict[str, str]:
+    """What *Continue* was pressed at without an answer, and what to say there."""
+    asked = next((group.open for group in more.groups if group.open), None)
+    pressed = "next" in request.form and asked is not None and asked.question.name in request.form.getlist("asked")
+    return {asked.question.name: "Answer this to go on."} if pressed and asked and not asked.said else {}
 
 
 def _save(session: ClinicalSession, capture_id: CaptureId) -> Draft:

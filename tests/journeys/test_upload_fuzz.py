@@ -53,7 +53,8 @@ class Uploader:
         self.capture, self.taken = reply.location.rsplit("/", 1)[1], 0
 
     def throw_away(self) -> None:
-        reply = self.client.post(f"{self.path}/captures/{self.capture}/discard", data=self.form())
+        said = {**self.form(), "because": "unusable"}
+        reply = self.client.post(f"{self.path}/captures/{self.capture}/discard", data=said)
         assert reply.status_code == 303, reply.status
         self.begin()
 

@@ -33,8 +33,9 @@ class Watch:
         self._origins = {app, ehr}
         self.urls: list[str] = []
         self.complaints: list[str] = []
-        self.foreseen: list[str] = []
-        """Regular expressions of complaints that a test provokes, such as the status of an error page."""
+        self.foreseen: list[str] = [r"^htmx:(afterRequest|sendAbort), "]
+        """Regular expressions of complaints that a test provokes, such as the status of an error page. From the start:
+        what htmx says of a save that *File* has made needless."""
         context.on("request", self._asked)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))

@@ -1,7 +1,12 @@
 // Questions beyond the fast path: one at a time, drawn by the server. They stay as they are while somebody is among
 // them; *Continue* takes what was said and shows the next. And several answers in one tap, seen filled in at once.
+import { wasOvertaken } from './saving.js'
 
-let moving = false // somebody pressed Continue: what comes back may replace the questions, and focus goes on with them
+// Somebody pressed Continue: what that very save brings back replaces the questions, and focus goes on with them. What
+// an earlier one brings knows nothing of the answer, and would take it away.
+let wanted = false // its save waits behind another
+let moving = null // the request that it became
+let arriving = null
 
 export function furtherQuestions (form, save) {
   document.body.addEventListener('htmx:oobBeforeSwap', (event) => {
@@ -9,20 +14,26 @@ export function furtherQuestions (form, save) {
     if (!target?.id || keeps(target)) event.detail.shouldSwap = false
     else if (target.id === 'more' && fragment && isSame(target, fragment)) event.detail.shouldSwap = false
   })
-  document.body.addEventListener('htmx:oobAfterSwap', (event) => {
-    if (event.detail.target?.id !== 'more' || !moving) return
-    moving = false
-    goOn(form)
+  form.addEventListener('htmx:configRequest', (event) => {
+    if (wanted) event.detail.parameters.next = 'yes'
   })
-  form.addEventListener('htmx:afterRequest', () => {
-    if (moving) { moving = false; goOn(form) }
+  form.addEventListener('htmx:beforeSend', (event) => {
+    if (wanted) { moving = event.detail.xhr; wanted = false }
+  })
+  form.addEventListener('htmx:beforeOnLoad', (event) => {
+    arriving = event.detail.xhr
+    if (arriving === moving && wasOvertaken()) { moving = null; press(save) } // somebody types faster than it came
+  })
+  form.addEventListener('htmx:afterRequest', (event) => {
+    if (event.detail.xhr !== moving) return
+    moving = arriving = null
+    if (event.detail.successful) goOn(form)
   })
   form.addEventListener('click', (event) => {
     const next = event.target.closest('[data-next]')
     if (next) {
       event.preventDefault()
-      moving = true
-      save()
+      press(save)
     }
     const once = event.target.closest('[data-fills]')
     if (once) {
@@ -38,11 +49,20 @@ export function furtherQuestions (form, save) {
   })
 }
 
-/** Nothing is drawn anew under the hands of the person who is answering it. */
+function press (save) {
+  wanted = true
+  save()
+}
+
+/** Nothing is drawn anew under the hands of the person who is answering it, nor from before what they said last. */
 function keeps (target) {
-  if (moving && target.id === 'more') return false
+  if (!['more', 'at-once'].includes(target.id) && !target.id.startsWith('worth-')) return false
+  if (target.id === 'more') {
+    if (arriving !== null && arriving === moving) return false
+    if (wanted || moving) return true
+  }
   const at = document.activeElement
-  return ['more', 'at-once'].includes(target.id) || target.id.startsWith('worth-') ? target.contains(at) && at !== target : false
+  return wasOvertaken() || (target.contains(at) && at !== target)
 }
 
 const isSame = (target, fragment) => {

@@ -7,6 +7,7 @@ const PATIENCE = 8000 // milliseconds that a save before a time-out may take
 let form = null
 let saved = '' // the answers as the server last took them
 let sending = ''
+let isBehind = false // what comes back was drawn before something that is on this page by now
 let trying
 
 const ABOUT_THE_PAGE = ['csrf_token', 'answers_seen'] // what the server renews is no answer
@@ -18,6 +19,9 @@ export const isSaved = () => form === null || answers() === saved
 
 /** Whether people type answers on this page at all. */
 export const hasAnswers = () => form !== null
+
+/** Whether more was said on this page while the answer that has just come was on its way: drawing it would take that back. */
+export const wasOvertaken = () => isBehind
 
 /** Saves what is not saved yet, without counting as a sign that somebody is there. True once the server has it all. */
 export function flush () {
@@ -90,6 +94,7 @@ export function watchSaving (watched) {
   form.addEventListener('htmx:configRequest', (event) => {
     // A save that still waits when a button is pressed would go to the button's `formaction` (htmx 2.0).
     event.detail.path = form.getAttribute('hx-put')
+    if (form.dataset.sent) event.preventDefault() // the whole form is on its way by itself
     sending = answers()
   })
   form.addEventListener('htmx:sendError', () => { failed('Not saved yet: no connection. Trying again.'); again() })
@@ -103,12 +108,14 @@ export function watchSaving (watched) {
   form.addEventListener('htmx:beforeOnLoad', (event) => {
     const { status } = event.detail.xhr
     if (status < 300) saved = sending
+    isBehind = !isSaved()
     if (status === 204) keptOnly()
   })
   form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
   let reading = false // the note stays open over a save
   form.addEventListener('htmx:beforeSwap', () => { reading = Boolean(document.querySelector('.app-note[open]')) })
   form.addEventListener('htmx:afterSwap', () => {
+    if (!isBehind) saved = answers() // with the fields that the server has just drawn
     document.querySelector('.app-note')?.toggleAttribute('open', reading || Boolean(document.querySelector('.app-note[open]')))
     tidyErrors()
   })
@@ -118,6 +125,7 @@ export function watchSaving (watched) {
     if (form.dataset.sent && event.submitter?.id === 'file') event.preventDefault()
     if (event.submitter?.id === 'file') {
       form.dataset.sent = 'yes'
+      window.htmx.trigger(form, 'htmx:abort') // a save under way would come too late: what is filed changes no more
       event.submitter.setAttribute('aria-disabled', 'true')
       event.submitter.textContent = 'Filing…'
     }
