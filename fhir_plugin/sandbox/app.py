@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import mimetypes
 import secrets
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from fhir_plugin.sandbox import people
 from fhir_plugin.sandbox.access import create_access
@@ -81,7 +82,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
     """
     if not config.base_url.startswith(("http://", "https://")) or config.base_url.endswith("/"):
         raise ValueError("base_url must be an origin such as http://127.0.0.1:8090, without a slash at the end")
-    app = Flask(__name__, template_folder="face/templates", static_folder="face/static")
+    app = Flask(__name__, template_folder="face/templates", static_folder=None)
     app.secret_key = secrets.token_bytes(32)
     app.config.update(
         SESSION_COOKIE_NAME="sandbox_ehr",
@@ -102,6 +103,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
     people.seed(store, sandbox.today())
 
     guard_pages(app)
+    _serve_static(app)
     app.register_blueprint(_fhir(sandbox))
     app.register_blueprint(create_faults_blueprint(sandbox.faults))
     app.register_blueprint(create_oauth_blueprint(server, _Ward(sandbox)))
@@ -111,6 +113,18 @@ def create_sandbox(config: SandboxConfig) -> Flask:
     )
     app.register_error_handler(HTTPException, _say_what_happened)
     return app
+
+
+def _serve_static(app: Flask) -> None:
+    """The face's few small files, from memory: a client that is killed half-way leaves no file open."""
+    folder = Path(__file__).parent / "face" / "static"
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    @app.get("/static/<filename>", endpoint="static")
+    def static(filename: str) -> Response:
+        if filename not in files:
+            raise NotFound
+        return Response(files[filename], content_type=mimetypes.guess_type(filename)[0])
 
 
 def sandbox_of(app: Flask) -> Sandbox:
