@@ -17,7 +17,7 @@ from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import UK, kept_of
-from fhir_plugin.policy.earlier_images import blocked
+from fhir_plugin.policy.earlier_images import KEEPING, blocked
 from fhir_plugin.policy.review_days import age_reached, birthday, maturity_days, with_review_days
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import AuditEntry
@@ -221,11 +221,12 @@ class Reviews:
     def _after(self, image: KeptImage, kind: WorkKind, outcome: Outcome, now: dt.datetime) -> KeptImage:
         if kind is WorkKind.MATURITY:
             given = outcome is Outcome.AGREED
-            back = frozenset({ConsentScope.STORE}) if given else frozenset()
+            back: frozenset[ConsentScope] = KEEPING if given else frozenset()
             return replace(
                 image,
                 own_consent=OwnConsent.GIVEN if given else OwnConsent.OBJECTED,
                 withdrawn=image.withdrawn - back,
+                untold=image.untold - back,
             )
         if kind is WorkKind.RETENTION:
             years = self._parts.policy.retained("adult" if image.adult else "child").review_years
@@ -235,13 +236,16 @@ class Reviews:
     def _own_consents(
         self, session: ClinicalSession, images: Sequence[KeptImage], now: dt.datetime, item: WorkId
     ) -> list[IntentId]:
-        """Each Consent says from now on that the patient themselves agrees to keeping; other uses are asked apart."""
+        """Each Consent says from now on that the patient themselves agrees to keeping; other uses are asked apart.
+
+        Who agrees that it is kept agrees that it was received, where that had been taken back as well.
+        """
         intents = []
         for consent in sorted({image.consent for image in images if image.consent is not None}):
             right = Grantor.PATIENT
-            change = ConsentChange(
-                consent, (ConsentScope.STORE,), ConsentAnswer.GIVEN, session.user.reference, right, now, item
-            )
+            shut = {scope for image in images if image.consent == consent for scope in image.withdrawn & KEEPING}
+            scopes = tuple(scope for scope in ConsentScope if scope in {ConsentScope.STORE, *shut})
+            change = ConsentChange(consent, scopes, ConsentAnswer.GIVEN, session.user.reference, right, now, item)
             intents.append(begin(self._parts, session, change))
         return intents
 

@@ -187,6 +187,24 @@ def test_who_agrees_themselves_is_asked_no_more_and_the_consent_says_whose_it_is
     assert bench.reviews.waiting_to_be_asked(at(GP)) == []
 
 
+def test_who_took_all_back_and_agrees_again_has_agreed_to_both(bench: PracticeBench) -> None:
+    """Receiving does not stay withdrawn, which would keep second opinions and other uses shut for good."""
+    item = due_for_maturity(bench)
+    young = Patient(PatientId("amy"), "Amy LEE", bench.kept.get(HERE, ONE).birth_date)
+    both = (ConsentScope.RECEIVE, ConsentScope.STORE)
+    bench.withdrawals.withdraw(at(GP), young, ONE, both, Grantor.PATIENT)
+    assert {in_the_record(bench).answer(scope) for scope in both} == {ConsentAnswer.WITHDRAWN}
+    bench.clock.advance(minutes=5)
+    bench.reviews.decide(at(GP), item, Outcome.AGREED, "Asked on the phone.")
+    assert {in_the_record(bench).answer(scope) for scope in both} == {ConsentAnswer.GIVEN}
+    image = bench.kept.get(HERE, ONE)
+    assert image.withdrawn == image.untold == frozenset()
+    assert [blocked(image, scope, TODAY) for scope in ConsentScope] == [()] * len(ConsentScope)
+    bench.clock.advance(minutes=5)
+    bench.withdrawals.withdraw(at(GP), young, ONE, both, Grantor.PATIENT)
+    assert {in_the_record(bench).answer(scope) for scope in both} == {ConsentAnswer.WITHDRAWN}
+
+
 def test_who_objects_keeps_other_uses_shut_for_good(bench: PracticeBench) -> None:
     item = due_for_maturity(bench)
     with pytest.raises(Incomplete):
