@@ -171,6 +171,8 @@ class Wording:
     """What the pack does not cover (G-R344)."""
     emergency: str
     """Only in emergency mode (G-R348)."""
+    message: str
+    """What the practice's own messaging sends with a link, with places for what the app fills in (G-R2, G-R4)."""
     telephone: str
     privacy_notice_url: str
     privacy_notice_version: str
@@ -265,6 +267,8 @@ class PolicyPack:
     request_lasts: dt.timedelta
     request_answer_within: dt.timedelta
     """How soon somebody looks at what a patient sent: the patient is told so."""
+    requests_kept: dt.timedelta
+    """How long a request that is over stays readable, before only its bones are kept."""
     withdraw_window: dt.timedelta
     """How long after sending the patient can take it back by the link."""
     opinion_lasts: dt.timedelta

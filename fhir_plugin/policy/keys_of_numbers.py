@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fhir_plugin.policy.contents import Source
 from fhir_plugin.policy.key import Key
-from fhir_plugin.policy.values import Dated, Day, Flag, Kind, Listed, Pair, Row, Whole, Words, hours, minutes
+from fhir_plugin.policy.values import Dated, Day, Flag, Kind, Listed, Pair, Row, Whole, Words, days, hours, minutes
 from mappings.model.work import WorkKind
 
 _ID = Words(r"[a-z0-9][a-z0-9-]{0,40}", "lower-case letters, digits and hyphens")
@@ -132,6 +132,13 @@ NUMBER_KEYS = (
         hours(1, 168),
         "How long after sending the patient can take it back by the link",
         "G-R30, G-R238",
+    ),
+    Key(
+        "request.kept_days",
+        "requests_kept",
+        days(30, 3650),
+        "How long a request that is over stays readable; then only ids, dates and how it ended are kept",
+        "the project's own",
     ),
     Key(
         "second_opinion.lasts_hours",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fhir_plugin.policy.contents import ORGANISATIONS_OWN, GuidanceLink, RetentionClass, RetentionRule
 from fhir_plugin.policy.key import Key
-from fhir_plugin.policy.values import Choice, Day, Listed, Row, Whole, Words
+from fhir_plugin.policy.values import Choice, Day, Kind, Listed, Row, Template, Whole, Words
 
 _URL = r"https://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[!-~]*)?"
 
@@ -79,6 +81,11 @@ _WORDING = (
     ("privacy_paragraph", "For the organisation's privacy notice", "G-R15"),
     ("scope", "What the pack does not cover", "G-R344"),
     ("emergency", "What is said in a public emergency", "G-R348"),
+    (
+        "message",
+        "The text message that goes with a link: no name, no reason, no part of the body",
+        "G-R2, G-R4, G-R125",
+    ),
     ("telephone", "The number to call instead", "G-R4"),
     ("privacy_notice_url", "The organisation's privacy notice", "G-R12"),
     ("privacy_notice_version", "The notice's version or date", "G-R12, G-R15"),
@@ -87,13 +94,17 @@ _WORDING = (
     ("local_committee", "Whom to ask about local policy, such as the Local Medical Committee", "G-R273, G-R347"),
 )
 
+_MESSAGE = frozenset({"practice", "link", "until", "phone"})
+_OF_WORDING: Mapping[str, Kind] = {
+    "privacy_notice_url": Words(_URL, "an https address", may_be_empty=True),
+    "message": Template(_MESSAGE, _MESSAGE - {"practice"}, most=600),
+}
+
 WORDING_KEYS = tuple(
     Key(
         f"wording.{name}",
         f"wording.{name}",
-        Words(_URL, "an https address", may_be_empty=True)
-        if name == "privacy_notice_url"
-        else Words(may_be_empty=name in (*ORGANISATIONS_OWN, "emergency")),
+        _OF_WORDING.get(name) or Words(may_be_empty=name in (*ORGANISATIONS_OWN, "emergency")),
         says,
         source,
         reasoned=False,

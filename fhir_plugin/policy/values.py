@@ -102,6 +102,10 @@ def hours(least: int, most: int) -> Whole:
     return Whole(least, most, "hours", lambda count: dt.timedelta(hours=count))
 
 
+def days(least: int, most: int) -> Whole:
+    return Whole(least, most, "days", lambda count: dt.timedelta(days=count))
+
+
 @dataclass(frozen=True)
 class Words:
     """A text for people. `pattern` where it has a form; `may_be_empty` where only the organisation can write it."""
@@ -123,6 +127,29 @@ class Words:
         if not text or (self.pattern and not re.fullmatch(self.pattern, text)):
             raise WrongValue(self.expected)
         return text
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with places in braces, filled in later: each of `needed` is there, and none that is not in `places`."""
+
+    places: frozenset[str]
+    needed: frozenset[str]
+    most: int
+
+    @property
+    def expected(self) -> str:
+        named = ", ".join(f"{{{each}}}" for each in sorted(self.places))
+        return f"a text of at most {self.most} characters with the places {named}"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > self.most or _hides_something(value):
+            raise WrongValue(self.expected)
+        named = re.findall(r"\{([a-z_]+)\}", value)
+        left = re.sub(r"\{[a-z_]+\}", "", value)
+        if not self.needed <= set(named) <= self.places or "{" in left or "}" in left:
+            raise WrongValue(self.expected)
+        return value.strip()
 
 
 def _hides_something(text: str) -> bool:

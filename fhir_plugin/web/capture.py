@@ -373,4 +373,5 @@ def _said_what_is_missing(standing: CaptureView) -> dict[str, str]:
 def find_sites(_session: ClinicalSession) -> ResponseReturnValue:
     """Body sites whose names begin with what was typed, or that lie in a region of the outline."""
     query = request.args.get("q", "")[:60]
-    return {"sites": sites.with_sides(sites.search(query, region=request.args.get("region", "")), query)}
+    found = sites.search(query, region=request.args.get("region", ""))
+    return {"sites": sites.with_sides(found, query, intimate=parts().policy.intimate_sites)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mappings.model.images import BodySite
 from mappings.terminology.body_sites import body_sites, find_sites, sites_in
@@ -45,10 +45,10 @@ SIDES = {
 """A side as people type it before or after the name of a site."""
 
 
-def with_sides(found: Sequence[BodySite], query: str) -> list[dict[str, str | bool]]:
+def with_sides(found: Sequence[BodySite], query: str, *, intimate: Collection[str]) -> list[dict[str, str | bool]]:
     """What the list offers: each site, and where a side was typed ("left knee") the site with that side already chosen.
 
-    Nobody who types no side gets one: then it is asked.
+    Nobody who types no side gets one: then it is asked. `intimate`: codes of the pack in force (X11).
     """
     typed = query.lower().split()
     sides = [side for side, words in SIDES.items() if any(word in typed for word in words)]
@@ -58,7 +58,7 @@ def with_sides(found: Sequence[BodySite], query: str) -> list[dict[str, str | bo
             "code": site.code,
             "display": site.display,
             "paired": site.paired,
-            "private": site.private,
+            "private": site.code in intimate,
             "side": side if site.paired else "",
         }
         for site in found

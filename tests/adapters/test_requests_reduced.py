@@ -8,14 +8,15 @@ from dataclasses import replace
 import pytest
 
 from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
-from fhir_plugin.capture.requests.ends import KEPT, tidy
+from fhir_plugin.capture.requests.ends import tidy
 from fhir_plugin.capture.requests.request import RequestState
 from fhir_plugin.capture.requests.request_json import request_to_json
 from fhir_plugin.errors import Incomplete
+from fhir_plugin.policy.pack import shipped_pack
 from tests.capture.requests.bench import FORM, Asking
 from tests.conftest import OwnStores
 
-DAYS = KEPT.days
+DAYS = shipped_pack("strict").requests_kept.days
 
 
 def test_a_year_after_it_is_over_only_its_bones_are_kept_and_its_reason_is_still_used() -> None:

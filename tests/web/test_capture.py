@@ -14,6 +14,7 @@ from fhir_plugin.errors import Incomplete, PluginError, RecordUnavailable, SignI
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.web.capture import errors_in_order
 from fhir_plugin.web.questions import FILLS
+from fhir_plugin.web.sites import search, with_sides
 from mappings.model.identifiers import CaptureId, ImageId
 from tests.web.conftest import FOREHEAD, READY, Person, jpeg
 from tests.web.fake import FakeParts
@@ -391,12 +392,12 @@ def test_geometry_is_sent_exactly(person: Person, parts: FakeParts) -> None:
     "sent",
     [
         {"quarter_turns": "4"},
-        {"crop": "10 20 5 100"},
-        {"crop": "nan 0 10 10"},
-        {"crop": "1 2 3"},
-        {"black_out": ["a b c d"]},
-        {"black_out": ["0 0 inf 1"]},
-        {"black_out": ["0 0 1 1"] * 41},
+        {"quarter_turns": "0", "crop": "10 20 5 100"},
+        {"quarter_turns": "0", "crop": "nan 0 10 10"},
+        {"quarter_turns": "0", "crop": "1 2 3"},
+        {"quarter_turns": "0", "black_out": ["a b c d"]},
+        {"quarter_turns": "0", "black_out": ["0 0 inf 1"]},
+        {"quarter_turns": "0", "black_out": ["0 0 1 1"] * 41},
     ],
 )
 def test_geometry_that_is_none_changes_nothing(
@@ -405,6 +406,18 @@ def test_geometry_that_is_none_changes_nothing(
     capture, image = person.ready()
     assert person.post(f"captures/{capture}/images/{image}/geometry", sent).status_code == 400
     assert parts.captures.drafts[CaptureId(capture)].images[0].geometry.is_identity
+
+
+def test_an_editor_pressed_before_its_script_had_begun_takes_no_black_box_off(
+    person: Person, parts: FakeParts
+) -> None:
+    capture, image = person.ready()
+    address = f"captures/{capture}/images/{image}"
+    person.post(f"{address}/geometry", {"quarter_turns": "1", "black_out": ["0 0 50 50"]})
+    answer = person.post(f"{address}/geometry", {"lossless": "yes"})
+    assert answer.headers["Location"] == f"/l/amy/{address}/edit"
+    geometry = parts.captures.drafts[CaptureId(capture)].images[0].geometry
+    assert (geometry.quarter_turns, len(geometry.black_out)) == (1, 1)
 
 
 def test_the_editor_is_reached_with_the_answers_saved(person: Person, parts: FakeParts) -> None:
@@ -416,6 +429,11 @@ def test_the_editor_is_reached_with_the_answers_saved(person: Person, parts: Fak
     assert person.get(f"captures/{capture}/images/{image}/preview?turns=9").status_code == 400
     for pixels in ("picture", "thumbnail"):
         assert person.get(f"captures/{capture}/images/{image}/{pixels}").headers["Cache-Control"] == "no-store"
+
+
+def test_a_site_is_called_private_where_the_pack_in_force_says_so() -> None:
+    knee = search("knee")[:1]
+    assert [with_sides(knee, "", intimate=codes)[0]["private"] for codes in ((), (knee[0].code,))] == [False, True]
 
 
 def test_sites_are_found_by_word_and_by_region(person: Person) -> None:

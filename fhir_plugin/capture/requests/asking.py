@@ -160,7 +160,7 @@ class Requests:
         parts.capture.queue.wake()
         parts.take_back(before)
         link = parts.link_of(secret)
-        text = message_text(request, link, until=_until(request.expires))
+        text = message_text(request, parts.capture.policy, link, until=_until(request.expires))
         return Issued(request, link, text, handed_over=self._hand_over(request, text))
 
     def cancel(self, session: ClinicalSession, request_id: RequestId, *, seen: str) -> PhotoRequest:

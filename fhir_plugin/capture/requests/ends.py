@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,10 +19,6 @@ from mappings.model.identifiers import CaptureId, Reference, RequestId
 from mappings.model.work import WorkKind
 
 log = structlog.get_logger(__name__)
-
-KEPT = dt.timedelta(days=365)
-"""How long a request that is over stays readable: a year, within which NHS complaints are made. What was decided is in
-the record, and who did what in the audit trail, for as long as the organisation keeps those."""
 
 
 def end_lapsed(parts: RequestParts, request_id: RequestId) -> bool:
@@ -61,22 +56,24 @@ def tidy(parts: RequestParts) -> int:
         parts.messages.forget_expired(parts.now)
     except OSError as error:  # its files are looked at again next time
         log.error("outbox-not-tidied", kind=type(error).__name__)
-    for each in parts.requests.old(parts.now - KEPT):
+    for each in parts.requests.old(parts.now - parts.capture.policy.requests_kept):
         _unless_damaged(reduce, parts, each)
     return ended
 
 
 def reduce(parts: RequestParts, request_id: RequestId) -> bool:
-    """Leaves the bones of a request that has been over, and its pictures decided on, for `KEPT`. Safe to repeat."""
+    """Leaves the bones of a request that has been over, and its pictures decided on, for as long as the policy keeps
+    them readable. What was decided is in the record, and who did what in the audit trail. Safe to repeat."""
+    kept = parts.capture.policy.requests_kept
     with parts.capture.work.transaction():
         request = parts.requests.get(request_id, for_change=True)
-        if request.reduced or request.state in LIVE or parts.now - (request.changed or request.created) < KEPT:
+        if request.reduced or request.state in LIVE or parts.now - (request.changed or request.created) < kept:
             return False
         if any(each.state is not IntentState.ENDED for each in parts.capture.ledger.for_subject(request_id)):
             return False  # the record has still to be told what it was
         if request.capture_id is not None:
             draft = parts.capture.drafts.get(request.capture_id)
-            if draft.state not in DECIDED or parts.now - draft.updated < KEPT:
+            if draft.state not in DECIDED or parts.now - draft.updated < kept:
                 return False
         parts.requests.save(request.to_bones(parts.justification(request.necessity.justification)))
         parts.note(request, "request.reduced", "system")

@@ -226,13 +226,11 @@ def confirmed_number(form: Mapping[str, str]) -> tuple[str, NumberConfirmed]:
     )
 
 
-def message_text(request: PhotoRequest, link: str, *, until: str) -> str:
-    """What the practice's messaging sends: no name, no number, no reason, no part of the body (G-R2, G-R4, G-R125)."""
-    return (
-        f"{request.practice} asks for a photo to help with your care. Not for emergencies: for those ring 999 or 111. "
-        f"Please read first what happens with it: {link} The link works until {until}. "
-        f"You do not have to. To talk instead, ring {request.practice_phone}."
-    )
+def message_text(request: PhotoRequest, policy: PolicyPack, link: str, *, until: str) -> str:
+    """What the practice's messaging sends, in the words of `policy`: it has no place for a name, a number of the
+    patient's, a reason or a part of the body (G-R2, G-R4, G-R125)."""
+    known = {"practice": request.practice, "link": link, "until": until, "phone": request.practice_phone}
+    return re.sub(r"\{([a-z]+)\}", lambda place: known[place[1]], policy.wording.message)
 
 
 E = TypeVar("E", bound=StrEnum)

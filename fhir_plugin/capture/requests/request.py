@@ -145,6 +145,7 @@ class PhotoRequest:
     policy: str
     template: str
     cover: Reference | None = None
+    """None: whoever covers has never used this app, and has only the name that was written; a name there always is."""
     private_allowed: bool = False
     """Agreed beforehand (G-R182)."""
     needs: Needs = Needs()
