@@ -60,6 +60,8 @@ from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.launching import launching
+from fhir_plugin.ledger.concern_note import KIND as CONCERN
+from fhir_plugin.ledger.concern_note import ConcernNotes
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
@@ -70,7 +72,6 @@ from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_req
 from fhir_plugin.web.launch import register_launch
 from fhir_plugin.web.pages import register_pages
 from fhir_plugin.web.unforeseen import DiscreetFlask
-from fhir_plugin.work.concerns import KIND as CONCERN
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
@@ -279,7 +280,7 @@ def install(
     )
     concerns = Concerns(practice_parts)
     plans[KIND] = CarryOut(parts)
-    plans[CONCERN] = concerns.plan
+    plans[CONCERN] = ConcernNotes(holds, audit, records.record_of)
     plans[CONSENT_CHANGE] = ConsentChanges(parts)
     request_parts = RequestParts(
         capture=parts,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
 from fhir_plugin.capture import discarding, receive, sanitise, second_person, unasked
+from fhir_plugin.capture.begun import begin_filing, go_on, run
 from fhir_plugin.capture.concern import note_concern
 from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.due import put_all_on_list
-from fhir_plugin.capture.filing import FilingOrder, order_to_json
 from fhir_plugin.capture.order import assess_draft, make_order, need_clean, note_text
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import note_asked_again
@@ -24,19 +23,11 @@ from fhir_plugin.capture.standing import CaptureView, view_of
 from fhir_plugin.capture.taking import take_unsolicited
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
-from fhir_plugin.capture.whose import identity_of, patient_now
-from fhir_plugin.capture.write import KIND
-from fhir_plugin.errors import NotFound, Unavailable, WrongPatient
-from fhir_plugin.ledger.intents import Intent
-from mappings.model.identifiers import CaptureId, ImageId, IntentId, LaunchId, Reference
+from fhir_plugin.capture.whose import KnownPatients, identity_of
+from fhir_plugin.errors import NotFound, WrongPatient
+from mappings.model.identifiers import CaptureId, ImageId, IntentId, Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession, Patient
-
-PATIENT_IS_FRESH = dt.timedelta(seconds=60)
-"""How long a page may show the patient's details without asking the EHR again."""
-
-KNOWN_FOR = dt.timedelta(hours=12)
-"""How long a launch remembers what the EHR said: longer than any launch lasts."""
 
 
 class Captures:
@@ -44,7 +35,7 @@ class Captures:
 
     def __init__(self, parts: CaptureParts) -> None:
         self._parts = parts
-        self._patients: dict[LaunchId, tuple[dt.datetime, Patient]] = {}
+        self._patients = KnownPatients(parts)
 
     # ------------------------------------------------------------------------------------------- images
 
@@ -97,7 +88,7 @@ class Captures:
         image = draft.image(image_id)
         if draft.state in ENDED:  # what is left of it is sealed
             raise NotFound("this picture is no longer waiting", status=404)
-        if not self._assessment(draft, self._known_patient(session)).may_reveal(image_id):
+        if not self._assessment(draft, self._patients.known(session)).may_reveal(image_id):
             raise unasked.unseen()
         unasked.note_opening(parts, session, draft, image_id)
         return image
@@ -130,15 +121,17 @@ class Captures:
         of the answers that the page `page` saw last; raises `AnswersChanged` where another has changed them since.
         """
         parts = self._parts
-        name = self._name_known(session)  # before the transaction, over which nobody asks an EHR
+        name = self._patients.name(session)  # before the transaction, over which nobody asks an EHR
         with parts.work.transaction():
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
             changed = draft.with_form(form, identity=identity, seen=seen, page=page, now=parts.clock.now())
             parts.drafts.save(changed)
             unasked.note_changes(parts, session, draft, changed, patient_name=name)
-            note_concern(parts, session, changed, patient_name=name)
+            concern_note = note_concern(parts, session, changed, patient_name=name)
             note_asked_again(parts, session, draft, changed)
+        if concern_note is not None:
+            parts.queue.wake()  # into the record by itself: words are kept without waiting for an EHR
         return changed
 
     def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:
@@ -237,7 +230,7 @@ class Captures:
     ) -> tuple[bytes, str]:
         """The clean picture, for the second clinician, after a reason."""
         draft = second_person.asked_draft(self._parts, session, capture_id)
-        assessment = self._assessment(draft, self._known_patient(session))
+        assessment = self._assessment(draft, self._patients.known(session))
         return second_person.picture(self._parts, session, draft, assessment, image_id)
 
     def answer_second_person(
@@ -250,28 +243,7 @@ class Captures:
 
     def patient(self, session: ClinicalSession) -> Patient:
         """The patient of this launch as the EHR named them a moment ago. Filing asks again."""
-        now = self._parts.clock.now()
-        known = self._patients.get(session.launch_id)
-        if known is None or now - known[0] > PATIENT_IS_FRESH:
-            known = (now, self._patient_now(session))
-            self._patients = {key: kept for key, kept in self._patients.items() if now - kept[0] <= KNOWN_FOR}
-            self._patients[session.launch_id] = known
-        return known[1]
-
-    def _known_patient(self, session: ClinicalSession) -> Patient:
-        """As the EHR last named them in this launch, however long ago: looking at a picture waits for no EHR."""
-        known = self._patients.get(session.launch_id)
-        return known[1] if known is not None else self.patient(session)
-
-    def _name_known(self, session: ClinicalSession) -> str:
-        """The patient's name for a list; empty while the EHR cannot be asked, because words are kept all the same."""
-        try:
-            return self._known_patient(session).name
-        except Unavailable:
-            return ""
-
-    def _patient_now(self, session: ClinicalSession) -> Patient:
-        return patient_now(self._parts.records(session.launch_id), session.patient_id)
+        return self._patients.lately(session)
 
     def identity_digest(self, patient: Patient) -> str:
         """Changes when anything by which a person recognises the patient does. Says nothing about them."""
@@ -292,7 +264,7 @@ class Captures:
         current = parts.draft(session, capture_id)
         if current.state is not DraftState.OPEN:
             return self.resume(session, capture_id)
-        patient = self._patient_now(session)
+        patient = self._patients.now(session)
         if identity_digest != self.identity_digest(patient):
             raise WrongPatient(
                 "The patient's details have changed since this page was opened. Nothing was filed. Check who this "
@@ -306,23 +278,17 @@ class Captures:
             need_clean(draft)
             assessment = self._assessment(draft, patient)
             order = make_order(parts, session, draft, patient, intent_id, assessment)
-            note_concern(parts, session, draft, patient_name=patient.name)
+            concern_note = note_concern(parts, session, draft, patient_name=patient.name)
             put_all_on_list(parts, session, draft, assessment.work, patient_name=patient.name)
-            self._intend(session, draft, order)
-        self._run(intent_id)
+            begin_filing(parts, session, draft, order)
+        run(parts, intent_id)
+        if concern_note is not None:
+            run(parts, concern_note)
         return self.receipt(session, capture_id)
 
     def resume(self, session: ClinicalSession, capture_id: CaptureId) -> Receipt:
         """Goes on with a filing that waits, under this launch, and says where it stands."""
-        parts = self._parts
-        draft = parts.draft(session, capture_id)
-        if draft.intent is not None and draft.state is DraftState.FILING:
-            intent = parts.ledger.get(draft.intent)
-            due = intent.next_attempt is None or intent.next_attempt <= parts.clock.now()
-            if parts.engine.adopt(intent, session.launch_id) or due:
-                self._run(intent.id)
-            if parts.engine.adopt(intent, session.launch_id):  # that run found out that the old sign-in has ended
-                self._run(intent.id)
+        go_on(self._parts, session, capture_id)
         return self.receipt(session, capture_id)
 
     def resume_for(self, session: ClinicalSession) -> list[Receipt]:
@@ -357,40 +323,6 @@ class Captures:
     def source_emptied_for(self, session: ClinicalSession, capture_id: CaptureId) -> None:
         """The same, said by somebody who sees to it for the person who filed it."""
         mark_source_emptied(self._parts, session, capture_id, own=False)
-
-    # ------------------------------------------------------------------------------------------ inside
-
-    def _intend(self, session: ClinicalSession, draft: Draft, order: FilingOrder) -> None:
-        parts = self._parts
-        parts.ledger.add(
-            Intent(
-                id=order.intent_id,
-                kind=KIND,
-                subject=draft.capture_id,
-                fhir_base=session.fhir_base,
-                patient=session.patient_id,
-                user=session.user.reference,
-                launch=session.launch_id,
-                created=parts.clock.now(),
-            )
-        )
-        filing = order_to_json(order)
-        parts.drafts.save(
-            replace(
-                draft,
-                state=DraftState.FILING,
-                launch=session.launch_id,
-                intent=order.intent_id,
-                filing=filing,
-                updated=parts.clock.now(),
-            )
-        )
-        parts.note(session, "capture.filing", draft.capture_id, images=len(order.images), intent=order.intent_id)
-
-    def _run(self, intent_id: IntentId) -> None:
-        intent = self._parts.engine.run(intent_id)
-        if not intent.ended:
-            self._parts.queue.wake(after_seconds=5)
 
     def _end_empty(self, session: ClinicalSession, draft: Draft) -> None:
         parts = self._parts

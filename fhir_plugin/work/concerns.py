@@ -8,29 +8,22 @@ patient is destroyed.
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Plan, Step
-from fhir_plugin.ledger.record_steps import WriteOnce
+from fhir_plugin.ledger.concern_note import KIND, intend_note
+from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.policy.holds import reasons
 from fhir_plugin.policy.ruling import Reason
-from fhir_plugin.ports import AuditEntry, ClinicalRecord
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import finished
-from mappings.model.identifiers import FhirBase, IntentId, PatientId, Reference, WorkId
+from mappings.model.identifiers import FhirBase, IntentId, PatientId, WorkId
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.practice import Hold, HoldKind
 from mappings.model.work import WorkItem, WorkKind
-from mappings.r4.concern import is_concern, to_concern
-from mappings.terminology import systems
 
-KIND = "concern"
 MOST_WORDS = 4000
 """Characters of one field: a note, not a file."""
-_NAMESPACE = uuid.UUID("5d1f0a1e-3c53-4a57-9d6a-5c0d2a3d9b11")
 
 
 class Concerns:
@@ -84,7 +77,7 @@ class Concerns:
                     words="A safeguarding concern was raised.",
                 )
             )
-            intent = self._intend(session, hold)
+            intent = intend_note(parts.ledger, hold, id=IntentId(parts.new_id()), launch=session.launch_id)
             parts.note(session, "concern.raised", hold.id, session.patient_id, told=bool(hold.told))
         if not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
@@ -152,10 +145,6 @@ class Concerns:
             parts.note(session, "hold.lifted", hold.id, session.patient_id, kind=hold.kind)
         return lifted
 
-    def plan(self, intent: Intent) -> Plan:
-        """The steps of one note, for the ledger's engine."""
-        return _NotePlan(self._parts, self._parts.holds.get(intent.subject), self._parts.records(intent.launch))
-
     # ------------------------------------------------------------------------------------------ inside
 
     def _hold(self, session: ClinicalSession, kind: HoldKind, words: str, *, about: str = "", told: str = "") -> Hold:
@@ -173,20 +162,6 @@ class Concerns:
             policy=self._parts.policy.reference,
         )
 
-    def _intend(self, session: ClinicalSession, hold: Hold) -> IntentId:
-        intent = Intent(
-            id=IntentId(self._parts.new_id()),
-            kind=KIND,
-            subject=hold.id,
-            fhir_base=session.fhir_base,
-            patient=session.patient_id,
-            user=session.user.reference,
-            launch=session.launch_id,
-            created=hold.since,
-        )
-        self._parts.ledger.add(intent)
-        return intent.id
-
     def _mine(self, session: ClinicalSession, id: str, *, for_change: bool = False) -> Hold:
         hold = self._parts.holds.get(id, for_change=for_change)
         if (hold.fhir_base, hold.patient) != (session.fhir_base, session.patient_id):
@@ -200,49 +175,3 @@ class Concerns:
     def _need_staff(self, session: ClinicalSession) -> None:
         if not session.user.roles & {Role.CLINICIAN, Role.TRIAGE}:
             raise NotAllowed("Your role does not include this. Tell the safeguarding lead yourself.", code="role")
-
-
-class _NotePlan:
-    """One document; once it is there, the hold says where."""
-
-    def __init__(self, parts: WorkParts, hold: Hold, record: ClinicalRecord) -> None:
-        self._parts = parts
-        self._hold = hold
-        self._record = record
-
-    def steps(self) -> Sequence[Step]:
-        hold, capability = self._hold, self._record.capability()
-        ours = capability.takes_our_id("DocumentReference") or not capability.holds("DocumentReference")
-        return [
-            WriteOnce(
-                name="note",
-                resource_type="DocumentReference",
-                our_id=str(uuid.uuid5(_NAMESPACE, hold.id)) if ours else None,
-                search={"patient": hold.patient, "identifier": f"{systems.CONCERN}|{hold.id}"},
-                is_ours=lambda found: is_concern(found, hold.id),
-                build=lambda id: to_concern(hold, id=id),
-                record=self._record,
-            )
-        ]
-
-    def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
-        hold = self._parts.holds.get(intent.subject, for_change=True)
-        self._parts.holds.save(replace(hold, note=Reference(evidence["note"]["reference"])))
-        self._audit(intent, "concern.noted", evidence["note"]["reference"])
-
-    def abandon(self, intent: Intent) -> None:
-        """The EHR would not take the note: the concern, its hold and its item stand; the page says so."""
-        self._audit(intent, "concern.not-noted", intent.subject, reason=intent.reason)
-
-    def _audit(self, intent: Intent, action: str, subject: str, **detail: str) -> None:
-        self._parts.audit.append(
-            AuditEntry(
-                action=action,
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=subject,
-                policy=self._hold.policy,
-                detail={"intent": intent.id, **detail},
-            )
-        )

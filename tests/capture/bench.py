@@ -14,6 +14,8 @@ from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import Receipt
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.ledger.concern_note import KIND as CONCERN
+from fhir_plugin.ledger.concern_note import ConcernNotes
 from fhir_plugin.ledger.engine import Engine, PlanFor
 from fhir_plugin.ledger.intents import Intent
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
@@ -127,6 +129,7 @@ class Bench:
             kept=self.kept,
         )
         plans[KIND] = CarryOut(self.parts)
+        plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
         self.captures = Captures(self.parts)
 
     def _record_of(self, launch: LaunchId) -> ClinicalRecord:

@@ -218,8 +218,7 @@ def test_a_server_that_is_down_waits_and_goes_on_by_itself() -> None:
     bench.answer(capture, {images[0]: "store"})
     digest = bench.captures.identity_digest(bench.captures.patient(SESSION))
     calls = record.on_call
-    real_read = bench.captures._patient_now(SESSION)
-    assert real_read.id == "p1"
+    assert bench.captures.patient(SESSION).id == "p1"
     record.go_down()
     receipt = bench.captures.file(SESSION, capture, patient_id="p1", identity_digest=digest)
     assert (receipt.state, receipt.reason) == ("filing", RecordUnavailable.code)

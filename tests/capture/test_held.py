@@ -8,10 +8,13 @@ import pytest
 
 from fhir_plugin.capture.waiting import mend
 from fhir_plugin.errors import Incomplete, NotFound, SignInNeeded
-from fhir_plugin.ports import ClinicalRecord
+from fhir_plugin.ports import ClinicalRecord, Json
 from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.model.labels import RESTRICTED
 from mappings.model.practice import Hold, HoldKind
 from mappings.model.work import WorkKind
+from mappings.r4 import elements
+from mappings.terminology import systems
 from tests.capture.bench import SESSION, Bench, launched
 from tests.fakes.record import FakeRecord
 
@@ -85,6 +88,50 @@ def test_a_concern_said_at_a_capture_holds_from_that_moment_and_is_on_the_list_o
     lift(bench)
     bench.captures.answer(SESSION, capture, {"findings": "More"})
     assert bench.holds.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
+
+
+def concern_notes(record: FakeRecord) -> list[Json]:
+    return [each for each in record.stored("DocumentReference") if elements.identifier_in(each, systems.CONCERN)]
+
+
+def test_a_concern_said_at_a_capture_is_written_into_the_record_once_before_anything_is_filed() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
+    capture, _ = bench.add()
+    for said in ("yes", "no", "yes"):
+        bench.captures.answer(SESSION, capture, {"concern": said})
+    assert bench.queue.wakes == [0] and concern_notes(record) == [], "the answer waits for no EHR"
+    bench.until_settled()
+    (found,) = bench.holds.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    (note,) = concern_notes(record)
+    assert elements.identifier_in(note, systems.CONCERN) == found.id and found.note == f"DocumentReference/{note['id']}"
+    assert elements.labels_of(note) == (RESTRICTED,) and note["subject"] == {"reference": "Patient/p1"}
+    assert "concern.noted" in {each.entry.action for each in bench.audit.entries()}
+
+
+def test_a_concern_that_comes_with_the_filing_is_noted_with_it_and_waits_for_a_sign_in_by_itself() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
+    capture, images = bench.add()
+    bench.answer(capture, {images[0]: "store"})
+    draft = bench.draft(capture)
+    with bench.work.transaction():  # as a draft of an earlier version, in which the answer made no hold yet
+        shared = {**draft.answers.shared, "concern": "yes"}
+        bench.drafts.save(replace(draft, answers=replace(draft.answers, shared=shared)))
+    assert bench.file(capture).state == "filed"
+    assert len(concern_notes(record)) == 1
+    record, bench = FakeRecord(), Bench()
+    bench.record = record
+    capture, _ = bench.add()
+    bench.captures.answer(SESSION, capture, {"concern": "yes"})
+    bench.signed_out.add("l1")
+    bench.until_settled()
+    (intent,) = bench.ledger.waiting(
+        fhir_base=SESSION.fhir_base, patient=SESSION.patient_id, user=SESSION.user.reference
+    )
+    assert concern_notes(record) == [] and bench.engine.adopt(intent, LaunchId("l2"))
+    bench.engine.run(intent.id)
+    assert len(concern_notes(record)) == 1
 
 
 def lapsed(bench: Bench) -> CaptureId:

@@ -13,6 +13,8 @@ from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.copies import Pictures
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.withdraw import Withdrawals
+from fhir_plugin.ledger.concern_note import KIND as CONCERN
+from fhir_plugin.ledger.concern_note import ConcernNotes
 from fhir_plugin.ledger.engine import Engine, PlanFor
 from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
@@ -28,7 +30,6 @@ from fhir_plugin.ports import (
     Vault,
     Worklist,
 )
-from fhir_plugin.work.concerns import KIND as CONCERN
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
@@ -138,7 +139,7 @@ class PracticeBench:
             new_id=self.parts.new_id,
         )
         self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
-        plans[CONCERN] = self.concerns.plan
+        plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
         plans[CONSENT_CHANGE] = ConsentChanges(keeping)
 
     def consultations(self, pictures: Pictures) -> Consultations:

@@ -25,7 +25,7 @@ def test_words_are_kept_before_the_ehr_is_asked(demo: Demo, button: str) -> None
     with open_browser() as browser:
         page = begin(browser, launch(demo, browser))
         image = add(browser, page, _drawn_photograph(), "image/jpeg")
-        demo.installation.captures._patients.clear()  # as a minute later: the EHR must be asked who this is
+        demo.installation.captures._patients.forget()  # as a minute later: the EHR must be asked who this is
         demo.sandbox.faults.add(
             Fault(kind="error-before-write", match=Match(path="/fhir/Patient"), times=50, status=503)
         )
