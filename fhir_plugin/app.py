@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
+from fhir_plugin.adapters.background import BackgroundThreads
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
@@ -239,11 +240,7 @@ def install(
     )
 
     installation: Installation
-
-    def wake() -> None:
-        installation.resume()
-
-    queue = HueyQueue(settings.redis_url or settings.state / "queue.sqlite", wake)
+    queue = HueyQueue(settings.redis_url or settings.state / "queue.sqlite", lambda: installation.resume())
     parts = CaptureParts(
         work=database,
         drafts=around("drafts", DatabaseDrafts(database, masters)),
@@ -262,6 +259,7 @@ def install(
         worklist=worklist,
         holds=holds,
         kept=kept,
+        background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
     practice_parts = WorkParts(
         work=database,

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +72,7 @@ class _Free:
         geometry: Geometry = UNCHANGED,
         lossless: bool = False,
         video: VideoTerms | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> CleanImage:
         return replace(self.cleaned, image_id=received.image_id, sha256_received=received.sha256)
 

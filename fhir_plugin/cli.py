@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from fhir_plugin import VERSION
+from fhir_plugin.capture.cleaning import WHOLE
 from fhir_plugin.commands.answers import (
     CHECK_FAILED,
     DONE,
@@ -244,6 +245,7 @@ def resume(state: Path | None, as_json: bool) -> None:
         installation = open_installation(state)
     try:
         resumed = installation.resume()
+        installation.parts.background.settle(WHOLE)
         late = installation.waiting_too_long()
         late_work = late_lines(installation.practice.late(), installation.clock.now())
         unsettled = installation.ledger.unsettled()

@@ -7,7 +7,7 @@ the embedded default and on real servers alike.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -280,8 +280,12 @@ class ImageWorker(Protocol):
         geometry: Geometry = UNCHANGED,
         lossless: bool = False,
         video: VideoTerms | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> CleanImage:
-        """A picture, or on the terms of `video` a video, rebuilt from its pixels. Without terms, a video is refused."""
+        """A picture, or on the terms of `video` a video, rebuilt from its pixels. Without terms, a video is refused.
+
+        `progress` hears from time to time which share of a video is done, from 0 to 1, in the thread that called.
+        """
 
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""
@@ -291,6 +295,20 @@ class ImageWorker(Protocol):
 
 
 # ---------------------------------------------------------------------------------- work later
+
+
+class Background(Protocol):
+    """Work that outlives the request that began it, in this process. It goes with the process, so that who begins it
+    has written down what is to be done and looks again later; the work itself must bear being begun twice."""
+
+    def begin(self, name: str, work: Callable[[], object]) -> None:
+        """Does `work` soon. Nothing, while work of that name waits or is under way."""
+
+    def wait(self, name: str, seconds: float) -> bool:
+        """Waits for the work of that name, `seconds` at the most; whether it is over."""
+
+    def settle(self, seconds: float) -> bool:
+        """Waits until nothing is under way, `seconds` at the most; whether that is so."""
 
 
 class JobQueue(Protocol):
@@ -356,8 +374,16 @@ class KeptImages(Protocol):
     def get(self, fhir_base: FhirBase, reference: Reference, *, for_change: bool = False) -> KeptImage:
         """Raises `NotFound` for an image that we did not file."""
 
-    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[KeptImage]:
-        """Oldest first."""
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, for_change: bool = False) -> list[KeptImage]:
+        """Oldest first. One that cannot be read is logged, left out, and counted by `unreadable`.
+
+        `for_change`: nobody else changes any of them until the open transaction ends. Whoever changes more than one,
+        or changes a work item too, holds them this way first: everybody in the same order, so that nobody waits for
+        each other.
+        """
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        """How many of a patient's cannot be read. Asked for by its reference, such a one raises: it is withheld."""
 
     def due(self, today: dt.date) -> list[KeptImage]:
         """Those at any EHR with a review that has not been raised and whose day has come; one that cannot be read is

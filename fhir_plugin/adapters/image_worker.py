@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +32,8 @@ from fhir_plugin.imaging.video_anatomy import MAX_VIDEO_BYTES, sniff_video
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 MEBIBYTE = 1 << 20
+Progress = Callable[[float], None]
+"""Hears which share is done."""
 _ROOT = str(Path(fhir_plugin.__file__).resolve().parent.parent)
 _START = "import sys; sys.path.append(sys.argv[1]); from fhir_plugin.imaging.child import main; main()"
 _ENVIRONMENT = {
@@ -139,10 +143,11 @@ class ProcessImageWorker:
         geometry: Geometry = UNCHANGED,
         lossless: bool = False,
         video: VideoTerms | None = None,
+        progress: Progress | None = None,
     ) -> CleanImage:
         """See `ImageWorker.clean`."""
         if sniff_video(received.content) is not None:
-            return self._clean_video(received, geometry, lossless, video)
+            return self._clean_video(received, geometry, lossless, video, progress)
         header = {"job": "clean", "geometry": wire.geometry_to_json(geometry), "lossless": lossless}
         answer, parts = self._ask(header, received.content, self._bounds)
         try:
@@ -166,25 +171,32 @@ class ProcessImageWorker:
         return _only_jpeg(*self._ask({"job": "mark", "words": words}, received.content, self._bounds))
 
     def _clean_video(
-        self, received: ReceivedImage, geometry: Geometry, lossless: bool, terms: VideoTerms | None
+        self,
+        received: ReceivedImage,
+        geometry: Geometry,
+        lossless: bool,
+        terms: VideoTerms | None,
+        progress: Progress | None,
     ) -> CleanImage:
         if terms is None:
             raise refuse("video")
         if lossless:
             raise refuse("video-not-lossless")
         header = {"job": "video", "geometry": wire.geometry_to_json(geometry), "terms": wire.terms_to_json(terms)}
-        answer, parts = self._ask_about_video(header, received.content)
+        answer, parts = self._ask_about_video(header, received.content, progress)
         try:
             return believe_video(answer, parts, received, geometry, terms)
         except wire.BrokenFrame:
             raise refuse("decoder-crashed") from None
 
-    def _ask_about_video(self, header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+    def _ask_about_video(
+        self, header: wire.Header, content: bytes, progress: Progress | None = None
+    ) -> tuple[wire.Header, list[bytes]]:
         """As `_ask`, but a video leaves a child to the pictures, which take a second where it takes a minute."""
         if not self._video_turn.acquire(timeout=self._wait_seconds):
             raise _busy()
         try:
-            return self._ask(header, content, self._video_bounds)
+            return self._ask(header, content, self._video_bounds, progress)
         except UnacceptableImage as refusal:
             raise refuse(_OF_VIDEO.get(refusal.code, refusal.code)) from None
         finally:
@@ -233,7 +245,9 @@ class ProcessImageWorker:
             self._children.discard(child)
         return status
 
-    def _ask(self, header: wire.Header, content: bytes, bounds: Bounds) -> tuple[wire.Header, list[bytes]]:
+    def _ask(
+        self, header: wire.Header, content: bytes, bounds: Bounds, progress: Progress | None = None
+    ) -> tuple[wire.Header, list[bytes]]:
         """One job on one child. Raises `UnacceptableImage` or `Unavailable`."""
         if len(content) > bounds.most_bytes:
             raise refuse("too-many-bytes")
@@ -254,7 +268,7 @@ class ProcessImageWorker:
                     self._end(child)
                     child = None
                     continue
-                return self._outcome(child, bounds)
+                return self._outcome(child, bounds, progress)
             raise Unavailable(
                 "Pictures cannot be prepared just now. Nothing is lost: try again later.",
                 code="image-worker-unavailable",
@@ -262,10 +276,10 @@ class ProcessImageWorker:
         finally:
             idle.put(self._fit_for_more(child))
 
-    def _outcome(self, child: Pipe, bounds: Bounds) -> tuple[wire.Header, list[bytes]]:
+    def _outcome(self, child: Pipe, bounds: Bounds, progress: Progress | None) -> tuple[wire.Header, list[bytes]]:
         """The answer to a job that has begun; a child that fails is ended and its picture refused."""
         try:
-            answer, parts = child.receive(within=bounds.wall_seconds, memory_bytes=bounds.memory_bytes)
+            answer, parts = self._heard(child, bounds, progress)
         except OverLimit as limit:
             self._end(child)
             raise refuse(limit.code) from None
@@ -279,6 +293,22 @@ class ProcessImageWorker:
             code = answer.get("code")
             raise refuse(code if isinstance(code, str) and code in REFUSALS else "decoder-crashed")
         return answer, parts
+
+    def _heard(self, child: Pipe, bounds: Bounds, progress: Progress | None) -> tuple[wire.Header, list[bytes]]:
+        """What comes after how far it is. However often it says that, the time for all of it is one."""
+        ends = time.monotonic() + bounds.wall_seconds
+        while True:
+            answer, parts = child.receive(within=ends - time.monotonic(), memory_bytes=bounds.memory_bytes)
+            if answer.get("status") != "progress":
+                return answer, parts
+            try:
+                if progress is not None:
+                    progress(wire.share_from_json(answer.get("share")))
+            except wire.BrokenFrame:
+                raise ChildDied from None
+            except BaseException:
+                self._end(child)  # its answer is still to come, and would be taken for the next picture's
+                raise
 
     def _replace(self, child: Pipe | None) -> Pipe:
         if child is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fhir_plugin.capture import discarding, receive, sanitise, second_person, unasked
 from fhir_plugin.capture.begun import begin_filing, go_on, run
+from fhir_plugin.capture.cleaning import keep_sound_as_said
 from fhir_plugin.capture.concern import note_concern
 from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
@@ -132,7 +133,7 @@ class Captures:
             note_asked_again(parts, session, draft, changed)
         if concern_note is not None:
             parts.queue.wake()  # into the record by itself: words are kept without waiting for an EHR
-        return changed
+        return parts.draft(session, capture_id) if keep_sound_as_said(parts, session, changed) else changed
 
     def confirm_patient(self, session: ClinicalSession, capture_id: CaptureId, *, identity: str) -> Draft:
         """Somebody looked: the record names the patient differently now, and the answers are still about them."""

@@ -42,6 +42,30 @@ class DraftState(StrEnum):
 
 
 @dataclass(frozen=True)
+class Making:
+    """A clean video that is asked for and not made yet. `at` is the last sign of life of who makes it, `share` how far
+    they are, from 0 to 1; None: it waits for its turn."""
+
+    geometry: Geometry = UNCHANGED
+    sound: bool = False
+    at: dt.datetime | None = None
+    share: float = 0.0
+
+    def same_as(self, other: Making) -> bool:
+        """Whether both ask for the same video."""
+        return (self.geometry, self.sound) == (other.geometry, other.sound)
+
+
+@dataclass(frozen=True)
+class NotUsed:
+    """A video that could not be cleaned, or not as asked, found out when nobody waited: why, in words for people."""
+
+    image_id: ImageId
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class DraftImage:
     """One image of a capture. `received`, `clean` and `thumbnail` are vault items; None once destroyed."""
 
@@ -69,6 +93,13 @@ class DraftImage:
     """How long a video lasts; None for a picture."""
     sound: bool = False
     """Whether a video has kept its sound."""
+    making: Making | None = None
+    """Of a video: what is being made of it; until then `clean` is what was made before, or nothing."""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is as asked: nothing is being made of it."""
+        return self.clean is not None and self.making is None
 
     @property
     def is_video(self) -> bool:
@@ -149,6 +180,8 @@ class Draft:
     """Which page saved answers last: what it does not know of, another has said."""
     was_intimate: bool = False
     """A clinician said once that it is intimate or private: going back on it needs a reason (G-R173)."""
+    not_used: tuple[NotUsed, ...] = ()
+    """What was refused after its upload had been answered, until somebody was told."""
 
     def with_form(self, form: Mapping[str, str], *, identity: str, seen: str, page: str, now: dt.datetime) -> Draft:
         """What a form says on top of what was said. `page`: which page says it, `seen`: the digest of the answers

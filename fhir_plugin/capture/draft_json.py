@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from fhir_plugin.capture.answers import Answers
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, SecondAnswer
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, Making, NotUsed, SecondAnswer
 from mappings.model.identifiers import (
     CaptureId,
     FhirBase,
@@ -52,6 +52,19 @@ def _read_instant(value: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(value) if value else None
 
 
+def _making_to_json(making: Making | None) -> Json | None:
+    if making is None:
+        return None
+    geometry = geometry_to_json(making.geometry)
+    return {"geometry": geometry, "sound": making.sound, "at": _instant(making.at), "share": making.share}
+
+
+def _making_from_json(value: Json | None) -> Making | None:
+    if value is None:
+        return None
+    return Making(geometry_from_json(value["geometry"]), value["sound"], _read_instant(value["at"]), value["share"])
+
+
 def _image_to_json(image: DraftImage) -> Json:
     return {
         "image_id": image.image_id,
@@ -75,6 +88,7 @@ def _image_to_json(image: DraftImage) -> Json:
         "received_at": _instant(image.received_at),
         "seconds": image.seconds,
         "sound": image.sound,
+        "making": _making_to_json(image.making),
     }
 
 
@@ -101,6 +115,7 @@ def _image_from_json(value: Json) -> DraftImage:
         received_at=_read_instant(value["received_at"]),
         seconds=value.get("seconds"),
         sound=value.get("sound", False),
+        making=_making_from_json(value.get("making")),
     )
 
 
@@ -135,6 +150,7 @@ def draft_to_json(draft: Draft) -> Json:
         "refusals": [_second_to_json(each) for each in draft.refusals],
         "last_page": draft.last_page,
         "was_intimate": draft.was_intimate,
+        "not_used": [[each.image_id, each.code, each.message] for each in draft.not_used],
     }
 
 
@@ -196,4 +212,5 @@ def draft_from_json(value: Json) -> Draft:
         refusals=tuple(found for each in value.get("refusals", ()) if (found := _second_from_json(each)) is not None),
         last_page=value.get("last_page", ""),
         was_intimate=value.get("was_intimate", False),
+        not_used=tuple(NotUsed(ImageId(image), code, message) for image, code, message in value.get("not_used", ())),
     )

@@ -47,7 +47,7 @@ def facts(draft: Draft, intimate: Collection[str]) -> list[ImageFacts]:
             modality=Modality.VIDEO if image.is_video else Modality.PHOTO,
         )
         for image in draft.images
-        if image.is_clean or image.discarded_at is not None
+        if image.is_clean or image.is_video or image.discarded_at is not None
     ]
 
 
@@ -256,9 +256,16 @@ def _signed(parts: CaptureParts, draft: Draft, order: FilingOrder, image: Ordere
 
 def need_clean(draft: Draft) -> None:
     """Raises `Incomplete` while a picture that nobody discarded is not clean: nobody has seen it, so nobody decided."""
-    if any(not image.is_clean and image.discarded_at is None for image in draft.images):
-        text = "A picture is still being cleaned. Wait a moment, then try again."
+    if text := still_cleaning(draft):
         raise Incomplete(text, fields={"images": text})
+
+
+def still_cleaning(draft: Draft) -> str:
+    """What filing waits for, in words; empty when every picture that nobody discarded is made."""
+    left = [image for image in draft.images if not image.is_made and image.discarded_at is None]
+    if any(image.is_video for image in left):
+        return "A video is still being cleaned. You can go on answering, and file once it is ready."
+    return "A picture is still being cleaned. Wait a moment, then try again." if left else ""
 
 
 def _need_complete(draft: Draft, assessment: Assessment) -> None:

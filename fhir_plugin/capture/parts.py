@@ -16,6 +16,7 @@ from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import (
     AuditEntry,
     AuditTrail,
+    Background,
     ClinicalRecord,
     Clock,
     Holds,
@@ -56,6 +57,7 @@ class CaptureParts:
     worklist: Worklist
     holds: Holds
     kept: KeptImages
+    background: Background
 
     @property
     def today(self) -> dt.date:

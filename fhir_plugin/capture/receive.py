@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.cleaning import clean_into, destroy_image, make, wants_sound
+from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, Making
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.sanitise import clean_into
 from fhir_plugin.errors import Refused, UnacceptableImage
 from fhir_plugin.imaging.video_anatomy import sniff_video
 from fhir_plugin.ports import Compartment
@@ -42,10 +42,14 @@ def receive(
 ) -> DraftImage:
     """One image. Held sealed in quarantine first, decoded afterwards, in another process (G-R147, design principle).
 
+    A video that takes long is still being made when this returns (`DraftImage.making`).
+
     Raises `UnacceptableImage` (nothing is kept), `Refused` too-many-images, too-large or duplicate-image.
     """
     sha256 = Sha256(hashlib.sha256(content).hexdigest())
     image = _quarantine(parts, session, capture_id, content, declared_type, sha256)
+    if image.is_video:
+        return make(parts, session, capture_id, image.image_id)
     try:
         return clean_into(parts, session, capture_id, image, content, geometry=image.geometry, lossless=False)
     except UnacceptableImage as refusal:
@@ -65,13 +69,6 @@ def remove(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId,
         parts.note(session, "image.discarded", capture_id, image=image_id)
 
 
-def destroy_image(parts: CaptureParts, image: DraftImage) -> None:
-    """Every vault item of one drafted image."""
-    for item in (image.received, image.clean, image.thumbnail):
-        if item is not None:
-            parts.vault.destroy(item)
-
-
 def _quarantine(
     parts: CaptureParts,
     session: ClinicalSession,
@@ -81,10 +78,10 @@ def _quarantine(
     sha256: Sha256,
 ) -> DraftImage:
     policy = parts.policy
-    is_video = sniff_video(content) is not None
-    most = policy.video_most_bytes if is_video else policy.most_bytes_per_image
+    video = sniff_video(content)
+    most = policy.video_most_bytes if video else policy.most_bytes_per_image
     if len(content) > most:
-        what = "video" if is_video else "picture"
+        what = "video" if video else "picture"
         raise Refused(f"This {what} is larger than {most // 2**20} MB. Send a smaller one.", code="too-large")
     with parts.work.transaction():
         draft = parts.draft(session, capture_id, for_change=True)
@@ -101,6 +98,8 @@ def _quarantine(
             size=len(content),
             received_at=parts.clock.now(),
             received=parts.vault.put(content, compartment=Compartment.QUARANTINE, owner=capture_id),
+            content_type=f"video/{video}" if video else "",
+            making=Making(sound=wants_sound(parts, draft)) if video else None,
         )
         parts.drafts.save(replace(draft, images=(*draft.images, image), updated=parts.clock.now()))
         digest = parts.vault.keyed_digest(content)

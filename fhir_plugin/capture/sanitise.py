@@ -1,63 +1,22 @@
-"""From what came to what may be filed: rebuilt from pixels in a worker, shaped as the clinician asked."""
+"""Shaped as the clinician asked, and seen in the editor: always anew from what was received."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from fhir_plugin.capture.draft import DraftImage
+from fhir_plugin.capture.cleaning import (
+    ask_for,
+    clean_into,
+    content_of,
+    keep_sound_as_said,
+    make,
+    received_of,
+    wants_sound,
+)
+from fhir_plugin.capture.draft import DraftImage, Making
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.errors import NotFound, Refused
-from fhir_plugin.ports import Compartment
+from fhir_plugin.errors import Refused, UnacceptableImage
 from mappings.model.identifiers import CaptureId, ImageId
-from mappings.model.images import Geometry, ReceivedImage, VideoTerms
+from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession
-
-
-def clean_into(
-    parts: CaptureParts,
-    session: ClinicalSession,
-    capture_id: CaptureId,
-    image: DraftImage,
-    content: bytes,
-    *,
-    geometry: Geometry,
-    lossless: bool,
-    sound: bool = False,
-) -> DraftImage:
-    """Cleans one received image and puts the result into its draft, in place of an earlier result.
-
-    A video keeps its sound only with `sound`, and is as long as policy lets it be. Raises `UnacceptableImage`;
-    the draft is then as it was.
-    """
-    terms = VideoTerms(sound=sound, most_seconds=parts.policy.video_most_seconds)
-    clean = parts.worker.clean(_received(image, content), geometry=geometry, lossless=lossless, video=terms)
-    with parts.work.transaction():
-        draft = parts.draft(session, capture_id, for_change=True)
-        draft.need_open()
-        before = draft.image(image.image_id)
-        changed = replace(
-            before,
-            clean=parts.vault.put(clean.content, compartment=Compartment.CLEAN, owner=capture_id),
-            thumbnail=parts.vault.put(clean.thumbnail, compartment=Compartment.THUMBNAIL, owner=capture_id),
-            sha256_clean=clean.sha256,
-            clean_size=len(clean.content),
-            content_type=clean.content_type,
-            width=clean.width,
-            height=clean.height,
-            removed=clean.removed,
-            captured_at=clean.captured_at,
-            captured_at_has_offset=clean.captured_at_has_offset,
-            lossless=clean.lossless,
-            geometry=clean.geometry,
-            seconds=clean.seconds,
-            sound=clean.sound,
-        )
-        parts.drafts.save(replace(draft.with_image(changed), updated=parts.clock.now()))
-        for old in (before.clean, before.thumbnail):
-            if old is not None:
-                parts.vault.destroy(old)
-        parts.note(session, "image.cleaned", capture_id, image=image.image_id, lossless=lossless)
-    return changed
 
 
 def edit(
@@ -75,33 +34,26 @@ def edit(
     if lossless and not parts.policy.lossless_when_asked:
         raise Refused("Your organisation does not keep images losslessly.", code="lossless-off")
     image = draft.image(image_id)
-    return clean_into(
-        parts,
-        session,
-        capture_id,
-        image,
-        _content(parts, image),
-        geometry=geometry,
-        lossless=lossless,
-        sound=image.sound,
-    )
+    if image.is_video and not lossless:
+        ask_for(parts, session, capture_id, image_id, Making(geometry, wants_sound(parts, draft)))
+        return make(parts, session, capture_id, image_id)
+    content = content_of(parts, image)
+    return clean_into(parts, session, capture_id, image, content, geometry=geometry, lossless=lossless)
 
 
 def settle_sound(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId) -> None:
     """Before filing: every video of the set keeps or loses its sound as was answered (G-R206: only for a reason).
 
-    Each video that has to change is made anew from what was received.
+    A short one is made anew at once; a long one goes on being made, and filing waits for it. Raises
+    `UnacceptableImage` where it cannot be.
     """
     draft = parts.draft(session, capture_id)
-    for image in draft.images:
-        if not image.is_video or image.discarded_at is not None or image.received is None:
-            continue
-        wanted = parts.policy.video_sound and bool(draft.answers.said("sound_reason"))
-        if wanted != image.sound and (image.had_sound or image.sound):
-            content = _content(parts, image)
-            clean_into(
-                parts, session, capture_id, image, content, geometry=image.geometry, lossless=False, sound=wanted
-            )
+    for told in draft.not_used:
+        kept = [image for image in draft.images if image.image_id == told.image_id and image.discarded_at is None]
+        if any(image.sound != wants_sound(parts, draft) for image in kept):
+            raise UnacceptableImage(told.message, code=told.code)
+    for image_id in keep_sound_as_said(parts, session, draft):
+        make(parts, session, capture_id, image_id)
 
 
 def preview(
@@ -109,16 +61,4 @@ def preview(
 ) -> bytes:
     """A JPEG of the upright, turned, uncropped picture, for the editor."""
     image = parts.draft(session, capture_id).image(image_id)
-    return parts.worker.preview(_received(image, _content(parts, image)), quarter_turns=quarter_turns)
-
-
-def _content(parts: CaptureParts, image: DraftImage) -> bytes:
-    if image.received is None:
-        raise NotFound("this picture is no longer waiting", status=404)
-    return parts.vault.get(image.received)
-
-
-def _received(image: DraftImage, content: bytes) -> ReceivedImage:
-    return ReceivedImage(
-        image_id=image.image_id, content=content, declared_type=image.declared_type, sha256=image.sha256_received
-    )
+    return parts.worker.preview(received_of(image, content_of(parts, image)), quarter_turns=quarter_turns)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from fhir_plugin.capture.cleaning import destroy_image
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.errors import NotFound
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import AuditEntry, Compartment

@@ -9,12 +9,11 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from fhir_plugin.capture.afterwards import end_source_item
+from fhir_plugin.capture.cleaning import clean_into, destroy_image, take_up
 from fhir_plugin.capture.discarding import may_discard
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.order import assess_draft
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.receive import destroy_image
-from fhir_plugin.capture.sanitise import clean_into
 from fhir_plugin.capture.sealed import destroy_sealed
 from fhir_plugin.capture.whose import identity_of, patient_now
 from fhir_plugin.errors import NotFound, PluginError, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
@@ -82,7 +81,8 @@ def mend(parts: CaptureParts) -> int:
     mended = 0
     for draft in parts.drafts.unfinished():
         if draft.state is DraftState.OPEN:
-            mended += _clean_cut_off(parts, draft) + _destroy_lapsed(parts, draft)
+            mended += _clean_cut_off(parts, draft) + take_up(parts, session_of(draft), draft)
+            mended += _destroy_lapsed(parts, draft)
     return mended + destroy_sealed(parts) + parts.vault.sweep()
 
 
@@ -122,6 +122,7 @@ def _clean_cut_off(parts: CaptureParts, draft: Draft) -> int:
         image
         for image in draft.images
         if not image.is_clean
+        and image.making is None
         and image.discarded_at is None
         and image.received
         and image.received_at

@@ -13,6 +13,7 @@ import queue
 import resource
 import signal
 import threading
+import time
 
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging import wire
@@ -43,7 +44,7 @@ def main() -> None:
         header, content = waiting.get()
         _allow_cpu(header["cpu_seconds"])
         _send(answers, {"status": "started"}, [])
-        _send(answers, *_answer(header, content))
+        _send(answers, *_answer(header, content, _Progress(answers)))
 
 
 def _confine() -> None:
@@ -115,7 +116,21 @@ def _send(answers: int, header: wire.Header, parts: list[bytes]) -> None:
             view = view[os.write(answers, view) :]
 
 
-def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+class _Progress:
+    """Tells the parent how far a video is: once a second and no more."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        self._last = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= 1:
+            self._last = now
+            _send(self._answers, {"status": "progress", "share": round(share, 3)}, [])
+
+
+def _answer(header: wire.Header, content: bytes, progress: _Progress) -> tuple[wire.Header, list[bytes]]:
     try:
         if header["job"] == "preview":
             small = preview(content, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
@@ -127,7 +142,8 @@ def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[byte
             return {"status": "preview"}, [mark(content, header["words"])]
         geometry = wire.geometry_from_json(header["geometry"])
         if header["job"] == "video":
-            return _describe(clean_video(content, geometry=geometry, terms=wire.terms_from_json(header["terms"])))
+            terms = wire.terms_from_json(header["terms"])
+            return _describe(clean_video(content, geometry=geometry, terms=terms, progress=progress))
         return _describe(clean_content(content, geometry=geometry, lossless=header["lossless"]))
     except UnacceptableImage as refusal:
         return {"status": "refused", "code": refusal.code}, []

@@ -7,7 +7,7 @@ allowed, and nothing but the kept picture and sound track is visible to it: see 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -89,10 +89,16 @@ def look_at_video(content: bytes | memoryview) -> VideoAnatomy:
     return look_at_mp4(content) if kind is VideoKind.MP4 else look_at_webm(content)
 
 
-def clean_video(content: bytes, *, geometry: Geometry = UNCHANGED, terms: VideoTerms = SILENT) -> Cleaned:
-    """The clean video with its poster as thumbnail. Raises `UnacceptableImage`."""
+def clean_video(
+    content: bytes,
+    *,
+    geometry: Geometry = UNCHANGED,
+    terms: VideoTerms = SILENT,
+    progress: Callable[[float], None] | None = None,
+) -> Cleaned:
+    """The clean video with its poster as thumbnail. Raises `UnacceptableImage`. `progress` hears the share done."""
     anatomy = look_at_video(content)
-    made = _Transcoding(anatomy, geometry, terms).run(content)
+    made = _Transcoding(anatomy, geometry, terms).run(content, progress)
     found = set(anatomy.found)
     if made.has_sound:
         found.discard("sound")
@@ -140,7 +146,7 @@ class _Transcoding:
         self._last = -1.0
         self._ends = 0.0
 
-    def run(self, content: bytes) -> _Made:
+    def run(self, content: bytes, progress: Callable[[float], None] | None = None) -> _Made:
         """Decodes and codes anew, one frame at a time."""
         av = _av()
         out, poster = io.BytesIO(), None
@@ -154,6 +160,8 @@ class _Transcoding:
                         if sound is not None:
                             sound.take(packet)
                         continue
+                    if progress is not None and packet.pos:
+                        progress(min(1.0, packet.pos / len(content)))
                     for frame, second in self._shaped(packet.decode()):
                         if writer is None:
                             writer = _FrameWriter(av, target, self._anatomy.kind, frame, video)

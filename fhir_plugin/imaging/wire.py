@@ -77,6 +77,13 @@ def terms_from_json(value: Header) -> VideoTerms:
     return VideoTerms(sound=value["sound"] is True, most_seconds=float(value["most_seconds"]))
 
 
+def share_from_json(value: object) -> float:
+    """From 0 to 1. Raises `BrokenFrame` for anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise BrokenFrame("not a share")
+    return float(value)
+
+
 def _region_to_json(region: Region) -> list[float]:
     return [region.left, region.top, region.right, region.bottom]
 

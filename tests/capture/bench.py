@@ -23,6 +23,7 @@ from fhir_plugin.ports import ClinicalRecord
 from mappings.model.identifiers import CaptureId, FhirBase, ImageId, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession, Role, User
 from tests.fakes.audit import FakeAuditTrail
+from tests.fakes.background import InlineBackground
 from tests.fakes.clock import FakeClock
 from tests.fakes.drafts import FakeDrafts
 from tests.fakes.kept_images import FakeKeptImages
@@ -101,6 +102,7 @@ class Bench:
         self.drafts = FakeDrafts(self.work)
         self.worker = FakeImageWorker()
         self.queue = InlineQueue()
+        self.background = InlineBackground()
         self.worklist = FakeWorklist(self.work)
         self.holds = FakeHolds(self.work)
         self.kept = FakeKeptImages(self.work)
@@ -127,6 +129,7 @@ class Bench:
             worklist=self.worklist,
             holds=self.holds,
             kept=self.kept,
+            background=self.background,
         )
         plans[KIND] = CarryOut(self.parts)
         plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)

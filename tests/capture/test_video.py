@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -33,6 +34,7 @@ class Cinema(FakeImageWorker):
         geometry: Geometry = UNCHANGED,
         lossless: bool = False,
         video: VideoTerms | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> CleanImage:
         if not received.content.startswith(FILM[:12]):
             return super().clean(received, geometry=geometry, lossless=lossless)

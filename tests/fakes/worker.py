@@ -33,6 +33,7 @@ class FakeImageWorker:
         geometry: Geometry = UNCHANGED,
         lossless: bool = False,
         video: VideoTerms | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> CleanImage:
         self.on_clean(received)
         self.cleaned.append(received)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
 from fhir_plugin.capture.afterwards import shut_kept
 from fhir_plugin.capture.answers import Answers
-from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
+from fhir_plugin.capture.cleaning import destroy_image
+from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import NOTES, taken_back
-from fhir_plugin.capture.receive import destroy_image
+from fhir_plugin.capture.requests.back import pictures_sent, without
 from fhir_plugin.capture.requests.parts import RequestParts, patient_session
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, Said
 from fhir_plugin.capture.sealed import kept_sealed
@@ -155,6 +156,16 @@ class Sent(StrEnum):
     """Somebody is filing, has filed or described them."""
 
 
+LEFT: Mapping[Sent, str] = {
+    Sent.NONE: "",
+    Sent.GONE: " No photo was kept.",
+    Sent.SEALED: " Something holds this patient’s pictures: what was begun is sealed, unseen.",
+    Sent.KEPT: "",
+}
+"""What whoever rings the patient is told of the pictures. The patient's page says the same in every case: who holds
+their telephone must not learn from it that something is held (G-R311)."""
+
+
 def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why: str) -> Sent:
     """Every picture of the request that nobody has decided on yet, at once; joins the open transaction.
 
@@ -177,29 +188,12 @@ def destroy_sent(parts: RequestParts, request: PhotoRequest, *, actor: str, why:
         capture.drafts.save(replace(sealed, updated=parts.now))
         parts.note(request, "capture.sealed", actor, capture=draft.capture_id, why=why, pictures=len(draft.images))
         return Sent.SEALED
-    theirs = _theirs(draft)
+    theirs = pictures_sent(draft)
     for image in theirs:
         destroy_image(capture, image)
-    capture.drafts.save(_without(draft, theirs, parts.now))
+    capture.drafts.save(without(draft, theirs, parts.now))
     parts.note(request, "capture.discarded", actor, capture=draft.capture_id, why=why, pictures=len(theirs))
     return Sent.GONE
-
-
-def _theirs(draft: Draft) -> tuple[DraftImage, ...]:
-    """What came by the link. A clinician's own pictures in the same capture are not the patient's to take back here."""
-    if draft.state is DraftState.SENDING or not draft.from_patient:
-        return draft.images
-    return tuple(image for image in draft.images if image.image_id in draft.from_patient)
-
-
-def _without(draft: Draft, gone: tuple[DraftImage, ...], now: dt.datetime) -> Draft:
-    """Ended, unless a clinician has added pictures or written what they found: that is theirs, and stays."""
-    own = tuple(image for image in draft.images if image not in gone)
-    written = draft.state is DraftState.OPEN and any(draft.answers.said(name) for name in ("findings", "advice"))
-    if not own and not written:
-        return replace(draft, images=(), answers=Answers(), state=DraftState.DISCARDED, updated=now)
-    left = {image.image_id: draft.answers.per_image.get(image.image_id, {}) for image in own}
-    return replace(taken_back(draft, now), images=own, answers=Answers(draft.answers.shared, left))
 
 
 TAKEN_BACK = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
