@@ -12,6 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.receipt import result_of
+from fhir_plugin.capture.requests.back import destroy_not_filed
 from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.sealed import bare, kept_sealed
 from fhir_plugin.capture.write import FilePlan
@@ -111,7 +112,8 @@ class CarryOut:
     def _abandon(self, intent: Intent) -> None:
         parts = self._parts
         draft = parts.drafts.get(CaptureId(intent.subject), for_change=True)
-        parts.drafts.save(replace(draft, state=DraftState.OPEN, filing=None, updated=parts.clock.now()))
+        opened = replace(draft, state=DraftState.OPEN, filing=None, updated=parts.clock.now())
+        parts.drafts.save(opened)
         parts.audit.append(
             AuditEntry(
                 action="capture.undone",
@@ -124,6 +126,8 @@ class CarryOut:
                 detail={"reason": intent.reason, "intent": intent.id, "residue": len(intent.residue)},
             )
         )
+        if draft.filing is not None:
+            destroy_not_filed(parts, opened, intent, order_from_json(dict(draft.filing)).recorded_at)
 
     def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder, **detail: str | int) -> None:
         self._parts.audit.append(

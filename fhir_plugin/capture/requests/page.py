@@ -98,14 +98,13 @@ class Visit:
 
 
 STOPS: Mapping[str, str] = {
-    "private": "The patient calls the photo private, which was not agreed beforehand. No photo was kept. Talk first.",
-    "child-objects": "The child does not agree, or is not sure. No photo was kept. Talk with the child and the parent.",
-    "helper-refused": "The patient did not agree to the person who took it. No photo was kept. Talk with the patient "
+    "private": "The patient calls the photo private, which was not agreed beforehand. Talk first.",
+    "child-objects": "The child does not agree, or is not sure. Talk with the child and the parent.",
+    "helper-refused": "The patient did not agree to the person who took it. Talk with the patient "
     "alone; think of safeguarding.",
-    "care-worker": "A care worker took the photo. No photo was kept. Ring, and find another way.",
-    "outgrown": "A parent was asked, and the patient has reached the age at which they decide alone. No photo was "
-    "kept. Ask the patient.",
-    "receive-refused": "The patient does not agree to our receiving a photo. No photo was kept. Offer another way.",
+    "care-worker": "A care worker took the photo. Ring, and find another way.",
+    "outgrown": "A parent was asked, and the patient has reached the age at which they decide alone. Ask the patient.",
+    "receive-refused": "The patient does not agree to our receiving a photo. Offer another way.",
 }
 """Why the page stopped, in words for whoever rings."""
 

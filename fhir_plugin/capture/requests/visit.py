@@ -322,15 +322,14 @@ class Visits:
 
     def _finish(self, request: PhotoRequest, state: RequestState, kind: WorkKind, why: str, words: str = "") -> None:
         parts = self._parts
-        sealed = arrive.destroy_sent(parts, request, actor=request.subject, why=state) is arrive.Sent.SEALED
+        sent = arrive.destroy_sent(parts, request, actor=request.subject, why=state)
         over = replace(request.to(state, parts.now), capture_id=None)
         parts.requests.save(over)
         parts.note(over, f"request.{state}", over.subject, verified=over.verified)
         record.intend(parts, request, over)
         said = f" They write: {words}" if words else ""
         unsure = "" if over.verified else " The date of birth was not checked: make sure that it was they."
-        held = " Something holds this patient’s pictures: what was begun is sealed, unseen." if sealed else ""
-        parts.wait_for_person(over, kind, f"{why}{held}{unsure}{said}")
+        parts.wait_for_person(over, kind, f"{why}{arrive.LEFT[sent]}{unsure}{said}")
 
     def _limited(self, request: PhotoRequest) -> CaptureParts:
         """A capture's parts with the limit of this request (G-R9)."""

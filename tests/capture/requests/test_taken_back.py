@@ -8,10 +8,11 @@ import pytest
 
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.requests.asking import seen_as
+from fhir_plugin.capture.requests.back import STILL_THERE
 from fhir_plugin.capture.requests.ends import tidy
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.waiting import mend
-from fhir_plugin.errors import NotAllowed, NotFound, Refused
+from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, Refused, SignInNeeded
 from fhir_plugin.policy.ruling import Act, May
 from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, RequestId
@@ -45,6 +46,19 @@ def came_back(asking: Asking) -> tuple[CaptureId, RequestId, Door]:
     capture = asking.now(request_id).capture_id
     assert capture is not None
     return capture, request_id, door
+
+
+WRITES = ("put", "create", "transact", "create_binary")
+
+
+def need_sign_in_to_write(call: str) -> None:
+    if call in WRITES:
+        raise SignInNeeded("launch again")
+
+
+def refuse_writing(call: str, _what: str) -> None:
+    if call in WRITES:
+        raise RecordRefused("nothing more is taken here", status=422)
 
 
 def test_what_is_held_and_taken_back_is_neither_looked_at_nor_kept() -> None:
@@ -98,6 +112,66 @@ def test_what_is_being_filed_when_it_is_taken_back_is_shut_in_the_register(taken
     assert [item.words.endswith("see what is there now.") for item in asking.work() if item.kind == "withdrawal"] == (
         [True] if taken else []
     )
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_filing_that_turns_round_after_they_took_it_back_destroys_what_was_sent(taken: bool, held: bool) -> None:
+    asking = Asking()
+    bench = asking.bench
+    record = FakeRecord()
+    bench.record = record
+    capture, _, door = came_back(asking)
+    answered(asking, capture)
+    record.after_write = lambda _call, _what: bench.signed_out.add("l1")
+    record.on_call = lambda _call, _what: need_signed_in(bench)
+    bench.file(capture)
+    assert bench.draft(capture).state is DraftState.FILING
+    if taken:
+        asking.visits.withdraw(door)
+    if held:
+        hold(asking)
+    assert bench.owned(capture) == 3, "what is on its way is not pulled from under it"
+    record.after_write = lambda _call, _what: None
+    record.on_call = refuse_writing
+    bench.signed_out.clear()
+    bench.clock.advance(minutes=30)
+    bench.captures.resume(launched("l9"), capture)
+    draft = bench.draft(capture)
+    assert record.stored("Media") == [] and bench.kept.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
+    withdrawal = [item for item in asking.work() if item.kind == "withdrawal"]
+    if taken and not held:
+        assert bench.owned(capture) == 0 and draft.images == ()
+        assert draft.answers.said("findings"), "what a clinician wrote is theirs and stays"
+        assert [item.words.split("\n")[-1] for item in withdrawal] == [STILL_THERE], "a version of it was written"
+    else:
+        assert bench.owned(capture) == 3 and draft.state is DraftState.OPEN
+        assert len(withdrawal) == int(taken)
+    if taken and held:
+        assert may(asking, capture, Act.STORE) is May.NO
+        with pytest.raises(NotAllowed):
+            bench.captures.picture(SESSION, capture, draft.images[0].image_id)
+
+
+def test_where_nothing_was_written_before_it_turned_round_nothing_is_left_to_review() -> None:
+    asking = Asking()
+    bench = asking.bench
+    record = FakeRecord()
+    bench.record = record
+    capture, _, door = came_back(asking)
+    answered(asking, capture, findings="", advice="", note_elsewhere="yes")
+    record.on_call = lambda call, _what: need_sign_in_to_write(call)
+    bench.file(capture)
+    asking.visits.withdraw(door)
+    record.on_call = refuse_writing
+    bench.clock.advance(minutes=30)
+    bench.captures.resume(launched("l9"), capture)
+    assert bench.draft(capture).state is DraftState.DISCARDED and bench.owned(capture) == 0
+    assert asking.kinds() == ["call-me"]
+    (entry,) = [each.entry for each in bench.audit.entries(subject=capture) if each.entry.action == "capture.discarded"]
+    assert (entry.actor, entry.detail["why"], entry.detail["pictures"]) == ("system", "withdrawn", 1)
+    bench.until_settled()
+    assert asking.kinds() == ["call-me"] and bench.owned(capture) == 0
 
 
 def test_what_is_in_the_record_is_shut_in_the_register_and_the_record_is_to_be_told() -> None:
