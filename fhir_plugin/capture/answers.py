@@ -36,6 +36,7 @@ FACTS = frozenset(
         "said_intimate_before",
         "patient_receive",
         "patient_store",
+        "other_uses_shut",
         "site_known",
     }
 )

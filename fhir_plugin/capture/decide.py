@@ -25,8 +25,10 @@ from fhir_plugin.capture.answers import (
 )
 from fhir_plugin.capture.patient_said import with_facts
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store, Verdict
+from fhir_plugin.policy.case import Case
 from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.rules.other_uses import may_be_asked
 from fhir_plugin.policy.ruling import Act, May, OpenQuestion, Reason, Ruling, WorkDue
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Arrival, BodySite, Photographer
@@ -195,6 +197,9 @@ def assess(
     situations = {
         image.image_id: situation_of(answers, image, patient, today=today, standing=standing) for image in images
     }
+    used = [each for each in situations.values() if each.wish is not Wish.DISCARD]
+    if not all(may_be_asked(Case(each, policy)) for each in used):
+        situations = {image: replace(each, other_uses_shut=True) for image, each in situations.items()}
     rulings = {image: rule(situation, policy) for image, situation in situations.items()}
     kept = [image for image in images if situations[image.image_id].wish is not Wish.DISCARD]
     missing: dict[str, str] = {} if images else {"images": "Add at least one picture."}

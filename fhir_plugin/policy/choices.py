@@ -85,6 +85,8 @@ class SecondaryUse(StrEnum):
 
     EXPLICIT_ONLY = "explicit_only"
     ANONYMISED_AFTER_EXPLANATION = "anonymised_after_explanation"
+    NEVER = "never"
+    """Nobody is asked, and what was said before counts for nothing while it is so."""
 
 
 class UnsolicitedOrdinary(StrEnum):

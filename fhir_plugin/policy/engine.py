@@ -25,6 +25,7 @@ from fhir_plugin.policy.rules import (
     intimate,
     safeguarding,
     unsolicited,
+    other_uses,
     video,
 )
 from fhir_plugin.policy.ruling import Act, May, OpenQuestion, Reason, Ruling, WorkDue
@@ -51,6 +52,7 @@ RULES = tuple(
         )
     )
 )
+            other_uses,
 
 SECOND_REFUSED = Reason(
     "second-person-refused",

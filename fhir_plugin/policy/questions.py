@@ -33,6 +33,7 @@ FACTS = frozenset(
         "said_intimate_before",
         "patient_receive",
         "patient_store",
+        "other_uses_shut",
     }
 )
 """Fields of `Situation` that the app knows by itself: from the record, the file, the request, the worklist."""
@@ -55,6 +56,7 @@ class Group(StrEnum):
     REFUSAL = "refusal"
     DECEASED = "deceased"
     DISCARD = "discard"
+    OTHER_USES = "other-uses"
 
 
 class Kind(StrEnum):

@@ -109,6 +109,8 @@ def secondary_use(
         raise ValueError("not a secondary use")
     if answer in (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN):
         return _no("use-refused", "The patient does not want it used for this.", "G-R72, G-R231, X13")
+    if pack.secondary_use is SecondaryUse.NEVER:
+        return _no("no-other-use", "Nothing is used here for anything but the patient’s own care.", "G-R229, X13")
     if not reconsented:
         return _no("not-asked-since-of-age", "They have come of age since and were not asked again.", "G-R246")
     if answer is ConsentAnswer.GIVEN:

@@ -143,6 +143,7 @@ HEADINGS: Mapping[Group, str] = {  # in the order to ask
     Group.REFUSAL: "The patient said no",
     Group.DECEASED: "The patient has died",
     Group.DISCARD: "It is not kept",
+    Group.OTHER_USES: "Other uses",
 }
 
 

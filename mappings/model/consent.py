@@ -85,7 +85,8 @@ class ScopeDecision:
     """One scope, decided on its own (G-R58). `at`: when it was said; every answer but "not asked" has its moment.
 
     `by` and `right`: who said so and by what right, where it was not the giver of the whole consent: a child, grown
-    up, withdraws what a parent gave. `by` is who recorded it, or the patient where they did it themselves.
+    up, withdraws what a parent gave. `by` is who recorded it, or the patient where they did it themselves. `form`:
+    how it was given, where that is not how the whole consent was: publication in writing, care by word of mouth (X15).
     """
 
     scope: ConsentScope
@@ -93,6 +94,7 @@ class ScopeDecision:
     at: dt.datetime | None = None
     by: Reference | None = None
     right: Grantor | None = None
+    form: ConsentForm | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,29 @@ class ConsentGiver:
     def is_somebody_else(self) -> bool:
         """Whether a person who is neither the patient nor the decision-maker of the service consents."""
         return self.right in PARENTAL or self.right in LEGAL_AUTHORITY
+
+
+@dataclass(frozen=True)
+class AlsoAsked:
+    """Somebody who was asked beside the giver, and does not decide: a parent beside a competent child (G-R101).
+
+    `answer` is about the images as a whole. Raises `ValueError` for the patient's own right, which the giver has, and
+    for "not asked": who was not asked is not here.
+    """
+
+    right: Grantor
+    answer: ConsentAnswer
+    name: str = field(default="", repr=False)
+    relationship: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.giver.is_somebody_else or self.answer is ConsentAnswer.NOT_ASKED:
+            raise ValueError("who was asked beside the giver is somebody else, and has answered")
+
+    @property
+    def giver(self) -> ConsentGiver:
+        """The same person, as somebody who gives."""
+        return ConsentGiver(self.right, self.name, self.relationship)
 
 
 @dataclass(frozen=True)
@@ -175,6 +200,7 @@ class PhotoConsent:
     policy_version: str
     private: bool = False
     giver: ConsentGiver = ConsentGiver(Grantor.PATIENT)
+    also: tuple[AlsoAsked, ...] = ()
     explained: tuple[str, ...] = ()
     template: str = ""
     more_wanted: bool | None = None

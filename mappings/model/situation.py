@@ -132,6 +132,8 @@ class Situation:
     understood: bool | None = None
     photographer: Photographer | None = None
     identity: Identity | None = None
+    other_uses_shut: bool = False
+    """Another picture that shares its Consent may be used for nothing but care: what is agreed is agreed of all."""
     identity_reason: str = field(default="", repr=False)
     """Why confirming was not possible."""
     site_known: bool = False
@@ -195,6 +197,10 @@ class Situation:
     chaperone: ChaperoneOutcome | None = None
     chaperone_name: str = field(default="", repr=False)
     chaperone_designation: str = field(default="", repr=False)
+    parent_answer: ConsentAnswer | None = None
+    """What a parent said beside a competent child, who decides (G-R101)."""
+    parent_name: str = field(default="", repr=False)
+    parent_relationship: str = field(default="", repr=False)
     chaperone_family: bool | None = None
     chaperone_trained: bool | None = None
     chaperone_extent: str = field(default="", repr=False)
@@ -228,3 +234,13 @@ class Situation:
 
     # ------------------------------------------------------------------ not keeping it
     discard_reason: DiscardReason | None = None
+    consent_view: ConsentAnswer | None = None
+    """To look at what came unasked, apart from sending it (G-R118)."""
+
+    # ------------------------------------------------------------------ beyond this patient's own care
+    consent_teaching: ConsentAnswer | None = None
+    consent_research: ConsentAnswer | None = None
+    consent_publication: ConsentAnswer | None = None
+    uses_explained: bool | None = None
+    """Purpose, retention and storage of these uses were explained (G-R73, G-R233)."""
+    uses_form: ConsentForm | None = None

@@ -12,18 +12,27 @@ asked, contradiction as refused, and a consent that is not in force gives nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentGiver, Grantor, PhotoConsent
+from mappings.model.consent import AlsoAsked, ConsentAnswer, ConsentGiver, Grantor, PhotoConsent
 from mappings.model.identifiers import CaptureId, ImageId, Reference
 from mappings.model.labels import ACT_CODE, NORMAL, RESTRICTED, Label, is_restricted
 from mappings.r4 import elements
-from mappings.r4.consent_rules import image_at, image_named, images_about, read_decisions, to_extensions, to_rules
+from mappings.r4.consent_rules import (
+    form_extension,
+    form_in,
+    image_at,
+    image_named,
+    images_about,
+    read_decisions,
+    to_extensions,
+    to_rules,
+)
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotReadable
-from mappings.r4.related_person import GIVER_REFERENCE, giver_in, name_in, relationship_in, to_related_person
+from mappings.r4.related_person import GIVER_REFERENCE, also_id, giver_in, name_in, relationship_in, to_related_person
 from mappings.terminology import systems
 from mappings.terminology.consent import GRANTOR_WORDS, LEGAL_BASIS_WORDS
-from mappings.terminology.photographs import CONSENT_FORM_WORDS
 
 SOURCE_WORDS = "How this was decided"
 
@@ -51,8 +60,11 @@ def to_consent(
     if id is not None:
         json["id"] = id
     json["meta"] = elements.meta(labels, consent.capture_id)
-    if giver.is_somebody_else:
-        json["contained"] = [to_related_person(giver, consent.patient)]
+    persons = [to_related_person(giver, consent.patient)] if giver.is_somebody_else else []
+    for number, each in enumerate(consent.also, 1):
+        persons.append(to_related_person(each.giver, consent.patient, id=also_id(number)))
+    if persons:
+        json["contained"] = persons
     json["extension"] = _extensions(consent)
     json["identifier"] = [{"system": systems.CONSENT, "value": consent.capture_id}]
     json["status"] = _status(consent)
@@ -64,7 +76,7 @@ def to_consent(
     json["patient"] = elements.reference(consent.patient)
     json["dateTime"] = moment
     if consent.decisions or giver.is_somebody_else or giver.right is Grantor.BEST_INTERESTS:
-        json["performer"] = [_performer(consent)]
+        json["performer"] = [_performer(consent), *_performers_beside(consent)]
     json["sourceReference"] = {
         "type": "QuestionnaireResponse",
         "identifier": {"system": systems.DECISION, "value": consent.capture_id},
@@ -119,11 +131,12 @@ def from_consent(json: object) -> PhotoConsent:
         recorded_by=recorded_by,
         recorded_at=recorded_at,
         decisions=read_decisions(consent, recorded_at),
-        form=_form(consent),
+        form=form_in(consent),
         understood=bool(verifications) and all(each.get("verified") is True for each in verifications),
         policy_version=policy_version,
         private=is_restricted(elements.labels_of(consent)),
         giver=giver,
+        also=_also(consent),
         explained=explained,
         template=template,
         legal_basis=_legal_basis(consent),
@@ -194,6 +207,42 @@ def _performer(consent: PhotoConsent) -> Json:
     return elements.reference(consent.recorded_by)
 
 
+def _performers_beside(consent: PhotoConsent) -> list[Json]:
+    """Who agreed as well; somebody who did not is no performer of it."""
+    agreed = (number for number, each in enumerate(consent.also, 1) if each.answer is ConsentAnswer.GIVEN)
+    return [{"reference": f"#{also_id(number)}"} for number in agreed]
+
+
+def _also_asked(consent: PhotoConsent) -> list[Json]:
+    return [
+        {
+            "url": systems.ALSO_ASKED_EXTENSION,
+            "extension": [
+                {"url": "who", "valueReference": {"reference": f"#{also_id(number)}"}},
+                {"url": "right", "valueCode": each.right.value},
+                {"url": "answer", "valueCode": each.answer.value},
+            ],
+        }
+        for number, each in enumerate(consent.also, 1)
+    ]
+
+
+def _also(consent: Json) -> tuple[AlsoAsked, ...]:
+    """Who was asked beside the giver; what cannot be read as an answer of somebody else is left out."""
+    found = []
+    for extension in elements.extensions_of(consent, systems.ALSO_ASKED_EXTENSION):
+        parts = {elements.text_of(part.get("url")): part for part in elements.objects_of(extension.get("extension"))}
+        who = elements.text_of(elements.object_of(parts.get("who", {}).get("valueReference")).get("reference"))
+        right = elements.text_of(parts.get("right", {}).get("valueCode"))
+        answer = elements.text_of(parts.get("answer", {}).get("valueCode"))
+        person = giver_in(consent, id=who.removeprefix("#"))
+        if right in set(Grantor) and answer in set(ConsentAnswer):
+            with suppress(ValueError):
+                said = (Grantor(right), ConsentAnswer(answer), name_in(person), relationship_in(person))
+                found.append(AlsoAsked(*said))
+    return tuple(found)
+
+
 def _extensions(consent: PhotoConsent) -> list[Json]:
     right = consent.giver.right
     extensions: list[Json] = [
@@ -204,8 +253,7 @@ def _extensions(consent: PhotoConsent) -> list[Json]:
         },
     ]
     if consent.form is not None:
-        form = elements.coding(systems.CONSENT_FORM, consent.form.value, CONSENT_FORM_WORDS[consent.form])
-        extensions.append({"url": systems.CONSENT_FORM_EXTENSION, "valueCoding": form})
+        extensions.append(form_extension(consent.form))
     template = elements.string(consent.template).strip()
     if consent.explained or template:
         parts: list[Json] = [{"url": "item", "valueString": elements.string(item)} for item in consent.explained]
@@ -219,7 +267,7 @@ def _extensions(consent: PhotoConsent) -> list[Json]:
         }
         for basis in consent.legal_basis
     )
-    return [*extensions, *to_extensions(consent)]
+    return [*extensions, *_also_asked(consent), *to_extensions(consent)]
 
 
 def _giver(consent: Json, patient: Reference) -> ConsentGiver:
@@ -240,14 +288,6 @@ def _giver(consent: Json, patient: Reference) -> ConsentGiver:
         return ConsentGiver(right, name=named[0] if named else "")
     person = giver_in(consent)
     return ConsentGiver(right, name=name_in(person), relationship=relationship_in(person))
-
-
-def _form(consent: Json) -> ConsentForm | None:
-    for extension in elements.extensions_of(consent, systems.CONSENT_FORM_EXTENSION):
-        code = elements.text_of(elements.object_of(extension.get("valueCoding")).get("code"))
-        if code in set(ConsentForm):
-            return ConsentForm(code)
-    return None
 
 
 def _explained(consent: Json) -> tuple[str, tuple[str, ...]]:

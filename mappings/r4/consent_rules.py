@@ -12,13 +12,13 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
-from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision
+from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope, Grantor, PhotoConsent, ScopeDecision
 from mappings.model.identifiers import ImageId, Reference
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.terminology import systems
 from mappings.terminology.consent import SCOPE_TERMS
-from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
+from mappings.terminology.photographs import CONSENT_FORM_WORDS, CONSENT_SCOPE_WORDS
 
 VIDEO: Final = ("video", "Video")
 
@@ -68,6 +68,21 @@ def scope_coding(scope: ConsentScope) -> Json:
     return elements.coding(systems.CONSENT_DECISION, scope.value, CONSENT_SCOPE_WORDS[scope])
 
 
+def form_extension(form: ConsentForm) -> Json:
+    """How it was given: the whole consent, or one rule of it."""
+    coding = elements.coding(systems.CONSENT_FORM, form.value, CONSENT_FORM_WORDS[form])
+    return {"url": systems.CONSENT_FORM_EXTENSION, "valueCoding": coding}
+
+
+def form_in(holder: Json) -> ConsentForm | None:
+    """The first that can be read."""
+    for extension in elements.extensions_of(holder, systems.CONSENT_FORM_EXTENSION):
+        code = elements.text_of(elements.object_of(extension.get("valueCoding")).get("code"))
+        if code in set(ConsentForm):
+            return ConsentForm(code)
+    return None
+
+
 def read_decisions(consent: Json, recorded_at: dt.datetime) -> tuple[ScopeDecision, ...]:
     """Every scope's decision and what was said before. `recorded_at` stands in for a moment that cannot be read.
 
@@ -101,6 +116,8 @@ def _rule(decision: ScopeDecision, about: Sequence[Json]) -> Json:
         extensions.append({"url": systems.WITHDRAWN_EXTENSION, "valueDateTime": _moment(decision)})
     if decision.by is not None or decision.right is not None:
         extensions.append({"url": systems.DECIDED_BY_EXTENSION, "extension": _who(decision)})
+    if decision.form is not None:
+        extensions.append(form_extension(decision.form))
     if extensions:
         rule["extension"] = extensions
     rule["type"] = "permit" if decision.answer is ConsentAnswer.GIVEN else "deny"
@@ -123,6 +140,8 @@ def _earlier(decision: ScopeDecision) -> Json:
         {"url": "at", "valueDateTime": _moment(decision)},
         *_who(decision),
     ]
+    if decision.form is not None:
+        parts.append({"url": "form", "valueCode": decision.form.value})
     return {"url": systems.EARLIER_DECISION_EXTENSION, "extension": parts}
 
 
@@ -160,7 +179,7 @@ def _current(consent: Json, scope: ConsentScope, recorded_at: dt.datetime) -> Sc
     by, right = None, None
     for extension in elements.extensions_of(rules[0], systems.DECIDED_BY_EXTENSION):
         by, right = _who_in(extension)
-    return ScopeDecision(scope, answer, at, by, right)
+    return ScopeDecision(scope, answer, at, by, right, form_in(rules[0]))
 
 
 def _is_about(rule: Json, scope: ConsentScope) -> bool:
@@ -196,7 +215,9 @@ def _history(consent: Json, scope: ConsentScope) -> list[ScopeDecision]:
         about = elements.text_of(parts.get("scope", {}).get("valueCode"))
         known = {each.value for each in ConsentAnswer} - {ConsentAnswer.NOT_ASKED.value}
         if about == scope.value and answer in known and at is not None:
-            found.append(ScopeDecision(scope, ConsentAnswer(answer), at, *_who_in(extension)))
+            how = elements.text_of(parts.get("form", {}).get("valueCode"))
+            form = ConsentForm(how) if how in set(ConsentForm) else None
+            found.append(ScopeDecision(scope, ConsentAnswer(answer), at, *_who_in(extension), form))
     return found
 
 

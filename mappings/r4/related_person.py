@@ -19,7 +19,12 @@ GIVER_ID: Final = "giver"
 GIVER_REFERENCE: Final = "#giver"
 
 
-def to_related_person(giver: ConsentGiver, patient: Reference) -> Json:
+def also_id(number: int) -> str:
+    """The id of somebody who was asked beside the giver; `number` from 1."""
+    return f"also-{number}"
+
+
+def to_related_person(giver: ConsentGiver, patient: Reference, *, id: str = GIVER_ID) -> Json:
     """Who consents and by what right; no label, as R4 forbids one inside (dom-5): its Consent carries them."""
     codings = [elements.coding(systems.GRANTOR, giver.right.value, GRANTOR_WORDS[giver.right])]
     if giver.right in RELATIONSHIP_CODES:
@@ -29,7 +34,7 @@ def to_related_person(giver: ConsentGiver, patient: Reference) -> Json:
         relationship["text"] = elements.string(giver.relationship).strip()
     person: Json = {
         "resourceType": "RelatedPerson",
-        "id": GIVER_ID,
+        "id": id,
         "patient": elements.reference(patient),
         "relationship": [relationship],
     }
@@ -38,10 +43,10 @@ def to_related_person(giver: ConsentGiver, patient: Reference) -> Json:
     return person
 
 
-def giver_in(resource: Json) -> Json:
+def giver_in(resource: Json, *, id: str = GIVER_ID) -> Json:
     """The person inside a Consent; empty where there is none."""
     for inside in elements.objects_of(resource.get("contained")):
-        if inside.get("resourceType") == "RelatedPerson" and inside.get("id") == GIVER_ID:
+        if inside.get("resourceType") == "RelatedPerson" and inside.get("id") == id:
             return inside
     return {}
 

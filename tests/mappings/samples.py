@@ -9,6 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mappings.model.consent import (
+    LEGAL_AUTHORITY,
+    PARENTAL,
+    AlsoAsked,
     Assessment,
     ChildView,
     ConsentAnswer,
@@ -187,6 +190,15 @@ scope_decisions = st.builds(
     at=instants,
     by=st.none() | references("Patient", "Practitioner"),
     right=st.none() | st.sampled_from(Grantor),
+    form=st.none() | st.sampled_from(ConsentForm),
+)
+
+also_asked = st.builds(
+    AlsoAsked,
+    right=st.sampled_from([*PARENTAL, *LEGAL_AUTHORITY]),
+    answer=st.sampled_from(SAID),
+    name=typed,
+    relationship=typed,
 )
 
 givers = st.builds(
@@ -229,6 +241,7 @@ consents = st.builds(
     policy_version=words,
     private=st.booleans(),
     giver=givers,
+    also=st.lists(also_asked, max_size=3).map(tuple),
     explained=st.lists(codes, max_size=3).map(tuple),
     template=typed,
     more_wanted=st.none() | st.booleans(),

@@ -78,6 +78,7 @@ UNASKED = replace(
 )
 
 INTIMATE = replace(
+    consent_view=ConsentAnswer.GIVEN,
     ADULT,
     preauthorised_private=True,
     intimacy=Intimacy.INTIMATE,
@@ -168,6 +169,7 @@ FIFTEEN_UNASKED = replace(
 """The hardest one: an intimate image of a fifteen-year-old that nobody asked for, with all that it takes."""
 
 NO_CAPACITY = replace(
+    consent_view=ConsentAnswer.GIVEN,
     ADULT,
     capacity_doubt=True,
     lacks_capacity=True,

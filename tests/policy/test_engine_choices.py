@@ -255,6 +255,7 @@ TABLE: list[tuple[StrEnum, str, str, Try, Try]] = [
         uses(NOT_ASKED, **EXPLAINED),
         uses(REFUSED, **EXPLAINED),
     ),
+    (SecondaryUse.NEVER, "X13", "secondary_use", does(of.ADULT), uses(ConsentAnswer.GIVEN)),
     (
         UnsolicitedOrdinary.CONFIRM,
         "X14",

@@ -35,7 +35,7 @@ NEEDS: dict[str, tuple[str, str, bool, tuple[WorkKind, ...]]] = {
     "adult": ("", "", False, ()),
     "taken-now": ("", "device", False, ()),
     "emailed": ("", "", False, (WorkKind.SOURCE,)),
-    "unasked": ("unsolicited", "lacks_capacity contact contact_words", False, ()),
+    "unasked": ("unsolicited", "lacks_capacity contact contact_words consent_view", False, ()),
     "intimate": ("intimate", INTIMATE, False, ()),
     "child": ("under-18", f"{CHILD} {PARENT}", False, ()),
     "without-parents": (
@@ -49,7 +49,7 @@ NEEDS: dict[str, tuple[str, str, bool, tuple[WorkKind, ...]]] = {
     "child-intimate": ("intimate under-18", f"{CHILD} {PARENT} {INTIMATE} legitimate_reason", True, ()),
     "fifteen-unasked": (
         "intimate under-18 unsolicited",
-        f"{CHILD} {COMPETENT} {INTIMATE} legitimate_reason contact contact_words",
+        f"{CHILD} {COMPETENT} {INTIMATE} legitimate_reason contact contact_words consent_view",
         True,
         (),
     ),

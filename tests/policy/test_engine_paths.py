@@ -123,7 +123,8 @@ def test_a_fifteen_year_olds_intimate_image_sent_unasked_is_held_unseen() -> Non
 
 
 @pytest.mark.parametrize(
-    "missing", ["contact", "contact_words", "consent_receive", "gillick", "gillick_words", "child_view"]
+    "missing",
+    ["contact", "contact_words", "consent_receive", "consent_view", "gillick", "gillick_words", "child_view"],
 )
 def test_what_came_unasked_is_not_shown_before_contact_competence_and_consent(missing: str) -> None:
     assert ruling(of.FIFTEEN_UNASKED).acts[Act.REVEAL] is May.YES

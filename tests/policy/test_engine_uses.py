@@ -21,6 +21,7 @@ from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
 STRICT = shipped_pack("strict")
+OTHER_USES = {"consent_teaching", "consent_research", "consent_publication", "uses_explained", "uses_form"}
 SAID_NO = (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
 
 
@@ -49,7 +50,7 @@ def test_other_uses_are_explicit_or_they_are_not() -> None:
             taken_for_care=for_care,
             reconsented=reconsented,
         )
-        if answer in SAID_NO or not reconsented:
+        if answer in SAID_NO or not reconsented or value is SecondaryUse.NEVER:
             assert verdict.may is May.NO
         elif answer is ConsentAnswer.GIVEN:
             assert verdict.may is May.YES
@@ -277,7 +278,7 @@ def test_what_is_worth_saying_is_said(code: str, situation: Situation, changed: 
 
 def test_what_may_be_said_is_offered_and_waited_for_by_nothing() -> None:
     offered = {each.id for each in ruling(of.ADULT).questions if not each.needed_for}
-    assert offered == {"patient_says_private", "only_area", "note_elsewhere", "capacity_doubt", "concern"}
+    assert offered == {"patient_says_private", "only_area", "note_elsewhere", "capacity_doubt", "concern", *OTHER_USES}
     filmed = {each.id for each in ruling(of.VIDEO).questions if not each.needed_for}
     assert "sound_reason" in filmed
     private = {each.id for each in ruling(of.INTIMATE).questions if not each.needed_for}

@@ -11,7 +11,7 @@ from fhir_plugin.policy.rules.deciding import REFUSALS
 from fhir_plugin.policy.ruling import Act, Reason
 from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope
 from mappings.model.images import Arrival
-from mappings.model.situation import DiscardReason
+from mappings.model.situation import ContactOutcome, DiscardReason
 
 RECEIVE_REFUSED = Reason(
     "receive-refused",
@@ -20,6 +20,12 @@ RECEIVE_REFUSED = Reason(
     "G-R58, G-R75",
 )
 STORE_REFUSED = Reason(
+VIEW_REFUSED = Reason(
+    "view-refused",
+    "Whoever decides does not want it looked at.",
+    "Do not look at it or use it. Offer another way of being assessed.",
+    "G-R116, G-R118",
+)
     "store-refused",
     "Whoever decides said no to storing it.",
     "Choose Describe only or Discard instead. The consultation goes on.",
@@ -65,6 +71,21 @@ def receive(case: Case) -> Iterator[Finding]:
 
 
 def _implied(case: Case) -> bool:
+def view(case: Case) -> Iterator[Finding]:
+    """To look at what was sent unasked: sending it is not agreeing to it, and is asked apart (G-R116, G-R118)."""
+    if not case.to_be_reached or case.said.contact is not ContactOutcome.REACHED:
+        return
+    if case.nobody_consents:
+        yield from _stands_in("consent_view", case)
+        return
+    answer = case.said.consent_view
+    if answer in REFUSALS:
+        yield Stop(case.deciding, VIEW_REFUSED)
+        yield from _another_way(case, frozenset({Act.DISCARD}))
+    problem = "Ask before you look at it." if answer is ConsentAnswer.NOT_ASKED else ""
+    yield Ask("consent_view", "It came unasked: looking at it is a decision of its own.", case.deciding, problem)
+
+
     """A reply to a request agrees to being received, where the pack says so; what nobody asked for never does."""
     if case.to_be_reached:
         return False
@@ -143,4 +164,4 @@ def _another_way(case: Case, acts: frozenset[Act]) -> Iterator[Finding]:
 
 
 _DESCRIBING = frozenset({Act.DESCRIBE})
-RULES = (their_own_no, receive, store, how)
+RULES = (their_own_no, receive, view, store, how)

@@ -120,9 +120,24 @@ def gillick(case: Case) -> Iterator[Finding]:
         yield Ask("best_interests", "Going on without their parents must be best for the child.", case.deciding)
         text = "The child asked for care themselves. Send nothing to a parent, and nothing to a parent’s telephone."
         yield Warn(Reason("child-confidence", text, source="G-R98, G-R263, X21"))
+    if said.parents_discussed:
+        yield from _parent_as_well(case)
     if said.parents_discussed is False:
         text = "You have not talked with the child about involving their parents."
         yield Warn(Reason("parents-not-discussed", text, "Do so if you can.", "G-R100"))
+
+
+def _parent_as_well(case: Case) -> Iterator[Finding]:
+    """Where possible both child and parent agree; the child decides, and a parent's no is weighed (G-R101)."""
+    answer = case.said.parent_answer
+    yield Ask("parent_answer", "Where possible, both the child and a parent agree.", case.deciding, optional=True)
+    if answer in (None, ConsentAnswer.NOT_ASKED):
+        return
+    yield Ask("parent_name", "The record says who else was asked.", case.deciding)
+    yield Ask("parent_relationship", "The record says what they are to the child.", case.deciding)
+    if answer in REFUSALS:
+        text = "A parent said no. A competent child decides, but think about why the parent does not agree."
+        yield Warn(Reason("parent-said-no", text, "Take advice if you are not sure.", "G-R101"))
 
 
 def giver(case: Case) -> Iterator[Finding]:
