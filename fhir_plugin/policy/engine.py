@@ -23,9 +23,9 @@ from fhir_plugin.policy.rules import (
     deciding,
     fast_path,
     intimate,
+    other_uses,
     safeguarding,
     unsolicited,
-    other_uses,
     video,
 )
 from fhir_plugin.policy.ruling import Act, May, OpenQuestion, Reason, Ruling, WorkDue
@@ -49,10 +49,10 @@ RULES = tuple(
             carers,
             video,
             safeguarding,
+            other_uses,
         )
     )
 )
-            other_uses,
 
 SECOND_REFUSED = Reason(
     "second-person-refused",

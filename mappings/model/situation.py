@@ -119,6 +119,8 @@ class Situation:
     patient_receive: ConsentAnswer | None = None
     """What was answered at our link itself, which no form changes (G-R58); None: it did not come by the link."""
     patient_store: ConsentAnswer | None = None
+    other_uses_shut: bool = False
+    """Another picture that shares its Consent may be used for nothing but care: what is agreed is agreed of all."""
 
     # ------------------------------------------------------------------ the fast path (guidance, section Z)
     purpose: str = field(default="", repr=False)
@@ -132,8 +134,6 @@ class Situation:
     understood: bool | None = None
     photographer: Photographer | None = None
     identity: Identity | None = None
-    other_uses_shut: bool = False
-    """Another picture that shares its Consent may be used for nothing but care: what is agreed is agreed of all."""
     identity_reason: str = field(default="", repr=False)
     """Why confirming was not possible."""
     site_known: bool = False
@@ -176,6 +176,10 @@ class Situation:
     child_view: ChildView | None = None
     child_words: str = field(default="", repr=False)
     parents_discussed: bool | None = None
+    parent_answer: ConsentAnswer | None = None
+    """What a parent said beside a competent child, who decides (G-R101)."""
+    parent_name: str = field(default="", repr=False)
+    parent_relationship: str = field(default="", repr=False)
     keep_best_interests: str = field(default="", repr=False)
     """Why keeping, apart from taking, is in the child's best interests (G-R111)."""
     safeguarding_advice: str = field(default="", repr=False)
@@ -197,10 +201,6 @@ class Situation:
     chaperone: ChaperoneOutcome | None = None
     chaperone_name: str = field(default="", repr=False)
     chaperone_designation: str = field(default="", repr=False)
-    parent_answer: ConsentAnswer | None = None
-    """What a parent said beside a competent child, who decides (G-R101)."""
-    parent_name: str = field(default="", repr=False)
-    parent_relationship: str = field(default="", repr=False)
     chaperone_family: bool | None = None
     chaperone_trained: bool | None = None
     chaperone_extent: str = field(default="", repr=False)
@@ -214,6 +214,8 @@ class Situation:
     # ------------------------------------------------------------------ unasked, carers, video
     contact: ContactOutcome | None = None
     contact_words: str = field(default="", repr=False)
+    consent_view: ConsentAnswer | None = None
+    """To look at what came unasked, apart from sending it (G-R118)."""
     emergency_reason: str = field(default="", repr=False)
     helper_agreed: bool | None = None
     """The patient agrees to this carer taking it (G-R336)."""
@@ -234,8 +236,6 @@ class Situation:
 
     # ------------------------------------------------------------------ not keeping it
     discard_reason: DiscardReason | None = None
-    consent_view: ConsentAnswer | None = None
-    """To look at what came unasked, apart from sending it (G-R118)."""
 
     # ------------------------------------------------------------------ beyond this patient's own care
     consent_teaching: ConsentAnswer | None = None

@@ -74,11 +74,11 @@ UNASKED = replace(
     arrival=Arrival.UNASKED,
     contact=ContactOutcome.REACHED,
     contact_words="Rang the patient, who can decide and agrees that we look at it and keep it",
+    consent_view=ConsentAnswer.GIVEN,
     lacks_capacity=False,
 )
 
 INTIMATE = replace(
-    consent_view=ConsentAnswer.GIVEN,
     ADULT,
     preauthorised_private=True,
     intimacy=Intimacy.INTIMATE,
@@ -165,11 +165,11 @@ FIFTEEN_UNASKED = replace(
     arrival=Arrival.UNASKED,
     contact=ContactOutcome.REACHED,
     contact_words="Rang the patient on the number they gave us; they can decide and want it seen",
+    consent_view=ConsentAnswer.GIVEN,
 )
 """The hardest one: an intimate image of a fifteen-year-old that nobody asked for, with all that it takes."""
 
 NO_CAPACITY = replace(
-    consent_view=ConsentAnswer.GIVEN,
     ADULT,
     capacity_doubt=True,
     lacks_capacity=True,

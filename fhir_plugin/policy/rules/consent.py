@@ -19,13 +19,13 @@ RECEIVE_REFUSED = Reason(
     "Do not look at it or use it. Offer another way of being assessed.",
     "G-R58, G-R75",
 )
-STORE_REFUSED = Reason(
 VIEW_REFUSED = Reason(
     "view-refused",
     "Whoever decides does not want it looked at.",
     "Do not look at it or use it. Offer another way of being assessed.",
     "G-R116, G-R118",
 )
+STORE_REFUSED = Reason(
     "store-refused",
     "Whoever decides said no to storing it.",
     "Choose Describe only or Discard instead. The consultation goes on.",
@@ -70,7 +70,6 @@ def receive(case: Case) -> Iterator[Finding]:
     yield Ask("consent_receive", "Agreeing to an image being taken or sent is one decision.", case.deciding, problem)
 
 
-def _implied(case: Case) -> bool:
 def view(case: Case) -> Iterator[Finding]:
     """To look at what was sent unasked: sending it is not agreeing to it, and is asked apart (G-R116, G-R118)."""
     if not case.to_be_reached or case.said.contact is not ContactOutcome.REACHED:
@@ -86,6 +85,7 @@ def view(case: Case) -> Iterator[Finding]:
     yield Ask("consent_view", "It came unasked: looking at it is a decision of its own.", case.deciding, problem)
 
 
+def _implied(case: Case) -> bool:
     """A reply to a request agrees to being received, where the pack says so; what nobody asked for never does."""
     if case.to_be_reached:
         return False
