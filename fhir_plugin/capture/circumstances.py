@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from mappings.model.consent import ChildView, ConsentAnswer, Grantor
-from mappings.model.situation import Authority, ChaperoneOutcome, ContactOutcome, Device, Modality, Situation
+from fhir_plugin.policy.offered import ELSEWHERE
+from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
+from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, ConsentScope, Grantor
+from mappings.model.situation import (
+    Authority,
+    ChaperoneOutcome,
+    ContactOutcome,
+    Device,
+    ImageKind,
+    Modality,
+    Situation,
+)
 
 RIGHT: Mapping[Grantor, str] = {
     Grantor.PATIENT: "the patient",
@@ -51,6 +61,25 @@ ON: Mapping[Device, str] = {
     Device.PERSONAL: "a member of staff's own device",
     Device.PROVIDER: "the care provider's device",
 }
+KIND: Mapping[ImageKind, str] = {
+    ImageKind.PHOTOGRAPH: "photograph",
+    ImageKind.INTERNAL_ORGANS: "internal organs or structures",
+    ImageKind.PATHOLOGY_SLIDES: "pathology slide",
+    ImageKind.ENDOSCOPY: "laparoscopy or endoscopy",
+    ImageKind.ORGAN_FUNCTION: "recording of how an organ works",
+    ImageKind.ULTRASOUND: "ultrasound",
+    ImageKind.X_RAY: "X-ray",
+}
+HOW: Mapping[ConsentForm, str] = {
+    ConsentForm.VERBAL: "in conversation",
+    ConsentForm.ELECTRONIC: "electronically",
+    ConsentForm.WRITTEN: "in writing",
+}
+USES: Mapping[ConsentScope, str] = {
+    ConsentScope.TEACHING: "teaching",
+    ConsentScope.RESEARCH: "research",
+    ConsentScope.PUBLICATION: "publication",
+}
 DECIDED: Mapping[ConsentAnswer, str] = {
     ConsentAnswer.GIVEN: "agreed",
     ConsentAnswer.REFUSED: "refused",
@@ -63,6 +92,7 @@ def circumstances(situation: Situation, asked: Collection[str]) -> list[str]:
     """Lines of the note, in the order in which one would tell it (G-R94, G-R114, G-R285 to G-R290)."""
     said = _Asked(situation, asked)
     return [
+        *_came(said),
         *_who_decided(said),
         *_capacity(said),
         *_child(said),
@@ -73,6 +103,7 @@ def circumstances(situation: Situation, asked: Collection[str]) -> list[str]:
         *_video(said),
         *_refusal(said),
         *_urgent(said),
+        *_other_uses(said),
     ]
 
 
@@ -100,6 +131,16 @@ class _Asked:
         found = self.value(name)
         if found is not None:
             yield yes if found else no
+
+
+def _came(said: _Asked) -> Iterator[str]:
+    if mailbox := said.text("mailbox"):
+        yield f"Came by email to a mailbox {'that is not ours' if mailbox == ELSEWHERE else f'at {mailbox}'}."
+    yield from said.lines(email_reason="By email because")
+    kind = said.value("image_kind")
+    if isinstance(kind, ImageKind) and kind is not ImageKind.PHOTOGRAPH:
+        yield f"Kind of image: {KIND[kind]}."
+    yield from said.lines(exempt_procedure="No consent of its own: the patient agreed to the procedure")
 
 
 def _who_decided(said: _Asked) -> Iterator[str]:
@@ -150,6 +191,10 @@ def _child(said: _Asked) -> Iterator[str]:
     yield from said.yes_no(
         "parents_discussed", "Involving parents was discussed.", "Involving parents was not discussed."
     )
+    parent = said.value("parent_answer")
+    if isinstance(parent, ConsentAnswer) and parent is not ConsentAnswer.NOT_ASKED:
+        named = [text for text in (said.text("parent_name"), said.text("parent_relationship")) if text]
+        yield f"A parent was asked as well{' (' + ', '.join(named) + ')' if named else ''}: {DECIDED[parent]}."
     yield from said.lines(
         keep_best_interests="Keeping it is in their best interests",
         safeguarding_advice="Advice taken",
@@ -199,6 +244,9 @@ def _unasked(said: _Asked) -> Iterator[str]:
     contact = said.value("contact")
     if isinstance(contact, ContactOutcome):
         yield f"Sent without being asked for. Patient: {CONTACTED[contact]}."
+    looking = said.value("consent_view")
+    if isinstance(looking, ConsentAnswer):
+        yield f"To look at it: {DECIDED[looking]}."
     yield from said.lines(contact_words="What came of it", emergency_reason="Opened as an emergency because")
 
 
@@ -243,6 +291,23 @@ def _refusal(said: _Asked) -> Iterator[str]:
         reconsidered="Gone on without keeping the image because",
         known_wishes="Known wishes of the patient, who has died",
     )
+
+
+def _other_uses(said: _Asked) -> Iterator[str]:
+    answers = {words: said.value(ANSWERED_IN[scope]) for scope, words in USES.items()}
+    decided = {
+        words: answer
+        for words, answer in answers.items()
+        if isinstance(answer, ConsentAnswer) and answer is not ConsentAnswer.NOT_ASKED
+    }
+    if not decided:
+        return
+    line = "; ".join(f"for {words}: {DECIDED[answer]}" for words, answer in decided.items())
+    if ConsentAnswer.GIVEN in decided.values():
+        form = said.value("uses_form")
+        line += f"; {HOW[form]}" if isinstance(form, ConsentForm) else ""
+        line += "; explained" if said.value("uses_explained") else ""
+    yield f"Other uses, {line}."
 
 
 def _urgent(said: _Asked) -> Iterator[str]:

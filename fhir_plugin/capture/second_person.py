@@ -161,7 +161,7 @@ def answers_in_words(draft: Draft, assessment: Assessment) -> list[tuple[str, st
             continue
         if asked.kind in (Kind.YES_NO, Kind.TICK):
             said = YES_NO.get(said, said)
-        found.append((asked.text, asked.choices.get(said, said)))
+        found.append((asked.text, dict(question.offered).get(said) or asked.choices.get(said, said)))
     return found
 
 

@@ -98,6 +98,7 @@ def _answer(situation: Situation, ruling: Ruling, pack: PolicyPack) -> dict[str,
                 "needed_for": sorted(act.value for act in each.needed_for),
                 "answered": each.answered,
                 "problem": each.problem,
+                "offered": [value for value, _words in each.offered],
             }
             for each in ruling.questions
         ],

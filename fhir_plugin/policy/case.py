@@ -216,6 +216,11 @@ class Case:
         """No pack can let it be stored without a decision (X1)."""
         return self.intimate or self.child_image or self.minor or self.lacks_capacity or self.unsolicited
 
+    @cached_property
+    def kept_for(self) -> str:
+        """How long an image like this is kept, as the pack tells it (G-R24, X17)."""
+        return self.pack.told_how_long(child=self.child_image, intimate=self.intimate)
+
     def long_enough(self, name: str) -> bool:
         """Whether a text is there: from so many characters on, without blanks around it, as this pack asks."""
         return len(getattr(self.said, name).strip()) >= self.least(name)

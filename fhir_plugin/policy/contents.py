@@ -315,6 +315,10 @@ class PolicyPack:
         """The retention class of that name. A loaded pack has every one of `RETENTION_CLASSES`."""
         return next(each for each in self.retention if each.name == name)
 
+    def told_how_long(self, *, child: bool, intimate: bool = False) -> str:
+        """What is said about how long an image is kept: of the class with the closest review (G-R24, X17)."""
+        return self.retained("intimate" if intimate else "child" if child else "adult").told
+
     def notices(self, today: dt.date) -> tuple[str, ...]:
         """What every decision and every screen says about the pack itself: sentences, none while all is well (X26)."""
         said = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fhir_plugin.policy.case import Case, who_decides
 from fhir_plugin.policy.findings import Ask, Due, Finding, Flagged, Second, Stop, Wait, Warn
+from fhir_plugin.policy.offered import offered
 from fhir_plugin.policy.questions import Kind, Question, catalogue
 from fhir_plugin.policy.rules import (
     carers,
@@ -21,6 +22,7 @@ from fhir_plugin.policy.rules import (
     children,
     consent,
     deciding,
+    exempt,
     fast_path,
     intimate,
     other_uses,
@@ -42,6 +44,7 @@ RULES = tuple(
             fast_path,
             deciding,
             consent,
+            exempt,
             children,
             intimate,
             chaperone,
@@ -213,6 +216,7 @@ class _Sheet:
             needed_for=asked.needed_for,
             answered=self._answered(question),
             problem=asked.problem or self._too_long(question),
+            offered=tuple(offered(question.id, self._case.pack, self._case.said.today).items()),
         )
 
     def _too_long(self, question: Question) -> str:
@@ -230,6 +234,8 @@ class _Sheet:
                 return True
             case Kind.SITE:
                 return answer is True
+            case Kind.OFFERED:
+                return bool(answer)
             case _:
                 return answer is not None
 

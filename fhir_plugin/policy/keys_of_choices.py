@@ -30,15 +30,9 @@ from fhir_plugin.policy.jurisdiction import Jurisdiction
 from fhir_plugin.policy.key import Key
 from fhir_plugin.policy.values import Choice, Day, Flag, Listed, Pair, Row, Whole, Words
 from mappings.model.consent import ConsentScope
+from mappings.model.situation import ImageKind
 
-EXEMPT_TYPES = (
-    "internal-organs",
-    "pathology-slides",
-    "endoscopy",
-    "organ-function",
-    "ultrasound",
-    "x-ray",
-)
+EXEMPT_TYPES = tuple(each.value for each in ImageKind if each is not ImageKind.PHOTOGRAPH)
 """The only images whose consent lies in that to the procedure (X16, G-R60). Photographs of the body are never among
 them."""
 

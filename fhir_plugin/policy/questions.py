@@ -61,6 +61,8 @@ class Group(StrEnum):
 
 class Kind(StrEnum):
     CHOICE = "choice"
+    OFFERED = "offered"
+    """A choice of what the pack in force names (`policy.offered`); its answer is a text."""
     YES_NO = "yes-no"
     TICK = "tick"
     """Unticked is an answer, too."""

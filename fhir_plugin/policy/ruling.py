@@ -43,6 +43,7 @@ class OpenQuestion:
     """A question that this situation needs: `id` as in `questions.toml` and in the form; `why` in a sentence.
 
     `needed_for`: the acts that wait for it. `problem`: what is wrong with the present answer, where there is one.
+    `offered`: value and words of what the pack in force lets one choose, for a question of that kind.
     """
 
     id: str
@@ -51,6 +52,7 @@ class OpenQuestion:
     needed_for: frozenset[Act]
     answered: bool
     problem: str = ""
+    offered: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -239,5 +239,7 @@ def _said_no(place: Group, group: AskedGroup) -> bool:
 
 def _asked(each: OpenQuestion, answers: Answers) -> Asked:
     question = QUESTIONS[each.id]
+    if each.offered:
+        question = replace(question, choices=tuple(Choice(value, text) for value, text in each.offered))
     said = answers.said(each.id)
     return Asked(question, each.why, each.sources, said, question.in_words(said) or "not answered", each.problem)

@@ -23,6 +23,19 @@ class Modality(StrEnum):
     SCREENSHOT = "screenshot"
 
 
+class ImageKind(StrEnum):
+    """What kind of image it is. All but the first are made in a procedure that was consented to (G-R60, 002:58-65)."""
+
+    PHOTOGRAPH = "photograph"
+    """Of the surface of the body: never exempt (X16)."""
+    INTERNAL_ORGANS = "internal-organs"
+    PATHOLOGY_SLIDES = "pathology-slides"
+    ENDOSCOPY = "endoscopy"
+    ORGAN_FUNCTION = "organ-function"
+    ULTRASOUND = "ultrasound"
+    X_RAY = "x-ray"
+
+
 class Identity(StrEnum):
     """How the clinician knows whose picture it is (G-R123)."""
 
@@ -127,11 +140,19 @@ class Situation:
     wish: Wish | None = None
     face_to_face: bool | None = None
     arrival: Arrival | None = None
+    mailbox: str = field(default="", repr=False)
+    """Where an email was received: one of the domains that the pack names, or elsewhere (G-R129)."""
+    email_reason: str = field(default="", repr=False)
+    """Why by email and not by our link (G-R133)."""
     device: Device | None = None
     consent_receive: ConsentAnswer | None = None
     consent_store: ConsentAnswer | None = None
     consent_form: ConsentForm | None = None
     understood: bool | None = None
+    image_kind: ImageKind | None = None
+    """Asked only where consent was not (X16)."""
+    exempt_procedure: str = field(default="", repr=False)
+    """The procedure to which the patient agreed, whose consent stands in for that to the image (G-R60)."""
     photographer: Photographer | None = None
     identity: Identity | None = None
     identity_reason: str = field(default="", repr=False)

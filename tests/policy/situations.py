@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+from fhir_plugin.policy.contents import ProviderAgreement
 from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, Grantor
 from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Intimacy
@@ -21,6 +22,9 @@ from mappings.model.situation import (
 )
 
 TODAY = dt.date(2026, 11, 22)
+AGREEMENT = ProviderAgreement("Synthetic Care", "Agreement 12", dt.date(2026, 3, 1))
+NAMED: dict[str, Any] = {"email_allowed_domains": frozenset({"nhs.net"}), "provider_agreements": (AGREEMENT,)}
+"""What a pack names so that email and care workers can be let in."""
 
 
 def born(years: int) -> dt.date:
@@ -66,7 +70,9 @@ TAKEN_NOW = replace(
     identity=Identity.IN_PERSON,
 )
 
-EMAILED = replace(ADULT, requested=False, arrival=Arrival.EMAIL)
+EMAILED = replace(
+    ADULT, requested=False, arrival=Arrival.EMAIL, mailbox="nhs.net", email_reason="The link did not open for her"
+)
 
 UNASKED = replace(
     ADULT,
@@ -221,7 +227,7 @@ CARE_WORKER = replace(
     device=Device.PROVIDER,
     helper_agreed=True,
     helper_burden="Known to the patient for years, trained, at ease with it",
-    provider_agreement="Agreement 12 with Synthetic Care, 1 March 2026",
+    provider_agreement="Synthetic Care, Agreement 12, of 2026-03-01",
     provider_exceptional="The roads are closed; a visit would come too late",
     provider_trained=True,
 )

@@ -57,13 +57,14 @@ from mappings.model.situation import (
     ChaperoneOutcome,
     ContactOutcome,
     Device,
+    ImageKind,
     Modality,
     Situation,
     Wish,
 )
 from tests.policy import situations as of
 
-STRICT = shipped_pack("strict")
+STRICT = replace(shipped_pack("strict"), **of.NAMED)
 Try = Callable[[PolicyPack], bool]
 
 
@@ -192,9 +193,15 @@ TABLE: list[tuple[StrEnum, str, str, Try, Try]] = [
         "X6",
         "email_channel",
         does(of.EMAILED),
-        does(of.EMAILED, consent_receive=REFUSED),
+        does(of.EMAILED, email_reason=""),
     ),
-    (EmailChannel.ALLOWED, "X6", "email_channel", does(of.EMAILED), does(of.EMAILED, identity=None)),
+    (
+        EmailChannel.ALLOWED,
+        "X6",
+        "email_channel",
+        does(of.EMAILED, email_reason=""),
+        does(of.EMAILED, mailbox="elsewhere"),
+    ),
     (AdminPreview.NONE, "X7", "admin_preview", sees(Preview.NOTHING, of.ADULT), sees(Preview.WHOLE, of.ADULT)),
     (AdminPreview.BLURRED, "X7", "admin_preview", sees(Preview.BLURRED, of.ADULT), sees(Preview.BLURRED, of.INTIMATE)),
     (
@@ -381,6 +388,13 @@ def loads(key: str, line: str, instead: str) -> Try:
     return attempt
 
 
+XRAY = replace(
+    of.TAKEN_NOW,
+    consent_receive=NOT_ASKED,
+    consent_store=NOT_ASKED,
+    image_kind=ImageKind.X_RAY,
+    exempt_procedure="X-ray of the hand, today",
+)
 WRITTEN: dict[str, Any] = {"written_for": frozenset({ConsentScope.STORE})}
 EXEMPT: dict[str, Any] = {"exempt_types": frozenset({"ultrasound", "x-ray"})}
 
@@ -393,7 +407,7 @@ OTHERS: list[tuple[str, dict[str, Any], Try, Try]] = [
     ("X12", {"age_child_image": 21}, does(of.ADULT), does(of.ADULT, birth_date=of.born(20))),
     ("X15", WRITTEN, does(of.ADULT, consent_form=ConsentForm.WRITTEN), does(of.ADULT)),
     ("X15", {}, does(of.ADULT), does(of.ADULT, consent_form=None)),
-    ("X16", EXEMPT, does(of.ADULT), does(of.ADULT, consent_receive=NOT_ASKED)),
+    ("X16", EXEMPT, does(XRAY), does(XRAY, image_kind=ImageKind.ENDOSCOPY)),
     ("X16", EXEMPT, does(of.VIDEO), does(of.VIDEO, consent_store=NOT_ASKED)),
     ("X26", {"review_by": dt.date(2020, 1, 1)}, does(of.ADULT), does(of.ADULT, record_changed=True)),
 ]

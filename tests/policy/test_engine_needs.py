@@ -17,7 +17,8 @@ from tests.policy import situations as of
 PACK = replace(
     shipped_pack("strict"),
     careworker_capture=CareworkerCapture.PER_PROVIDER_AGREEMENT,
-    email_channel=EmailChannel.ALLOWED,
+    email_channel=EmailChannel.FALLBACK_WITH_WARNING,
+    **of.NAMED,
 )
 SITUATIONS = {**of.COMPLETE, "emailed": of.EMAILED, "care-worker": of.CARE_WORKER}
 
@@ -34,7 +35,7 @@ CAPACITY = "device lacks_capacity capacity_words best_interests less_restrictive
 NEEDS: dict[str, tuple[str, str, bool, tuple[WorkKind, ...]]] = {
     "adult": ("", "", False, ()),
     "taken-now": ("", "device", False, ()),
-    "emailed": ("", "", False, (WorkKind.SOURCE,)),
+    "emailed": ("", "mailbox email_reason", False, (WorkKind.SOURCE,)),
     "unasked": ("unsolicited", "lacks_capacity contact contact_words consent_view", False, ()),
     "intimate": ("intimate", INTIMATE, False, ()),
     "child": ("under-18", f"{CHILD} {PARENT}", False, ()),

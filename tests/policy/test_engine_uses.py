@@ -20,7 +20,7 @@ from mappings.model.situation import ChaperoneOutcome, Device, DiscardReason, Id
 from mappings.model.work import WorkKind
 from tests.policy import situations as of
 
-STRICT = shipped_pack("strict")
+STRICT = replace(shipped_pack("strict"), **of.NAMED)
 OTHER_USES = {"consent_teaching", "consent_research", "consent_publication", "uses_explained", "uses_form"}
 SAID_NO = (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
 

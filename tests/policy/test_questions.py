@@ -23,7 +23,14 @@ def test_every_choice_list_is_its_enum() -> None:
 
 
 def test_each_kind_of_question_takes_its_kind_of_answer() -> None:
-    expected = {Kind.CHOICE: StrEnum, Kind.YES_NO: bool, Kind.TICK: bool, Kind.SITE: bool, Kind.TEXT: str}
+    expected = {
+        Kind.CHOICE: StrEnum,
+        Kind.YES_NO: bool,
+        Kind.TICK: bool,
+        Kind.SITE: bool,
+        Kind.TEXT: str,
+        Kind.OFFERED: str,
+    }
     for name, question in catalogue().items():
         assert issubclass(answerable()[name], expected[question.kind]), name
         assert (question.kind is Kind.TEXT) == (0 < question.least < question.longest), name

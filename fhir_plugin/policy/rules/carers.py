@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fhir_plugin.policy.case import STAFF, USING, Case
 from fhir_plugin.policy.choices import CareworkerCapture, PersonalDevice
 from fhir_plugin.policy.findings import Ask, Due, Finding, Flagged, Stop, Warn
+from fhir_plugin.policy.offered import offered
 from fhir_plugin.policy.ruling import Act, Reason, WorkDue
 from mappings.model.images import Photographer
 from mappings.model.situation import Device, Modality
@@ -68,11 +69,14 @@ def helper(case: Case) -> Iterator[Finding]:
 
 
 def _care_worker(case: Case) -> Iterator[Finding]:
-    if case.pack.careworker_capture is CareworkerCapture.OFF:
+    agreements = offered("provider_agreement", case.pack, case.said.today)
+    if case.pack.careworker_capture is CareworkerCapture.OFF or not agreements:
         yield Stop(USING, CARE_WORKERS_OFF)
         return
     yield Warn(Reason("tell-care-worker", case.pack.wording.careworker, source="G-R325"))
-    yield Ask("provider_agreement", "Care staff take images only under a local agreement.", USING)
+    chosen = case.said.provider_agreement
+    problem = "Choose one of the agreements that the policy names." if chosen and chosen not in agreements else ""
+    yield Ask("provider_agreement", "Care staff take images only under a local agreement.", USING, problem)
     yield Ask("provider_exceptional", "Care staff take images only for exceptional reasons.", USING)
     yield Ask("provider_trained", "Care staff must be trained, free to say no, and on a secure device.", USING)
     if case.said.provider_trained is False:

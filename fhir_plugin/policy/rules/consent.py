@@ -8,6 +8,7 @@ from fhir_plugin.policy.case import KEEPING, USING, Case
 from fhir_plugin.policy.choices import OnStoreRefusal, ReceiveConsent, StoreConsent
 from fhir_plugin.policy.findings import Ask, Finding, Second, Stop, Warn
 from fhir_plugin.policy.rules.deciding import REFUSALS
+from fhir_plugin.policy.rules.exempt import is_exempt
 from fhir_plugin.policy.ruling import Act, Reason
 from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope
 from mappings.model.images import Arrival
@@ -65,7 +66,7 @@ def receive(case: Case) -> Iterator[Finding]:
     if answer in REFUSALS:
         yield Stop(USING | {Act.REVEAL}, RECEIVE_REFUSED)
         yield from _another_way(case, frozenset({Act.DISCARD}))
-    elif answer is ConsentAnswer.NOT_ASKED and not _implied(case):
+    elif answer is ConsentAnswer.NOT_ASKED and not _implied(case) and not is_exempt(case):
         problem = "Ask before you use it."
     yield Ask("consent_receive", "Agreeing to an image being taken or sent is one decision.", case.deciding, problem)
 
@@ -109,6 +110,8 @@ def store(case: Case) -> Iterator[Finding]:
     elif answer is ConsentAnswer.NOT_ASKED:
         if case.said.deceased and not (case.intimate or case.child_image):
             yield Second(KEEPING, DECEASED_SECOND)
+        elif is_exempt(case):
+            pass  # the consent to the procedure stands in its place, and is asked for
         elif case.pack.store_consent is StoreConsent.REQUIRED or case.floor:
             problem = "Ask before you store it, or choose Describe only."
         else:
@@ -131,7 +134,14 @@ def how(case: Case) -> Iterator[Finding]:
         if scope in case.pack.written_for and said.consent_form not in (None, ConsentForm.WRITTEN):
             problem = "This organisation asks for this consent in writing."
         yield Ask("consent_form", "The record says how it was given.", acts, problem)
-        yield Ask("understood", "Agreeing counts only with understanding.", acts, _untold(case))
+        yield Ask("understood", f"Agreeing counts only with understanding.{_how_long(case)}", acts, _untold(case))
+
+
+def _how_long(case: Case) -> str:
+    """What is said about how long it is kept, where the pack asks for that and it may be stored (G-R24, X17)."""
+    if case.said.consent_store is not ConsentAnswer.GIVEN or not case.pack.retention_text_required:
+        return ""
+    return f" Say how long it is kept: {case.kept_for}"
 
 
 def _untold(case: Case) -> str:

@@ -41,6 +41,13 @@ EMAIL_OFF = Reason(
     "G-R129, X6",
 )
 
+NOT_OUR_MAILBOX = Reason(
+    "not-our-mailbox",
+    "It came to a mailbox that this organisation has not named for pictures.",
+    "Ask for it by our link instead, then empty the mailbox.",
+    "G-R129, X6",
+)
+
 
 def the_record(case: Case) -> Iterator[Finding]:
     """What stops whatever is answered: the record moved under the answers, or the day cannot be."""
@@ -89,6 +96,11 @@ def how_it_came(case: Case) -> Iterator[Finding]:
         if case.pack.email_channel is EmailChannel.OFF:
             yield Stop(USING, EMAIL_OFF)
         else:
+            yield Ask("mailbox", "Pictures come only to mailboxes that this organisation has named.", USING)
+            if said.mailbox and said.mailbox not in case.pack.email_allowed_domains:
+                yield Stop(USING, NOT_OUR_MAILBOX)
+            if case.pack.email_channel is EmailChannel.FALLBACK_WITH_WARNING:
+                yield Ask("email_reason", "Email is only for where nothing better is possible.", USING)
             text = "Email can be read on its way, even to an official address. Our link is safer."
             wording = case.pack.wording
             action = f"Tell the patient for another time: {wording.email_warning} {wording.email_identifiers}"
