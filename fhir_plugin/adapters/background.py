@@ -35,12 +35,14 @@ class BackgroundThreads:
 
     def wait(self, name: str, seconds: float) -> bool:
         """See `Background.wait`."""
-        with self._changed_here() as changed:
+        changed = self._changed_here()
+        with changed:
             return changed.wait_for(lambda: name not in self._under_way, seconds)
 
     def settle(self, seconds: float) -> bool:
         """See `Background.settle`."""
-        with self._changed_here() as changed:
+        changed = self._changed_here()
+        with changed:
             return changed.wait_for(lambda: not self._under_way, seconds)
 
     def _run(self) -> None:

@@ -44,7 +44,7 @@ def edit(
 def settle_sound(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId) -> None:
     """Before filing: every video of the set keeps or loses its sound as was answered (G-R206: only for a reason).
 
-    A short one is made anew at once; a long one goes on being made, and filing waits for it. Raises
+    One that is nearly made is waited for; a long one goes on being made, and is not filed yet. Raises
     `UnacceptableImage` where it cannot be.
     """
     draft = parts.draft(session, capture_id)
@@ -52,8 +52,10 @@ def settle_sound(parts: CaptureParts, session: ClinicalSession, capture_id: Capt
         kept = [image for image in draft.images if image.image_id == told.image_id and image.discarded_at is None]
         if any(image.sound != wants_sound(parts, draft) for image in kept):
             raise UnacceptableImage(told.message, code=told.code)
-    for image_id in keep_sound_as_said(parts, session, draft):
-        make(parts, session, capture_id, image_id)
+    changing = keep_sound_as_said(parts, session, draft)
+    for image in draft.images:
+        if image.discarded_at is None and (image.making is not None or image.image_id in changing):
+            make(parts, session, capture_id, image.image_id)
 
 
 def preview(

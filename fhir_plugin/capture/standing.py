@@ -46,19 +46,18 @@ class CaptureView:
     """Whether another clinician may be asked, or asked again, as it stands."""
     kept_because: tuple[Reason, ...] = ()
     cleaning: str = ""
-    """What filing waits for besides answers, in words."""
+    """What filing waits for besides answers (`may_file`), in words."""
 
 
 def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: Patient) -> CaptureView:
     """The view of an assessment."""
-    cleaning = still_cleaning(draft)
     labels = {image: labels_of(assessment, image) for image in assessment.rulings}
     return CaptureView(
         verdicts=assessment.verdicts,
         missing=assessment.missing,
         holds=assessment.holds,
         warnings=assessment.warnings,
-        may_file=assessment.may_file and not cleaning,
+        may_file=assessment.may_file,
         note=note_text(draft, assessment, patient, now=parts.clock.now(), pack=parts.policy.reference),
         labels={image: tuple(plain_label(label) for label in each) for image, each in labels.items()},
         show_online_default={image: online_default(each, parts) for image, each in labels.items()}
@@ -73,7 +72,7 @@ def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: 
         second_asked=draft.second_waits(parts.policy.reference),
         second_may_ask=why_not_ask(parts, draft, assessment) is None,
         kept_because=parts.held(draft.fhir_base, draft.patient),
-        cleaning=cleaning,
+        cleaning=still_cleaning(draft),
     )
 
 

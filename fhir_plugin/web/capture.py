@@ -123,7 +123,7 @@ def _writes_only_note(draft: Draft) -> bool:
         for image in draft.images
         if image.discarded_at is None
     }
-    return choices <= {"describe", "discard"} and bool(draft.images)
+    return draft.only_words or (choices <= {"describe", "discard"} and bool(draft.images))
 
 
 def _screen(
@@ -260,6 +260,23 @@ def add_image(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
     return response
 
 
+@capture.get("/<capture_id>/images/<image_id>/cleaning")
+@launched(Role.CLINICIAN, touches=False)
+def cleaning(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
+    """How far a video is, for the page that waits for it; once it is made or refused, what takes its place."""
+    captures = parts().captures
+    draft, patient = captures.draft(session, CaptureId(capture_id)), captures.patient(session)
+    image = next((each for each in draft.images if each.image_id == image_id), None)
+    why = next((each.message for each in draft.not_used if each.image_id == image_id), "")
+    facts = {**_facts(session, draft), "image_id": image_id, "not_used": why, "errors": {}}
+    page = show("capture/_cleaning.html", session, patient, **facts)
+    response = make_response(page)
+    if image is None or image.making is None:
+        response.headers["HX-Retarget"] = f"#{'image' if image is None else 'seen'}-{image_id}"
+        response.headers["HX-Trigger"] = "made"
+    return response
+
+
 @capture.get("/<capture_id>/images/<image_id>/thumbnail")
 @launched(Role.CLINICIAN)
 def thumbnail(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
@@ -363,6 +380,8 @@ def file(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
 
 def _said_what_is_missing(standing: CaptureView) -> dict[str, str]:
     missing = dict(standing.missing)
+    if standing.cleaning:
+        missing["images"] = standing.cleaning
     if not missing:
         missing["standing"] = "More is needed before this can be filed."
     return missing
