@@ -41,23 +41,26 @@ class DatabaseKeptImages:
             raise NotFound(f"{reference} is not in the register of kept images", status=404)
         return self._open(row)
 
-    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[KeptImage]:
-        return self._all(
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, for_change: bool = False) -> list[KeptImage]:
+        query = (
             sa.select(kept_images)
             .where(kept_images.c.fhir_base == fhir_base, kept_images.c.patient == patient)
             .order_by(kept_images.c.filed, kept_images.c.reference)
         )
+        return self._readable(query.with_for_update() if for_change else query)
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        query = sa.select(sa.func.count()).where(kept_images.c.fhir_base == fhir_base, kept_images.c.patient == patient)
+        with self._database.connection() as connection:
+            kept = connection.execute(query).scalar_one()
+        return max(0, kept - len(self.of_patient(fhir_base, patient)))
 
     def due(self, today: dt.date) -> list[KeptImage]:
-        query = (
+        return self._readable(
             sa.select(kept_images)
             .where(sa.or_(*(day <= today for day in _DAYS)))
             .order_by(kept_images.c.filed, kept_images.c.reference)
         )
-        with self._database.connection() as connection:
-            rows = connection.execute(query).all()
-        found = [unless_damaged("kept-image", partial(self._open, row), None) for row in rows]
-        return [image for image in found if image is not None]
 
     def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
         with self._database.writing() as connection:
@@ -69,9 +72,11 @@ class DatabaseKeptImages:
         """Seals every row again under the current master key; returns how many."""
         return self._rows.rotate_master()
 
-    def _all(self, query: sa.Select[Any]) -> list[KeptImage]:
+    def _readable(self, query: sa.Select[Any]) -> list[KeptImage]:
         with self._database.connection() as connection:
-            return [self._open(row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        found = [unless_damaged("kept-image", partial(self._open, row), None) for row in rows]
+        return [image for image in found if image is not None]
 
     def _row(self, image: KeptImage) -> dict[str, Any]:
         words = {
@@ -84,6 +89,7 @@ class DatabaseKeptImages:
             "own_consent": image.own_consent.value,
             "retention_due": image.retention_due,
             "withdrawn": sorted(image.withdrawn),
+            "a_parents": sorted(image.a_parents),
             "untold": sorted(image.untold),
             "known_wishes": image.known_wishes,
         }
@@ -104,6 +110,7 @@ class DatabaseKeptImages:
         born, own_consent = words.pop("birth_date"), words.pop("own_consent")
         withdrawn = frozenset(ConsentScope(scope) for scope in words.pop("withdrawn"))
         untold = frozenset(ConsentScope(scope) for scope in words.pop("untold", ()))
+        a_parents = frozenset(ConsentScope(scope) for scope in words.pop("a_parents", ()))
         return KeptImage(
             fhir_base=FhirBase(row.fhir_base),
             reference=Reference(row.reference),
@@ -117,6 +124,7 @@ class DatabaseKeptImages:
             own_consent=OwnConsent(own_consent),
             withdrawn=withdrawn,
             untold=untold,
+            a_parents=a_parents,
             **words,
         )
 

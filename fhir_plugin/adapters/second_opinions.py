@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
 from fhir_plugin.adapters.sealed_rows import SealedRows
 from fhir_plugin.adapters.tables import second_opinions
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import NotFound
 from fhir_plugin.keep.opinion import LIVE, OpinionState, SecondOpinion, opinion_from_json, opinion_to_json
 from mappings.model.identifiers import FhirBase, OpinionId, PatientId, Reference
@@ -50,7 +52,17 @@ class DatabaseSecondOpinions:
             .order_by(second_opinions.c.created.desc(), second_opinions.c.id.desc())
         )
         with self._database.connection() as connection:
-            return [self._open(row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        found = [unless_damaged("opinion-row", partial(self._open, row), None) for row in rows]
+        return [opinion for opinion in found if opinion is not None]
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        query = sa.select(sa.func.count()).where(
+            second_opinions.c.fhir_base == fhir_base, second_opinions.c.patient == patient
+        )
+        with self._database.connection() as connection:
+            kept = connection.execute(query).scalar_one()
+        return max(0, kept - len(self.of_patient(fhir_base, patient)))
 
     def live(self) -> list[OpinionId]:
         return self._ids(second_opinions.c.state.in_([state.value for state in LIVE]))

@@ -17,7 +17,7 @@ from fhir_plugin.capture.patient_said import taken_back_since
 from fhir_plugin.capture.receipt import still_to_do
 from fhir_plugin.ledger.intents import Evidence, Intent
 from fhir_plugin.policy.review_days import with_review_days
-from mappings.model.consent import ConsentScope
+from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference, WorkId
 from mappings.model.kept import KeptImage
 from mappings.model.labels import is_restricted
@@ -56,10 +56,10 @@ def shut_kept(
     scopes: frozenset[ConsentScope],
 ) -> None:
     """What was taken back about pictures that are in the record: shut now, and the record is to be told (G-R238)."""
-    for each in parts.kept.of_patient(fhir_base, patient):
+    for each in parts.kept.of_patient(fhir_base, patient, for_change=True):
         if each.capture_id == capture_id:
             fresh = scopes - each.withdrawn
-            parts.kept.keep(replace(each, withdrawn=each.withdrawn | fresh, untold=each.untold | fresh))
+            parts.kept.keep(replace(each.shut(scopes, Grantor.PATIENT), untold=each.untold | fresh))
 
 
 def shut_if_taken_back(parts: CaptureParts, draft: Draft, order: FilingOrder) -> None:
@@ -70,9 +70,9 @@ def shut_if_taken_back(parts: CaptureParts, draft: Draft, order: FilingOrder) ->
     shut_kept(parts, draft.fhir_base, draft.patient, draft.capture_id, scopes)
     for item in parts.worklist.of_patient(draft.fhir_base, draft.patient):
         if (item.kind, item.subject) == (WorkKind.WITHDRAWAL, draft.capture_id):
-            parts.worklist.save(
-                replace(item, words=f"{item.words}\nThey were being filed then: see what is there now.")
-            )
+            held = parts.worklist.get(item.id, for_change=True)
+            words = f"{held.words}\nThey were being filed then: see what is there now."
+            parts.worklist.save(replace(held, words=words))
 
 
 def open_source_item(parts: CaptureParts, intent: Intent, order: FilingOrder) -> None:
@@ -102,5 +102,7 @@ def end_source_item(parts: CaptureParts, session: ClinicalSession, capture_id: C
     """Somebody said that it is gone: in their transaction. Nothing to do where there is no such item."""
     for item in parts.worklist.of_patient(session.fhir_base, session.patient_id):
         if (item.kind, item.subject) == (WorkKind.SOURCE, capture_id):
-            done = replace(item, done_at=parts.clock.now(), done_by=session.user.reference, outcome="emptied")
-            parts.worklist.save(done)
+            held = parts.worklist.get(item.id, for_change=True)
+            if held.done_at is None:
+                done = replace(held, done_at=parts.clock.now(), done_by=session.user.reference, outcome="emptied")
+                parts.worklist.save(done)

@@ -45,6 +45,8 @@ class Ground:
     shared_before: int
     """How often pictures of this patient were shared like this before (G-R227)."""
     stops: tuple[str, ...] = ()
+    parents_no: bool = False
+    """A parent said no, and `rights` are of who can decide themselves by now: only their own yes opens it."""
 
 
 def what_is_missing(

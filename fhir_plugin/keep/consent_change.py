@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.keep.parts import KeepParts
@@ -18,10 +19,23 @@ from fhir_plugin.ports import AuditEntry, Compartment, Json
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision, withdrawn
 from mappings.model.identifiers import IntentId, Reference, WorkId
 from mappings.model.people import ClinicalSession
+from mappings.model.work import WorkItem, WorkKind
 from mappings.r4.consent import changed, from_consent
 from mappings.r4.errors import NotReadable
+from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
 
 KIND = "consent-change"
+UK = ZoneInfo("Europe/London")
+NOT_TAKEN = (
+    "The EHR did not take this change of the consent. It counts in this app, and is tried again whenever a clinician "
+    "opens this patient; until the EHR takes it, write it into the record yourself."
+)
+_SAID = {
+    ConsentAnswer.GIVEN: "Agreed",
+    ConsentAnswer.REFUSED: "Refused",
+    ConsentAnswer.WITHDRAWN: "Withdrawn",
+    ConsentAnswer.NOT_ASKED: "Not asked",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,8 @@ class ConsentChange:
     right: Grantor
     at: dt.datetime
     item: WorkId | None = None
-    """The item that tells people, should the EHR refuse."""
+    """The item that tells people, should the EHR refuse; without one that is open, an item is made."""
+    by_name: str = field(default="", repr=False)
 
     def applied(self, before: PhotoConsent) -> PhotoConsent:
         """The consent after it; applied twice, as once. What was said later about a scope stands."""
@@ -103,6 +118,19 @@ def read_consent(parts: KeepParts, session: ClinicalSession, reference: Referenc
     return consent
 
 
+def try_again(parts: KeepParts, session: ClinicalSession) -> list[IntentId]:
+    """In the open transaction: what an EHR refused is intended once more, under this launch. Where somebody has ended
+    the item meanwhile, they have seen to it, and it is forgotten."""
+    begun = []
+    for item in parts.worklist.of_patient(session.fhir_base, session.patient_id, done=True):
+        if NOT_TAKEN in item.words:
+            for kept in parts.vault.items(compartment=Compartment.DRAFT, owner=item.id):
+                if item.done_at is None:
+                    begun.append(begin(parts, session, _from_json(json.loads(parts.vault.get(kept.vault_id)))))
+                parts.vault.destroy(kept.vault_id)
+    return begun
+
+
 class ConsentChanges:
     """Plans for intents of kind `consent-change`."""
 
@@ -143,16 +171,55 @@ class _ChangePlan:
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
         self._forget(intent)
+        item = None if self._change.item is None else self._parts.worklist.get(self._change.item, for_change=True)
+        if item is not None and item.done_at is None:
+            if item.kind is WorkKind.FOLLOW_UP:
+                now = self._parts.clock.now()
+                self._parts.worklist.save(replace(item, done_at=now, done_by=intent.user, outcome="written"))
+            elif NOT_TAKEN in item.words:
+                self._parts.worklist.save(replace(item, words=f"{item.words}\nThe EHR has taken it since."))
         self._audit(intent, "success", version=evidence["consent"]["version"])
 
     def abandon(self, intent: Intent) -> None:
-        """The EHR refused: what was said stands here and in what we let be done, and the item says so."""
-        if self._change.item is not None:
-            item = self._parts.worklist.get(self._change.item, for_change=True)
-            words = f"{item.words}\nThe EHR did not take the change of the consent: write it into the record yourself."
-            self._parts.worklist.save(replace(item, words=words))
+        """The EHR refused: what was said stands here and in what we let be done, an item says so, and it is kept for
+        another try at the next launch."""
+        parts, item = self._parts, self._told(intent)
+        again = json.dumps(_to_json(replace(self._change, item=item.id))).encode()
+        parts.vault.put(again, compartment=Compartment.DRAFT, owner=item.id)
         self._forget(intent)
         self._audit(intent, "failure", reason=intent.reason)
+
+    def _told(self, intent: Intent) -> WorkItem:
+        """The open item that says that the EHR did not take it."""
+        parts, change = self._parts, self._change
+        item = None if change.item is None else parts.worklist.get(change.item, for_change=True)
+        if item is None or item.done_at is not None:
+            now = parts.clock.now()
+            about = next(
+                (e for e in parts.kept.of_patient(intent.fhir_base, intent.patient) if e.consent == change.consent),
+                None,
+            )
+            added = parts.worklist.add(
+                WorkItem(
+                    id=WorkId(parts.new_id()),
+                    kind=WorkKind.FOLLOW_UP,
+                    fhir_base=intent.fhir_base,
+                    patient=intent.patient,
+                    subject=f"{change.consent}#{'-'.join(sorted(change.scopes))}-{change.answer}",
+                    created=now,
+                    due=now + dt.timedelta(hours=parts.policy.work_hours[WorkKind.FOLLOW_UP]),
+                    owner=change.by if change.by.startswith("Practitioner") else intent.user,
+                    owner_name=change.by_name,
+                    patient_name=about.patient_name if about else "",
+                )
+            )
+            item = parts.worklist.get(added.id, for_change=True)
+        if NOT_TAKEN not in item.words:
+            said = "; ".join(f"“{CONSENT_SCOPE_WORDS[scope]}”" for scope in change.scopes)
+            line = f"{_SAID[change.answer]} on {change.at.astimezone(UK):%-d %B %Y}: {said}. {NOT_TAKEN}"
+            item = replace(item, words="\n".join(each for each in (item.words, line) if each))
+            parts.worklist.save(item)
+        return item
 
     def _forget(self, intent: Intent) -> None:
         if intent.plan is not None:
@@ -190,6 +257,7 @@ def _to_json(change: ConsentChange) -> Json:
         "right": change.right,
         "at": change.at.isoformat(),
         "item": change.item,
+        "by_name": change.by_name,
     }
 
 
@@ -202,4 +270,5 @@ def _from_json(value: Json) -> ConsentChange:
         right=Grantor(value["right"]),
         at=dt.datetime.fromisoformat(value["at"]),
         item=WorkId(value["item"]) if value["item"] else None,
+        by_name=value.get("by_name", ""),
     )

@@ -14,14 +14,15 @@ from functools import partial
 
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from fhir_plugin.keep.asking import MOST_WORDS, Asking, Ground, what_is_missing, what_is_missing_of_consent, who_gives
-from fhir_plugin.keep.consent_change import ConsentChange, begin, read_consent
+from fhir_plugin.keep.asking import MOST_WORDS, Asking, Ground, what_is_missing, what_is_missing_of_consent
+from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.copies import Pictures, copy_of
+from fhir_plugin.keep.ground import ground_of
 from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.keep.opinion_course import SCOPE, UK, OpinionCourse
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import kept_of
-from fhir_plugin.policy.earlier_images import answer_that_counts, blocked, who_withdraws
+from fhir_plugin.policy.earlier_images import PARENTS_NO, blocked
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import second_opinion
 from fhir_plugin.ports import AuditEntry, Compartment
@@ -62,35 +63,7 @@ class Consultations:
             raise NotFound("there is no such picture", status=404)
         if item.entry.is_video:
             raise Refused("A video cannot be shared for a second opinion. Use a picture.", code="opinion-video")
-        try:
-            image = kept_of(self._parts, session, reference)
-        except NotFound:
-            image = None
-        if image is None or image.consent is None:
-            raise Refused(
-                "Only pictures that this app filed with a consent can be shared for a second opinion: there is no "
-                "other place for the patient’s answer.",
-                code="no-consent",
-            )
-        consent = read_consent(self._parts, session, image.consent)
-        today = self._course.today
-        rights = who_withdraws(patient, today, self._parts.policy.law)
-        shut = blocked(image, SCOPE, today, deceased=patient.deceased)
-        answer = answer_that_counts(image, consent, SCOPE, today, self._parts.policy)
-        if any(reason.code == "withdrawn" for reason in shut):
-            answer = ConsentAnswer.WITHDRAWN
-        stops = [reason.text for reason in shut]
-        if answer in (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN) and not stops:
-            stops.append("The patient does not want it shown to a colleague.")
-        return Ground(
-            image=image,
-            version=item.entry.version or "",
-            sensitive=item.sensitive,
-            answer=answer,
-            rights=who_gives(rights, consent.giver.right),
-            shared_before=len(self._opinions.of_patient(session.fhir_base, session.patient_id)),
-            stops=tuple(stops),
-        )
+        return ground_of(self._parts, self._opinions, session, patient, item)
 
     def people(self, session: ClinicalSession) -> list[Colleague]:
         """Whom one may ask: everybody known but oneself."""
@@ -129,6 +102,8 @@ class Consultations:
         to = next((each for each in self.people(session) if each.user == asking.to), None)
         if not refused:
             problems |= what_is_missing(patient, asking, answer, parts.policy, known=to is not None)
+        if ground.parents_no and not said_now:
+            problems["consent"] = "A parent said no: only the young person themselves can say yes. Ask them."
         if problems:
             raise Incomplete("Something is missing.", fields=problems)
         content = b"" if refused else copy_of(parts, self._pictures, session, reference, asking.geometry)[0]
@@ -138,7 +113,8 @@ class Consultations:
             self._course.settled(each)  # what is over stands in nobody's way
         with parts.work.transaction():
             image = kept_of(parts, session, reference, for_change=True)
-            if blocked(image, SCOPE, self._course.today, deceased=patient.deceased):
+            now_shut = blocked(image, SCOPE, self._course.today, deceased=patient.deceased)
+            if not refused and any(reason.code != PARENTS_NO or not ground.parents_no for reason in now_shut):
                 raise Refused("Consent to this was taken back meanwhile.", code="opinion-blocked")
             if said_now:
                 intent = self._record_answer(session, image, answer, Grantor(asking.right), now)
@@ -160,6 +136,9 @@ class Consultations:
                     anonymised=made.anonymised,
                     copy=made.copy_digest,
                 )
+        if refused:  # what a colleague could still open is destroyed now, not at the next turn
+            for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
+                self._course.settled(each)
         if intent is not None and not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
         if already is None:
@@ -177,14 +156,19 @@ class Consultations:
         return [self._course.settled(each) for each in every if each.image == reference]
 
     def live_on(self, session: ClinicalSession, consent: Reference) -> bool:
-        """Whether a colleague still has a picture of that Consent."""
+        """Whether a colleague still has a picture of that Consent, or may have, as something cannot be read."""
         about = {
             each.reference
             for each in self._parts.kept.of_patient(session.fhir_base, session.patient_id)
             if each.consent == consent
         }
         every = self._opinions.of_patient(session.fhir_base, session.patient_id)
-        return any(each.live and each.image in about for each in every)
+        unread = self._opinions.unreadable(session.fhir_base, session.patient_id)
+        return bool(unread) or any(each.live and each.image in about for each in every)
+
+    def unreadable(self, session: ClinicalSession) -> int:
+        """How many second opinions about this patient cannot be read: they open for nobody."""
+        return self._opinions.unreadable(session.fhir_base, session.patient_id)
 
     def one(self, session: ClinicalSession, id: OpinionId) -> SecondOpinion:
         """One of this launch's patient. For every other launch it does not exist."""
@@ -291,15 +275,16 @@ class Consultations:
     def _record_answer(
         self, session: ClinicalSession, image: KeptImage, answer: ConsentAnswer, right: Grantor, now: dt.datetime
     ) -> IntentId:
-        """What the patient said just now, for the record; a no shuts it here at once."""
+        """What was said just now, for the record. A no shuts it here at once; the patient's yes ends a parent's no."""
         parts = self._parts
         assert image.consent is not None
-        if answer is ConsentAnswer.REFUSED:
-            for each in parts.kept.of_patient(session.fhir_base, session.patient_id):
-                if each.consent == image.consent:
-                    parts.kept.keep(replace(each, withdrawn=each.withdrawn | {SCOPE}))
+        for each in parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True):
+            if each.consent == image.consent:
+                refused = answer is ConsentAnswer.REFUSED
+                parts.kept.keep(each.shut((SCOPE,), right) if refused else each.opened(SCOPE, right))
         parts.note(session, "opinion.consent", image.consent, answer=answer, right=right)
-        return begin(parts, session, ConsentChange(image.consent, (SCOPE,), answer, session.user.reference, right, now))
+        by, name = session.user.reference, session.user.display
+        return begin(parts, session, ConsentChange(image.consent, (SCOPE,), answer, by, right, now, by_name=name))
 
     def _made(
         self,

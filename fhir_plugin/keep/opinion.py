@@ -95,7 +95,10 @@ class SecondOpinions(Protocol):
         """Raises `NotFound`."""
 
     def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[SecondOpinion]:
-        """Newest first."""
+        """Newest first. One that cannot be read is logged, left out, and counted by `unreadable`."""
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        """How many of a patient's cannot be read. They open for nobody; their copies go when their time is over."""
 
     def live(self) -> list[OpinionId]:
         """Those at any EHR that have not ended, what expires first coming first. Opens no row."""

@@ -55,7 +55,7 @@ class OpinionCourse:
             accepted=opinion.state is OpinionState.ACCEPTED,
             anonymised=opinion.anonymised,
             identified_reason=opinion.identified_reason,
-            reconsented=not codes - {"withdrawn"},
+            reconsented=not codes - {"withdrawn"},  # a parent's no, too, shuts what is open
         )
 
     def _must_end(self, opinion: SecondOpinion) -> OpinionState | None:
@@ -151,7 +151,10 @@ class OpinionCourse:
         """Whether there was an open one."""
         for item in self._parts.worklist.of_patient(opinion.fhir_base, opinion.patient):
             if (item.kind, item.subject) == (WorkKind.SECOND_OPINION, subject):
-                done = replace(item, done_at=self._parts.clock.now(), done_by=by, outcome=str(outcome))
+                held = self._parts.worklist.get(item.id, for_change=True)
+                if held.done_at is not None:
+                    return False
+                done = replace(held, done_at=self._parts.clock.now(), done_by=by, outcome=str(outcome))
                 self._parts.worklist.save(done)
                 return True
         return False

@@ -97,6 +97,10 @@ class Reviews:
             raise NotFound(f"there is no review {id}", status=404)
         return item, [image for image in self.images(session) if _concerns(item, image)]
 
+    def unreadable(self, session: ClinicalSession) -> int:
+        """How many pictures of this patient have notes of ours that cannot be read: their other uses stay shut."""
+        return self._parts.kept.unreadable(session.fhir_base, session.patient_id)
+
     def waiting_to_be_asked(self, session: ClinicalSession) -> list[KeptImage]:
         """Pictures from before a birthday, whose patient was not asked themselves yet or objected (G-R246)."""
         today = self._today()
@@ -123,6 +127,7 @@ class Reviews:
         self._need_clinician(session)
         intents: list[IntentId] = []
         with parts.work.transaction():
+            parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True)
             parts.worklist.get(id, for_change=True)
             item, images = self.item(session, id)
             if item.done_at is not None:
@@ -158,7 +163,7 @@ class Reviews:
         if not words.strip():
             raise Incomplete("Say what they wanted.", fields={"wishes": "Say what they wanted, and how it is known."})
         with self._parts.work.transaction():
-            for image in self.images(session):
+            for image in self._parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True):
                 self._parts.kept.keep(replace(image, known_wishes=words.strip()))
             self._parts.note(session, "wishes.recorded", session.patient_id)
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from fhir_plugin.keep.consent_change import KIND, ConsentChange, begin, read_consent
+from fhir_plugin.keep.consent_change import KIND, ConsentChange, begin, read_consent, try_again
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.policy.earlier_images import who_withdraws
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent
 from mappings.model.identifiers import Reference, WorkId
-from mappings.model.kept import KeptImage
+from mappings.model.kept import A_PARENT, KeptImage
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.work import WorkItem, WorkKind
 from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
@@ -87,14 +87,22 @@ class Withdrawals:
             image = self._mine(session, reference, for_change=True)
             if image.consent is None:
                 raise Refused("This picture was filed without a consent of the patient.", code="no-consent")
-            fresh = tuple(scope for scope in dict.fromkeys(scopes) if scope not in image.withdrawn)
+            already = image.withdrawn if right in A_PARENT else image.withdrawn - image.a_parents
+            fresh = tuple(scope for scope in dict.fromkeys(scopes) if scope not in already)
             if not fresh:
                 return
             for each in self._of_one_consent(session, image.consent):
-                parts.kept.keep(replace(each, withdrawn=each.withdrawn | frozenset(fresh)))
+                parts.kept.keep(each.shut(fresh, right))
             item = self._review(session, patient, image, fresh, words)
             change = ConsentChange(
-                image.consent, fresh, ConsentAnswer.WITHDRAWN, session.user.reference, right, now, item.id
+                image.consent,
+                fresh,
+                ConsentAnswer.WITHDRAWN,
+                session.user.reference,
+                right,
+                now,
+                item.id,
+                session.user.display,
             )
             intent = begin(parts, session, change)
             parts.note(session, "consent.withdrawn", image.consent, scopes=" ".join(sorted(fresh)), right=right)
@@ -114,13 +122,14 @@ class Withdrawals:
     # ------------------------------------------------------------------------------------------ inside
 
     def _tell(self, session: ClinicalSession) -> None:
-        """What a patient took back at our link was shut at once; now that a clinician is here, the record learns it."""
+        """What a patient took back at our link was shut at once. Now that a clinician is here the record learns it, and
+        is asked again to take what it refused before."""
         parts, intents = self._parts, []
         if Role.CLINICIAN not in session.user.roles:
             return
         with parts.work.transaction():
-            kept = parts.kept.of_patient(session.fhir_base, session.patient_id)
-            untold = [self._mine(session, each.reference, for_change=True) for each in kept if each.untold]
+            kept = parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True)
+            untold = [each for each in kept if each.untold]
             open_items = parts.worklist.of_patient(session.fhir_base, session.patient_id) if untold else []
             items = {item.subject: item.id for item in open_items if item.kind is WorkKind.WITHDRAWAL}
             changes: dict[Reference, ConsentChange] = {}
@@ -134,7 +143,7 @@ class Withdrawals:
                         each.consent, scopes, withdrawn, by, Grantor.PATIENT, now, item
                     )
                 parts.kept.keep(replace(each, untold=frozenset()))
-            intents = [begin(parts, session, change) for change in changes.values()]
+            intents = [begin(parts, session, change) for change in changes.values()] + try_again(parts, session)
         for intent in intents:
             if not parts.engine.run(intent).ended:
                 parts.queue.wake(after_seconds=5)
@@ -153,6 +162,12 @@ class Withdrawals:
         said = "Withdrawn: " + "; ".join(CONSENT_SCOPE_WORDS[scope] for scope in scopes) + "."
         if words.strip():
             said += f" {words.strip()}"
+        unreadable = parts.kept.unreadable(session.fhir_base, session.patient_id)
+        if unreadable:
+            said += (
+                f" Not shut by this, because this app cannot read what it noted about them: {unreadable} of this "
+                "patient’s pictures. They open for nobody until then. Tell the person who looks after this app."
+            )
         item = parts.worklist.add(
             WorkItem(
                 id=WorkId(parts.new_id()),
@@ -169,13 +184,19 @@ class Withdrawals:
             )
         )
         if said not in item.words:
+            item = parts.worklist.get(item.id, for_change=True)
             item = replace(item, words=f"{item.words}\n{said}")
             parts.worklist.save(item)
         return item
 
 
 def kept_of(parts: KeepParts, session: ClinicalSession, reference: Reference, *, for_change: bool = False) -> KeptImage:
-    """A picture that we filed for the patient of this launch. For every other launch it does not exist."""
+    """A picture that we filed for the patient of this launch. For every other launch it does not exist.
+
+    `for_change`: this patient's others are held, too, as they change together.
+    """
+    if for_change:
+        parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True)
     image = parts.kept.get(session.fhir_base, reference, for_change=for_change)
     if image.patient != session.patient_id:
         raise NotFound(f"{reference} is not in the register of kept images", status=404)

@@ -17,7 +17,7 @@ from mappings.model.consent import (
     PhotoConsent,
     ScopeDecision,
 )
-from mappings.model.kept import KeptImage, OwnConsent
+from mappings.model.kept import THEMSELVES, KeptImage, OwnConsent
 from mappings.model.people import Patient
 
 SHUT_UNTIL_ASKED = frozenset({ConsentScope.SECOND_OPINION, *SECONDARY_USES})
@@ -25,14 +25,25 @@ SHUT_UNTIL_ASKED = frozenset({ConsentScope.SECOND_OPINION, *SECONDARY_USES})
 
 KEEPING = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
 """Who takes one of these back, wants the picture used for nothing beyond their own care (G-R238)."""
+PARENTS_NO = "parents-no"
+"""Code of what shuts until the young person is asked themselves, and binds them no longer than that."""
 UK = ZoneInfo("Europe/London")
-_THEMSELVES = frozenset({Grantor.PATIENT, Grantor.COMPETENT_CHILD})
 
 
 def blocked(image: KeptImage, scope: ConsentScope, today: dt.date, *, deceased: bool = False) -> tuple[Reason, ...]:
     """Why `scope` is shut for this image, whatever its Consent says; empty where nothing is against it."""
     found = []
-    if scope in image.withdrawn or (scope in SHUT_UNTIL_ASKED and image.withdrawn & KEEPING):
+    kept_no_more = scope in SHUT_UNTIL_ASKED and image.withdrawn & KEEPING
+    if scope in SHUT_UNTIL_ASKED and scope in image.withdrawn & image.a_parents and not kept_no_more:
+        found.append(
+            Reason(
+                PARENTS_NO,
+                "A parent, or somebody in their place, said no.",
+                "Whoever can decide themselves by now is asked themselves.",
+                "G-R246",
+            )
+        )
+    elif scope in image.withdrawn or kept_no_more:
         found.append(Reason("withdrawn", "Consent to this was withdrawn.", "Ask again before using it.", "G-R238"))
     if scope in SHUT_UNTIL_ASKED:
         if image.own_consent is OwnConsent.OBJECTED:
@@ -75,12 +86,18 @@ def answer_that_counts(
         decision.answer
         for decision in consent.decisions
         if decision.scope is scope
-        and _who(consent, decision) in _THEMSELVES
+        and _who(consent, decision) in THEMSELVES
         and since is not None
         and decision.at is not None
         and decision.at.astimezone(UK).date() >= since
     ]
     return own[-1] if own else ConsentAnswer.NOT_ASKED
+
+
+def said_no_themselves(consent: PhotoConsent, scope: ConsentScope) -> bool:
+    """Whether the last that the patient themselves said about `scope` was no, at whatever age."""
+    own = [each.answer for each in consent.decisions if each.scope is scope and _who(consent, each) in THEMSELVES]
+    return bool(own) and own[-1] in (ConsentAnswer.REFUSED, ConsentAnswer.WITHDRAWN)
 
 
 def grown_up_on(image: KeptImage, today: dt.date, pack: PolicyPack) -> dt.date | None:

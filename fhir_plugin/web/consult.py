@@ -82,6 +82,8 @@ def prepare(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue
 def prepared(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     """Goes on to the question, with the geometry in the address: it says nothing about anybody."""
     same_patient(session)
+    if "quarter_turns" not in request.form:  # pressed before the editor had begun
+        return redirect(url_for(".prepare", kind=kind, id=id), 303)
     geometry = read_geometry(request.form, request.form.getlist("black_out"))
     said: dict[str, Any] = {"kind": kind, "id": id, **_said(geometry)}
     return redirect(url_for(".question", **said), 303)
@@ -129,7 +131,8 @@ def _question_page(
         purposes=PURPOSES,
         checks=[(each, CHECK_WORDS[each]) for each in CHECKS],
         rights=[(right, GRANTOR_WORDS[right]) for right in ground.rights],
-        must_ask=parts().policy.opinion_consent is OpinionConsent.REQUIRED,
+        must_ask=ground.parents_no or parts().policy.opinion_consent is OpinionConsent.REQUIRED,
+        unreadable=parts().consultations.unreadable(session),
         hours=int(parts().policy.opinion_lasts.total_seconds() // 3600),
         geometry=_said(geometry),
         problems=problems,

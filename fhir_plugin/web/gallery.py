@@ -76,6 +76,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         waiting=parts().captures.waiting(session),
         due=due_here(session),
         to_be_asked=parts().reviews.waiting_to_be_asked(session),
+        unreadable=parts().reviews.unreadable(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )

@@ -30,7 +30,7 @@ KINDS: Final[Mapping[WorkKind, str]] = MappingProxyType(
         WorkKind.UNSOLICITED: "Pictures that nobody asked for: contact the sender today",
         WorkKind.SECOND_PERSON: "A second person is needed",
         WorkKind.URGENT_REVIEW: "Went on urgently: to be reviewed",
-        WorkKind.FOLLOW_UP: "The review did not agree",
+        WorkKind.FOLLOW_UP: "Did not go through: look at it again",
         WorkKind.WITHDRAWAL: "Consent withdrawn: to be reviewed",
         WorkKind.MATURITY: "Has grown up: ask them themselves",
         WorkKind.RETENTION: "Time to review what is kept",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mappings.model.consent import ConsentScope
+from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
+
+
+A_PARENT = frozenset({Grantor.PARENT, Grantor.DELEGATED, Grantor.GUARDIAN})
+"""Whose no is a child's parent's, and not the patient's own; what a court said is neither."""
+THEMSELVES = frozenset({Grantor.PATIENT, Grantor.COMPETENT_CHILD})
 
 
 class OwnConsent(StrEnum):
@@ -48,10 +54,25 @@ class KeptImage:
     """Its retention review has been raised, and nobody has decided yet."""
     withdrawn: frozenset[ConsentScope] = frozenset()
     """Scopes that were taken back here: shut at once, whenever the EHR learns of it."""
+    a_parents: frozenset[ConsentScope] = frozenset()
+    """Of `withdrawn`: what a parent said no to, and the patient not themselves. It does not bind somebody who can decide
+    themselves by now: they are asked (G-R246)."""
     untold: frozenset[ConsentScope] = frozenset()
     """... of which the record has still to be told: taken back where no clinician was signed in."""
     known_wishes: str = field(default="", repr=False)
     """Of somebody who has died: what they wanted (G-R92)."""
+
+    def shut(self, scopes: Iterable[ConsentScope], right: Grantor) -> KeptImage:
+        """With `scopes` taken back by that right. A patient's own no never becomes a parent's."""
+        said = frozenset(scopes)
+        a_parents = self.a_parents | (said - self.withdrawn) if right in A_PARENT else self.a_parents - said
+        return replace(self, withdrawn=self.withdrawn | said, a_parents=a_parents)
+
+    def opened(self, scope: ConsentScope, right: Grantor) -> KeptImage:
+        """With a parent's no to `scope` gone, where it is the patient who says yes; any other no stays."""
+        if scope not in self.a_parents or right not in THEMSELVES:
+            return self
+        return replace(self, withdrawn=self.withdrawn - {scope}, a_parents=self.a_parents - {scope})
 
     def awaits_own_consent(self, today: dt.date) -> bool:
         """Whether second opinion and secondary use stay shut until the young person has been asked (G-R246).

@@ -24,7 +24,7 @@ class WorkKind(StrEnum):
     URGENT_REVIEW = "urgent-review"
     """Went on without the second person: reviewed within 24 hours."""
     FOLLOW_UP = "follow-up"
-    """The review said no: whoever decided looks again."""
+    """The review said no, or the EHR refused what was said about consent: whoever decided looks again."""
     WITHDRAWAL = "withdrawal"
     """Consent was withdrawn: hide, request deletion, or keep with a reason (G-R242)."""
     MATURITY = "maturity"

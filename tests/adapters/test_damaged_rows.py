@@ -14,16 +14,21 @@ from structlog.testing import capture_logs
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.tables import kept_images, second_opinions
 from fhir_plugin.app import Installation, install
-from fhir_plugin.errors import Tampered
+from fhir_plugin.errors import Refused, Tampered
+from fhir_plugin.keep.ground import ground_of
 from fhir_plugin.keep.opinion import OpinionState
+from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.launching import launching
 from fhir_plugin.ports import Compartment
 from fhir_plugin.settings import Settings
+from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, OpinionId, PatientId, Reference
 from mappings.model.kept import KeptImage, OwnConsent
 from smart_launch import IssuerRegistry
 from tests.contracts.test_second_opinions import FULL
-from tests.work.test_practice import GP, HERE, at
+from tests.keep.test_consult import recorded
+from tests.keep.test_withdraw import AMY, CONSENT
+from tests.work.test_practice import GP, HERE, NURSE, at
 
 
 @pytest.fixture
@@ -43,6 +48,10 @@ def keep(installation: Installation, name: str, patient: str = "amy") -> KeptIma
     return image
 
 
+def item_of(reference: Reference) -> GalleryItem:
+    return GalleryItem(recorded(reference), sensitive=False, revealed=True, reason_category="")
+
+
 def damage(installation: Installation, table: sa.Table, where: sa.ColumnElement[bool]) -> None:
     with installation.database.writing() as connection:
         assert connection.execute(table.update().where(where).values(sealed=b"not what was sealed")).rowcount == 1
@@ -58,7 +67,7 @@ def test_a_damaged_picture_stops_no_review_no_later_job_and_no_launch(installati
     with pytest.raises(Tampered):
         installation.parts.kept.get(HERE, damaged.reference)
     told = {(each["part"], each["code"], each["kind"]) for each in logged if each["event"] == "part-not-done"}
-    assert told == {("kept-image", "sealed-damaged", "Tampered"), ("withdrawals", "sealed-damaged", "Tampered")}
+    assert told == {("kept-image", "sealed-damaged", "Tampered")}
 
 
 def test_a_damaged_opinion_stops_no_other_and_its_copy_goes_when_its_time_is_over(installation: Installation) -> None:
@@ -89,6 +98,40 @@ def test_a_damaged_opinion_stops_no_other_and_its_copy_goes_when_its_time_is_ove
     assert [each.owner for each in installation.vault.items(compartment=Compartment.OPINION)] == ["young"]
     (entry,) = installation.audit.entries(action="opinion.copy-destroyed")
     assert (entry.entry.subject, entry.entry.outcome) == ("damaged", "failure")
+
+
+def test_a_damaged_row_hides_no_other_and_opens_nothing_and_is_counted(installation: Installation) -> None:
+    damaged, whole = keep(installation, "a"), keep(installation, "b")
+    damage(installation, kept_images, kept_images.c.reference == damaged.reference)
+    register = installation.parts.kept
+    with installation.database.transaction():
+        held = register.of_patient(HERE, whole.patient, for_change=True)
+    assert [each.reference for each in held] == [whole.reference]
+    assert installation.reviews.unreadable(at(GP)) == 1
+    assert installation.reviews.unreadable(at(GP, "sam")) == 0
+    opinions = DatabaseSecondOpinions(installation.database, installation.masters)
+    for name in ("damaged", "whole"):
+        opinions.add(replace(FULL, id=OpinionId(name), fhir_base=HERE, patient=whole.patient, image=whole.reference))
+    damage(installation, second_opinions, second_opinions.c.id == "damaged")
+    assert [each.id for each in opinions.of_patient(HERE, whole.patient)] == ["whole"]
+    assert installation.consultations.unreadable(at(GP)) == 1
+    assert installation.consultations.live_on(at(GP), Reference("Consent/any")), "as far as anybody can tell"
+    with pytest.raises(Tampered):
+        installation.consultations.asked_of_me(at(NURSE), OpinionId("damaged"))
+    with pytest.raises(Refused) as withheld:
+        ground_of(installation.parts, opinions, at(GP), AMY, item_of(damaged.reference))
+    assert withheld.value.code == "kept-image-unreadable"
+
+
+def test_who_takes_back_is_told_what_could_not_be_shut(installation: Installation) -> None:
+    damaged, whole = keep(installation, "a"), keep(installation, "b")
+    register = installation.parts.kept
+    register.keep(replace(whole, consent=CONSENT))
+    damage(installation, kept_images, kept_images.c.reference == damaged.reference)
+    installation.withdrawals.withdraw(at(GP), AMY, whole.reference, (ConsentScope.TEACHING,), Grantor.PATIENT)
+    assert ConsentScope.TEACHING in register.get(HERE, whole.reference).withdrawn
+    (item,) = installation.worklist.of_patient(HERE, whole.patient)
+    assert "cannot read what it noted about them: 1 of this patient’s pictures" in item.words
 
 
 def test_a_part_that_fails_stops_none_after_it(installation: Installation) -> None:

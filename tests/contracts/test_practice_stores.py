@@ -96,6 +96,7 @@ KEPT = KeptImage(
     retention_due=True,
     withdrawn=frozenset({ConsentScope.TEACHING, ConsentScope.STORE}),
     untold=frozenset({ConsentScope.STORE}),
+    a_parents=frozenset({ConsentScope.TEACHING}),
     known_wishes=f"{CANARY} wish",
 )
 
@@ -192,7 +193,8 @@ def test_our_database_shows_no_name_no_word_no_birth_date_and_refuses_a_row_that
         connection.exec_driver_sql("UPDATE kept_images SET review_at_18 = '2050-01-01'")
         connection.exec_driver_sql("UPDATE holds SET lifted = '2026-01-01 00:00:00'")
     with pytest.raises(Tampered):
-        kept.of_patient(HERE, PATIENT)
+        kept.get(HERE, KEPT.reference)
+    assert (kept.of_patient(HERE, PATIENT), kept.unreadable(HERE, PATIENT)) == ([], 1)
     with pytest.raises(Tampered):
         holds.of_patient(HERE, PATIENT, lifted=True)
     assert all(CANARY not in repr(each) for each in (KEPT, COLLEAGUE, ABSENCE, HOLD))

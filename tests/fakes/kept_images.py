@@ -25,8 +25,11 @@ class FakeKeptImages:
             raise NotFound(f"{reference} is not in the register of kept images", status=404)
         return self._images[fhir_base, reference]
 
-    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[KeptImage]:
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, for_change: bool = False) -> list[KeptImage]:
         return _ordered(i for i in self._images.values() if (i.fhir_base, i.patient) == (fhir_base, patient))
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        return 0
 
     def due(self, today: dt.date) -> list[KeptImage]:
         return _ordered(

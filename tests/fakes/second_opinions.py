@@ -34,6 +34,9 @@ class FakeSecondOpinions:
         theirs = [each for each in self._rows.values() if (each.fhir_base, each.patient) == (fhir_base, patient)]
         return sorted(theirs, key=lambda each: (each.created, each.id), reverse=True)
 
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        return 0
+
     def live(self) -> list[OpinionId]:
         found = [each for each in self._rows.values() if each.live]
         return [each.id for each in sorted(found, key=lambda each: (each.expires, each.id))]
