@@ -73,7 +73,9 @@ class CarryOut:
         images = tuple(image if image.image_id in sealed else bare(image) for image in draft.images)
         if any(image.received is not None for image in images):
             result |= kept_sealed(held)
-        state = DraftState.FILED if order.images else DraftState.DESCRIBED if order.described else DraftState.DISCARDED
+        thrown_away = order.discarded and not order.described
+        without_pictures = DraftState.DISCARDED if thrown_away else DraftState.DESCRIBED
+        state = DraftState.FILED if order.images else without_pictures
         now = parts.clock.now()
         ended = replace(draft, state=state, images=images, result=result, filing=None, updated=now)
         parts.drafts.save(ended)

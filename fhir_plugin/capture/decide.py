@@ -28,6 +28,7 @@ from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store, Ver
 from fhir_plugin.policy.case import Case
 from fhir_plugin.policy.engine import rule
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.rules.fast_path import RECORD_CHANGED
 from fhir_plugin.policy.rules.other_uses import may_be_asked
 from fhir_plugin.policy.ruling import Act, May, OpenQuestion, Reason, Ruling, WorkDue
 from mappings.model.identifiers import ImageId
@@ -91,6 +92,8 @@ class CaptureFacts:
     record_changed: bool = False
     said_intimate_before: bool = False
     patient_said: Mapping[str, str] = field(default_factory=dict, repr=False)
+    only_words: bool = False
+    """No picture is left, and what was written about them gets its note."""
 
 
 PLAIN: Final = CaptureFacts()
@@ -114,11 +117,12 @@ class Assessment:
     flags: frozenset[str] = frozenset()
     work: tuple[WorkDue, ...] = ()
     second_person: bool = False
+    only_words: bool = False
 
     @property
     def may_file(self) -> bool:
         undecided = any(isinstance(verdict, Hold) for verdict in self.verdicts.values())
-        return bool(self.verdicts) and not undecided and not self.missing and not self.holds
+        return bool(self.verdicts or self.only_words) and not undecided and not self.missing and not self.holds
 
     def may_reveal(self, image: ImageId) -> bool:
         """Whether the pixels of this picture may be shown to the person who decides."""
@@ -202,7 +206,8 @@ def assess(
         situations = {image: replace(each, other_uses_shut=True) for image, each in situations.items()}
     rulings = {image: rule(situation, policy) for image, situation in situations.items()}
     kept = [image for image in images if situations[image.image_id].wish is not Wish.DISCARD]
-    missing: dict[str, str] = {} if images else {"images": "Add at least one picture."}
+    words = standing.only_words and not images
+    missing: dict[str, str] = {} if images or words else {"images": "Add at least one picture."}
     if kept:
         missing |= _missing_own(answers, kept, today=today)
     holds: dict[str, Reason] = {}
@@ -215,6 +220,9 @@ def assess(
     every = list(rulings.values()) or [
         rule(situation_of(answers, None, patient, today=today, standing=standing), policy)
     ]
+    if words:
+        missing |= _missing_own(answers, (), today=today)
+        holds = {each.code: each for each in every[0].stops if each is RECORD_CHANGED}
     counted = [rulings[image.image_id] for image in kept] or ([] if images else every)
     return Assessment(
         verdicts={image: _verdict(situations[image].wish, ruling) for image, ruling in rulings.items()},
@@ -226,7 +234,8 @@ def assess(
         questions=_shared_questions(counted),
         flags=frozenset().union(*(ruling.flags for ruling in counted)),
         work=_work(every if images else ()),
-        second_person=any(ruling.second_person for ruling in counted),
+        second_person=any(ruling.second_person for ruling in counted) and not words,
+        only_words=words,
     )
 
 

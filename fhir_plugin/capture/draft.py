@@ -235,6 +235,13 @@ class Draft:
             raise Refused("This capture is already being filed or finished. Start a new one.", code="not-open")
 
     @property
+    def only_words(self) -> bool:
+        """What is left once the patient took back every picture that came by our link: what a clinician wrote about
+        them, which gets its note (G-R159, G-R160, G-R270)."""
+        written = any(self.answers.said(name) for name in ("findings", "advice"))
+        return self.request is not None and not self.images and written
+
+    @property
     def vault_items(self) -> tuple[VaultId, ...]:
         return tuple(
             item for image in self.images for item in (image.received, image.clean, image.thumbnail) if item is not None

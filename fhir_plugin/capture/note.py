@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_plugin.capture.answers import Answers, read_own
-from fhir_plugin.capture.circumstances import ON, circumstances
+from fhir_plugin.capture.circumstances import HOW, ON, circumstances
 from fhir_plugin.capture.draft import SecondAnswer
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store, Verdict
-from mappings.model.consent import ConsentAnswer, ConsentForm
+from mappings.model.consent import ConsentAnswer
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Arrival, BodySite, Laterality, Photographer
 from mappings.model.labels import Intimacy
@@ -45,11 +45,6 @@ SAID: Mapping[ConsentAnswer, str] = {
     ConsentAnswer.REFUSED: "refused",
     ConsentAnswer.WITHDRAWN: "withdrawn",
     ConsentAnswer.NOT_ASKED: "not asked",
-}
-HOW: Mapping[ConsentForm, str] = {
-    ConsentForm.VERBAL: "in conversation",
-    ConsentForm.ELECTRONIC: "electronically",
-    ConsentForm.WRITTEN: "in writing",
 }
 
 
@@ -97,7 +92,7 @@ def draft_note(
     if patient_wrote:
         lines.append(f"The patient wrote: “{' '.join(patient_wrote.split())}”")
     if all(isinstance(image.verdict, Discard) for image in images) and images:
-        return "\n".join([*lines, *_decisions(images)])
+        return "\n".join([*lines, *_decisions(images), *_words(situation)])
     if situation.purpose:
         lines.append(f"Reason for image: {situation.purpose}")
     lines += [f"Reason for {_site(image)}: {image.purpose}" for image in images if image.purpose]
@@ -125,13 +120,18 @@ def draft_note(
     if situation.only_area is False and situation.uncropped_reason:
         lines.append(f"Shows more than the area asked for, not cropped: {situation.uncropped_reason}")
     lines += _decisions(images)
-    if situation.findings:
-        lines.append(f"Findings: {situation.findings}")
+    if not images and ConsentAnswer.WITHDRAWN in (situation.patient_receive, situation.patient_store):
+        lines.append("The patient took their pictures back before they were filed. None was kept.")
+    return "\n".join([*lines, *_words(situation)])
+
+
+def _words(situation: Situation) -> list[str]:
+    lines = [f"Findings: {situation.findings}"] if situation.findings else []
     if situation.advice:
         lines.append(f"Advice: {situation.advice}")
     if situation.note_elsewhere:
         lines.append("Findings and advice are in today's consultation note.")
-    return "\n".join(lines)
+    return lines
 
 
 def _consent(situation: Situation, asked: Collection[str]) -> str:

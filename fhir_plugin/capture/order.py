@@ -73,6 +73,7 @@ def standing_of(parts: CaptureParts, draft: Draft, *, identity: str = "") -> Cap
         record_changed=bool(identity and draft.identity and identity != draft.identity),
         said_intimate_before=draft.was_intimate,
         patient_said=draft.patient_said,
+        only_words=draft.only_words,
     )
 
 
@@ -164,6 +165,7 @@ def make_order(
     described = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, DescribeOnly)]
     discarded = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Discard)]
     labels = {each: labels_of(assessment, each) for each in (*stored, *described)}
+    marked = list(labels.values()) or _labels_of_words(draft, assessment, situation)
     images = tuple(_ordered(parts, draft, draft.image(each), own, labels[each]) for each in stored)
     order = FilingOrder(
         intent_id=intent_id,
@@ -184,14 +186,14 @@ def make_order(
             recorded_by=session.user.reference,
             recorded_at=now,
             policy=parts.policy,
-            private=any(is_restricted(each) for each in labels.values()),
+            private=any(is_restricted(each) for each in marked),
             needs_second=assessment.second_person,
             stores=bool(stored),
             keeps=bool(stored or described),
         ),
         decision=decision_of(draft, assessment, pack=parts.policy.reference),
         note=note_text(draft, assessment, patient, now=now, pack=parts.policy.reference),
-        labels=highest(list(labels.values())),
+        labels=highest(marked),
         images=images,
         described=tuple(described),
         discarded=tuple(discarded),
@@ -199,6 +201,13 @@ def make_order(
         birth_date=patient.birth_date,
     )
     return replace(order, images=tuple(_signed(parts, draft, order, image) for image in images))
+
+
+def _labels_of_words(draft: Draft, assessment: Assessment, situation: Situation) -> list[tuple[Label, ...]]:
+    """Where no picture is kept or described: those of what was written about them all the same."""
+    if not any(draft.answers.said(name) for name in ("findings", "advice")):
+        return []
+    return [labels_of(assessment, each) for each in assessment.verdicts] or [draft_labels(situation, assessment.flags)]
 
 
 def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:

@@ -99,6 +99,8 @@ def _kind(parts: CaptureParts, draft: Draft) -> tuple[str, str]:
         if not count:
             if draft.images:
                 return "unfinished", "What was discarded waits for its note."
+            if draft.only_words:
+                return "unfinished", "The patient took their pictures back. What you wrote waits for its note."
             written = any(said.strip() for said in draft.answers.shared.values())
             return ("unfinished", "What you wrote waits for its pictures.") if written else ("", "")
         pictures = "1 picture waits" if count == 1 else f"{count} pictures wait"

@@ -21,6 +21,7 @@ from mappings.model.labels import is_restricted
 from mappings.r4.consent import consented_images, from_consent, named_images
 from mappings.r4.consent_rules import image_at
 from mappings.r4.elements import labels_of
+from mappings.r4.note import from_note
 from mappings.r4.provenance import RestsOn, from_provenance
 from mappings.r4.questionnaire_response import from_questionnaire_response, with_conversation
 from mappings.terminology import systems
@@ -316,3 +317,13 @@ def test_what_agrees_differs_in_fractions_of_a_second_only() -> None:
     assert not agree(consent, photo_consent(child_words="No"))
     assert agree(photo_consent(child_words="No,\r\nnever"), photo_consent(child_words="No,\nnever"))
     assert not agree(photo_consent(child_words="No, never"), photo_consent(child_words="No,never"))
+
+
+def test_what_was_found_stays_in_the_note_when_every_picture_is_thrown_away() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
+    capture, images = bench.add()
+    bench.answer(capture, {images[0]: "discard"})
+    assert bench.file(capture).state == "discarded"
+    (note,) = record.stored("DocumentReference")
+    assert CANARY in from_note(note).text and "Advice: Emollient." in from_note(note).text

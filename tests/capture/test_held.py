@@ -113,7 +113,7 @@ def test_a_concern_that_comes_with_the_filing_is_noted_with_it_and_waits_for_a_s
     record = FakeRecord()
     bench = Bench(record)
     capture, images = bench.add()
-    bench.answer(capture, {images[0]: "store"})
+    bench.answer(capture, {images[0]: "store"}, alternative_offered="Seen on Tuesday in the surgery")
     draft = bench.draft(capture)
     with bench.work.transaction():  # as a draft of an earlier version, in which the answer made no hold yet
         shared = {**draft.answers.shared, "concern": "yes"}

@@ -12,12 +12,15 @@ from fhir_plugin.capture.requests.back import STILL_THERE
 from fhir_plugin.capture.requests.ends import tidy
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.waiting import mend
-from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, Refused, SignInNeeded
+from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, RecordRefused, Refused, SignInNeeded
 from fhir_plugin.policy.ruling import Act, May
 from mappings.model.consent import ConsentScope
 from mappings.model.identifiers import CaptureId, RequestId
+from mappings.model.labels import RESTRICTED
 from mappings.model.practice import Hold, HoldKind
 from mappings.model.work import WorkKind
+from mappings.r4 import elements
+from mappings.r4.note import from_note
 from tests.capture.bench import SESSION, launched
 from tests.capture.requests.bench import Asking
 from tests.capture.requests.test_own_words import AGAIN, answered, may
@@ -217,6 +220,56 @@ def test_words_alone_stay_too() -> None:
     asking.visits.withdraw(door)
     assert asking.bench.draft(capture).answers.said("advice") == "Come in tomorrow"
     assert asking.bench.vault.items() == []
+
+
+def words_left(asking: Asking) -> CaptureId:
+    capture, _, door = came_back(asking)
+    asking.bench.captures.answer(SESSION, capture, {"findings": "Red and scaly", "advice": "Come in tomorrow"})
+    asking.visits.withdraw(door)
+    return capture
+
+
+def test_words_alone_get_their_note_and_no_picture_is_in_the_record() -> None:
+    asking = Asking()
+    bench = asking.bench
+    record = FakeRecord()
+    bench.record = record
+    capture = words_left(asking)
+    (waiting,) = bench.captures.waiting(SESSION)
+    assert "waits for its note" in waiting.message
+    view = bench.captures.assess(SESSION, capture)
+    assert (view.may_file, view.missing, view.holds) == (True, {}, ())
+    receipt = bench.file(capture)
+    assert (receipt.state, bench.draft(capture).state) == ("described", DraftState.DESCRIBED)
+    assert record.stored("Media") == []
+    (note,) = [each for each in record.stored("DocumentReference") if receipt.note == f"DocumentReference/{each['id']}"]
+    text = from_note(note).text
+    for words in ("Red and scaly", "Come in tomorrow", "took their pictures back before they were filed", "withdrawn"):
+        assert words in text
+    assert RESTRICTED in elements.labels_of(note), "nobody has said that it is ordinary"
+    assert record.stored("Consent") == [] and len(record.stored("QuestionnaireResponse")) == 1
+    assert asking.kinds() == ["call-me"], "nobody has to look at it any more"
+
+
+def test_words_alone_wait_while_the_record_names_somebody_else_or_nothing_is_written() -> None:
+    asking = Asking()
+    bench = asking.bench
+    capture = words_left(asking)
+    named = bench.captures.identity_digest(bench.captures.patient(SESSION))
+    bench.captures.answer(SESSION, capture, {}, identity=named)
+    bench.patient["birthDate"] = "1981-05-01"
+    bench.clock.advance(minutes=2)
+    view = bench.captures.assess(SESSION, capture)
+    assert [each.code for each in view.holds] == ["record-changed"] and not view.may_file
+    bench.patient["birthDate"] = "1980-05-01"
+    bench.clock.advance(minutes=2)
+    bench.captures.answer(SESSION, capture, {"findings": "", "advice": " "})
+    with pytest.raises(Incomplete):
+        bench.file(capture)
+    plain, _ = bench.captures.begin(SESSION), None
+    bench.captures.answer(SESSION, plain, {"findings": "Red"})
+    with pytest.raises(Incomplete):
+        bench.file(plain)
 
 
 @pytest.mark.parametrize("way", ["decline", "call_me", "expire", "cancel", "new-link"])
