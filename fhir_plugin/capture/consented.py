@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
 from mappings.model.consent import (
+    AlsoAsked,
     Assessment,
     ConsentAnswer,
+    ConsentForm,
     ConsentGiver,
     ConsentScope,
     Grantor,
@@ -27,6 +30,8 @@ from mappings.model.situation import Authority, Situation
 
 EXPLAINED = ("purpose", "storage", "access")
 """What *understanding checked* says was explained: what it is for, where it is kept, who can see it (G-R80)."""
+OTHER_USES = "other-uses"
+"""That teaching, research and publication were: purpose, retention and storage (G-R73, G-R233)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,15 @@ class _Recording:
     def text(self, name: str) -> str:
         found = getattr(self.situation, name) if name in self.asked else ""
         return found if isinstance(found, str) else ""
+
+    def answer(self, name: str) -> ConsentAnswer | None:
+        found = getattr(self.situation, name) if name in self.asked else None
+        return found if isinstance(found, ConsentAnswer) else None
+
+    def form_of(self, scope: ConsentScope, answer: ConsentAnswer) -> ConsentForm | None:
+        """How another use was agreed to: apart from the whole consent, which may be by word of mouth (X15)."""
+        apart = scope in ANSWERED_IN and answer is ConsentAnswer.GIVEN and "uses_form" in self.asked
+        return self.situation.uses_form if apart else None
 
 
 def consent_of(
@@ -68,16 +82,21 @@ def consent_of(
     answers = (
         (ConsentScope.RECEIVE, situation.consent_receive),
         (ConsentScope.STORE, store if stores or store is not ConsentAnswer.GIVEN else None),
-        (ConsentScope.RECORD_VIDEO, situation.consent_record_video if "consent_record_video" in asked else None),
+        (ConsentScope.VIEW, said.answer("consent_view")),
+        *((scope, said.answer(name)) for scope, name in ANSWERED_IN.items()),
+        (ConsentScope.RECORD_VIDEO, said.answer("consent_record_video")),
     )
     understood = situation.understood is True and "understood" in asked
+    explained = EXPLAINED if understood else ()
+    if situation.uses_explained is True and "uses_explained" in asked:
+        explained += (OTHER_USES,)
     return PhotoConsent(
         capture_id=draft.capture_id,
         patient=patient,
         recorded_by=recorded_by,
         recorded_at=recorded_at,
         decisions=tuple(
-            ScopeDecision(scope, answer, recorded_at)
+            ScopeDecision(scope, answer, recorded_at, form=said.form_of(scope, answer))
             for scope, answer in answers
             if keeps and answer is not None and answer is not ConsentAnswer.NOT_ASKED
         ),
@@ -86,8 +105,9 @@ def consent_of(
         policy_version=policy.reference,
         private=private,
         giver=_giver(said),
-        explained=EXPLAINED if understood else (),
-        template=policy.explained if understood else "",
+        also=_also(said),
+        explained=explained,
+        template=policy.explained if explained else "",
         record_told=understood,
         child_view=situation.child_view if "child_view" in asked else None,
         child_words=said.text("child_words"),
@@ -112,6 +132,14 @@ def _giver(said: _Recording) -> ConsentGiver:
         evidence=said.text("giver_evidence") or said.text("authority_evidence"),
         authority_covers=covers,
     )
+
+
+def _also(said: _Recording) -> tuple[AlsoAsked, ...]:
+    """A parent who was asked beside the child (G-R101)."""
+    answer = said.answer("parent_answer")
+    if answer is None or answer is ConsentAnswer.NOT_ASKED:
+        return ()
+    return (AlsoAsked(Grantor.PARENT, answer, said.text("parent_name"), said.text("parent_relationship")),)
 
 
 def _right(said: _Recording) -> Grantor:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from mappings.model.consent import (
+    AlsoAsked,
     Assessment,
     ChildView,
     ConsentAnswer,
@@ -28,7 +29,7 @@ def consent_to_json(consent: PhotoConsent) -> Json:
     giver = consent.giver
     return {
         "decisions": [
-            [each.scope, each.answer, each.at.isoformat() if each.at else None, each.by, each.right]
+            [each.scope, each.answer, each.at.isoformat() if each.at else None, each.by, each.right, each.form]
             for each in consent.decisions
         ],
         "form": consent.form,
@@ -36,6 +37,7 @@ def consent_to_json(consent: PhotoConsent) -> Json:
         "policy_version": consent.policy_version,
         "private": consent.private,
         "giver": [giver.right, giver.name, giver.relationship, giver.evidence, giver.authority_covers],
+        "also": [[each.right, each.answer, each.name, each.relationship] for each in consent.also],
         "explained": list(consent.explained),
         "template": consent.template,
         "more_wanted": consent.more_wanted,
@@ -56,7 +58,8 @@ def consent_to_json(consent: PhotoConsent) -> Json:
 def consent_from_json(
     value: Json, *, capture_id: CaptureId, patient: Reference, recorded_by: Reference, recorded_at: dt.datetime
 ) -> PhotoConsent:
-    """What `consent_to_json` wrote. Orders of 0.1.0, which may still be open, knew two scopes and patients only."""
+    """What `consent_to_json` wrote. Orders of 0.1.0, which may still be open, knew two scopes and patients only; those
+    of 0.2.0 neither who was asked as well nor the form of one decision."""
     if "decisions" not in value:
         return _of_two_scopes(
             value, capture_id=capture_id, patient=patient, recorded_by=recorded_by, recorded_at=recorded_at
@@ -74,14 +77,19 @@ def consent_from_json(
                 dt.datetime.fromisoformat(at) if at else None,
                 Reference(by) if by else None,
                 Grantor(its_right) if its_right else None,
+                ConsentForm(form[0]) if form and form[0] else None,
             )
-            for scope, answer, at, by, its_right in value["decisions"]
+            for scope, answer, at, by, its_right, *form in value["decisions"]
         ),
         form=ConsentForm(value["form"]) if value["form"] else None,
         understood=value["understood"],
         policy_version=value["policy_version"],
         private=value["private"],
         giver=ConsentGiver(Grantor(right), name, relationship, evidence, covers),
+        also=tuple(
+            AlsoAsked(Grantor(its_right), ConsentAnswer(answer), its_name, relation)
+            for its_right, answer, its_name, relation in value.get("also", [])
+        ),
         explained=tuple(value["explained"]),
         template=value["template"],
         more_wanted=value["more_wanted"],

@@ -12,7 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
 from fhir_plugin.errors import TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
-from mappings.model.consent import ConsentScope, PhotoConsent
+from mappings.model.consent import ConsentGiver, ConsentScope, PhotoConsent
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival
 from mappings.model.labels import Label
@@ -215,8 +215,14 @@ def agreed(consent: PhotoConsent) -> list[tuple[str, str]]:
 
 
 def giver_words(consent: PhotoConsent) -> str:
-    """Who consented and by what right, e.g. "Somebody with parental responsibility (Ann Example, mother)"."""
+    """Who consented and by what right, e.g. "Somebody with parental responsibility (Ann Example, mother)"; and who was
+    asked beside them, with what they said (G-R101)."""
     giver = consent.giver
+    also = (f"; as well {_named(each.giver)}: {ANSWER_WORDS[each.answer].lower()}" for each in consent.also)
+    return _named(giver) + "".join(also)
+
+
+def _named(giver: ConsentGiver) -> str:
     named = ", ".join(part for part in (giver.name.strip(), giver.relationship.strip()) if part)
     words = GRANTOR_WORDS[giver.right]
     return f"{words} ({named})" if named else words

@@ -32,6 +32,7 @@ from fhir_plugin.web.questions import (
     UNASKED,
     MoreQuestions,
     more_questions,
+    other_uses,
 )
 from fhir_plugin.web.security import picture_response, takes_video
 from fhir_plugin.web.uploads import read_picture
@@ -82,6 +83,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "kept": kept,
         "assessment": assessment,
         "more": more_questions(assessment.questions, draft.answers),
+        "uses": other_uses(assessment.questions, draft.answers),
         "writes_only_note": _writes_only_note(draft),
         "image_numbers": {image.image_id: number for number, image in enumerate(draft.images, 1)},
         "policy": parts().policy,

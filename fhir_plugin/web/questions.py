@@ -185,7 +185,14 @@ class MoreQuestions:
 def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuestions:
     """What a situation asks beyond the fast path: answered questions, then the first open one; the rest waits."""
     catalogue = policy.catalogue()
-    beyond = [each for each in asked if each.id not in ON_PAGE and each.id not in PER_IMAGE and each.id in catalogue]
+    beyond = [
+        each
+        for each in asked
+        if each.id not in ON_PAGE
+        and each.id not in PER_IMAGE
+        and each.id in catalogue
+        and catalogue[each.id].group is not Group.OTHER_USES
+    ]
     # Whether somebody can decide comes before who did; a wrong answer waits for what may yet make it right.
     beyond.sort(key=lambda each: list(HEADINGS).index(catalogue[each.id].group))
     waiting = [each for each in beyond if each.needed_for and not each.answered]
@@ -219,6 +226,12 @@ def more_questions(asked: Iterable[OpenQuestion], answers: Answers) -> MoreQuest
         for drawn in (*group.answered, *group.ticks, *group.extra, *((group.open,) if group.open else ()))
     )
     return MoreQuestions(shown, to_go, names)
+
+
+def other_uses(asked: Iterable[OpenQuestion], answers: Answers) -> tuple[Asked, ...]:
+    """What may be said about teaching, research and publication, all of it in one fold; empty where none is asked."""
+    catalogue = policy.catalogue()
+    return tuple(_asked(each, answers) for each in asked if catalogue[each.id].group is Group.OTHER_USES)
 
 
 def _is_shown(place: Group, group: AskedGroup) -> bool:

@@ -274,6 +274,7 @@ def test_an_image_that_nobody_asked_for_stays_unseen_until_somebody_was_reached(
         **said,
         "contact": "reached",
         "contact_words": "She sent it to the wrong practice",
+        "consent_view": "given",
         "lacks_capacity": "no",
         "capacity_words": "Understood and weighed it up on the telephone",
     }
@@ -282,6 +283,8 @@ def test_an_image_that_nobody_asked_for_stays_unseen_until_somebody_was_reached(
     assert not judge({**said, "contact": "not-reached"}).may_reveal(ONE)
     assert not judge({**said, "contact": "emergency"}).may_reveal(ONE), "an emergency needs its reason"
     assert judge(reached).may_reveal(ONE)
+    assert not judge({**reached, "consent_view": ""}).may_reveal(ONE), "looking is asked apart (G-R118)"
+    assert not judge({**reached, "consent_view": "refused"}).may_reveal(ONE)
     assert judge(emergency).may_reveal(ONE) and not judge(emergency).may_file
     assert judge({"arrival": ""}).may_reveal(ONE), "whoever adds a picture sees what they add"
     assert not judge({"arrival": "", "consent_receive": "refused"}).may_reveal(ONE)

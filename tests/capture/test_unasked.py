@@ -23,6 +23,7 @@ REACHED = {
     "lacks_capacity": "no",
     "capacity_words": "Understood, remembered and weighed it up on the telephone",
     "consent_receive": "given",
+    "consent_view": "given",
     "consent_form": "verbal",
     "understood": "yes",
 }
@@ -69,6 +70,8 @@ def test_no_pixel_is_served_until_contact_is_recorded() -> None:
     assert looks(bench, capture, image) == [False] * 3
     bench.captures.answer(SESSION, capture, {"contact": "reached"})
     assert looks(bench, capture, image) == [False] * 3, "what came of it is part of it"
+    bench.captures.answer(SESSION, capture, {**REACHED, "consent_view": ""})
+    assert looks(bench, capture, image) == [False] * 3, "looking is agreed to apart from sending (G-R118)"
     bench.captures.answer(SESSION, capture, REACHED)
     assert looks(bench, capture, image) == [True] * 3
     bench.captures.answer(SESSION, capture, {"consent_receive": "refused"})

@@ -305,6 +305,7 @@ def test_an_image_that_nobody_asked_for_has_no_pixel_on_the_page(person: Person,
     screen = person.get(f"captures/{capture}").text
     assert "What happened to it so far" in screen and "Received and sealed, unseen" in screen
     reached = {"contact": "reached", "contact_words": "She sent it to the wrong practice", "lacks_capacity": "no"}
+    reached["consent_view"] = "given"
     reached["capacity_words"] = "Understood and weighed it up on the telephone"
     answer = person.post(
         f"captures/{capture}/answers",
