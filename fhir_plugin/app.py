@@ -288,6 +288,7 @@ def install(
         link_of=lambda secret: f"{settings.base_url}/p/{secret}",
     )
     gallery, practice = Gallery(parts), Practice(practice_parts)
+    records.also_forget(gallery.ended)
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     installation = Installation(

@@ -44,6 +44,7 @@ class LaunchRecords:
         clock: Clock,
         around: Callable[[ClinicalRecord], ClinicalRecord] = lambda record: record,
     ) -> None:
+        self._also: list[Callable[[LaunchId], None]] = []
         self._database = database
         self._masters = masters
         self._sessions = sessions
@@ -94,3 +95,9 @@ class LaunchRecords:
         """After a sign-out, or when access has changed."""
         with self._lock:
             self._kept.pop(launch, None)
+        for each in self._also:
+            each(launch)
+
+    def also_forget(self, forget: Callable[[LaunchId], None]) -> None:
+        """Has somebody else told whenever a launch is forgotten."""
+        self._also.append(forget)

@@ -14,7 +14,7 @@ from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.played import Played
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.filing import RecordedImage
-from mappings.model.identifiers import ImageId, Reference, Sha256
+from mappings.model.identifiers import ImageId, LaunchId, Reference, Sha256
 from mappings.model.images import ReceivedImage
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
@@ -48,7 +48,7 @@ class Gallery:
 
     def __init__(self, parts: KeepParts) -> None:
         self._parts = parts
-        self._played = Played()
+        self._played = Played(parts.clock.now)
 
     def images(self, session: ClinicalSession) -> list[GalleryItem]:
         """Newest first. Those entered in error, in preparation or superseded are not current and do not show."""
@@ -74,8 +74,8 @@ class Gallery:
         """The image and its type. Raises `NotAllowed` for a restricted one that has not been revealed."""
         entry, resource = self._entry(session, reference)
         self._need_revealed(session, entry)
-        viewing, now = (session.launch_id, reference, entry.version or ""), self._parts.clock.now()
-        if entry.is_video and entry.version and (going_on := self._played.get(viewing, now)) is not None:
+        viewing = (session.launch_id, reference, entry.version or "")
+        if entry.is_video and entry.version and (going_on := self._played.get(viewing)) is not None:
             return going_on, _bare(entry.content_type)
         content, content_type = self._bytes(session, entry, resource)
         if is_restricted(list(entry.labels)):
@@ -85,7 +85,7 @@ class Gallery:
             return content, content_type
         if entry.is_video and plays(content_type) and content_type == _bare(entry.content_type):
             if entry.version:
-                self._played.keep(viewing, content, now)
+                self._played.keep(viewing, content)
             return content, content_type
         clean = self._parts.worker.clean(_foreign(content, content_type))
         return clean.content, clean.content_type
@@ -105,6 +105,10 @@ class Gallery:
             small = self._parts.worker.clean(_foreign(content, content_type)).thumbnail
         self._parts.vault.put(small, compartment=Compartment.THUMBNAIL, owner=owner)
         return small, "image/jpeg"
+
+    def ended(self, launch: LaunchId) -> None:
+        """A launch is over: no video that was being played in it is kept in memory."""
+        self._played.end(launch)
 
     # ------------------------------------------------------------------------------------------ inside
 

@@ -21,6 +21,7 @@ from fhir_plugin.walkthrough import (
     capture_of,
     launch,
 )
+from mappings.model.identifiers import LaunchId
 from tests.imaging.drawing import as_jpeg, grainy
 from tests.imaging.videos import CANARIES, film
 from tests.journeys.record_checks import of_capture, sets_of
@@ -86,6 +87,17 @@ def test_a_video_is_filed_clean_and_played(demo: Demo, browser: Browser) -> None
     assert prove_mp4(whole.content) == (160, 120, 2.0, False)
     assert not [word for word in CANARIES if word in whole.content]
     assert piece(browser, f"{shown}/thumbnail").content.startswith(b"\xff\xd8")
+
+
+def test_signing_out_takes_what_was_played_out_of_memory(demo: Demo, browser: Browser) -> None:
+    page = begin(browser, launch(demo, browser))
+    receipt = filed(browser, page, {"video/mp4": film(told=False)})
+    (media,) = of_capture(demo.sandbox.store, "Media", capture_of(receipt))
+    piece(browser, f"{gallery_of(page)}images/Media/{media['id']}/picture", "bytes=0-99")
+    played, here = demo.installation.gallery._played, page.url.split("/l/")[1].split("/")[0]
+    assert here in {viewing[0] for viewing in played._kept}
+    demo.installation.launches.end(LaunchId(here))
+    assert here not in {viewing[0] for viewing in played._kept}
 
 
 def test_a_player_gets_the_piece_that_it_asks_for(demo: Demo, browser: Browser) -> None:

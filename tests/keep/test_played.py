@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from fhir_plugin.errors import NotAllowed, NotFound
-from fhir_plugin.keep.played import MOST, PLAYED_FOR, Played
+from fhir_plugin.keep.played import LONGEST, MOST, PLAYED_FOR, Played
 from mappings.model.identifiers import LaunchId, Reference
 from mappings.model.people import ClinicalSession
 from tests.capture.bench import SESSION
@@ -73,12 +74,88 @@ def test_the_frame_that_stands_for_it_is_made_by_the_worker_and_kept(room: Room)
     assert "read_binary" not in asked
 
 
+class Clock:
+    """Time that passes when somebody says so; what was to be done later is done then."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.due: list[tuple[dt.datetime, Callable[[], None]]] = []
+
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        self.due.append((self.now + dt.timedelta(seconds=seconds), work))
+
+    def pass_by(self, span: dt.timedelta) -> None:
+        until = self.now + span
+        while self.due and min(self.due)[0] <= until:
+            self.due.sort(key=lambda each: each[0])
+            self.now, work = self.due.pop(0)
+            work()
+        self.now = until
+
+
+SECOND = dt.timedelta(seconds=1)
+VIEWINGS = [(LaunchId("l"), Reference(f"Media/{number}"), "1") for number in range(MOST + 1)]
+
+
+def playing(clock: Clock) -> Played:
+    return Played(lambda: clock.now, clock.later)
+
+
+def held(played: Played) -> int:
+    """How many videos are in memory, whether anybody asks or not."""
+    return len(played._kept)
+
+
 def test_only_a_few_are_kept_and_not_for_long() -> None:
-    played = Played()
-    viewings = [(LaunchId("l"), Reference(f"Media/{number}"), "1") for number in range(MOST + 1)]
-    for viewing in viewings:
-        played.keep(viewing, FILM, NOW)
-    assert [played.get(viewing, NOW) for viewing in viewings] == [None, *[FILM] * MOST]
-    assert played.get(viewings[-1], NOW + PLAYED_FOR) == FILM
-    assert played.get(viewings[-1], NOW + 2 * PLAYED_FOR + dt.timedelta(seconds=1)) is None
+    clock = Clock()
+    played = playing(clock)
+    for viewing in VIEWINGS:
+        played.keep(viewing, FILM)
+    assert [played.get(viewing) for viewing in VIEWINGS] == [None, *[FILM] * MOST]
+    clock.now += PLAYED_FOR
+    assert played.get(VIEWINGS[-1]) == FILM
+    clock.now += PLAYED_FOR + SECOND
+    assert played.get(VIEWINGS[-1]) is None
     assert FILM.decode() not in repr(played)
+
+
+def test_they_go_by_themselves_though_nobody_comes_back() -> None:
+    clock = Clock()
+    played = playing(clock)
+    played.keep(VIEWINGS[0], FILM)
+    clock.pass_by(PLAYED_FOR)
+    assert held(played) == 1
+    clock.pass_by(PLAYED_FOR / 4 + SECOND)
+    assert held(played) == 0
+    assert clock.due == [], "with nothing kept nobody looks any more"
+    played.keep(VIEWINGS[0], FILM)
+    clock.pass_by(2 * PLAYED_FOR)
+    assert held(played) == 0, "and looks again for the next one"
+
+
+def test_one_that_is_asked_for_without_end_has_an_end() -> None:
+    clock = Clock()
+    played = playing(clock)
+    played.keep(VIEWINGS[0], FILM)
+    while clock.now - NOW <= LONGEST:
+        assert played.get(VIEWINGS[0]) == FILM
+        clock.pass_by(dt.timedelta(seconds=30))
+    assert played.get(VIEWINGS[0]) is None
+
+
+def test_the_end_of_a_launch_ends_its_own_and_no_other() -> None:
+    played = playing(Clock())
+    other = (LaunchId("other"), *VIEWINGS[0][1:])
+    for viewing in (VIEWINGS[0], other):
+        played.keep(viewing, FILM)
+    played.end(LaunchId("l"))
+    assert (held(played), played.get(VIEWINGS[0]), played.get(other)) == (1, None, FILM)
+
+
+def test_signing_out_empties_the_memory_of_the_gallery(room: Room) -> None:
+    reference = film(room, restricted=False)
+    asked = asked_for(room)
+    room.gallery.picture(SESSION, reference)
+    room.gallery.ended(SESSION.launch_id)
+    room.gallery.picture(SESSION, reference)
+    assert asked.count("read_binary") == 2
