@@ -58,8 +58,8 @@ def consent_to_json(consent: PhotoConsent) -> Json:
 def consent_from_json(
     value: Json, *, capture_id: CaptureId, patient: Reference, recorded_by: Reference, recorded_at: dt.datetime
 ) -> PhotoConsent:
-    """What `consent_to_json` wrote. Orders of 0.1.0, which may still be open, knew two scopes and patients only; those
-    of 0.2.0 neither who was asked as well nor the form of one decision."""
+    """What `consent_to_json` wrote. Orders of 0.1.0, which may still be open, knew two scopes and patients only;
+    some say neither who was asked as well nor the form of one decision."""
     if "decisions" not in value:
         return _of_two_scopes(
             value, capture_id=capture_id, patient=patient, recorded_by=recorded_by, recorded_at=recorded_at

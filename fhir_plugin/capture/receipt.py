@@ -12,7 +12,7 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
 from fhir_plugin.errors import TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
-from mappings.model.consent import ConsentGiver, ConsentScope, PhotoConsent
+from mappings.model.consent import ConsentGiver, ConsentScope, PhotoConsent, ScopeDecision
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival
 from mappings.model.labels import Label
@@ -208,10 +208,16 @@ def agreed(consent: PhotoConsent) -> list[tuple[str, str]]:
     """Each scope that was asked with its answer, in words; receiving and storing even where nobody asked."""
     always = (ConsentScope.RECEIVE, ConsentScope.STORE)
     return [
-        (CONSENT_SCOPE_WORDS[scope], ANSWER_WORDS[consent.answer(scope)])
+        (CONSENT_SCOPE_WORDS[scope], ANSWER_WORDS[consent.answer(scope)] + _in_form(consent.decision(scope)))
         for scope in ConsentScope
         if scope in always or consent.decision(scope) is not None
     ]
+
+
+def _in_form(decision: ScopeDecision | None) -> str:
+    """How it was given, where that is not how the whole consent was."""
+    form = decision.form if decision is not None else None
+    return f" ({CONSENT_FORM_WORDS[form].lower()})" if form is not None else ""
 
 
 def giver_words(consent: PhotoConsent) -> str:

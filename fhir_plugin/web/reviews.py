@@ -73,6 +73,8 @@ def _consent_page(session: ClinicalSession, reference: Reference, problems: Mapp
         standing=standing,
         scopes=[(scope, CONSENT_SCOPE_WORDS[scope], answer, ANSWERS[answer]) for scope, answer in standing.scopes],
         giver=GRANTOR_WORDS[standing.consent.giver.right],
+        rights_in_words=GRANTOR_WORDS,
+        answers_in_words=ANSWERS,
         rights=[(right, GRANTOR_WORDS[right]) for right in standing.rights],
         kind=kind,
         id=id,
