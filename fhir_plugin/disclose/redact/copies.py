@@ -1,0 +1,159 @@
+"""The same bytes elsewhere: equal attachments, `data:` URLs, and images inside PDF, CDA, HTML or ZIP attachments.
+
+Bytes are compared by their SHA-256 (and by SHA-1, which is what `Attachment.hash` holds in R4), containment by looking
+for the bytes or for their base64 text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+MIN_BYTES: Final = 8
+"""Shorter content is in too many things to say anything."""
+
+_MAX_UNPACKED: Final = 64 * 1024 * 1024
+_DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
+_STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
+
+
+def decoded(text: object) -> bytes | None:
+    """The bytes of a base64 text, with white space and the URL alphabet allowed; None when it is none."""
+    if not isinstance(text, str):
+        return None
+    dense = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(dense + "=" * (-len(dense) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def in_data_urls(text: str) -> Iterator[bytes]:
+    """The bytes of every base64 `data:` URL in a text."""
+    if "data:" not in text.lower():
+        return
+    for found in _DATA_URL.finditer(text):
+        data = decoded(found.group(1).replace("%2B", "+").replace("%2F", "/").replace("%3D", "="))
+        if data:
+            yield data
+
+
+class Copies:
+    """What is withheld, as bytes."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+        self._hashes: set[str] = set()
+        self._needles: dict[bytes, bytes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._digests or self._hashes)
+
+    @property
+    def size(self) -> int:
+        """Grows whenever something new is learnt."""
+        return len(self._digests) + len(self._hashes)
+
+    def learn(self, data: bytes) -> None:
+        """These bytes are withheld."""
+        if len(data) < MIN_BYTES:
+            return
+        digest = hashlib.sha256(data).digest()
+        if digest in self._digests:
+            return
+        self._digests.add(digest)
+        for each in _hashes(data):
+            self._hashes.add(each)
+        middle = len(data) // 2
+        for needle in (data[:64], data[max(0, middle - 32) : middle + 32]):
+            if len(needle) >= 16:
+                self._needles[needle] = data[:64]
+
+    def learn_hash(self, text: str) -> None:
+        """This is the hash, in whatever spelling, of withheld bytes."""
+        if len(text) >= 16:
+            self._hashes.add(text.strip())
+
+    def is_hash(self, text: str) -> bool:
+        """Whether this names withheld bytes by their SHA-1 or SHA-256, in base64 or hexadecimal."""
+        return text in self._hashes or text.lower() in self._hashes
+
+    def knows(self, data: bytes) -> bool:
+        """Whether these bytes are withheld, or somebody else named them by the hash of withheld ones."""
+        if len(data) < MIN_BYTES:
+            return False
+        return hashlib.sha256(data).digest() in self._digests or not self._hashes.isdisjoint(_hashes(data))
+
+    def inside(self, data: bytes) -> bool:
+        """Whether withheld bytes are somewhere in this file: as they are, as base64, packed, or in a PDF stream."""
+        return bool(self._digests) and any(self._holds(each) for each in _unwrapped(data))
+
+    def _holds(self, data: bytes) -> bool:
+        if self.knows(data):
+            return True
+        if any(needle in data for needle in self._needles):
+            return True
+        texts = re.findall(rb"[A-Za-z0-9+/=_\-\r\n\t ]{32,}", data)
+        for text in texts:
+            inner = decoded(text.decode("ascii"))
+            if inner is not None and (self.knows(inner) or any(needle in inner for needle in self._needles)):
+                return True
+        dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
+        return any(text in dense for needle in self._needles for text in _base64_forms(needle))
+
+
+def _hashes(data: bytes) -> Iterator[str]:
+    for algorithm in (hashlib.sha1, hashlib.sha256):
+        digest = algorithm(data, usedforsecurity=False).digest()
+        yield base64.b64encode(digest).decode("ascii")
+        yield digest.hex()
+
+
+def _base64_forms(needle: bytes) -> Iterator[bytes]:
+    """The middle of the needle's base64 for each of the three ways in which it can be aligned."""
+    for skip in range(3):
+        whole = needle[skip : skip + (len(needle) - skip) // 3 * 3]
+        yield base64.b64encode(whole)
+        yield base64.urlsafe_b64encode(whole)
+
+
+def _unwrapped(data: bytes) -> Iterator[bytes]:
+    yield data
+    if data.startswith(b"PK"):
+        yield from _zip_members(data)
+    if data.startswith(b"%PDF"):
+        for found in _STREAM.finditer(data):
+            unpacked = _inflated(found.group(1))
+            if unpacked:
+                yield unpacked
+    if data.startswith(b"\x1f\x8b"):
+        unpacked = _inflated(data, zlib.MAX_WBITS | 16)
+        if unpacked:
+            yield unpacked
+
+
+def _zip_members(data: bytes) -> Iterator[bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            budget = _MAX_UNPACKED
+            for member in archive.infolist():
+                if member.file_size > budget or member.flag_bits & 1:
+                    continue
+                budget -= member.file_size
+                yield archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
+        return
+
+
+def _inflated(data: bytes, window: int = zlib.MAX_WBITS) -> bytes | None:
+    try:
+        return zlib.decompressobj(window).decompress(data, _MAX_UNPACKED)
+    except zlib.error:
+        return None

@@ -1,0 +1,76 @@
+"""A record as documents: one resource or Bundle each, or the lines of NDJSON files, resolved across all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from fhir_plugin.disclose.redact.redaction import Redaction
+from fhir_plugin.disclose.redact.report import Part, RedactedRecord, counts
+from fhir_plugin.disclose.redact.strict import Json, UnreadableRecord, read_resource, write
+from mappings.model.disclosure import Judge, Mode
+
+
+def lines(name: str, data: bytes) -> Iterator[Part]:
+    """The lines of an NDJSON file; blank ones are no part."""
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if line.strip():
+            yield Part(name, line, number)
+
+
+def redact_documents(
+    documents: Iterable[Part], judge: Judge, mode: Mode, *, cleared: Collection[str] = ()
+) -> RedactedRecord:
+    """What may go out of a record that fits in memory, and what became of every resource.
+
+    Raises `UnreadableRecord` for the first part that cannot be read without ambiguity: then nothing goes out.
+    """
+    parts = list(documents)
+    parsed = [_read(part) for part in parts]
+    redaction = Redaction(judge, mode, cleared=cleared)
+    written = list(_redact(redaction, lambda: zip(parts, parsed, strict=True)))
+    return RedactedRecord(tuple(written), tuple(redaction.findings), counts(redaction.findings))
+
+
+def redact_stream(redaction: Redaction, read_parts: Callable[[], Iterable[Part]]) -> Iterator[Part]:
+    """The same for a record of any size: `read_parts` gives the parts anew for every pass, in the same order.
+
+    Nothing is yielded before the whole record has been read and settled.
+    """
+    yield from _redact(redaction, lambda: ((part, _read(part)) for part in read_parts()))
+
+
+def _redact(redaction: Redaction, read_all: Callable[[], Iterable[tuple[Part, Json]]]) -> Iterator[Part]:
+    for part, resource in read_all():
+        redaction.survey(resource, part.place)
+    settled = redaction.is_clean
+    while not settled:
+        settled = True
+        redaction.start_writing()
+        for part, resource in read_all():
+            if redaction.settle(resource, part.place):
+                settled = False
+    redaction.start_writing()
+    for part, resource in read_all():
+        new = redaction.write(resource, part.place)
+        if new is resource:
+            yield part
+        elif new is not None:
+            yield Part(part.name, write(new), part.line)
+
+
+def _read(part: Part) -> Json:
+    try:
+        return read_resource(part.data)
+    except UnreadableRecord as refused:
+        raise UnreadableRecord(f"{part.place}: {refused.message}", code=refused.code) from None
+
+
+def redact_resource(
+    resource: Json, judge: Judge, mode: Mode, *, cleared: Collection[str] = ()
+) -> tuple[Json | None, RedactedRecord]:
+    """One parsed resource or Bundle: for callers that hold it as JSON already."""
+    record = redact_documents([Part("record", write(resource))], judge, mode, cleared=cleared)
+    return (read_resource(record.parts[0].data) if record.parts else None), record
+
+
+__all__: Sequence[str] = ("lines", "redact_documents", "redact_resource", "redact_stream")

@@ -1,0 +1,25 @@
+"""Whether somebody's words may speak of an image that is not included: for a person to judge, never edited here."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fhir_plugin.disclose.redact.hints import Hints
+
+_PICTURE: Final = re.compile(
+    r"\b(?:photo(?:s|graph\w*)?|images?|imaging|pictures?|pics?|selfies?|videos?|snapshots?|img|jpe?g|dermoscop\w+|"
+    r"colposcop\w+)\b",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(r"[a-z]{4,}")
+
+
+def may_speak_of(text: str, hints: Hints) -> bool:
+    """Whether a text speaks of a picture, and of the day or the part of the body of one that is withheld."""
+    if not hints or len(text) < 6 or _PICTURE.search(text) is None:
+        return False
+    lower = text.casefold()
+    if any(date in lower for date in hints.dates):
+        return True
+    return not hints.sites.isdisjoint(_WORD.findall(lower))

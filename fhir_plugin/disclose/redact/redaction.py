@@ -1,0 +1,288 @@
+"""The redactor: judge every resource, find what follows from that, then write what may go out.
+
+Three kinds of pass over the same parts, in the same order: `survey` judges and learns what the withheld go by;
+`settle`, until it finds nothing new, takes out pointers and finds what else has to stay out; `write` gives what goes
+out. No part of the record has to be in memory with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from fhir_plugin.disclose.redact.about import only_about_withheld
+from fhir_plugin.disclose.redact.bundle import FirstIsMissing, redact_bundle
+from fhir_plugin.disclose.redact.contained import keep_contained
+from fhir_plugin.disclose.redact.cut import GONE, Cutter, mask
+from fhir_plugin.disclose.redact.hints import HintsByPatient
+from fhir_plugin.disclose.redact.names import Names
+from fhir_plugin.disclose.redact.places import Place, places
+from fhir_plugin.disclose.redact.report import Finding, reason, review_by, withheld_by
+from fhir_plugin.disclose.redact.shapes import shapes
+from fhir_plugin.disclose.redact.signatures import without_signatures
+from fhir_plugin.disclose.redact.strict import Json, is_object
+from fhir_plugin.disclose.redact.stub import level_of, stub, stub_number, tagged, taken_number
+from mappings.model.disclosure import Judge, Mode, Redact, Release, Review, Verdict
+
+_NEVER: Final = ("AuditEvent",)
+_STUB: Final = Release(reason("stub"))
+
+
+class Redaction:
+    """One disclosure's redaction. Pure: what it says depends on the parts and the judge alone."""
+
+    def __init__(self, judge: Judge, mode: Mode, *, cleared: Collection[str] = ()) -> None:
+        """`cleared`: `Type/id` of resources whose free text a person has read, and which may go out with it."""
+        self._judge = judge
+        self._mode = mode
+        self._cleared = frozenset(cleared)
+        self._names = Names()
+        self._hints = HintsByPatient()
+        self._decided: dict[str, Verdict] = {}
+        self._changed: set[str] = set()
+        self._places: dict[int, Place] = {}
+        self._next = 1
+        self._written = 0
+        self.findings: list[Finding] = []
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is withheld: every part goes out as it came."""
+        return not self._decided
+
+    @property
+    def learnt(self) -> int:
+        """Grows while there is something new to settle."""
+        return self._names.size + self._hints.size + len(self._decided) + len(self._changed)
+
+    # ------------------------------------------------------------------------------------------------- the passes
+
+    def survey(self, resource: Json, path: str) -> None:
+        """First pass: judge this resource and all inside it. `path` names the part."""
+        found = list(places(resource, path))
+        verdicts = {place.path: self._verdict(place) for place in found}
+        self._unexplained_labels(found, verdicts)
+        for place in found:
+            self._next = max(self._next, taken_number(place.resource) + 1)
+            verdict = verdicts[place.path]
+            if not isinstance(verdict, Release):
+                self._keep_out(place, verdict)
+
+    def settle(self, resource: Json, path: str) -> bool:
+        """Later passes: whether anything new has to stay out or to change. Go on until no part says so."""
+        before = self.learnt
+        if not self.is_clean:
+            self.write(resource, path)
+        return self.learnt != before
+
+    def write(self, resource: Json, path: str) -> Json | None:
+        """What goes out of this part: the same object when nothing had to change, None when nothing goes out.
+
+        Adds to `findings`; `start_writing` first.
+        """
+        found = list(places(resource, path))
+        self._places = {id(each.resource): each for each in found}
+        new = self._inside(found[0], stubs=True)
+        return new if is_object(new) else None
+
+    def start_writing(self) -> None:
+        """Forget findings and count stubs from the beginning."""
+        self.findings = []
+        self._written = 0
+
+    # --------------------------------------------------------------------------------------------------- verdicts
+
+    def _verdict(self, place: Place) -> Verdict:
+        resource = place.resource
+        type_ = str(resource["resourceType"])
+        if type_ not in shapes().resources:
+            return review_by("unknown-resource-type")
+        if type_ in _NEVER:
+            return withheld_by("audit-not-disclosed")
+        if stub_number(resource) is not None:
+            return _STUB
+        shell = {name: value for name, value in resource.items() if name not in ("entry", "parameter")}
+        return self._judge(shell if type_ in ("Bundle", "Parameters") else resource)
+
+    def _unexplained_labels(self, found: list[Place], verdicts: dict[str, Verdict]) -> None:
+        """A Bundle's label repeats the highest inside. Where nothing inside explains it, it is meant for the whole."""
+        for place in found:
+            if place.resource["resourceType"] != "Bundle" or isinstance(verdicts[place.path], Release):
+                continue
+            inside = [each for each in found if each.path.startswith((f"{place.path}/", f"{place.path}#"))]
+            highest = max((level_of(each.resource) for each in inside), default=-1)
+            kept_out = any(not isinstance(verdicts[each.path], Release) for each in inside)
+            if kept_out or (0 <= level_of(place.resource) <= highest):
+                verdicts[place.path] = Release(verdicts[place.path].reason)
+
+    def _keep_out(self, place: Place, verdict: Verdict) -> None:
+        if place.path in self._decided:
+            return
+        self._decided[place.path] = verdict
+        for each in places(place.resource, place.path, place.full_url, contained=place.contained):
+            if stub_number(each.resource) is None:
+                self._names.learn(each.resource, each.full_url, contained=each.contained)
+                self._hints.learn(each.resource)
+
+    # ------------------------------------------------------------------------------------------------- resources
+
+    def _inside(self, place: Place, *, stubs: bool) -> object:
+        verdict = self._decided.get(place.path)
+        cutter = None
+        new: Json = place.resource
+        if verdict is None and self._goes_by_a_withheld_name(place):
+            verdict = withheld_by("same-as-withheld")
+            self._keep_out(place, verdict)
+        if verdict is None and not self.is_clean and stub_number(place.resource) is None:
+            cutter = self._cutter(place)
+            new, verdict = self._released(place, cutter)
+            if verdict is not None:
+                self._keep_out(place, verdict)
+        self._report(place, verdict, cutter)
+        if verdict is None:
+            return new
+        if isinstance(verdict, Redact) and self._mode is Mode.MARKED and stubs:
+            left = stub(str(place.resource["resourceType"]), self._next + self._written)
+            if left is not None:
+                self._written += 1
+                return left
+        return GONE
+
+    def _report(self, place: Place, verdict: Verdict | None, cutter: Cutter | None) -> None:
+        id_ = place.resource.get("id", place.full_url)
+        cuts = tuple(sorted(cutter.cuts.items())) if cutter is not None and verdict is None else ()
+        shown = verdict if verdict is not None else self._released_verdict(place)
+        self.findings.append(
+            Finding(str(place.resource["resourceType"]), str(id_ or ""), shown, within=place.path, cuts=cuts)
+        )
+
+    def _released_verdict(self, place: Place) -> Verdict:
+        found = self._verdict(place)
+        return found if isinstance(found, Release) else Release(found.reason)
+
+    def _goes_by_a_withheld_name(self, place: Place) -> bool:
+        id_ = place.resource.get("id")
+        if stub_number(place.resource) is not None:
+            return False
+        if not place.contained and f"{place.resource['resourceType']}/{id_}" in self._names.keys:
+            return True
+        return place.full_url is not None and place.full_url in self._names.urls
+
+    def _cutter(self, place: Place) -> Cutter:
+        resource = place.resource
+        local = {
+            str(each.get("id"))
+            for path, each in zip(_inner_paths(place), _list(resource.get("contained")), strict=True)
+            if is_object(each) and path in self._decided
+        }
+        return Cutter(
+            self._names,
+            self._hints.about(resource),
+            local=frozenset(local),
+            inner=lambda inner: self._at(inner),
+            read_by_person=f"{resource['resourceType']}/{resource.get('id')}" in self._cleared,
+        )
+
+    def _at(self, resource: Json) -> object:
+        """A resource that the cutter came upon. One where FHIR has no place for it does not go out."""
+        place = self._places.get(id(resource))
+        return GONE if place is None else self._inside(place, stubs=True)
+
+    def _released(self, place: Place, cutter: Cutter) -> tuple[Json, Verdict | None]:
+        """A resource that policy lets out, without its pointers; or why it cannot go out after all."""
+        resource = place.resource
+        if resource["resourceType"] == "Bundle":
+            try:
+                new = redact_bundle(resource, self._in_entry, cutter, marked=self._mode is Mode.MARKED)
+            except FirstIsMissing:
+                return resource, withheld_by("bundle-without-first")
+            return new, review_by(cutter.review) if cutter.review else None
+        new = cutter.cut(resource)
+        if only_about_withheld(resource, new, cutter.gone_at_root):
+            return resource, withheld_by("about-withheld-only")
+        if any(isinstance(self._decided.get(each), Review) for each in _inner_paths(place)):
+            return resource, review_by("contained-needs-review")
+        kept = keep_contained(resource, new, self._at, cutter)
+        if cutter.review:
+            return resource, review_by(cutter.review)
+        if self._signed_what_changed(kept):
+            kept = {name: value for name, value in kept.items() if name != "signature"}
+            cutter.cuts["signature"] += 1
+        if kept is resource:
+            return self._without_telling_narrative(resource, cutter, place)
+        kept = without_signatures(kept)
+        if "text" in kept:
+            if kept is resource or kept is new:
+                kept = dict(kept)
+            cutter.drop_narrative(kept)
+        whole = self._complete(resource, kept, cutter)
+        if whole is None:
+            return resource, withheld_by("cannot-stand-alone")
+        if cutter.review:
+            return resource, review_by(cutter.review)
+        self._note_change(place)
+        return (tagged(whole) if self._mode is Mode.MARKED and not place.contained else whole), None
+
+    def _without_telling_narrative(self, resource: Json, cutter: Cutter, place: Place) -> tuple[Json, Verdict | None]:
+        if cutter.keeps_narrative(resource):
+            return resource, None
+        kept = dict(resource)
+        dropped = cutter.drop_narrative(kept)
+        if cutter.review:
+            return resource, review_by(cutter.review)
+        if not dropped:
+            return resource, None
+        self._note_change(place)
+        return (tagged(kept) if self._mode is Mode.MARKED and not place.contained else kept), None
+
+    def _in_entry(self, resource: Json, stubs: bool) -> object:
+        place = self._places.get(id(resource))
+        return GONE if place is None else self._inside(place, stubs=stubs)
+
+    def _complete(self, before: Json, after: Json, cutter: Cutter) -> Json | None:
+        """What the resource cannot be without is masked; None where it cannot be, or where nothing may tell."""
+        type_ = str(before["resourceType"])
+        whole = after
+        for name in sorted(cutter.gone_at_root):
+            if not shapes().must_have(type_, name):
+                continue
+            if self._mode is Mode.SILENT or shapes().inside(type_, name) in shapes().required:
+                return None
+            value = before[name]
+            many = isinstance(value, list)
+            if isinstance(value, str) or any(isinstance(each, str) for each in _list(value)):
+                whole = {**whole, f"_{name}": [mask()] if many else mask()}
+            else:
+                whole = {**whole, name: [mask()] if many else mask()}
+        return whole
+
+    # ------------------------------------------------------------------------------------------------- signatures
+
+    def _note_change(self, place: Place) -> None:
+        if not place.contained and "id" in place.resource:
+            self._changed.add(f"{place.resource['resourceType']}/{place.resource['id']}")
+        if place.full_url is not None:
+            self._changed.add(place.full_url)
+
+    def _signed_what_changed(self, resource: Json) -> bool:
+        """Whether this Provenance signs something that no longer is what was signed."""
+        if resource["resourceType"] != "Provenance" or "signature" not in resource:
+            return False
+        return any(not self._changed.isdisjoint(_readings(target)) for target in _list(resource.get("target")))
+
+
+def _inner_paths(place: Place) -> list[str]:
+    """The paths of a resource's contained resources."""
+    return [f"{place.path}#{number}" for number in range(len(_list(place.resource.get("contained"))))]
+
+
+def _readings(target: object) -> Iterator[str]:
+    reference = target.get("reference") if is_object(target) else None
+    if isinstance(reference, str):
+        bare = reference.partition("/_history/")[0]
+        yield bare
+        yield "/".join(bare.split("/")[-2:])
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

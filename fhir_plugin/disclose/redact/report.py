@@ -1,0 +1,120 @@
+"""What became of each resource, and why: types, ids, rules and counts, never content."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mappings.model.disclosure import Reason, Redact, Release, Review, Reviewer, Verdict, Withhold
+
+_SOURCE: Final = "FHIR R4 security labels; DS4P IG 1.0.0"
+_RULES: Final = {
+    "about-withheld-only": "It says nothing but what concerns something that is not included.",
+    "audit-not-disclosed": "The log of who used the record is not part of it.",
+    "bundle-label": "The whole collection carries a label that nothing inside it explains.",
+    "bundle-without-first": "Its first part, without which the rest cannot stand, is not included.",
+    "cannot-stand-alone": "It cannot be complete without something that is not included.",
+    "contained-needs-review": "A part inside it needs a person's look first.",
+    "free-text-names-withheld": "Its free text names something that is not included; a person has to read it.",
+    "free-text-may-speak-of-withheld": "Its free text may speak of an image that is not included; a person has to look.",
+    "human-narrative": "A person wrote its summary, and something in it is not included; a person has to read it.",
+    "modifier-extension": "An extension that changes its meaning concerns something that is not included.",
+    "not-unwrapped": "It holds a file in which something that is not included was found; a person has to look.",
+    "request-names-withheld": "The request around it names something that is not included.",
+    "same-as-withheld": "It goes by the same name as something that is not included.",
+    "stub": "It says only that something is not included.",
+    "unknown-resource-type": "This kind of resource is not known here; a person has to look.",
+    "unread-label": "Its security labels cannot be read; a person has to look.",
+}
+
+
+def reason(rule: str) -> Reason:
+    """Why the redactor itself, not policy, keeps something back."""
+    return Reason(rule=rule, text=_RULES[rule], source=_SOURCE)
+
+
+def withheld_by(rule: str) -> Withhold:
+    return Withhold(reason(rule))
+
+
+def review_by(rule: str) -> Review:
+    return Review(reason(rule), by=Reviewer.OFFICER)
+
+
+_WORDS: Final[dict[type[Verdict], str]] = {
+    Release: "release",
+    Redact: "redact",
+    Withhold: "withhold",
+    Review: "review",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one resource. `within`: the document or line that it came from.
+
+    `cuts`: how often each kind of pointer was taken out of a resource that goes out.
+    """
+
+    type: str
+    id: str
+    verdict: Verdict
+    within: str = ""
+    cuts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def word(self) -> str:
+        """release, redact, withhold or review."""
+        return _WORDS[type(self.verdict)]
+
+    def as_json(self) -> dict[str, object]:
+        """One row of the report."""
+        row: dict[str, object] = {
+            "type": self.type,
+            "id": self.id,
+            "verdict": self.word,
+            "rule": self.verdict.reason.rule,
+            "reason": self.verdict.reason.text,
+        }
+        if self.cuts:
+            row["cut"] = dict(self.cuts)
+        if self.within:
+            row["in"] = self.within
+        return row
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many of each verdict, and how many went out with something taken out (`changed`)."""
+    found: Counter[str] = Counter(release=0, redact=0, withhold=0, review=0, changed=0)
+    for each in findings:
+        found[each.word] += 1
+        found["changed"] += bool(each.cuts)
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One document, or one line of an NDJSON file. `line` is 0 for a whole document, else counted from 1."""
+
+    name: str
+    data: bytes = field(repr=False)
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+@dataclass(frozen=True)
+class RedactedRecord:
+    """What may go out, in the order in which it came, and what became of every resource."""
+
+    parts: tuple[Part, ...]
+    findings: tuple[Finding, ...]
+    counts: dict[str, int]
+
+    def as_report(self) -> dict[str, object]:
+        """`resources` and `counts`, as the command line writes them."""
+        return {"resources": [each.as_json() for each in self.findings], "counts": self.counts}
