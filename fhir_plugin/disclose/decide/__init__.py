@@ -4,12 +4,12 @@
 """
 
 from fhir_plugin.disclose.decide.around import Around, Together
+from fhir_plugin.disclose.decide.floors import rules_of_an_organisation
 from fhir_plugin.disclose.decide.rules import (
     Rules,
     SilenceNotAllowed,
     UnknownPurpose,
     UnusableRules,
-    read_rules,
     shipped_rules,
 )
 from fhir_plugin.disclose.decide.verdict import judge_for, on_their_word
@@ -23,6 +23,6 @@ __all__ = [
     "UnusableRules",
     "judge_for",
     "on_their_word",
-    "read_rules",
+    "rules_of_an_organisation",
     "shipped_rules",
 ]

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Final
 
 from fhir_plugin.disclose.decide.facts import Fact
-from fhir_plugin.disclose.decide.rules import CONDITIONS, HANDLING, Circumstances, Rules
+from fhir_plugin.disclose.decide.rules import CONDITIONS, HANDLING, Circumstances, Rules, UnusableRules, read_rules
 from mappings.model.disclosure import (
     Authority,
     Competence,
@@ -39,6 +39,22 @@ ALWAYS_TOLD: Final = (
 
 _PRIVATE: Final = (Fact.RESTRICTED, Fact.SENSITIVE, Fact.VERY_RESTRICTED, Fact.VIOLENCE)
 _THIRD_PARTIES: Final = (Requester.INSURER, Requester.OTHER_SIDES_SOLICITOR, Requester.RESEARCH)
+
+_FLOORS_DEPEND_ON: Final = {
+    Requester.PATIENT: ("opinion",),
+    Requester.PATIENTS_SOLICITOR: ("authority",),
+    Requester.PARENT_OR_PROXY: ("consent", "age", "competence", "agrees"),
+    **dict.fromkeys(_THIRD_PARTIES, ("consent",)),
+}
+
+
+def rules_of_an_organisation(text: str) -> Rules:
+    """Rules that somebody else wrote. Raises `UnusableRules` for what cannot be read or goes below a floor."""
+    rules = read_rules(text)
+    below = below_floors(rules)
+    if below:
+        raise UnusableRules(f"The rules go below a floor. {'; '.join(below[:5])}.")
+    return rules
 
 
 def below_floors(rules: Rules) -> tuple[str, ...]:
@@ -100,7 +116,7 @@ def _may_be_kept_from_the_patient(requester: Requester, fact: Fact, now: Circums
 
 def _all_circumstances(rules: Rules, requester: Requester, fact: Fact) -> Iterator[Circumstances]:
     """Every combination of what the rules for this case or the floors depend on; the rest at its first value."""
-    free = {"consent", "authority", "age", "competence", "agrees", "opinion"}
+    free = set(_FLOORS_DEPEND_ON.get(requester, ()))
     for rule in rules.by_case.get((requester, fact), ()):
         free |= rule.when.keys()
     values = [CONDITIONS[name] if name in free else CONDITIONS[name][:1] for name in CONDITIONS]

@@ -1,0 +1,233 @@
+"""Every requester against every combination of labels. Written by hand from the guidance, before and beside the rules.
+
+`.` released, `?` a person looks first, `X` redacted, `#` withheld without a word. Where the expectation comes from:
+
+- the patient's own image goes to the patient, and to their solicitor with written authority (UK GDPR 15; G-R255);
+  withholding for serious harm needs a health professional's opinion (Data Protection Act 2018, Schedule 3);
+- third parties by default get nothing that is sensitive (G-R258), a named consent opens what is sensitive, not what
+  is very restricted or about violence: there a person looks;
+- an order opens what its terms reach; whoever reads them is a person;
+- those who treat the patient get it with its labels (G-R259); a label that asks for a person's approval gets one,
+  unless the item does not go out anyway;
+- no secondary use and no second opinion of a picture without a yes to exactly this (G-R221, G-R229).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from mappings.model.disclosure import Authority, Competence, ConsentToRelease, Requester
+from tests.disclose.decide.items import CHILD, GROWN_UP, SEVENTEEN, asking, words
+
+NONE = ConsentToRelease.NOT_ASKED
+NO = ConsentToRelease.REFUSED
+NAMED = ConsentToRelease.NAMED
+COVERS = Authority.COVERS
+UNSEEN = Authority.NOT_SEEN
+
+LABELS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("N",),
+    ("N", "CLINAST"),
+    ("R",),
+    ("R", "SEX"),
+    ("N", "STD"),
+    ("R", "SEX", "PHY", "NORDSCLCD"),
+    ("V",),
+    ("V", "SEX", "ADOL", "HUAPRV"),
+    ("R", "SDV"),
+    ("R", "TBOO"),
+    ("N", "NOPAT"),
+    ("N", "HUAPRV"),
+    ("N", "NODSCLCD"),
+    ("N", "NORDSCLCD"),
+    ("N", "REDACT"),
+    ("N", "LRCOMPT"),
+    ("S",),
+    ("r",),
+    ("N", "XYZZY"),
+)
+#                           none     N + STD   V     SDV      NOPAT    NODSCLCD  REDACT  S (retired)   unknown
+#                            | N     | |  full |HUAPRV| TBOO  | HUAPRV | NORDSCLCD| LRCOMPT| r (lower case)
+DEFAULT = {
+    Requester.PATIENT: "........?.???..?..??",
+    Requester.PATIENTS_SOLICITOR: "........?.???..?..??",
+    Requester.OTHER_SIDES_SOLICITOR: "...XXXXXXXXXXXXXXX??",
+    Requester.COURT_ORDER: "...?????????????????",
+    Requester.CORONER: "...?????????????????",
+    Requester.POLICE: "...XXXXXXXXXXXXXXX??",
+    Requester.INSURER: "...XXXXXXXXXXXXXXX??",
+    Requester.DECEASED: "...?????????????????",
+    Requester.PARENT_OR_PROXY: "...XXXXXX#X?XXXXXX??",
+    Requester.ATTORNEY_OR_DEPUTY: "...?????????????????",
+    Requester.OTHER_PROVIDER: "........?...?..??.??",
+    Requester.SAFEGUARDING: "...?????????????????",
+    Requester.REGULATOR: "...?????????????????",
+    Requester.SECOND_OPINION: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.RESEARCH: "XXXXXXXXXXXXXXXXXXXX",
+}
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_by_the_row_alone(requester: Requester) -> None:
+    """As on the command line: the right was seen, the patient agrees in general, nothing more is said."""
+    assert words(asking(requester), LABELS) == DEFAULT[requester]
+
+
+CONSENT_BY_NAME = {
+    Requester.PATIENT: "........?.???..?..??",
+    Requester.PATIENTS_SOLICITOR: "........?.???..?..??",
+    Requester.OTHER_SIDES_SOLICITOR: ".......??????..X?.??",
+    Requester.COURT_ORDER: "...?????????????????",
+    Requester.CORONER: "...?????????????????",
+    Requester.POLICE: ".......??.???..X?.??",
+    Requester.INSURER: ".......??????..X?.??",
+    Requester.DECEASED: ".......??????..??.??",
+    Requester.PARENT_OR_PROXY: ".......??#???..X?.??",
+    Requester.ATTORNEY_OR_DEPUTY: ".......??????..??.??",
+    Requester.OTHER_PROVIDER: "........?...?..??.??",
+    Requester.SAFEGUARDING: ".......??.???..??.??",
+    Requester.REGULATOR: ".......??????..??.??",
+    Requester.SECOND_OPINION: ".......??????..X?.??",
+    Requester.RESEARCH: ".......??XXX?..XX.??",
+}
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_with_consent_by_name(requester: Requester) -> None:
+    assert words(asking(requester, consent=NAMED), LABELS) == CONSENT_BY_NAME[requester]
+
+
+AUTHORITY_COVERS = {
+    Requester.PATIENT: "........?.???..?..??",
+    Requester.PATIENTS_SOLICITOR: "........?.???..?..??",
+    Requester.OTHER_SIDES_SOLICITOR: "...XXXXXXXXXXXXXXX??",
+    Requester.COURT_ORDER: "........?.???..?..??",
+    Requester.CORONER: "........?.???..?..??",
+    Requester.POLICE: "........?.???..?..??",
+    Requester.INSURER: "...XXXXXXXXXXXXXXX??",
+    Requester.DECEASED: ".......??????..??.??",
+    Requester.PARENT_OR_PROXY: "...XXXXXX#X?XXXXXX??",
+    Requester.ATTORNEY_OR_DEPUTY: ".......??????..??.??",
+    Requester.OTHER_PROVIDER: "........?...?..??.??",
+    Requester.SAFEGUARDING: "........?.???..?..??",
+    Requester.REGULATOR: "........?.???..?..??",
+    Requester.SECOND_OPINION: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.RESEARCH: "XXXXXXXXXXXXXXXXXXXX",
+}
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_where_the_order_or_authority_reaches_it(requester: Requester) -> None:
+    assert words(asking(requester, authority=COVERS), LABELS) == AUTHORITY_COVERS[requester]
+
+
+NOTHING_SEEN = {
+    Requester.PATIENT: "........?.???..?..??",
+    Requester.PATIENTS_SOLICITOR: "????????????????????",
+    Requester.OTHER_SIDES_SOLICITOR: "???XXXXXXXXXXXXXXX??",
+    Requester.COURT_ORDER: "????????????????????",
+    Requester.CORONER: "????????????????????",
+    Requester.POLICE: "???XXXXXXXXXXXXXXX??",
+    Requester.INSURER: "???XXXXXXXXXXXXXXX??",
+    Requester.DECEASED: "????????????????????",
+    Requester.PARENT_OR_PROXY: "???XXXXXX#X?XXXXXX??",
+    Requester.ATTORNEY_OR_DEPUTY: "????????????????????",
+    Requester.OTHER_PROVIDER: "........?...??.??.??",
+    Requester.SAFEGUARDING: "????????????????????",
+    Requester.REGULATOR: "????????????????????",
+    Requester.SECOND_OPINION: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.RESEARCH: "XXXXXXXXXXXXXXXXXXXX",
+}
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_before_anything_was_asked_or_seen(requester: Requester) -> None:
+    assert words(asking(requester, consent=NONE, authority=UNSEEN), LABELS) == NOTHING_SEEN[requester]
+
+
+PATIENT_SAID_NO = {
+    Requester.PATIENT: "........?.???..?..??",
+    Requester.PATIENTS_SOLICITOR: "????????????????????",
+    Requester.OTHER_SIDES_SOLICITOR: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.COURT_ORDER: "...?????????????????",
+    Requester.CORONER: "...?????????????????",
+    Requester.POLICE: "...XXXXXXXXXXXXXXX??",
+    Requester.INSURER: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.DECEASED: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.PARENT_OR_PROXY: "XXXXXXXXX#XXXXXXXXXX",
+    Requester.ATTORNEY_OR_DEPUTY: "???XXXXXXXX??XX?XX??",
+    Requester.OTHER_PROVIDER: "????????????????????",
+    Requester.SAFEGUARDING: "...?????????????????",
+    Requester.REGULATOR: "...?????????????????",
+    Requester.SECOND_OPINION: "XXXXXXXXXXXXXXXXXXXX",
+    Requester.RESEARCH: "XXXXXXXXXXXXXXXXXXXX",
+}
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_against_the_patients_no(requester: Requester) -> None:
+    """A no ends what rests on a yes; an order or a duty goes on, with a person looking at what is sensitive."""
+    assert words(asking(requester, consent=NO), LABELS) == PATIENT_SAID_NO[requester]
+
+
+@pytest.mark.parametrize(
+    ("born", "competence", "agrees", "authority", "expected"),
+    [
+        (CHILD, Competence.COMPETENT, None, COVERS, "???###############??"),
+        (CHILD, Competence.COMPETENT, False, COVERS, "####################"),
+        (CHILD, Competence.COMPETENT, True, Authority.SEEN, "...###############??"),
+        (CHILD, Competence.NOT_COMPETENT, None, COVERS, ".......??????..??.??"),
+        (CHILD, Competence.NOT_COMPETENT, None, Authority.SEEN, "...?????????????????"),
+        (CHILD, Competence.NOT_COMPETENT, None, UNSEEN, "????????????????????"),
+        (CHILD, Competence.UNKNOWN, None, COVERS, "...?????????????????"),
+        (SEVENTEEN, Competence.UNKNOWN, True, Authority.SEEN, "...###############??"),
+        (SEVENTEEN, Competence.UNKNOWN, None, COVERS, "???###############??"),
+        (SEVENTEEN, Competence.NOT_COMPETENT, False, COVERS, "XXX###############XX"),
+        (GROWN_UP, Competence.NOT_COMPETENT, True, COVERS, "???XXXXXX#X?XXXXXX??"),
+    ],
+)
+def test_a_parent(
+    born: dt.date, competence: Competence, agrees: bool | None, authority: Authority, expected: str
+) -> None:
+    """A competent child's confidence is kept, and so is a 16-year-old's (G-R263); in a small child's place the parent
+    gets what is the child's own, once somebody read that their responsibility reaches it, but not what is about
+    violence: a person looks (G-R312). Whoever is grown up decides alone."""
+    asked = asking(
+        Requester.PARENT_OR_PROXY,
+        consent=NONE,
+        authority=authority,
+        born=born,
+        competence=competence,
+        agrees=agrees,
+    )
+    assert words(asked, LABELS) == expected
+
+
+def test_a_parent_while_a_safeguarding_concern_is_open() -> None:
+    """Nothing goes to the family before a person looked (G-R312)."""
+    asked = asking(
+        Requester.PARENT_OR_PROXY, born=CHILD, competence=Competence.NOT_COMPETENT, authority=COVERS, concern=True
+    )
+    assert words(asked, LABELS) == "?" * len(LABELS)
+
+
+def test_nobody_is_an_attorney_for_somebody_under_18() -> None:
+    asked = asking(Requester.ATTORNEY_OR_DEPUTY, born=SEVENTEEN, authority=COVERS, consent=NAMED)
+    assert words(asked, LABELS) == "?" * len(LABELS)
+
+
+def test_a_child_who_asks_for_their_own_record() -> None:
+    """A person says whether they understand; who does gets their own (UK GDPR 15)."""
+    assert words(asking(Requester.PATIENT, born=CHILD), LABELS) == "?" * len(LABELS)
+    understood = asking(Requester.PATIENT, born=CHILD, competence=Competence.COMPETENT)
+    assert words(understood, LABELS) == DEFAULT[Requester.PATIENT]
+    assert words(asking(Requester.PATIENT, born=SEVENTEEN), LABELS) == DEFAULT[Requester.PATIENT]
+
+
+def test_research_on_somebody_under_18_waits_for_a_person() -> None:
+    """Whose consent is this (G-R245, G-R246)."""
+    asked = asking(Requester.RESEARCH, born=SEVENTEEN, consent=NAMED)
+    assert words(asked, LABELS) == "?????????XXX???XX?" + "??"
