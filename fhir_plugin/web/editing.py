@@ -52,8 +52,10 @@ def editor(session: ClinicalSession, capture_id: str, image_id: str) -> Response
 @editing.post("/geometry")
 @launched(Role.CLINICIAN)
 def change(session: ClinicalSession, capture_id: str, image_id: str) -> ResponseReturnValue:
-    """Applies the geometry to the picture and goes back to the screen."""
+    """Applies the geometry to the picture and goes back to the screen. A form without any gets the editor again."""
     same_patient(session)
+    if "quarter_turns" not in request.form:  # pressed before the editor had begun: it would take the black boxes off
+        return redirect(url_for(".editor", capture_id=capture_id, image_id=image_id), 303)
     geometry = read_geometry(request.form, request.form.getlist("black_out"))
     parts().captures.edit(
         session,

@@ -33,7 +33,7 @@ export function furtherQuestions (form, save) {
     const next = event.target.closest('[data-next]')
     if (next) {
       event.preventDefault()
-      press(save)
+      if (!wanted && !moving) press(save) // a second press would ask for the answer to a question nobody has seen yet
     }
     const once = event.target.closest('[data-fills]')
     if (once) {

@@ -13,6 +13,9 @@ const said = async (answer) => {
   } catch { return 'This picture could not be added.' }
 }
 
+let busy = false
+window.addEventListener('beforeunload', (event) => { if (busy) event.preventDefault() })
+
 async function add (files) {
   const begun = await fetch(form.action, { method: 'POST', headers: guard() })
   if (!begun.ok) return { problem: await said(begun) }
@@ -43,13 +46,16 @@ function tell (problem, page, added) {
 async function chosen () {
   const files = [...input.files]
   if (!files.length) return
-  input.disabled = true
+  input.disabled = busy = true
+  state.classList.remove('app-begin__state--problem')
+  let done = ''
   try {
     const { page, problem, added } = await add(files)
     if (problem) tell(problem, page, added)
-    else window.location.assign(page)
+    else done = page
   } catch { tell('The connection broke off. Try again.', '', 0) }
-  input.disabled = false
+  input.disabled = busy = false
+  if (done) window.location.assign(done)
   input.value = ''
 }
 

@@ -41,6 +41,7 @@ function begin () {
     holder.append(label, input)
     return holder
   }
+  const early = [...(form.querySelector('input[type="file"]')?.files ?? [])] // chosen before this script had loaded
   form.replaceChildren(pick(words.take, false, true), pick(most > 1 ? words.choose_more : words.choose, most > 1, false))
   form.dataset.ready = 'yes'
 
@@ -200,15 +201,19 @@ function begin () {
         if (!under.size) window.location.assign(answer.url)
         return
       }
+      if (TOO_BUSY.has(answer.status)) throw new Error()
       page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     } catch {
-      setTimeout(refresh, 3000) // the signal is gone again
+      setTimeout(refresh, 3000) // the signal is gone again, or the server stumbles: what is shown stays
       return
     }
-    for (const id of ['pictures', 'so-far']) {
-      const fresh = page.getElementById(id)
-      if (fresh) document.getElementById(id).replaceWith(fresh)
+    if (!page.getElementById('pictures')) { // no longer open to this phone: the page itself says why
+      if (!under.size) window.location.reload()
+      return
     }
+    const at = document.activeElement?.closest('#pictures :is(a, button)')?.getAttribute('aria-label')
+    for (const id of ['pictures', 'so-far']) document.getElementById(id).replaceWith(page.getElementById(id))
+    if (at) document.querySelector(`#pictures [aria-label="${CSS.escape(at)}"]`)?.focus()
     const room = page.getElementById('add')
     number = (room ? Number(room.dataset.count) : most) + under.size
     form.hidden = number >= most
@@ -226,6 +231,7 @@ function begin () {
     }
   }
 
+  add(early)
   window.addEventListener('beforeunload', (event) => { if (under.size) event.preventDefault() })
   document.getElementById('photos-done')?.addEventListener('submit', (event) => {
     if (!under.size) return

@@ -124,16 +124,27 @@ export function watchSaving (watched) {
   form.addEventListener('submit', (event) => {
     if (form.dataset.sent && event.submitter?.id === 'file') event.preventDefault()
     if (event.submitter?.id === 'file') {
-      form.dataset.sent = 'yes'
+      form.dataset.sent = event.submitter.textContent
       window.htmx.trigger(form, 'htmx:abort') // a save under way would come too late: what is filed changes no more
       event.submitter.setAttribute('aria-disabled', 'true')
       event.submitter.textContent = 'Filing…'
     }
   })
+  // Whoever comes back to the page as it was left finds it working again.
+  window.addEventListener('pageshow', (event) => {
+    if (!event.persisted || !form.dataset.sent) return
+    const button = form.querySelector('#file')
+    button.removeAttribute('aria-disabled')
+    button.textContent = form.dataset.sent
+    delete form.dataset.sent
+    saveUnattended()
+  })
   let goesItself = false
   form.addEventListener('submit', (event) => { goesItself = !event.defaultPrevented })
   window.addEventListener('pagehide', () => { if (!goesItself && form.isConnected && !isSaved()) sendAtLast() })
-  if (!isSaved()) saveUnattended() // the browser has put back what was typed before
+  const begin = () => { if (!isSaved()) saveUnattended() } // put back by the browser, or said before this script had come
+  if (document.readyState === 'complete') begin()
+  else document.addEventListener('DOMContentLoaded', begin) // htmx listens from then on
 }
 
 function saveUnattended () {
@@ -154,13 +165,16 @@ function inFull (field, label) {
   return question ? `${question}${question.endsWith('?') ? '' : ':'} ${label}` : label
 }
 
-/** The answers as the server drew them. Only words that people write can differ already: a browser may put back
-    what was typed before a reload. */
+/** The answers as the server drew them. What is on the page can differ already: a browser puts back what was typed
+    before a reload, and people answer before this script has come. */
 function asDrawn () {
-  const restored = [...form.querySelectorAll('textarea')].map((field) => [field, field.value])
-  for (const [field] of restored) field.value = field.defaultValue
+  const words = [...form.querySelectorAll('textarea, input[type="date"]')].map((field) => [field, field.value])
+  const choices = [...form.querySelectorAll('input[type="radio"], input[type="checkbox"]')].map((field) => [field, field.checked])
+  for (const [field] of words) field.value = field.defaultValue
+  for (const [field] of choices) field.checked = field.defaultChecked
   const drawn = answers()
-  for (const [field, value] of restored) field.value = value
+  for (const [field, value] of words) field.value = value
+  for (const [field, checked] of choices) field.checked = checked
   return drawn
 }
 

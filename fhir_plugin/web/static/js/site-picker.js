@@ -58,12 +58,16 @@ function picker (form, place, save) {
   let at = -1
   let asked = 0
   let timer
+  let isCurrent = true // the list is that of the words in the field, or none is on its way
 
   const showSide = (paired) => {
     side.hidden = !paired
     if (!paired) for (const radio of side.querySelectorAll('input')) radio.checked = false
   }
   const close = () => {
+    clearTimeout(timer)
+    asked++ // a list that is on its way would open again, and take the focus back from where somebody has gone
+    isCurrent = true
     options.hidden = true
     input.setAttribute('aria-expanded', 'false')
     input.removeAttribute('aria-activedescendant')
@@ -88,7 +92,10 @@ function picker (form, place, save) {
     save()
   }
   const show = (sites) => {
+    const marked = found[at]
+    isCurrent = true
     found = sites
+    told.className = 'nhsuk-u-visually-hidden'
     options.replaceChildren(...sites.map((site, index) => {
       const option = Object.assign(document.createElement('li'), { id: `sites-${id}-${index}`, textContent: site.side ? `${site.display}, ${site.side}` : site.display })
       option.setAttribute('role', 'option')
@@ -98,16 +105,26 @@ function picker (form, place, save) {
     }))
     options.hidden = sites.length === 0
     input.setAttribute('aria-expanded', String(sites.length > 0))
-    input.removeAttribute('aria-activedescendant')
-    at = -1
+    mark(marked ? sites.findIndex((site) => site.code === marked.code && site.side === marked.side) : -1)
     told.textContent = sites.length ? `${sites.length} body sites. Use the arrow keys.` : 'No body site of that name.'
   }
   const list = async (query) => {
-    const turn = ++asked
     input.focus()
-    const answer = await fetch(`${form.dataset.sites}?${new URLSearchParams(query)}`, { headers: { Accept: 'application/json' } })
-    heed(answer.status)
-    if (answer.ok && turn === asked) show((await answer.json()).sites)
+    const turn = ++asked
+    try {
+      const answer = await fetch(`${form.dataset.sites}?${new URLSearchParams(query)}`, { headers: { Accept: 'application/json' } })
+      heed(answer.status)
+      const sites = answer.ok ? (await answer.json()).sites : null
+      if (turn === asked) sites ? show(sites) : unlisted()
+    } catch {
+      if (turn === asked) unlisted()
+    }
+  }
+  const unlisted = () => {
+    found = []
+    close()
+    told.className = 'nhsuk-hint'
+    told.textContent = 'The body sites could not be listed. Type again, or press the down arrow.'
   }
 
   input.addEventListener('input', (event) => {
@@ -116,6 +133,9 @@ function picker (form, place, save) {
     value.value = ''
     const typed = input.value.trim()
     if (!typed) { asked++; close(); showSide(false); save(); return }
+    asked++
+    isCurrent = false
+    mark(-1)
     timer = setTimeout(() => list({ q: typed }), 120)
   })
   input.addEventListener('change', (event) => event.stopPropagation())
@@ -130,7 +150,7 @@ function picker (form, place, save) {
       mark((at - 1 + found.length) % found.length)
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      if (shown && found.length) take(found[Math.max(at, 0)])
+      if (shown && found.length && (isCurrent || at >= 0)) take(found[Math.max(at, 0)]) // never the first of an older list
     } else if (event.key === 'Escape' && shown) {
       event.preventDefault()
       close()

@@ -6,6 +6,7 @@ const words = {
   0: 'The connection broke off.',
   413: 'This picture is too large.',
 }
+const WAIT = 'Still on its way. Nothing was filed: wait until it is here, then file.'
 
 export function takeUploads (form, added) {
   const list = document.getElementById('uploads')
@@ -40,6 +41,7 @@ export function takeUploads (form, added) {
     upload.item.classList.add('app-upload--failed')
     upload.what.textContent = upload.item.dataset.name
     upload.bar.remove()
+    upload.item.querySelector('.app-upload__problem')?.remove()
     const problem = document.createElement('span')
     problem.className = 'app-upload__problem'
     problem.textContent = text
@@ -157,5 +159,17 @@ export function takeUploads (form, added) {
     }
   })
   offerCamera(take)
+  // Filed without waiting, a picture on its way would be left out; and a page that is half left files nothing any more.
+  form.addEventListener('submit', (event) => {
+    if (!busy || event.submitter?.id !== 'file') return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    const first = list.querySelector('li:not(.app-upload--failed)')
+    first.querySelector('.app-upload__problem')?.remove()
+    first.append(Object.assign(document.createElement('span'), { className: 'app-upload__problem', textContent: WAIT }))
+    first.tabIndex = -1
+    first.focus()
+    say(WAIT)
+  }, { capture: true })
   window.addEventListener('beforeunload', (event) => { if (busy) event.preventDefault() })
 }
