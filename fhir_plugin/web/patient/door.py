@@ -327,7 +327,7 @@ def organisations_words(policy: PolicyPack, *, parent: bool) -> tuple[str, ...]:
     """What the pack says about a photo, in full: also who sees it and how it is kept and destroyed (G-R6, G-R14)."""
     names = ["who_sees", "kept_only_if", "storage_and_deletion", "record_kept", "purpose", "code_of_conduct"]
     names += ["face_to_face", "other_routes", "safe_sending", "copies", "withdraw"]
-    if policy.secondary_use is SecondaryUse.ANONYMISED_AFTER_EXPLANATION:
+    if policy.secondary_explained and policy.secondary_use is not SecondaryUse.NEVER:
         names.append("secondary_use")
     if policy.personal_device is not PersonalDevice.FORBIDDEN:
         names.append("own_device")
