@@ -68,10 +68,12 @@ from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
+from fhir_plugin.readiness import ready_for_patients
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import register_launch
 from fhir_plugin.web.pages import register_pages
+from fhir_plugin.web.patient.wording import shipped
 from fhir_plugin.web.unforeseen import DiscreetFlask
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
@@ -338,6 +340,7 @@ def create_app(installation: Installation) -> Flask:
     app = DiscreetFlask("fhir_plugin.web", static_folder=None, template_folder="templates")
     app.secret_key = installation.vault.keyed_digest(b"csrf cookie")  # alike in every worker and after a restart
     app.extensions["fhir_plugin"] = installation
+    app.extensions["patient_languages"] = shipped(installation.settings.patient_languages)
     registry = installation.registry
     every_ehr = tuple(sorted({origin for issuer in registry for origin in issuer.frame_ancestors}))
 
@@ -395,4 +398,4 @@ def _masters(settings: Settings) -> MasterKeys:
 
 def app_from_environment() -> Flask:
     """For WSGI servers: the app that the environment describes."""
-    return create_app(install(Settings()))
+    return create_app(ready_for_patients(install(Settings())))

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     administrator: str = ""
     """Whom people ask when they cannot go on, unless their EHR's entry names somebody; shown to them."""
 
+    patient_languages: str = ""
+    """Languages that the patient's page offers besides English, by tag: `cy`. Those that come with the app are made by
+    machine and marked so in their files; offer one once somebody who speaks it has checked it."""
     trusted_proxies: int = Field(default=0, ge=0, le=8)
     """How many reverse proxies of ours stand before the app, each adding to X-Forwarded-For. 0: the header is not
     believed, and guesses at links are counted for whoever connects."""

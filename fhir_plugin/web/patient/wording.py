@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from fhir_plugin.errors import Unavailable
 
 FOLDER = Path(__file__).parent / "words"
 FIRST = "en"
@@ -103,10 +105,17 @@ def flat(table: Mapping[str, Any], before: str = "") -> dict[str, Value]:
 
 
 class Languages:
-    """The languages of one folder, each read once."""
+    """The languages of one folder, each read once: all of them, or the first one and those that are `offered`.
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {path.name.removesuffix(".toml"): path for path in sorted(folder.glob("*.toml"))}
+    Raises `Unavailable` where one is offered that there is no file of.
+    """
+
+    def __init__(self, folder: Path = FOLDER, offered: Collection[str] | None = None) -> None:
+        files = {path.name.removesuffix(".toml"): path for path in sorted(folder.glob("*.toml"))}
+        if missing := sorted(set(offered or ()) - set(files)):
+            raise Unavailable(f"There is no language {missing[0]!r} for the patient’s page.", code="no-such-language")
+        wanted = None if offered is None else {FIRST, *offered}
+        self._files = {name: path for name, path in files.items() if wanted is None or name.split(".")[0] in wanted}
         self._read: dict[str, dict[str, Value]] = {}
 
     @property
@@ -156,6 +165,9 @@ def _section(table: Mapping[str, Value], audience: str) -> dict[str, Value]:
 
 
 @cache
-def shipped() -> Languages:
-    """The languages that come with the app."""
-    return Languages()
+def shipped(offered: str = "") -> Languages:
+    """The first language, and of the others that come with the app those that are named, with spaces or commas between.
+
+    None is offered unasked: a translation that nobody has checked is worse than the language that somebody did.
+    """
+    return Languages(offered=offered.replace(",", " ").split())
