@@ -27,6 +27,7 @@ FACTS = frozenset(
         "deceased",
         "captured_on",
         "modality",
+        "looks_like_screen",
         "requested",
         "preauthorised_private",
         "private_site",

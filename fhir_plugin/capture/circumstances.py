@@ -12,10 +12,12 @@ from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
 from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, ConsentScope, Grantor
 from mappings.model.situation import (
     Authority,
+    CareSetting,
     ChaperoneOutcome,
     ContactOutcome,
     Device,
     ImageKind,
+    Made,
     Modality,
     Situation,
 )
@@ -250,7 +252,18 @@ def _unasked(said: _Asked) -> Iterator[str]:
     yield from said.lines(contact_words="What came of it", emergency_reason="Opened as an emergency because")
 
 
+CARED_FOR: Mapping[CareSetting, str] = {
+    CareSetting.NURSING: "in a nursing home",
+    CareSetting.RESIDENTIAL: "in a residential home",
+    CareSetting.DOMICILIARY: "at home",
+    CareSetting.OTHER: "elsewhere",
+}
+
+
 def _helper(said: _Asked) -> Iterator[str]:
+    setting = said.value("care_setting")
+    if isinstance(setting, CareSetting):
+        yield f"Cared for {CARED_FOR[setting]}."
     yield from said.yes_no(
         "helper_agreed",
         "The patient agreed to this person taking it.",
@@ -273,6 +286,10 @@ def _video(said: _Asked) -> Iterator[str]:
         yield "It is a video recording."
     elif said.situation.modality is Modality.SCREENSHOT:
         yield "It is a picture of a live video."
+    if said.value("made") is Made.LIVE_VIDEO:
+        yield "Includes a picture of a live video."
+    elif said.value("made") is Made.SCREEN:
+        yield "Includes a copy of another picture, not taken of the patient with a camera."
     agreed = said.value("consent_record_video")
     if isinstance(agreed, ConsentAnswer):
         yield f"Recording: {DECIDED[agreed]}."
@@ -282,6 +299,9 @@ def _video(said: _Asked) -> Iterator[str]:
         "Start and stop of the recording were said aloud.",
         "Start and stop of the recording were not said aloud.",
     )
+    began, ended = said.text("recording_began"), said.text("recording_ended")
+    if began or ended:
+        yield "Recorded" + (f" from {began}" if began else "") + (f" to {ended}" if ended else "") + ", by the clock."
 
 
 def _refusal(said: _Asked) -> Iterator[str]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, Making, NotUsed
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.screens import looks_like_screen
 from fhir_plugin.errors import NotFound, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, ImageId
@@ -70,6 +71,7 @@ def clean_into(
             captured_at_has_offset=clean.captured_at_has_offset,
             lossless=clean.lossless,
             geometry=clean.geometry,
+            screen_like=before.screen_like or (before.clean is None and looks_like_screen(clean, before.declared_type)),
             seconds=clean.seconds,
             sound=clean.sound,
             making=before.making if asked_again else None,

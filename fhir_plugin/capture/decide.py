@@ -52,6 +52,7 @@ ASK: Final[Mapping[str, str]] = {
     "purpose": "Say why this image is needed.",
     "arrival": "Choose how the image reached you.",
     "device": "Choose on whose device it was taken.",
+    "made": "Say what kind of picture it is.",
     "consent_receive": "Say whether the patient agreed to the image being sent or taken.",
     "consent_store": "Say whether the patient agreed to the image being stored.",
     "consent_form": "Choose how consent was given.",
@@ -79,6 +80,7 @@ class ImageFacts:
     site: BodySite | None
     discarded: bool = False
     modality: Modality = Modality.PHOTO
+    screen_like: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def situation_of(
         deceased=patient.deceased,
         captured_on=captured,
         modality=image.modality if image else Modality.PHOTO,
+        looks_like_screen=image is not None and image.screen_like,
         requested=standing.requested,
         preauthorised_private=standing.preauthorised_private,
         private_site=image is not None and image.site is not None and image.site.private,

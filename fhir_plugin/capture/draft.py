@@ -89,6 +89,8 @@ class DraftImage:
     geometry: Geometry = UNCHANGED
     discarded_at: dt.datetime | None = None
     received_at: dt.datetime | None = None
+    screen_like: bool = False
+    """As it came it named no camera, and was of the kind or shape of a screenshot."""
     seconds: float | None = None
     """How long a video lasts; None for a picture."""
     sound: bool = False

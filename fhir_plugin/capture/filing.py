@@ -16,6 +16,7 @@ from mappings.model.decisions import DecisionRecord
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, Reference
 from mappings.model.images import Arrival, BodySite, Laterality, Photographer
 from mappings.model.labels import Label
+from mappings.model.situation import Made
 
 Json = dict[str, Any]
 NAMESPACE = uuid.UUID("8d2f3f0e-5c1b-4f5e-9a77-0a4d4b7f6c21")
@@ -31,6 +32,9 @@ class OrderedImage:
     labels: tuple[Label, ...]
     captured: dt.datetime | dt.date | None
     show_online: bool | None
+    ended: dt.datetime | None = None
+    """Of a recording, where somebody wrote down when it was; it began at `captured`."""
+    made: Made = Made.CAMERA
     jws: str | None = field(default=None, repr=False)
 
 
@@ -89,6 +93,8 @@ def order_to_json(order: FilingOrder) -> Json:
                 "labels": _labels(image.labels),
                 "captured": image.captured.isoformat() if image.captured else None,
                 "show_online": image.show_online,
+                "ended": image.ended.isoformat() if image.ended else None,
+                "made": image.made,
                 "jws": image.jws,
             }
             for image in order.images
@@ -132,6 +138,8 @@ def order_from_json(value: Json) -> FilingOrder:
                 labels=_read_labels(image["labels"]),
                 captured=read_captured(image["captured"]),
                 show_online=image["show_online"],
+                ended=dt.datetime.fromisoformat(ended) if (ended := image.get("ended")) else None,
+                made=Made(image.get("made", Made.CAMERA)),
                 jws=image["jws"],
             )
             for image in value["images"]

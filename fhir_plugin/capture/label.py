@@ -53,5 +53,7 @@ def label(image: CleanImage, ordered: OrderedImage, order: FilingOrder) -> Label
         recorded_at=order.recorded_at,
         captured=ordered.captured,
         show_online=ordered.show_online,
+        ended=ordered.ended,
+        made=ordered.made,
         policy_version=order.consent.policy_version,
     )

@@ -19,6 +19,7 @@ from fhir_plugin.capture.patient_said import NOTES
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
+from fhir_plugin.policy.clock_times import UK, clock_time, recorded_from_to
 from mappings.model.identifiers import ImageId, IntentId
 from mappings.model.images import Arrival, BodySite, Photographer
 from mappings.model.labels import (
@@ -32,7 +33,7 @@ from mappings.model.labels import (
     is_restricted,
 )
 from mappings.model.people import ClinicalSession, Patient
-from mappings.model.situation import Modality, Situation, Wish
+from mappings.model.situation import Made, Modality, Situation, Wish
 from mappings.terminology.body_sites import site_with_code
 
 
@@ -41,14 +42,20 @@ def facts(draft: Draft, intimate: Collection[str]) -> list[ImageFacts]:
     return [
         ImageFacts(
             image_id=image.image_id,
-            camera_day=image.camera_day,
+            camera_day=None if is_copy(draft, image) else image.camera_day,
             site=site(draft, image.image_id, intimate),
             discarded=image.discarded_at is not None,
             modality=Modality.VIDEO if image.is_video else Modality.PHOTO,
+            screen_like=image.screen_like,
         )
         for image in draft.images
         if image.is_clean or image.is_video or image.discarded_at is not None
     ]
+
+
+def is_copy(draft: Draft, image: DraftImage) -> bool:
+    """Whether it was said to be a copy of another picture: its file tells the time of the copying."""
+    return image.screen_like and draft.answers.said("made") == Made.SCREEN.value
 
 
 def site(draft: Draft, image_id: ImageId, intimate: Collection[str]) -> BodySite | None:
@@ -166,7 +173,7 @@ def make_order(
     discarded = [each for each, verdict in assessment.verdicts.items() if isinstance(verdict, Discard)]
     labels = {each: labels_of(assessment, each) for each in (*stored, *described)}
     marked = list(labels.values()) or _labels_of_words(draft, assessment, situation)
-    images = tuple(_ordered(parts, draft, draft.image(each), own, labels[each]) for each in stored)
+    images = tuple(_ordered(parts, draft, draft.image(each), own, labels[each], assessment) for each in stored)
     order = FilingOrder(
         intent_id=intent_id,
         capture_id=draft.capture_id,
@@ -226,7 +233,12 @@ def highest(sets: Sequence[tuple[Label, ...]]) -> tuple[Label, ...]:
 
 
 def _ordered(
-    parts: CaptureParts, draft: Draft, image: DraftImage, own: OwnAnswers, labels: tuple[Label, ...]
+    parts: CaptureParts,
+    draft: Draft,
+    image: DraftImage,
+    own: OwnAnswers,
+    labels: tuple[Label, ...],
+    assessment: Assessment,
 ) -> OrderedImage:
     where = site(draft, image.image_id, parts.policy.intimate_sites)
     if where is None:
@@ -234,14 +246,42 @@ def _ordered(
     show: bool | None = None
     if parts.policy.ask_online_record:
         show = own.show_online if own.show_online is not None else online_default(labels, parts)
+    asked = {question.id for question in assessment.rulings[image.image_id].questions}
+    taken = captured(replace(image, captured_at=None) if is_copy(draft, image) else image, own, parts.today)
+    began, ended = _recorded(draft, image, taken, assessment, now=parts.clock.now())
     return OrderedImage(
         image_id=image.image_id,
         site=where,
         laterality=read_image(draft.answers, image.image_id).laterality if where.paired else None,
         labels=labels,
-        captured=captured(image, own, parts.today),
+        captured=began or taken,
         show_online=show,
+        ended=ended,
+        made=(assessment.situations[image.image_id].made if "made" in asked else None) or Made.CAMERA,
     )
+
+
+def _recorded(
+    draft: Draft,
+    image: DraftImage,
+    taken: dt.datetime | dt.date | None,
+    assessment: Assessment,
+    *,
+    now: dt.datetime,
+) -> tuple[dt.datetime, dt.datetime] | tuple[None, None]:
+    """When a recording began and ended, where somebody wrote it down (G-R208). Of several videos in one set nobody said
+    which they meant: then it stands in the note and the decision alone."""
+    asked = {question.id for question in assessment.rulings[image.image_id].questions}
+    began = clock_time(draft.answers.said("recording_began")) if "recording_began" in asked else None
+    videos = [each for each in draft.images if each.is_video and each.discarded_at is None]
+    if began is None or taken is None or len(videos) != 1 or image.seconds is None:
+        return None, None
+    day = taken.astimezone(UK).date() if isinstance(taken, dt.datetime) else taken
+    recorded = recorded_from_to(day, began, clock_time(draft.answers.said("recording_ended")), image.seconds)
+    if recorded[1] > now + dt.timedelta(minutes=1):
+        text = "The recording cannot have ended yet. Write down when it began and ended, or leave both empty."
+        raise Incomplete(text, fields={"recording_began": text})
+    return recorded
 
 
 def captured(image: DraftImage, own: OwnAnswers, today: dt.date) -> dt.datetime | dt.date | None:

@@ -108,6 +108,9 @@ class VerifyStep:
         recorded = from_media(stored) if self.image_type == "Media" else from_document_reference(stored)
         _need(_subject(stored) == self.order.patient, f"{reference} names another patient")
         _need(set(image.labels) <= set(recorded.labels), f"{reference} has lost a security label")
+        if image.ended is not None:
+            kept = agree((recorded.taken, recorded.ended), (image.captured, image.ended))
+            _need(kept, f"{reference} has lost when it was recorded")
         self._look_at_bytes(image, recorded, stored)
         self._look_at_provenance(image, reference)
         self.proven[f"image-{image.image_id}"] = stored

@@ -13,7 +13,7 @@ from fhir_plugin.policy.ruling import Act
 from mappings.model.consent import PARENTAL, ChildView, Grantor
 from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Intimacy
-from mappings.model.situation import Authority, ContactOutcome, Modality, Situation
+from mappings.model.situation import Authority, ContactOutcome, Identity, Made, Modality, Situation
 
 if TYPE_CHECKING:
     from fhir_plugin.policy.pack import PolicyPack
@@ -92,9 +92,23 @@ class Case:
         return not (self.said.arrival is Arrival.TAKEN_NOW and self.said.photographer in STAFF)
 
     @cached_property
+    def maybe_screen(self) -> bool:
+        """Whether what kind of picture it is has to be asked: it looks like a screenshot, or staff took it of somebody
+        whom they saw on video."""
+        said = self.said
+        seen_on_video = said.identity is Identity.VIDEO and said.photographer in STAFF
+        return said.modality is Modality.PHOTO and (said.looks_like_screen or seen_on_video)
+
+    @cached_property
+    def modality(self) -> Modality:
+        """A picture of a live video is a recording like any other (G-R174, G-R206)."""
+        live = self.maybe_screen and self.said.made is Made.LIVE_VIDEO
+        return Modality.SCREENSHOT if live else self.said.modality
+
+    @cached_property
     def recorded_by_us(self) -> bool:
         """A video or screenshot that staff made, or whose maker is not known: recording needs its own consent."""
-        if self.said.modality is Modality.SCREENSHOT:
+        if self.modality is Modality.SCREENSHOT:
             return True
         return self.said.modality is Modality.VIDEO and (
             self.said.photographer in STAFF or self.said.photographer is None

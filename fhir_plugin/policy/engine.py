@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from fhir_plugin.policy.case import Case, who_decides
+from fhir_plugin.policy.clock_times import clock_time
 from fhir_plugin.policy.findings import Ask, Due, Finding, Flagged, Second, Stop, Wait, Warn
 from fhir_plugin.policy.offered import offered
 from fhir_plugin.policy.questions import Kind, Question, catalogue
@@ -234,6 +235,8 @@ class _Sheet:
                 return True
             case Kind.SITE:
                 return answer is True
+            case Kind.TIME:
+                return clock_time(answer) is not None
             case Kind.OFFERED:
                 return bool(answer)
             case _:

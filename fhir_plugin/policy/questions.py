@@ -24,6 +24,7 @@ FACTS = frozenset(
         "deceased",
         "captured_on",
         "modality",
+        "looks_like_screen",
         "requested",
         "preauthorised_private",
         "private_site",
@@ -67,6 +68,8 @@ class Kind(StrEnum):
     TICK = "tick"
     """Unticked is an answer, too."""
     TEXT = "text"
+    TIME = "time"
+    """A time of day, as 14:05; its answer is a text."""
     SITE = "site"
     """A place on the body, one for each image."""
 

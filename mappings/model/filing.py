@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.images import Arrival, BodySite, CleanImage, Laterality, Photographer
 from mappings.model.labels import Label
+from mappings.model.situation import Made
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,15 @@ class LabelledImage:
     captured: dt.datetime | dt.date | None
     show_online: bool | None
     policy_version: str
+    ended: dt.datetime | None = None
+    """Of a recording, where that is known; it began at `captured`, which is then an instant."""
+    made: Made = Made.CAMERA
 
     def __post_init__(self) -> None:
         if not self.labels:
             raise ValueError("an image without a label cannot be written")
+        if self.ended is not None and not isinstance(self.captured, dt.datetime):
+            raise ValueError("what ended at a moment began at one")
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class RecordedImage:
     capture_id: CaptureId | None = None
     seconds: float | None = None
     """How long a video lasts, where the record says so."""
+    ended: dt.datetime | dt.date | None = None
+    """When a recording ended, where the record says so; it began at `taken`."""
 
     @property
     def is_video(self) -> bool:

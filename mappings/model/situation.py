@@ -84,6 +84,25 @@ class ContactOutcome(StrEnum):
     """Opened before contact because somebody may be in danger or pain, with a reason."""
 
 
+class Made(StrEnum):
+    """What a picture without a camera's data, or of the shape of a screen, is (G-R63, G-R126, G-R174)."""
+
+    CAMERA = "camera"
+    LIVE_VIDEO = "live-video"
+    """A still of a video consultation: recording it is a decision of its own (G-R206)."""
+    SCREEN = "screen"
+    """A copy of another picture, message or page: whom it shows and when may be others than of the copy."""
+
+
+class CareSetting(StrEnum):
+    """Where care staff look after the patient, which alters what support there is (G-R335)."""
+
+    NURSING = "nursing"
+    RESIDENTIAL = "residential"
+    DOMICILIARY = "domiciliary"
+    OTHER = "other"
+
+
 class Wish(StrEnum):
     """What the person in charge wants done with the image (G-R154: no default)."""
 
@@ -112,6 +131,8 @@ class Situation:
     captured_on: dt.date | None = None
     """The earliest day that anybody claims; None: unknown, which counts as a child's image."""
     modality: Modality = Modality.PHOTO
+    looks_like_screen: bool = False
+    """The file names no camera and is of the kind or shape that screenshots are."""
     requested: bool = False
     """It answers a request of ours that a clinician made for this patient."""
     preauthorised_private: bool = False
@@ -145,6 +166,8 @@ class Situation:
     email_reason: str = field(default="", repr=False)
     """Why by email and not by our link (G-R133)."""
     device: Device | None = None
+    made: Made | None = None
+    """What it is a picture of, where that is not plain."""
     consent_receive: ConsentAnswer | None = None
     consent_store: ConsentAnswer | None = None
     consent_form: ConsentForm | None = None
@@ -246,11 +269,15 @@ class Situation:
     """Reference and date of the local agreement (G-R324, G-R326)."""
     provider_exceptional: str = field(default="", repr=False)
     provider_trained: bool | None = None
+    care_setting: CareSetting | None = None
     recording_reason: str = field(default="", repr=False)
     consent_record_video: ConsentAnswer | None = None
     sound_reason: str = field(default="", repr=False)
     recording_confirmed: bool | None = None
     """Start and stop were said aloud (G-R208)."""
+    recording_began: str = field(default="", repr=False)
+    """By the clock in the room, as 14:05; "" where nobody wrote it down (G-R208)."""
+    recording_ended: str = field(default="", repr=False)
     speaks_freely: bool | None = None
     """The patient could speak freely; nobody presses them (G-R48, G-R316)."""
     concern: bool | None = None

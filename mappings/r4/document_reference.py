@@ -15,7 +15,7 @@ from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.body_site import body_site_concept
 from mappings.r4.elements import Json
-from mappings.r4.media import IMAGE, VIDEO, arrival_note, attachment, plays, show_online_extension
+from mappings.r4.media import IMAGE, VIDEO, arrival_note, attachment, plays, recorded, show_online_extension
 from mappings.terminology import systems
 from mappings.terminology.labels import UNREADABLE
 
@@ -56,8 +56,13 @@ def to_document_reference(
     if labelled.image.seconds is not None:
         content["extension"].append({"url": systems.R5_ATTACHMENT_DURATION, "valueDecimal": labelled.image.seconds})
     document["content"] = [{"attachment": content}]
+    context: Json = {}
     if labelled.encounter is not None:
-        document["context"] = {"encounter": [elements.reference(labelled.encounter)]}
+        context["encounter"] = [elements.reference(labelled.encounter)]
+    if labelled.ended is not None:
+        context["period"] = recorded(labelled)
+    if context:
+        document["context"] = context
     return document
 
 
@@ -87,6 +92,9 @@ def from_document_reference(json: object) -> RecordedImage:
         ours=elements.identifier_in(document, systems.IMAGE) is not None,
         capture_id=elements.capture_of(document),
         seconds=_seconds(content),
+        ended=elements.parse_date_time(
+            elements.object_of(elements.object_of(document.get("context")).get("period")).get("end")
+        ),
     )
 
 

@@ -12,16 +12,19 @@ from typing import Final
 from mappings.model.filing import LabelledImage, RecordedImage
 from mappings.model.identifiers import Reference
 from mappings.model.images import Photographer
+from mappings.model.situation import Made
 from mappings.r4 import elements
 from mappings.r4.body_site import body_site_concept
 from mappings.r4.elements import Json
 from mappings.terminology import systems
-from mappings.terminology.photographs import ARRIVAL_WORDS, PHOTOGRAPHER_WORDS
+from mappings.terminology.photographs import ARRIVAL_WORDS, MADE_WORDS, PHOTOGRAPHER_WORDS
 
 IMAGE: Final = ("image", "Image")
 VIDEO: Final = ("video", "Video")
 PHOTOGRAPHY: Final = ("XC", "External-camera Photography")
 """DICOM PS3.16 CID 29, the only standard modality for a camera photograph (R4's own list has none)."""
+OTHER: Final = ("OT", "Other")
+"""DICOM PS3.16 CID 29: what no camera took of the patient."""
 
 
 def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None, status: str = "completed") -> Json:
@@ -40,11 +43,13 @@ def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None,
     media["identifier"] = [{"system": systems.IMAGE, "value": image.image_id}]
     media["status"] = status
     media["type"] = elements.concept(systems.MEDIA_TYPE, *(VIDEO if image.is_video else IMAGE))
-    media["modality"] = elements.concept(systems.DICOM, *PHOTOGRAPHY)
+    media["modality"] = modality(labelled.made)
     media["subject"] = elements.reference(labelled.patient)
     if labelled.encounter is not None:
         media["encounter"] = elements.reference(labelled.encounter)
-    if labelled.captured is not None:
+    if labelled.ended is not None:
+        media["createdPeriod"] = recorded(labelled)
+    elif labelled.captured is not None:
         media["createdDateTime"] = elements.date_time(labelled.captured)
     media["issued"] = elements.instant(labelled.recorded_at)
     if labelled.photographer is Photographer.CLINICIAN:
@@ -94,7 +99,20 @@ def from_media(json: object) -> RecordedImage:
         ours=elements.identifier_in(media, systems.IMAGE) is not None,
         capture_id=elements.capture_of(media),
         seconds=elements.seconds_of(media.get("duration")),
+        ended=elements.parse_date_time(elements.object_of(media.get("createdPeriod")).get("end")),
     )
+
+
+def modality(made: Made) -> Json:
+    """R4 CodeableConcept of how it was made. A still of a live video comes from a camera, too; a copy does not."""
+    concept = elements.concept(systems.DICOM, *(OTHER if made is Made.SCREEN else PHOTOGRAPHY))
+    return concept | ({"text": MADE_WORDS[made]} if made is not Made.CAMERA else {})
+
+
+def recorded(labelled: LabelledImage) -> Json:
+    """R4 Period of a recording whose end is known (G-R208)."""
+    period = {"start": labelled.captured, "end": labelled.ended}
+    return {name: elements.date_time(moment) for name, moment in period.items() if moment is not None}
 
 
 def is_video(json: object) -> bool:
@@ -154,5 +172,5 @@ def attachment(labelled: LabelledImage, binary_url: str) -> Json:
 
 def arrival_note(labelled: LabelledImage) -> str:
     """How the image arrived and who took it, for people to read in any viewer."""
-    what = "Video" if labelled.image.is_video else "Photograph"
+    what = "Video" if labelled.image.is_video else MADE_WORDS[labelled.made]
     return f"{ARRIVAL_WORDS[labelled.arrival]} {what} taken by: {PHOTOGRAPHER_WORDS[labelled.photographer].lower()}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mappings.model.consent import ConsentForm, ConsentScope
 from mappings.model.images import Arrival, Laterality, Photographer
+from mappings.model.situation import Made
 
 ARRIVAL_WORDS: dict[Arrival, str] = {
     Arrival.TAKEN_NOW: "Taken now, in the app.",
@@ -21,6 +22,12 @@ PHOTOGRAPHER_WORDS: dict[Photographer, str] = {
     Photographer.FAMILY_CARER: "A family carer of the patient",
     Photographer.CARE_WORKER: "A care worker of the patient",
     Photographer.OTHER: "Another person",
+}
+
+MADE_WORDS: dict[Made, str] = {
+    Made.CAMERA: "Photograph",
+    Made.LIVE_VIDEO: "Still of a live video",
+    Made.SCREEN: "Copy of another picture",
 }
 
 CONSENT_FORM_WORDS: dict[ConsentForm, str] = {

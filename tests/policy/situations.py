@@ -12,6 +12,7 @@ from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Intimacy
 from mappings.model.situation import (
     Authority,
+    CareSetting,
     ChaperoneOutcome,
     ContactOutcome,
     Device,
@@ -230,6 +231,7 @@ CARE_WORKER = replace(
     provider_agreement="Synthetic Care, Agreement 12, of 2026-03-01",
     provider_exceptional="The roads are closed; a visit would come too late",
     provider_trained=True,
+    care_setting=CareSetting.RESIDENTIAL,
 )
 
 VIDEO = replace(

@@ -70,7 +70,7 @@ NEEDS: dict[str, tuple[str, str, bool, tuple[WorkKind, ...]]] = {
     "video": ("video", "device recording_reason consent_record_video recording_confirmed", False, ()),
     "care-worker": (
         "carer",
-        "device helper_agreed helper_burden provider_agreement provider_exceptional provider_trained",
+        "device helper_agreed helper_burden provider_agreement provider_exceptional care_setting provider_trained",
         False,
         (),
     ),

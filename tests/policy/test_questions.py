@@ -29,6 +29,7 @@ def test_each_kind_of_question_takes_its_kind_of_answer() -> None:
         Kind.TICK: bool,
         Kind.SITE: bool,
         Kind.TEXT: str,
+        Kind.TIME: str,
         Kind.OFFERED: str,
     }
     for name, question in catalogue().items():

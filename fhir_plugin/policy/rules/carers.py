@@ -78,6 +78,7 @@ def _care_worker(case: Case) -> Iterator[Finding]:
     problem = "Choose one of the agreements that the policy names." if chosen and chosen not in agreements else ""
     yield Ask("provider_agreement", "Care staff take images only under a local agreement.", USING, problem)
     yield Ask("provider_exceptional", "Care staff take images only for exceptional reasons.", USING)
+    yield Ask("care_setting", "Where they look after the patient alters what support there is.", USING)
     yield Ask("provider_trained", "Care staff must be trained, free to say no, and on a secure device.", USING)
     if case.said.provider_trained is False:
         yield Stop(USING, NOT_TRAINED)

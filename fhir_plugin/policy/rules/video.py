@@ -1,16 +1,18 @@
 """Recordings: never without a reason and their own consent; start and stop said aloud; sound only for a reason (G-R206
-to G-R218)."""
+to G-R218); and pictures that may be of a screen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from fhir_plugin.policy.case import KEEPING, USING, Case
-from fhir_plugin.policy.findings import Ask, Finding, Flagged, Stop
+from fhir_plugin.policy.clock_times import between, clock_time
+from fhir_plugin.policy.findings import Ask, Finding, Flagged, Stop, Warn
 from fhir_plugin.policy.rules.deciding import REFUSALS
 from fhir_plugin.policy.ruling import Reason
 from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope
-from mappings.model.situation import Modality
+from mappings.model.images import Arrival
+from mappings.model.situation import Made, Modality, Situation
 
 RECORDING_REFUSED = Reason(
     "recording-refused",
@@ -26,9 +28,18 @@ NOT_ANNOUNCED = Reason(
 )
 
 
+NO_TIME = "Write it as hours and minutes, for example 14:05."
+COPIED = Reason(
+    "copied-from-screen",
+    "It is a copy of another picture. Whom that shows, and when it was taken, the file does not say.",
+    "Ask for the picture itself, or make sure of both.",
+    "G-R126, G-R174",
+)
+
+
 def recording(case: Case) -> Iterator[Finding]:
     said = case.said
-    if said.modality is Modality.PHOTO:
+    if case.modality is Modality.PHOTO:
         return
     yield Flagged("video")
     if said.modality is Modality.VIDEO:
@@ -53,6 +64,37 @@ def recording(case: Case) -> Iterator[Finding]:
         yield Ask("recording_confirmed", "The start and the stop are said aloud.", KEEPING)
         if said.recording_confirmed is False:
             yield Stop(KEEPING, NOT_ANNOUNCED)
+        elif said.recording_confirmed:
+            yield from _times(said)
+
+
+def _times(said: Situation) -> Iterator[Finding]:
+    """When it began and ended: whoever has them at hand writes them down, and nothing waits for them (G-R208)."""
+    began, ended = clock_time(said.recording_began), clock_time(said.recording_ended)
+    problem = NO_TIME if said.recording_began.strip() and began is None else ""
+    yield Ask("recording_began", "The record says when.", KEEPING, problem, optional=not problem)
+    if not said.recording_began.strip() and not said.recording_ended.strip():
+        return
+    problem = NO_TIME if said.recording_ended.strip() and ended is None else ""
+    if began is not None and ended is not None and between(began, ended) is None:
+        problem = "The end lies before the beginning."
+    yield Ask("recording_ended", "The record says when.", KEEPING, problem, optional=not problem)
+
+
+def screen(case: Case) -> Iterator[Finding]:
+    """A screenshot says less than a picture of the patient: of whom and of when it is (G-R63, G-R126)."""
+    if not case.maybe_screen:
+        return
+    why = "It has no camera’s data and looks like a screenshot."
+    if not case.said.looks_like_screen:
+        why = "Staff took it, and the patient was on video."
+    yield Ask("made", why, USING)
+    if case.said.made is Made.SCREEN:
+        yield Flagged("screen")
+        yield Warn(COPIED)
+        if case.said.arrival is Arrival.TAKEN_NOW:
+            problem = "A copy of another picture was not taken now. Choose how that picture reached you."
+            yield Ask("arrival", "What is copied was taken at another time.", USING, problem)
 
 
 def _form(case: Case) -> Iterator[Finding]:
@@ -61,4 +103,4 @@ def _form(case: Case) -> Iterator[Finding]:
     yield Ask("consent_form", "The record says how it was given.", USING, problem)
 
 
-RULES = (recording,)
+RULES = (recording, screen)
