@@ -44,7 +44,7 @@ def mask() -> Json:
 
 
 class Cutter:
-    """Cuts one resource. What it found on the way is in `cuts`, and in `review` when a person has to look."""
+    """Cuts one resource. What it found on the way is in `cuts`, and in `person_needed` when somebody has to look."""
 
     def __init__(
         self,
@@ -65,13 +65,17 @@ class Cutter:
         self._inner = inner
         self._read_by_person = read_by_person
         self.cuts: Counter[str] = Counter()
-        self.review: str | None = None
+        self._review: str | None = None
         self.gone_at_root: set[str] = set()
 
     def cut(self, resource: Json) -> Json:
         """The resource without pointers; the same object when there were none. Look at `gone_at_root` for what it
-        lost as a whole, and at `review`."""
+        lost as a whole, and at `person_needed`."""
         return self._object(resource, str(resource["resourceType"]), root=True)[0]
+
+    def person_needed(self) -> str | None:
+        """The rule by which a person has to look at this resource; None when nobody has to."""
+        return self._review
 
     def cut_entry(self, entry: Json) -> Json:
         """What stands around a resource in a Bundle's entry; the same object when it names nothing withheld."""
@@ -285,8 +289,8 @@ class Cutter:
         return True
 
     def _ask(self, rule: str) -> None:
-        if self.review is None:
-            self.review = rule
+        if self._review is None:
+            self._review = rule
 
 
 def is_narrative(value: object) -> bool:

@@ -15,8 +15,8 @@ _MONTHS: Final = (
 _PLAIN: Final = frozenset(
     re.findall(
         r"\w+",
-        "area body both entire external image left lower middle mid part photo photograph picture region right side site "
-        "skin structure surface system tissue upper view whole with from over under near back front",
+        "area body both entire external image left lower middle mid part photo photograph picture region right side "
+        "site skin structure surface system tissue upper view whole with from over under near back front",
     )
 )
 _DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)")

@@ -58,7 +58,7 @@ def attachments(value: object) -> Iterator[Mapping[str, object]]:
 
 def _as_words(text: str) -> str:
     """Lower case, with one space between words, before and after."""
-    return f" {' '.join(re.findall('[^\\W_]+', text.casefold()))} "
+    return " " + " ".join(re.findall(r"[^\W_]+", text.casefold())) + " "
 
 
 class Names:

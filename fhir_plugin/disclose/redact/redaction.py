@@ -196,15 +196,15 @@ class Redaction:
                 new = redact_bundle(resource, self._in_entry, cutter, marked=self._mode is Mode.MARKED)
             except FirstIsMissing:
                 return resource, withheld_by("bundle-without-first")
-            return new, review_by(cutter.review) if cutter.review else None
+            return new, _asking(cutter)
         new = cutter.cut(resource)
         if only_about_withheld(resource, new, cutter.gone_at_root):
             return resource, withheld_by("about-withheld-only")
         if any(isinstance(self._decided.get(each), Review) for each in _inner_paths(place)):
             return resource, review_by("contained-needs-review")
         kept = keep_contained(resource, new, self._at, cutter)
-        if cutter.review:
-            return resource, review_by(cutter.review)
+        if cutter.person_needed():
+            return resource, _asking(cutter)
         if self._signed_what_changed(kept):
             kept = {name: value for name, value in kept.items() if name != "signature"}
             cutter.cuts["signature"] += 1
@@ -218,8 +218,8 @@ class Redaction:
         whole = self._complete(resource, kept, cutter)
         if whole is None:
             return resource, withheld_by("cannot-stand-alone")
-        if cutter.review:
-            return resource, review_by(cutter.review)
+        if cutter.person_needed():
+            return resource, _asking(cutter)
         self._note_change(place)
         return (tagged(whole) if self._mode is Mode.MARKED and not place.contained else whole), None
 
@@ -228,8 +228,8 @@ class Redaction:
             return resource, None
         kept = dict(resource)
         dropped = cutter.drop_narrative(kept)
-        if cutter.review:
-            return resource, review_by(cutter.review)
+        if cutter.person_needed():
+            return resource, _asking(cutter)
         if not dropped:
             return resource, None
         self._note_change(place)
@@ -269,6 +269,11 @@ class Redaction:
         if resource["resourceType"] != "Provenance" or "signature" not in resource:
             return False
         return any(not self._changed.isdisjoint(_readings(target)) for target in _list(resource.get("target")))
+
+
+def _asking(cutter: Cutter) -> Verdict | None:
+    rule = cutter.person_needed()
+    return review_by(rule) if rule else None
 
 
 def _inner_paths(place: Place) -> list[str]:

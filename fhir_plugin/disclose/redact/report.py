@@ -18,7 +18,7 @@ _RULES: Final = {
     "cannot-stand-alone": "It cannot be complete without something that is not included.",
     "contained-needs-review": "A part inside it needs a person's look first.",
     "free-text-names-withheld": "Its free text names something that is not included; a person has to read it.",
-    "free-text-may-speak-of-withheld": "Its free text may speak of an image that is not included; a person has to look.",
+    "free-text-may-speak-of-withheld": "Its free text may speak of an image that is not included; somebody must look.",
     "human-narrative": "A person wrote its summary, and something in it is not included; a person has to read it.",
     "modifier-extension": "An extension that changes its meaning concerns something that is not included.",
     "not-unwrapped": "It holds a file in which something that is not included was found; a person has to look.",
