@@ -30,6 +30,8 @@ from mappings.model.situation import Authority, Situation
 
 EXPLAINED = ("purpose", "storage", "access")
 """What *understanding checked* says was explained: what it is for, where it is kept, who can see it (G-R80)."""
+HOW_LONG = "retention"
+"""... and for how long, where the policy says that it is told: it stands beside the question (G-R24, X17)."""
 OTHER_USES = "other-uses"
 """That teaching, research and publication were: purpose, retention and storage (G-R73, G-R233)."""
 
@@ -87,7 +89,9 @@ def consent_of(
         (ConsentScope.RECORD_VIDEO, said.answer("consent_record_video")),
     )
     understood = situation.understood is True and "understood" in asked
-    explained = EXPLAINED if understood else ()
+    explained: tuple[str, ...] = EXPLAINED if understood else ()
+    if understood and policy.retention_text_required:
+        explained += (HOW_LONG,)
     if situation.uses_explained is True and "uses_explained" in asked:
         explained += (OTHER_USES,)
     return PhotoConsent(
