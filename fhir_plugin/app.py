@@ -57,6 +57,8 @@ from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
+from fhir_plugin.keep.opinion_events import OpinionActs
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -80,13 +82,7 @@ from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.terminology.job_roles import JobRoles
-from smart_launch import (
-    ClientKey,
-    IssuerRegistry,
-    SmartClient,
-    Transport,
-    UnknownIssuer,
-)
+from smart_launch import ClientKey, IssuerRegistry, SmartClient, Transport, UnknownIssuer
 
 log = structlog.get_logger(__name__)
 
@@ -282,6 +278,7 @@ def install(
     plans[KIND] = CarryOut(parts)
     plans[CONCERN] = ConcernNotes(holds, audit, records.record_of)
     plans[CONSENT_CHANGE] = ConsentChanges(parts)
+    plans[OPINION_ACT] = OpinionActs(parts)
     request_parts = RequestParts(
         capture=parts,
         requests=around("requests", DatabasePhotoRequests(database, masters)),

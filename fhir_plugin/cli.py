@@ -185,11 +185,14 @@ def serve(host: str, port: int, workers: int) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
+    from fhir_plugin.readiness import ready_for_patients
+
     with mendable():
         installation = open_installation(None)  # what is wrong is said once, here, and not by every worker in turn
         try:
             for line in said_at_start(installation):
                 click.echo(line, err=True)
+            ready_for_patients(installation)
         finally:
             installation.close()
     Granian(
@@ -212,6 +215,7 @@ def worker(state: Path | None) -> None:
     with mendable(), until_told_to_stop():
         installation = open_installation(state)
         try:
+            click.echo("Working. Ctrl+C or SIGTERM ends it; what is unfinished waits.", err=True)
             installation.queue.run_consumer()
         finally:
             installation.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,13 @@ from fhir_plugin.errors import NotFound
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import Role
 from mappings.model.practice import Absence, Colleague, Hold, HoldKind
+
+
+def anybody_worked_at(database: Database, fhir_bases: Collection[str]) -> bool:
+    """Whether anybody has ever launched this app from one of these EHRs."""
+    found = sa.select(colleagues.c.user).where(colleagues.c.fhir_base.in_(fhir_bases)).limit(1)
+    with database.connection() as connection:
+        return connection.execute(found).first() is not None
 
 
 class DatabaseColleagues:

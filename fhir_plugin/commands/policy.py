@@ -66,11 +66,14 @@ def check(what: str | None, base: str | None, state: Path | None, as_json: bool)
             _say_unusable(error, last if what is None else None, today, as_json=as_json)
             sys.exit(CHECK_FAILED)
     own = what is None or _is_file(what)
-    gaps, notices = pack.gaps(today), pack.notices(today)
+    gaps, notices, first = pack.gaps(today), pack.notices(today), pack.missing_before_patients(today)
     result = {"usable": True, "pack": pack.reference, "notices": list(notices), "gaps": list(gaps)}
+    result["before_patients"] = list(first)
     lines = [f"{pack.reference} can be used: complete, and on or above every floor.", *notices]
     if gaps:
         lines += ["Only your organisation can say these, and has not yet:", *(f"  {each}" for each in gaps)]
+    if first:
+        lines += ["Until these are said, the app does not begin with real patients:", *(f"  {each}" for each in first)]
     say(result, as_json=as_json, text="\n".join(lines))
     sys.exit(SOMEBODY_MUST_LOOK if notices or (own and gaps) else DONE)
 
@@ -267,11 +270,11 @@ def said_at_start(installation: Installation) -> list[str]:
     """What whoever starts the app reads about its policy; what is missing only where real patients are (G-R345)."""
     today = installation.clock.now().date()
     pack = installation.policy
-    lines = list(pack.notices(today))
+    lines, first = list(pack.notices(today)), pack.missing_before_patients(today)
     if any(not issuer.sandbox for issuer in installation.registry) and (gaps := pack.gaps(today)):
         lines.append(
             f"The policy {pack.reference} is not yet your organisation's own: {len(gaps)} things are still to be said. "
-            "`fhir-plugin policy check` lists them."
+            "`fhir-plugin policy check` lists them." + (f" Before real patients: {', '.join(first)}." if first else "")
         )
     return lines
 

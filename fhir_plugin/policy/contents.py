@@ -115,6 +115,10 @@ class Attestation:
     says: str
     sources: tuple[str, ...]
 
+    def is_made(self, today: dt.date) -> bool:
+        """What is dated later than `today` has not happened."""
+        return self.on is not None and self.on <= today
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -342,11 +346,21 @@ class PolicyPack:
         What is dated later than `today` has not happened; an approval before the pack was written is of another one.
         """
         missing = [f"wording.{name}" for name in ORGANISATIONS_OWN if not getattr(self.wording, name)]
-        missing += [f"attestations.{each.name}" for each in self.attestations if each.on is None or each.on > today]
+        missing += [f"attestations.{each.name}" for each in self.attestations if not each.is_made(today)]
         if self.approved_on is None or not self.written_on <= self.approved_on <= today:
             missing.append("pack.approved_on")
         return tuple(missing)
 
+    def missing_before_patients(self, today: dt.date) -> tuple[str, ...]:
+        """Keys without which nobody begins with real patients (G-R12, G-R13, G-R345)."""
+        needed = [each for each in self.attestations if BEFORE_PATIENTS & set(each.sources)]
+        missing = [f"attestations.{each.name}" for each in needed if not each.is_made(today)]
+        return tuple(missing + ([] if self.wording.privacy_notice_url else ["wording.privacy_notice_url"]))
+
+
+BEFORE_PATIENTS = frozenset({"G-R13", "G-R345"})
+"""Requirements whose attestations come before the first real patient: impact assessment, clinical safety, chaperones,
+safeguarding, and a privacy notice that covers pictures."""
 
 RETENTION_CLASSES = ("adult", "child", "intimate", "deceased")
 """Every pack says how long each of these is kept."""

@@ -21,6 +21,7 @@ from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.ports import Clock
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import CaptureId, ImageId, Reference
@@ -123,3 +124,5 @@ class PageParts(Protocol):
     def requests(self) -> Requests: ...
     @property
     def policy(self) -> PolicyPack: ...
+    @property
+    def clock(self) -> Clock: ...

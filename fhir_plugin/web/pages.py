@@ -22,6 +22,7 @@ from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.home import home
 from fhir_plugin.web.patient.pages import patient
+from fhir_plugin.web.policy import policy
 from fhir_plugin.web.receipt import receipt
 from fhir_plugin.web.requests import requests
 from fhir_plugin.web.reviews import reviews
@@ -95,6 +96,7 @@ def register_pages(
         staying,
         worklist,
         concern,
+        policy,
         reviews,
         consult,
         requests,

@@ -154,8 +154,9 @@ OPEN_TO_TRIAGE = {
         "worklist.end_away",
     ),
     *("concern.page", "concern.raise_one"),
+    "policy.page",
 }
-"""Routing without pixels and without clinical words, and raising a concern."""
+"""Routing without pixels and without clinical words, raising a concern, and the policy in force."""
 
 
 @pytest.mark.usefixtures("without_csrf")

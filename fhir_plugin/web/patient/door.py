@@ -20,9 +20,9 @@ from fhir_plugin.capture.requests.page import Information, Picture, Visit
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.requests.request import Asked
 from fhir_plugin.policy.choices import PersonalDevice, SecondaryUse
-from fhir_plugin.policy.contents import PolicyPack
+from fhir_plugin.policy.contents import GuidanceLink, PolicyPack
 from fhir_plugin.ports import Clock
-from fhir_plugin.web.patient.wording import Languages, Words, shipped
+from fhir_plugin.web.patient.wording import FIRST, Languages, Words, shipped
 from mappings.model.identifiers import ImageId
 from mappings.model.images import Geometry
 
@@ -66,6 +66,7 @@ class Practice:
     name: str
     phone: str
     privacy_url: str = ""
+    privacy_version: str = ""
     emergency: str = ""
 
 
@@ -208,7 +209,7 @@ def show(template: str, visit: Visit, words: Words, look: Look, **values: Any) -
     practice = Practice(
         information.practice,
         information.phone,
-        privacy_url=said_by(policy, "privacy_notice_url"),
+        **privacy_of(policy),
         emergency=said_by(policy, "not_for_emergencies") if own_words(words) else "",
     )
     return _render(template, words, look, practice, visit=visit, asked=asked(visit, words), **values)
@@ -222,7 +223,7 @@ def closed() -> Response:
     """
     words, look = words_for(None)
     policy, phone = parts().policy, installation_phone()
-    practice = Practice(words("every.practice"), phone, privacy_url=said_by(policy, "privacy_notice_url"))
+    practice = Practice(words("every.practice"), phone, **privacy_of(policy))
     what = words("closed.what", phone=phone) if phone else words("closed.what_unknown")
     look = replace(look, page="start")  # the same bytes, wherever below the link somebody is
     return said(words, look, practice, words("closed.title"), [words("closed.why"), what], 404)
@@ -248,11 +249,14 @@ def said(
 
 
 def practice_of(visit: Visit) -> Practice:
-    return Practice(
-        visit.information.practice,
-        visit.information.phone,
-        privacy_url=said_by(visit.information.policy, "privacy_notice_url"),
-    )
+    information = visit.information
+    return Practice(information.practice, information.phone, **privacy_of(information.policy))
+
+
+def privacy_of(policy: PolicyPack) -> dict[str, str]:
+    """The organisation's privacy notice and its version, where the pack names them (G-R12, G-R15)."""
+    names = {"privacy_url": "privacy_notice_url", "privacy_version": "privacy_notice_version"}
+    return {ours: said_by(policy, theirs) for ours, theirs in names.items()}
 
 
 def _render(template: str, words: Words, look: Look, practice: Practice, **values: Any) -> str:
@@ -280,6 +284,9 @@ class Question:
     kept_for: str = ""
     more: tuple[str, ...] = ()
     """The organisation's own words, where they are in the page's language."""
+    leaflets: tuple[GuidanceLink, ...] = ()
+    foreign: str = ""
+    """The language of what the pack says, where the page has another one."""
 
 
 def asked(visit: Visit, words: Words) -> Question:
@@ -298,7 +305,9 @@ def asked(visit: Visit, words: Words) -> Question:
         alternatives=details.alternatives,
         most=details.most_pictures,
         private_allowed=details.private_allowed,
-        kept_for=kept_for(information.policy, child=details.child) if own else "",
+        kept_for=kept_for(information.policy, child=details.child, own=own),
+        leaflets=leaflets(information.policy, information.asked),
+        foreign="" if own else FIRST,
         more=organisations_words(information.policy, parent=information.asked is Asked.PARENT) if own else (),
     )
 
@@ -326,7 +335,8 @@ def said_by(policy: PolicyPack, name: str) -> str:
 def organisations_words(policy: PolicyPack, *, parent: bool) -> tuple[str, ...]:
     """What the pack says about a photo, in full: also who sees it and how it is kept and destroyed (G-R6, G-R14)."""
     names = ["who_sees", "kept_only_if", "storage_and_deletion", "record_kept", "purpose", "code_of_conduct"]
-    names += ["face_to_face", "other_routes", "safe_sending", "copies", "withdraw"]
+    names += ["face_to_face", "other_routes", "no_pressure", "no_effect_on_care", "only_area", "private_first"]
+    names += ["safe_sending", "copies", "withdraw"]
     if policy.secondary_explained and policy.secondary_use is not SecondaryUse.NEVER:
         names.append("secondary_use")
     if policy.personal_device is not PersonalDevice.FORBIDDEN:
@@ -335,9 +345,23 @@ def organisations_words(policy: PolicyPack, *, parent: bool) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def kept_for(policy: PolicyPack, *, child: bool) -> str:
-    """How long an image is kept, as the pack tells patients (X17, G-R24)."""
-    return policy.retained("child" if child else "adult").told
+def kept_for(policy: PolicyPack, *, child: bool, own: bool) -> str:
+    """How long an image is kept, as the pack tells patients (X17, G-R24). `own`: the page has the pack's language;
+    in another one it is said only where the pack asks for that: better in English than not at all."""
+    return policy.told_how_long(child=child) if own or policy.retention_text_required else ""
+
+
+_READS = {
+    Asked.PATIENT: ("patient", "carer"),
+    Asked.COMPETENT_CHILD: ("patient",),
+    Asked.PARENT: ("parent",),
+}
+"""Whoever helps a patient with the photo reads on the patient's page, and a child's page is the child's alone."""
+
+
+def leaflets(policy: PolicyPack, asked_of: Asked) -> tuple[GuidanceLink, ...]:
+    """What the pack gives these readers to read (G-R33)."""
+    return tuple(each for each in policy.guidance if each.audience in _READS[asked_of])
 
 
 _REFUSED = {
