@@ -20,6 +20,7 @@ from fhir_plugin.keep.copies import Pictures, copy_of
 from fhir_plugin.keep.ground import ground_of
 from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.keep.opinion_course import SCOPE, UK, OpinionCourse
+from fhir_plugin.keep.opinion_events import OPENED, resume_for, tell
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import kept_of
 from fhir_plugin.policy.earlier_images import PARENTS_NO, blocked
@@ -123,7 +124,7 @@ class Consultations:
             already = None if refused else next(same, None)
             if to is not None and not refused and already is None:
                 made = self._made(session, patient, ground, asking, answer, to, content, now)
-                self._opinions.add(made)
+                self._opinions.add(made.after("opinion.asked", now, session.user.reference))
                 self._course.give_item(made, now)
                 parts.note(
                     session,
@@ -141,6 +142,7 @@ class Consultations:
                 self._course.settled(each)
         if intent is not None and not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
+        self._tell(session)
         if already is None:
             return made
         digest = parts.vault.keyed_digest(content)
@@ -185,6 +187,7 @@ class Consultations:
             opinion = self._still(self._opinions.get(id, for_change=True), LIVE)
             ended = self._course.end(opinion, OpinionState.CANCELLED, by=session.user.reference)
             self._parts.note(session, "opinion.cancelled", id)
+        self._tell(session)
         return ended
 
     def read(self, session: ClinicalSession, id: OpinionId) -> None:
@@ -218,8 +221,9 @@ class Consultations:
             opinion = self._still(self._mine(session, id, for_change=True), LIVE)
             if opinion.state is OpinionState.ACCEPTED:
                 return opinion
-            accepted = replace(opinion, state=OpinionState.ACCEPTED, accepted_at=self._parts.clock.now())
-            self._opinions.save(accepted)
+            now = self._parts.clock.now()
+            accepted = replace(opinion, state=OpinionState.ACCEPTED, accepted_at=now)
+            self._opinions.save(accepted.after("opinion.accepted", now, session.user.reference))
             self._note(session, accepted, "opinion.accepted")
         return accepted
 
@@ -246,8 +250,8 @@ class Consultations:
             if verdict.may is not May.YES or opinion.copy is None:
                 raise Refused(verdict.reasons[0].text if verdict.reasons else "It is closed.", code="opinion-shut")
             opened = replace(opinion, opened=opinion.opened + 1)
-            self._opinions.save(opened)
-            self._note(session, opened, "opinion.opened", time=opened.opened)
+            self._opinions.save(opened.after(OPENED, now, session.user.reference))
+            self._note(session, opened, OPENED, time=opened.opened)
             content = parts.vault.get(opinion.copy)
         when = now.astimezone(UK).strftime("%d %b %Y %H:%M")
         words = f"{session.user.display} {session.user.reference.split('/')[-1]} {when}"
@@ -255,6 +259,10 @@ class Consultations:
         return parts.worker.mark(received, words)
 
     # ------------------------------------------------------------------------------------------ by itself
+
+    def resume_for(self, session: ClinicalSession) -> None:
+        """After a launch of a patient: their record learns what happened to second opinions meanwhile (G-R224)."""
+        resume_for(self._parts, self._opinions, session)
 
     def tidy(self) -> int:
         """Ends what has expired or may no longer be shown, and destroys its copy; returns how many. Safe twice.
@@ -268,6 +276,9 @@ class Consultations:
         return sum(each or 0 for each in ended.values())
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _tell(self, session: ClinicalSession) -> None:
+        tell(self._parts, self._opinions, session)
 
     def _settle(self, id: OpinionId) -> int:
         return not self._course.settled(self._opinions.get(id)).live

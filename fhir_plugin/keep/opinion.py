@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -35,6 +35,15 @@ class OpinionPurpose(StrEnum):
     DIAGNOSIS = "diagnosis"
     TREATMENT = "treatment"
     NEXT_STEP = "next-step"
+
+
+@dataclass(frozen=True)
+class OpinionAct:
+    """Something that happened to an opinion: `action` as in the audit trail; `by` None for the app itself."""
+
+    action: str
+    at: dt.datetime
+    by: Reference | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,12 @@ class SecondOpinion:
     opened: int = 0
     answer: str = field(default="", repr=False)
     """What the colleague answered, or why they declined."""
+    untold: tuple[OpinionAct, ...] = ()
+    """What happened that this patient's record does not say yet."""
+
+    def after(self, action: str, at: dt.datetime, by: Reference | None) -> SecondOpinion:
+        """With one more act that the record is to learn of."""
+        return replace(self, untold=(*self.untold, OpinionAct(action, at, by)))
 
     @property
     def live(self) -> bool:
@@ -129,6 +144,7 @@ def opinion_to_json(opinion: SecondOpinion) -> Json:
         "ended_at": _text(opinion.ended_at),
         "opened": opinion.opened,
         "answer": opinion.answer,
+        "untold": [act_to_json(act) for act in opinion.untold],
     }
 
 
@@ -171,7 +187,19 @@ def opinion_from_json(
         ended_at=_moment(words["ended_at"]),
         opened=words["opened"],
         answer=words["answer"],
+        untold=tuple(act_from_json(act) for act in words.get("untold", ())),
     )
+
+
+def act_to_json(act: OpinionAct) -> Json:
+    """One act, to be sealed."""
+    return {"action": act.action, "at": act.at.isoformat(), "by": act.by}
+
+
+def act_from_json(words: Json) -> OpinionAct:
+    """One act, as it was sealed."""
+    by = Reference(words["by"]) if words["by"] else None
+    return OpinionAct(words["action"], dt.datetime.fromisoformat(words["at"]), by)
 
 
 def _text(moment: dt.datetime | None) -> str | None:

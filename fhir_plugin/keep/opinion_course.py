@@ -94,6 +94,7 @@ class OpinionCourse:
         if opinion.copy is not None:
             self._parts.vault.destroy(opinion.copy)
         ended = replace(opinion, state=state, ended_at=now, copy=None, patient_name="")
+        ended = ended.after(f"opinion.{state}", now, by)
         self._opinions.save(ended)
         self.finish_item(ended, ended.id, by, state)
         if state is not OpinionState.CANCELLED:

@@ -46,19 +46,22 @@ def to_audit_event(
     action: str,
     operation: Operation,
     at: dt.datetime,
-    user: Reference,
+    user: Reference | None,
     patient: Reference | None,
     objects: Sequence[AuditedObject],
     purpose: str,
     outcome: Outcome,
     software_version: str,
     capture_id: CaptureId | None = None,
+    also: Sequence[Reference] = (),
+    act: str | None = None,
     id: str | None = None,
 ) -> Json:
     """The AuditEvent of one act. `action` is our word (`image.filed`), `purpose` a v3-ActReason code.
 
-    It carries the labels of everything that it names, as it reveals as much. No free text goes in. Raises
-    `NotMappable` for an instant without an offset.
+    `user` None: the app did it by itself. `also`: who else took part. `act`: what it is known by without a capture. It
+    carries the labels of everything that it names, as it reveals as much. No free text goes in. Raises `NotMappable`
+    for an instant without an offset.
     """
     recorded = elements.instant(at)
     labels = elements.merged_labels(_copied(each.labels) for each in objects) or (NORMAL,)
@@ -68,15 +71,19 @@ def to_audit_event(
     event["meta"] = {"security": elements.security(labels)}
     if capture_id is not None:
         event["meta"]["tag"] = [elements.capture_tag(capture_id)]
+    elif act is not None:
+        event["meta"]["tag"] = [elements.coding(systems.ACT, act)]
     event["type"] = elements.coding(systems.DICOM, *audit.PATIENT_RECORD)
     event["subtype"] = [elements.coding(systems.AUDIT_ACTION, action)]
     event["action"] = operation.value
     event["recorded"] = recorded
     event["outcome"] = outcome.value
     event["purposeOfEvent"] = [elements.concept(systems.ACT_REASON, purpose, audit.PURPOSE_DISPLAYS.get(purpose))]
+    people = [] if user is None else [{"who": elements.reference(user), "requestor": True}]
     event["agent"] = [
-        {"who": elements.reference(user), "requestor": True},
-        {"who": software(software_version), "requestor": False},
+        *people,
+        *({"who": elements.reference(each), "requestor": False} for each in also),
+        {"who": software(software_version), "requestor": user is None},
     ]
     event["source"] = {
         "observer": software(software_version),
@@ -87,6 +94,14 @@ def to_audit_event(
     if entities:
         event["entity"] = entities
     return event
+
+
+def act_in(json: Json) -> str | None:
+    """What the AuditEvent of an act without a capture is known by, from its tag."""
+    for tag in elements.objects_of(elements.object_of(json.get("meta")).get("tag")):
+        if tag.get("system") == systems.ACT:
+            return elements.text_of(tag.get("code")) or None
+    return None
 
 
 def from_audit_event(json: object) -> RecordedAuditEvent:

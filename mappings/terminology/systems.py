@@ -83,6 +83,8 @@ CHILD_VIEW: Final = "urn:fhir-plugin:child-view"
 PURPOSE: Final = "urn:fhir-plugin:purpose"
 """Purposes of use that v3-PurposeOfUse has no code for."""
 AUDIT_ACTION: Final = "urn:fhir-plugin:audit-action"
+ACT: Final = "urn:fhir-plugin:act"
+"""Tag of an AuditEvent that belongs to no capture."""
 
 # Extensions of this project
 SHOW_ONLINE_EXTENSION: Final = "urn:fhir-plugin:extension:show-in-online-record"

@@ -13,7 +13,7 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.tables import second_opinions
 from fhir_plugin.errors import NotFound, Tampered
-from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
+from fhir_plugin.keep.opinion import LIVE, OpinionAct, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.ports import UnitOfWork
 from mappings.model.consent import ConsentAnswer
 from mappings.model.identifiers import FhirBase, OpinionId, PatientId, Reference, VaultId
@@ -52,6 +52,7 @@ FULL = SecondOpinion(
     ended_at=START + 2 * HOUR,
     opened=4,
     answer=CANARY,
+    untold=(OpinionAct("opinion.asked", START, Reference("Practitioner/gp")), OpinionAct("opinion.expired", START)),
 )
 
 

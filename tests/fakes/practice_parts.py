@@ -11,6 +11,8 @@ from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.copies import Pictures
+from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
+from fhir_plugin.keep.opinion_events import OpinionActs
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.ledger.concern_note import KIND as CONCERN
@@ -141,6 +143,7 @@ class PracticeBench:
         self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
         plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
         plans[CONSENT_CHANGE] = ConsentChanges(keeping)
+        plans[OPINION_ACT] = OpinionActs(keeping)
 
     def consultations(self, pictures: Pictures) -> Consultations:
         """Second opinions about these pictures."""

@@ -106,7 +106,7 @@ def room() -> Room:
 
 def codes(room: Room, action: str = "") -> list[str]:
     actions = [each.entry.action for each in room.bench.audit.entries()]
-    return [each for each in actions if each.startswith(f"opinion.{action}")]
+    return [each for each in actions if each.startswith(f"opinion.{action}") and each != "opinion.recorded"]
 
 
 def test_from_the_question_to_the_answer(room: Room) -> None:
