@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FileChooser, Page
+    from playwright.sync_api import FileChooser, Page, Route
 
 PATIENCE = (5_000, 15_000, 30_000)
 """Milliseconds to wait for a file chooser before the key is pressed again, as a person would."""
@@ -35,3 +36,42 @@ def open_chooser(page: Page, press: Callable[[], None]) -> FileChooser:
     with page.expect_file_chooser(timeout=PATIENCE[-1]) as chooser:
         press()
     return chooser.value
+
+
+class Held:
+    """Requests that a page has sent and that have not left the browser yet."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._holding = True
+        self.routes: list[Route] = []
+
+    def take(self, route: Route) -> None:
+        if self._holding:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def wait_for(self, count: int) -> None:
+        """Until so many are held."""
+        for _ in range(300):
+            if len(self.routes) >= count:
+                return
+            self._page.wait_for_timeout(50)
+        raise AssertionError(f"held {len(self.routes)}, not {count}")
+
+    def let_go(self) -> None:
+        """All that are held, in their order; from now on nothing is held."""
+        self._holding = False
+        for route in self.routes:
+            route.continue_()
+        self.routes.clear()
+
+
+@contextmanager
+def held(page: Page, pattern: str) -> Iterator[Held]:
+    """Holds what matches until it is let go, at the end at the latest."""
+    holding = Held(page)
+    page.route(pattern, holding.take)
+    yield holding
+    holding.let_go()

@@ -46,6 +46,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests at a browser stay together with their module, whose ward they share: each module is a unit of its own, so
+    that every core has browser tests, and the many small tests come last and fill both cores to the end."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("exhaustive") and not item.config.getoption("--exhaustive"):
         pytest.skip("only with --exhaustive")

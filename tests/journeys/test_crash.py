@@ -15,7 +15,7 @@ from fhir_plugin.demo import CLIENT_ID, start_demo
 from fhir_plugin.sandbox.serve import RunningSandbox
 from tests.journeys.record_checks import left_standing, sets_of
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash")]
+pytestmark = pytest.mark.crash
 
 SPREAD = 40
 WRITES = {"method": "PUT|POST", "path": "/fhir"}
@@ -71,7 +71,10 @@ class Killer:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
+LIKE = ("default", "no-transaction", "server-ids")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(like, marks=pytest.mark.xdist_group(like)) for like in LIKE])
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     key = demo.installation.client_keys.by_kid("demo-client")

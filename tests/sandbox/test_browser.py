@@ -20,7 +20,7 @@ from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, running_sandbox
 from tests.sandbox.conftest import TODAY
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 WIDTHS = (1280, 700, 320)
 

@@ -14,7 +14,7 @@ from tests.web.test_worklist import furnish, with_consent
 
 __all__ = ["address", "chromium", "launch"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 DESK, PHONE = (1280, 900), (320, 640)
 

@@ -22,7 +22,6 @@ __all__ = ["address", "chromium", "cover", "launch"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.needs("chromium"),
-    pytest.mark.xdist_group("browser"),
     pytest.mark.usefixtures("cover"),
 ]
 

@@ -3,13 +3,11 @@ requests are held until a test lets them go, so that nothing here depends on how
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from mappings.model.identifiers import CaptureId
+from tests.browsing import held
 from tests.web.fake import FakeParts
 from tests.web.test_in_the_browser import (
     Open,
@@ -26,48 +24,9 @@ from tests.web.test_in_the_browser import (
 
 __all__ = ["address", "chromium", "launch", "photos"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 REASON = "She would rather have nobody else there"
-
-
-class Held:
-    """Requests that a page has sent and that have not left the browser yet."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._holding = True
-        self.routes: list[Route] = []
-
-    def take(self, route: Route) -> None:
-        if self._holding:
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def wait_for(self, count: int) -> None:
-        """Until so many are held."""
-        for _ in range(300):
-            if len(self.routes) >= count:
-                return
-            self._page.wait_for_timeout(50)
-        raise AssertionError(f"held {len(self.routes)}, not {count}")
-
-    def let_go(self) -> None:
-        """All that are held, in their order; from now on nothing is held."""
-        self._holding = False
-        for route in self.routes:
-            route.continue_()
-        self.routes.clear()
-
-
-@contextmanager
-def held(page: Page, pattern: str) -> Iterator[Held]:
-    """Holds what matches until it is let go, at the end at the latest."""
-    holding = Held(page)
-    page.route(pattern, holding.take)
-    yield holding
-    holding.let_go()
 
 
 def shared(parts: FakeParts) -> dict[str, str]:

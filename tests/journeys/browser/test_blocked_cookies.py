@@ -16,7 +16,7 @@ from tests.journeys.browser.keyboard import Keyboard
 from tests.journeys.browser.ward import ADULT_A, ARGUMENTS, CHROMIUM, Desk, framed
 from tests.journeys.browser.watch import DESKTOP, check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 BLOCKED = "Your browser blocks the cookie that keeps this page safe"
 BLOCK = 2

@@ -15,7 +15,7 @@ from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.keyboard import Keyboard
 from tests.journeys.browser.ward import ADULT_B, Desk, begin, choose, expect_filed, filed_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: list[Path]) -> None:

@@ -16,7 +16,7 @@ from tests.journeys.browser.keyboard import Keyboard
 from tests.journeys.browser.ward import ADULT_A, ADULT_B, Desk, begin, choose, framed
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 PIXELS = "/(picture|thumbnail|preview)"
 NAME = "Priya Lakshmi Anand"

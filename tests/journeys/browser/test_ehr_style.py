@@ -35,7 +35,7 @@ from tests.journeys.browser.watch import NARROWEST, check_page
 from tests.smart_launch.loopback import answer as http_answer
 from tests.smart_launch.loopback import serving
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 SIDE_PANEL: ViewportSize = {"width": 700, "height": 900}
 BOTH = [SIDE_PANEL, NARROWEST]

@@ -15,7 +15,7 @@ from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.ward import ADULT_A, Desk, ShiftedClock, begin, choose, scripts_have_begun
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 OVER = "You are signed out of this chart"
 COME_BACK = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"

@@ -13,7 +13,7 @@ from fhir_plugin.demo import Demo
 from tests.journeys.browser.ward import Desk, expect_filed, filed_for
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 MOST_INPUTS = 8
 PUBLISHED_SECONDS = 26.3

@@ -26,7 +26,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import NARROWEST, PHONE, check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 COMPETENT = {"gillick": "yes", "child_asked_for_care": "no", "parents_discussed": "yes", "child_view": "agrees"}
 PARENT = {"gillick": "no", "giver": "parent", "child_view": "agrees"}

@@ -31,7 +31,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import DESKTOP, PHONE, check_page, size_of, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 TURNED = """(() => {

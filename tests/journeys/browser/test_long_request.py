@@ -11,7 +11,7 @@ from fhir_plugin.demo import Demo
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.ward import ADULT_A, Desk
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 @pytest.fixture

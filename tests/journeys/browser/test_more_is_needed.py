@@ -26,7 +26,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 def expect_asked(app: Frame, question: str) -> None:

@@ -18,7 +18,7 @@ from tests.journeys.browser.ward import ADULT_A
 
 COLLEAGUE = "Mr Callum Fraser"
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 def ask(app: Frame) -> str:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from tests.journeys.browser.patient_pictures import FOLDER, MOST_BYTES, NAMES, take_pictures
 from tests.shape.project import text_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 def test_every_picture_is_taken(chromium: Browser, tmp_path: Path) -> None:

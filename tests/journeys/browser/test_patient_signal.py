@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.requests.request import RequestState
+from tests.browsing import held
 from tests.journeys.browser.phone import BadSignal, Phone, drawn, phone_for, served, well
 from tests.web.patients import Clinic, photo
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 AtPhotos = Callable[..., Phone]
 Signals = list[BadSignal]
@@ -118,6 +119,36 @@ def test_a_server_that_stumbles_is_asked_again(clinic: Clinic, at_photos: AtPhot
 
     phone.page.route("**/photos", busy_twice)
     phone.add(drawn(tmp_path, 1))
+    phone.have(1)
+    assert arrived(clinic, phone, secret) == 1
+
+
+def test_a_list_that_the_server_does_not_draw_is_asked_for_again(
+    clinic: Clinic, at_photos: AtPhotos, tmp_path: Path
+) -> None:
+    phone = at_photos(clinic.ask())
+    tries: list[int] = []
+
+    def busy_once(route: Route) -> None:
+        if route.request.method == "GET" and not tries:
+            tries.append(1)
+            route.fulfill(status=503, body="Busy")
+        else:
+            route.continue_()
+
+    phone.page.route("**/photos", busy_once)
+    phone.add(drawn(tmp_path, 1))
+    phone.have(1)
+    expect(phone.page.locator("#add")).to_be_visible()
+    assert tries
+
+
+def test_a_photo_chosen_before_the_script_has_come_is_sent(clinic: Clinic, at_photos: AtPhotos, tmp_path: Path) -> None:
+    phone = at_photos(secret := clinic.ask())
+    with held(phone.page, "**/js/patient-photos.js") as scripts:
+        phone.page.reload(wait_until="commit")
+        phone.page.set_input_files("#picture", drawn(tmp_path, 1))
+        scripts.wait_for(1)
     phone.have(1)
     assert arrived(clinic, phone, secret) == 1
 

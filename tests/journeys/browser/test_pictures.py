@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from fhir_plugin.demo import Demo
 from tests.journeys.browser.pictures import FOLDER, MOST_BYTES, NAMES, take_pictures
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
 def test_every_picture_is_taken(ward: Demo, chromium: Browser, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 PIXELS = "/images/[^?]*/(picture|thumbnail)"
 

@@ -33,7 +33,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import check_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 OVER = "You are signed out of this chart"
 EXPIRED = "This page has expired"

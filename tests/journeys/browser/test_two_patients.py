@@ -25,7 +25,7 @@ from tests.journeys.browser.ward import (
 )
 from tests.journeys.browser.watch import DESKTOP
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 Launch = Callable[[Desk, str], Frame]
 NAMES = {ADULT_A: "Anand", ADULT_B: "Whitlock"}

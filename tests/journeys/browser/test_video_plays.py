@@ -13,7 +13,7 @@ from tests.imaging.videos import film
 from tests.journeys.browser.ward import ADULT_A, ADULT_B, Desk, begin, card, choose
 from tests.journeys.test_video import filed
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 PLAYED = """element => new Promise((resolve, reject) => {
   element.addEventListener('error', () => reject(new Error(element.error.message)))
