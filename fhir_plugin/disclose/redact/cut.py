@@ -54,16 +54,18 @@ class Cutter:
         local: frozenset[str] = frozenset(),
         inner: Callable[[Json], object],
         read_by_person: bool = False,
+        silent: bool = False,
     ) -> None:
         """`local`: ids of withheld contained resources. `inner`: what becomes of a resource inside (GONE to cut it).
 
-        `read_by_person`: somebody has read the free text and it may go out.
+        `read_by_person`: somebody has read the free text and it may go out. `silent`: nothing may tell of a gap.
         """
         self._names = names
         self._hints = hints
         self._local = frozenset(f"#{id_}" for id_ in local)
         self._inner = inner
         self._read_by_person = read_by_person
+        self._silent = silent
         self.cuts: Counter[str] = Counter()
         self._review: str | None = None
         self.gone_at_root: set[str] = set()
@@ -141,7 +143,7 @@ class Cutter:
             if found:
                 self.cuts[found] += 1
                 return GONE
-        new, lost = self._object(value, kind)
+        new, lost = self._object(self._without_numbering(value), kind)
         if new is value:
             return value
         if name == "modifierExtension":
@@ -152,6 +154,12 @@ class Cutter:
         if name == "extension":
             return GONE
         return new
+
+    def _without_numbering(self, value: Json) -> Json:
+        if not self._silent or not is_attachment(value) or not self._names.numbered_like(value.get("title")):
+            return value
+        self.cuts["numbering"] += 1
+        return {name: inner for name, inner in value.items() if name not in ("title", "_title")}
 
     def _is_needed(self, before: Json, after: Json, kind: str) -> bool:
         lost = set(before) - set(after)

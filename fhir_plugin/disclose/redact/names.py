@@ -28,6 +28,7 @@ ATTACHMENT: Final = frozenset(
         "pages",
     ]
 )
+_HASH: Final = re.compile(r"[A-Za-z0-9+/]{27,64}={0,2}")
 _CARRIES_IMAGES: Final = ("Media", "DocumentReference", "Binary")
 _DISTINCT: Final = re.compile(r"(?!\d{4}(?:-\d\d){1,2}$)(?=.*[0-9])(?=.*[A-Za-z\-_.]).{6,}|[0-9]{8,}")
 
@@ -61,6 +62,10 @@ def _as_words(text: str) -> str:
     return " " + " ".join(re.findall(r"[^\W_]+", text.casefold())) + " "
 
 
+def _without_numbers(title: str) -> str:
+    return re.sub(r"\d+", "#", " ".join(title.casefold().split()))
+
+
 class Names:
     """Everything by which the withheld set can be named."""
 
@@ -71,6 +76,7 @@ class Names:
         self.words: set[str] = set()
         self.identifiers: set[tuple[str | None, str]] = set()
         self.titles: set[str] = set()
+        self.numbered: set[str] = set()
         self.copies = Copies()
 
     def __bool__(self) -> bool:
@@ -79,7 +85,7 @@ class Names:
     @property
     def size(self) -> int:
         """Grows whenever something new is learnt."""
-        parts = (self.keys, self.urls, self.words, self.identifiers, self.titles, self.types)
+        parts = (self.keys, self.urls, self.words, self.identifiers, self.titles, self.numbered, self.types)
         return sum(len(each) for each in parts) + self.copies.size
 
     # ------------------------------------------------------------------------------------------------ learning
@@ -139,6 +145,8 @@ class Names:
         if isinstance(title, str) and images:
             self._learn_word(title)
             words = _as_words(title)
+            if any(each.isdigit() for each in title):
+                self.numbered.add(_without_numbers(title))
             if len(words) >= 10 and (" " in words.strip() or re.search(r"\d", words)):
                 self.titles.add(words)
         self._learn_bytes(attachment.get("data"))
@@ -169,11 +177,17 @@ class Names:
             return True
         if not self.words.isdisjoint(pointers.uuids(text)) or not self.words.isdisjoint(pointers.oids(text)):
             return True
+        if any(self.copies.is_hash(each) for each in _HASH.findall(text)):
+            return True
         if "://" in text and any(pointers.base(word.strip(".,;()[]<>\"'")) in self.urls for word in text.split()):
             return True
         if any(self.copies.knows(data) for data in in_data_urls(text)):
             return True
         return "?" in text and any(self.condition_finds(each) for each in pointers.conditions(text))
+
+    def numbered_like(self, title: object) -> bool:
+        """Whether a title differs from a withheld image's in its numbers alone: "photo 3 of 3" tells of two more."""
+        return isinstance(title, str) and _without_numbers(title) in self.numbered
 
     def titled_in(self, text: str) -> bool:
         """Whether a text holds the title of a withheld image as whole words."""

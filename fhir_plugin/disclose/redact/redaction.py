@@ -81,6 +81,10 @@ class Redaction:
         Adds to `findings`; `start_writing` first.
         """
         found = list(places(resource, path))
+        if self.is_clean:
+            for each in reversed(found):
+                self._report(each, None, None)
+            return resource
         self._places = {id(each.resource): each for each in found}
         new = self._inside(found[0], stubs=True)
         return new if is_object(new) else None
@@ -128,6 +132,7 @@ class Redaction:
 
     def _inside(self, place: Place, *, stubs: bool) -> object:
         verdict = self._decided.get(place.path)
+        reported, written = len(self.findings), self._written
         cutter = None
         new: Json = place.resource
         if verdict is None and self._goes_by_a_withheld_name(place):
@@ -138,9 +143,13 @@ class Redaction:
             new, verdict = self._released(place, cutter)
             if verdict is not None:
                 self._keep_out(place, verdict)
-        self._report(place, verdict, cutter)
         if verdict is None:
+            self._report(place, None, cutter)
             return new
+        del self.findings[reported:]
+        self._written = written
+        for each in reversed(list(places(place.resource, place.path, place.full_url, contained=place.contained))):
+            self._report(each, self._decided.get(each.path, verdict), None)
         if isinstance(verdict, Redact) and self._mode is Mode.MARKED and stubs:
             left = stub(str(place.resource["resourceType"]), self._next + self._written)
             if left is not None:
@@ -180,6 +189,7 @@ class Redaction:
             self._hints.about(resource),
             local=frozenset(local),
             inner=lambda inner: self._at(inner),
+            silent=self._mode is Mode.SILENT,
             read_by_person=f"{resource['resourceType']}/{resource.get('id')}" in self._cleared,
         )
 

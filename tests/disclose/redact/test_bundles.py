@@ -23,7 +23,8 @@ from tests.disclose.redact.records import (
 
 PATIENT = {"resourceType": "Patient", "id": "p1"}
 PLAIN = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "weight"}}
-ALL_KINDS = ["document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset", "collection"]
+ALL_KINDS = ["document", "message", "transaction", "transaction-response", "batch", "batch-response", "history"]
+ALL_KINDS += ["searchset", "collection"]
 
 
 def search(*entries: Any, total: int, **more: Any) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def test_a_label_that_nothing_inside_explains_is_meant_for_the_whole() -> None:
     bundle = {"resourceType": "Bundle", "type": "collection", "meta": RESTRICTED, "entry": [entry(PLAIN)]}
     out, record = redacted(bundle, Mode.MARKED)
     assert out is None
-    assert record.counts["redact"] == 1
+    assert record.counts["redact"] == 2
 
 
 @pytest.mark.parametrize("mode", Mode)

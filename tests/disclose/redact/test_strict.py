@@ -70,7 +70,8 @@ NUMBERS = ["72.50", "1E2", "0.10", "-0", "-0.0", "123456789012345678901234567890
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_numbers_keep_their_digits_also_where_the_line_changes(number: str) -> None:
-    line = f'{{"resourceType":"Observation","id":"o","x":{number},"derivedFrom":[{{"reference":"Media/{media()["id"]}"}}]}}'
+    pointer = f'[{{"reference":"Media/{media()["id"]}"}}]'
+    line = f'{{"resourceType":"Observation","id":"o","x":{number},"derivedFrom":{pointer}}}'
     parts = [Part("a", json.dumps(media()).encode()), Part("b", line.encode())]
     record = redact_documents(parts, by_label, Mode.SILENT)
     assert record.parts[0].data == f'{{"resourceType":"Observation","id":"o","x":{number}}}'.encode()
