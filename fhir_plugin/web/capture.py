@@ -100,6 +100,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
         "all_sites": sites.every_site(),
         "regions": sites.REGION_NAMES,
         "errors_in_order": errors_in_order,
+        "on_page": frozenset(request.form.getlist("on_page")),  # the card of another may still be on its way there
         "on_screen": frozenset(request.form.getlist("shown")),
         "worth_asked": frozenset(request.form.getlist("asked_worth")),
     }

@@ -350,11 +350,8 @@ def test_serve_and_worker_run_beside_each_other(environment: dict[str, str], tmp
         assert wait_for(f"http://127.0.0.1:{port}/healthz", serving).json() == {"status": "ok"}
         assert requests.get(f"http://127.0.0.1:{port}/.well-known/jwks.json", timeout=10).json()["keys"]
         with running(settings, "worker") as working:
-            for _ in range(300):
-                if (tmp_path / "state" / "queue.sqlite").exists():
-                    break
-                time.sleep(0.1)
-            time.sleep(0.5)
+            assert working.stderr is not None
+            assert working.stderr.readline().startswith("Working.")
             assert working.poll() is None, working.communicate()
             working.send_signal(signal.SIGTERM)
             _, err = working.communicate(timeout=20)

@@ -14,7 +14,6 @@ from fhir_plugin.errors import Incomplete, PluginError, RecordUnavailable, SignI
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.web.capture import errors_in_order
 from fhir_plugin.web.questions import FILLS
-from fhir_plugin.web.sites import search, with_sides
 from mappings.model.identifiers import CaptureId, ImageId
 from tests.web.conftest import FOREHEAD, READY, Person, jpeg
 from tests.web.fake import FakeParts
@@ -309,10 +308,20 @@ def test_an_image_that_nobody_asked_for_has_no_pixel_on_the_page(person: Person,
     reached["capacity_words"] = "Understood and weighed it up on the telephone"
     answer = person.post(
         f"captures/{capture}/answers",
-        {**READY, **reached, "arrival": "unasked", "photographer": "patient", "image": image},
+        {**READY, **reached, "arrival": "unasked", "photographer": "patient", "image": image, "on_page": image},
         **{"HX-Request": "true"},
     )
     assert f"images/{image}/thumbnail" in answer.text, "now it may be seen"
+
+
+def test_a_picture_that_is_not_on_the_page_yet_gets_no_piece_of_it(person: Person, parts: FakeParts) -> None:
+    person.get()
+    capture = person.post("captures").headers["Location"].rsplit("/", 1)[1]
+    image, other = (person.add(capture).headers["X-Image"] for _ in range(2))
+    said = {**READY, "image": image, "on_page": image}
+    answer = person.post(f"captures/{capture}/answers", said, **{"HX-Request": "true"})
+    assert f'id="seen-{image}"' in answer.text
+    assert f'id="seen-{other}"' not in answer.text and f'id="worth-{other}"' not in answer.text
 
 
 def test_a_record_that_changed_meanwhile_is_looked_at_again(person: Person, parts: FakeParts) -> None:
@@ -409,9 +418,7 @@ def test_geometry_that_is_none_changes_nothing(
     assert parts.captures.drafts[CaptureId(capture)].images[0].geometry.is_identity
 
 
-def test_an_editor_pressed_before_its_script_had_begun_takes_no_black_box_off(
-    person: Person, parts: FakeParts
-) -> None:
+def test_an_editor_pressed_before_its_script_had_begun_takes_no_black_box_off(person: Person, parts: FakeParts) -> None:
     capture, image = person.ready()
     address = f"captures/{capture}/images/{image}"
     person.post(f"{address}/geometry", {"quarter_turns": "1", "black_out": ["0 0 50 50"]})
@@ -430,11 +437,6 @@ def test_the_editor_is_reached_with_the_answers_saved(person: Person, parts: Fak
     assert person.get(f"captures/{capture}/images/{image}/preview?turns=9").status_code == 400
     for pixels in ("picture", "thumbnail"):
         assert person.get(f"captures/{capture}/images/{image}/{pixels}").headers["Cache-Control"] == "no-store"
-
-
-def test_a_site_is_called_private_where_the_pack_in_force_says_so() -> None:
-    knee = search("knee")[:1]
-    assert [with_sides(knee, "", intimate=codes)[0]["private"] for codes in ((), (knee[0].code,))] == [False, True]
 
 
 def test_sites_are_found_by_word_and_by_region(person: Person) -> None:
