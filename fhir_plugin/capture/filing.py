@@ -35,6 +35,8 @@ class OrderedImage:
     ended: dt.datetime | None = None
     """Of a recording, where somebody wrote down when it was; it began at `captured`."""
     made: Made = Made.CAMERA
+    purpose: str = field(default="", repr=False)
+    """Its own, where that differs from the set's (G-R51)."""
     jws: str | None = field(default=None, repr=False)
 
 
@@ -95,6 +97,7 @@ def order_to_json(order: FilingOrder) -> Json:
                 "show_online": image.show_online,
                 "ended": image.ended.isoformat() if image.ended else None,
                 "made": image.made,
+                "purpose": image.purpose,
                 "jws": image.jws,
             }
             for image in order.images
@@ -140,6 +143,7 @@ def order_from_json(value: Json) -> FilingOrder:
                 show_online=image["show_online"],
                 ended=dt.datetime.fromisoformat(ended) if (ended := image.get("ended")) else None,
                 made=Made(image.get("made", Made.CAMERA)),
+                purpose=image.get("purpose", ""),
                 jws=image["jws"],
             )
             for image in value["images"]

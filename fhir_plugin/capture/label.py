@@ -46,7 +46,7 @@ def label(image: CleanImage, ordered: OrderedImage, order: FilingOrder) -> Label
         encounter=order.encounter,
         site=ordered.site,
         laterality=ordered.laterality,
-        purpose=order.purpose,
+        purpose=ordered.purpose or order.purpose,
         arrival=order.arrival,
         photographer=order.photographer,
         recorded_by=order.user,

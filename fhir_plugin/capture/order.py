@@ -101,7 +101,8 @@ def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, toda
     if not kept:
         said = CaptureFacts(requested=draft.request is not None, patient_said=draft.patient_said)
         return situation_of(draft.answers, None, patient, today=today, standing=said)
-    return replace(kept[0], private_site=any(each.private_site for each in kept))
+    shared = draft.answers.said("purpose") or kept[0].purpose
+    return replace(kept[0], private_site=any(each.private_site for each in kept), purpose=shared)
 
 
 def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime, pack: str) -> str:
@@ -258,6 +259,7 @@ def _ordered(
         show_online=show,
         ended=ended,
         made=(assessment.situations[image.image_id].made if "made" in asked else None) or Made.CAMERA,
+        purpose=draft.answers.per_image.get(image.image_id, {}).get("purpose", "").strip(),
     )
 
 
