@@ -1,0 +1,187 @@
+"""Looking through one stream of bytes, and through the streams within it, in windows of bounded size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from fhir_plugin.disclose.prove.escapes import is_text, strings_of_pdf, unescaped, without_line_breaks
+from fhir_plugin.disclose.prove.matching import Matcher
+from fhir_plugin.disclose.prove.needles import LONGEST, Kind, Needle
+from fhir_plugin.disclose.prove.wrappings import SIGNATURES, Base64Runs, Inflating, PdfStream, Tap, ZipMember
+
+WINDOW: Final = 1 << 16
+_OVERLAP: Final = 12 * LONGEST
+"""A needle with every byte escaped still lies whole in one window."""
+_DEEPEST: Final = 6
+_MOST_DECODED: Final = 1 << 34
+_LARGEST_PICTURE: Final = 1 << 26
+_PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
+_PDF_NOT_SEEN: Final = (b"/Encrypt", b"/LZWDecode", b"/RunLengthDecode")
+
+
+@dataclass(frozen=True)
+class Find:
+    """What was found and where, without its content. `place`: part, byte within it, and what it was inside of."""
+
+    kind: Kind
+    of: str
+    place: str
+
+
+class PixelReader(Protocol):
+    """Hashes of the pixels of a picture file; None for what it cannot decode."""
+
+    def __call__(self, picture: bytes) -> frozenset[str] | None: ...
+
+
+@dataclass
+class Findings:
+    """Shared by every stream of one proof."""
+
+    matcher: Matcher
+    pixel_hashes: dict[str, str]
+    pixels: PixelReader | None
+    finds: dict[tuple[Kind, str, str], Find] = field(default_factory=dict)
+    looked_at: int = 0
+    inside: int = 0
+
+    def add(self, kind: Kind, of: str, part: str, place: str) -> None:
+        """The first place of each in each part; more of the same would only be longer."""
+        self.finds.setdefault((kind, of, part), Find(kind, of, place))
+
+
+class Look:
+    """One stream: `feed` it, then `close`. Overlapping windows; whatever begins inside it is looked through as well."""
+
+    def __init__(self, findings: Findings, part: str, inside: tuple[str, ...] = ()) -> None:
+        self._findings = findings
+        self._part = part
+        self._inside = inside
+        self._tail = b""
+        self._waiting = bytearray()
+        self._at = 0
+        """Where the tail begins in the stream."""
+        self._taps: list[Tap] = []
+        self._base64 = Base64Runs(lambda: self._within("base64")) if len(inside) < _DEEPEST else None
+        self._pdf = False
+        self._picture: bytearray | None = None
+        self._begun = False
+
+    def feed(self, piece: bytes) -> None:
+        if self._inside:
+            self._findings.inside += len(piece)
+            if self._findings.inside > _MOST_DECODED:
+                self.unseen("too much inside")
+                return
+        self._findings.looked_at += 0 if self._inside else len(piece)
+        self._waiting += piece
+        while len(self._waiting) >= WINDOW:
+            self._window(bytes(self._waiting[:WINDOW]), last=False)
+            del self._waiting[:WINDOW]
+
+    def close(self) -> None:
+        self._window(bytes(self._waiting), last=True)
+        self._waiting.clear()
+        if self._base64 is not None:
+            self._base64.close()
+        for tap in self._taps:
+            tap.close()
+        self._taps.clear()
+        self._look_at_pixels()
+
+    def unseen(self, why: str) -> None:
+        self._findings.add(Kind.UNSEEN, "", self._part, self._place(self._at, why))
+
+    def _window(self, new: bytes, *, last: bool) -> None:
+        if not self._begun:
+            self._begin(new)
+        self._keep_picture(new)
+        window = self._tail + new
+        first = self._at == 0
+        self._find(window, first=first, last=last)
+        if self._base64 is not None and is_text(new):
+            self._base64.feed(new)
+        self._go_inside(new)
+        keep = min(len(window), _OVERLAP)
+        self._at += len(window) - keep
+        self._tail = window[len(window) - keep :]
+
+    def _find(self, window: bytes, *, first: bool, last: bool) -> None:
+        readings = list(unescaped(window))
+        if self._pdf:
+            readings += [each for reading in readings[:2] for each in strings_of_pdf(reading)]
+            if any(word in window for word in _PDF_NOT_SEEN):
+                self.unseen("a PDF that is encrypted or packed in a way that is not read here")
+        for reading in readings:
+            for place, needle in self._findings.matcher.find(reading, first=first, last=last):
+                self._found(needle, place if reading is window else -1)
+            for _place, needle in self._findings.matcher.find_base64(without_line_breaks(reading)):
+                self._found(needle, -1, "base64")
+
+    def _found(self, needle: Needle, place: int, *inside: str) -> None:
+        at = self._place(self._at + max(place, 0), *inside)
+        self._findings.add(needle.kind, needle.of, self._part, at)
+
+    def _place(self, at: int, *inside: str) -> str:
+        return ", ".join((f"{self._part}: byte {at}" if not self._inside else self._part, *self._inside, *inside))
+
+    def _within(self, name: str) -> Look:
+        child = Look(self._findings, self._part, (*self._inside, f"{name} near byte {self._at}"))
+        child._pdf = name == "PDF stream"
+        return child
+
+    def _begin(self, new: bytes) -> None:
+        self._begun = True
+        self._pdf = self._pdf or b"%PDF-" in new[:1024]
+        wanted = self._findings.pixels is not None and self._findings.pixel_hashes
+        if wanted and (new.startswith(_PICTURES) or new[4:8] == b"ftyp"):
+            self._picture = bytearray()
+
+    def _keep_picture(self, new: bytes) -> None:
+        if self._picture is None:
+            return
+        if len(self._picture) + len(new) > _LARGEST_PICTURE:
+            self.unseen("a picture that is too large to compare")
+            self._picture = None
+            return
+        self._picture += new
+
+    def _look_at_pixels(self) -> None:
+        if self._picture is None or self._findings.pixels is None:
+            return
+        hashes = self._findings.pixels(bytes(self._picture))
+        self._picture = None
+        if hashes is None:
+            self.unseen("a picture that cannot be decoded")
+            return
+        for each in hashes & self._findings.pixel_hashes.keys():
+            self._findings.add(Kind.PIXELS, self._findings.pixel_hashes[each], self._part, self._place(0))
+
+    def _go_inside(self, new: bytes) -> None:
+        """Hand the new bytes to what is open, then open what begins in them (or across the edge before them)."""
+        self._taps = [tap for tap in self._taps if tap.feed(new)]
+        edge = self._tail[-7:]
+        both = edge + new
+        for found in SIGNATURES.finditer(both):
+            if found.end() <= len(edge):
+                continue
+            tap = self._tap(found.group(), at_start=self._at == 0 and not self._tail and found.start() == 0)
+            if tap is None:
+                continue
+            start = found.end() if found.group().startswith(b"stream") else found.start()
+            if both[start:] and not tap.feed(both[start:]):
+                continue
+            self._taps.append(tap)
+
+    def _tap(self, signature: bytes, *, at_start: bool) -> Tap | None:
+        if signature.startswith(b"stream") and not self._pdf:
+            return None
+        if len(self._inside) >= _DEEPEST:
+            self.unseen("too deep inside")
+            return None
+        if signature.startswith(b"PK"):
+            return ZipMember(self._within("ZIP"))
+        if signature.startswith(b"\x1f"):
+            return Inflating(self._within("gzip"), 31, certain=at_start)
+        return PdfStream(self._within("PDF stream"))
