@@ -31,7 +31,7 @@ def _child_that(instead: str) -> tuple[str, ...]:
     code = (
         _CHILD + f"good = child._answer\n"
         f"def bad():\n    {instead}\n"
-        "child._answer = lambda h, c: (bad() if c.startswith(b'bad') else good(h, c))\n"
+        "child._answer = lambda h, c, p: (bad() if c.startswith(b'bad') else good(h, c, p))\n"
         "child.main()"
     )
     return (sys.executable, "-I", "-c", code, ROOT)
