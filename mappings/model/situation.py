@@ -24,7 +24,7 @@ class Modality(StrEnum):
 
 
 class ImageKind(StrEnum):
-    """What kind of image it is. All but the first are made in a procedure that was consented to (G-R60, 002:58-65)."""
+    """What kind of image it is. All but the first are made in a procedure that was consented to (002:58-65, G-R60)."""
 
     PHOTOGRAPH = "photograph"
     """Of the surface of the body: never exempt (X16)."""

@@ -12,6 +12,7 @@ from fhir_plugin.capture.requests.request import Asked
 from fhir_plugin.policy.contents import GuidanceLink, ProviderAgreement
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.web.patient.door import kept_for, leaflets, organisations_words, privacy_of
+from fhir_plugin.web.sites import search, with_sides
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 
@@ -85,3 +86,8 @@ def test_the_packs_own_words_and_notice_reach_the_patient() -> None:
         "privacy_url": "https://elm.example/p",
         "privacy_version": "3",
     }
+
+
+def test_a_site_is_called_private_where_the_pack_in_force_says_so() -> None:
+    knee = search("knee")[:1]
+    assert [with_sides(knee, "", intimate=codes)[0]["private"] for codes in ((), (knee[0].code,))] == [False, True]
