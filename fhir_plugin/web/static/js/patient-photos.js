@@ -9,19 +9,21 @@ const TOO_BUSY = new Set([0, 408, 429, 502, 503, 504])
 const form = document.getElementById('add')
 const list = document.getElementById('uploads')
 const status = document.getElementById('status')
-const doubts = new Map() // picture > what may be wrong with it
+const doubts = remembered() // picture > what may be wrong with it
 const under = new Set() // uploads that have not arrived
 const queue = []
 let busy = false
 
+const say = (what) => { status.textContent = what }
+
 if (form) begin()
+mark() // also where no more may be added
 
 function begin () {
   const words = JSON.parse(form.dataset.words)
   const most = Number(form.dataset.most)
   let number = Number(form.dataset.count)
   const text = (key, known = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => known[name])
-  const say = (what) => { status.textContent = what }
 
   // ---- two ways to add, instead of one field and a button
 
@@ -131,6 +133,7 @@ function begin () {
     upload.doubt.then((found) => {
       if (!found) return
       doubts.set(answer.picture, found)
+      remember()
       mark()
     })
     over(upload)
@@ -220,17 +223,6 @@ function begin () {
     mark()
   }
 
-  function mark () {
-    for (const item of document.querySelectorAll('.p-picture')) {
-      const doubt = doubts.get(item.dataset.picture)
-      const warning = doubt && item.querySelector(`[data-doubt="${doubt}"]`)
-      if (warning?.hidden) {
-        warning.hidden = false
-        say(warning.textContent)
-      }
-    }
-  }
-
   add(early)
   window.addEventListener('beforeunload', (event) => { if (under.size) event.preventDefault() })
   document.getElementById('photos-done')?.addEventListener('submit', (event) => {
@@ -243,4 +235,31 @@ function begin () {
     first.item.tabIndex = -1
     first.item.focus()
   }, { capture: true })
+}
+
+function mark () {
+  for (const item of document.querySelectorAll('.p-picture')) {
+    const doubt = doubts.get(item.dataset.picture)
+    const warning = doubt && item.querySelector(`[data-doubt="${doubt}"]`)
+    if (warning?.hidden) {
+      warning.hidden = false
+      say(warning.textContent)
+    }
+  }
+}
+
+// ---- doubts outlive a reload and the page for cutting, in this tab only: names that we made up, nothing of the photo
+
+function remembered () {
+  try {
+    return new Map(JSON.parse(window.sessionStorage.getItem('doubts') ?? '[]'))
+  } catch { // not allowed to store, or not ours
+    return new Map()
+  }
+}
+
+function remember () {
+  try {
+    window.sessionStorage.setItem('doubts', JSON.stringify([...doubts]))
+  } catch { /* not allowed to store: the doubt is shown until the page is left */ }
 }
