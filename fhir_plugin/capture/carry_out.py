@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fhir_plugin.capability import Capability
-from fhir_plugin.capture import receive
 from fhir_plugin.capture.afterwards import keep_register, open_source_item, shut_if_taken_back
+from fhir_plugin.capture.cleaning import destroy_image
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
@@ -69,7 +69,7 @@ class CarryOut:
                     image, kept_under(intent.fhir_base, evidence[f"image-{image.image_id}"]["reference"])
                 )
             if image.image_id not in sealed:
-                receive.destroy_image(parts, image)
+                destroy_image(parts, image)
         images = tuple(image if image.image_id in sealed else bare(image) for image in draft.images)
         if any(image.received is not None for image in images):
             result |= kept_sealed(held)

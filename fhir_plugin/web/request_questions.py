@@ -18,7 +18,7 @@ class Asked:
 
 NECESSITY = (
     Asked("remote_right", "Is remote the right way to a safe plan here?", "yes-no"),
-    Asked("image_enough", "Is a photo enough for this?", "yes-no", "Feeling or a sample may be needed as well."),
+    Asked("image_enough", "Is a photo enough for this?", "yes-no", "Feeling or a sample may be needed as well. A still often shows more than a video."),
     Asked("necessary", "Is a photo necessary?", "yes-no"),
     Asked("justified", "Is asking for it justified?", "yes-no"),
     Asked("beneficial", "Does it benefit the patient?", "yes-no"),

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_plugin.capture.answers import Answers
-from fhir_plugin.capture.circumstances import CONTACTED, DECIDED, FOUND, OFFERED, ON, RIGHT, VIEW
+from fhir_plugin.capture.circumstances import CARED_FOR, CONTACTED, DECIDED, FOUND, HOW, OFFERED, ON, RIGHT, VIEW
 from fhir_plugin.capture.decide import situation_of
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, SecondAnswer
 from fhir_plugin.capture.draft_json import draft_from_json, draft_to_json, geometry_from_json, geometry_to_json
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage, order_from_json, order_to_json
 from fhir_plugin.capture.label import VOUCHED_FOR_BY, labels_for
-from fhir_plugin.capture.note import ARRIVED, BECAUSE, CONFIRMED, HOW, SAID, TAKEN_BY, NotedImage, draft_note
+from fhir_plugin.capture.note import ARRIVED, BECAUSE, CONFIRMED, SAID, TAKEN_BY, NotedImage, draft_note
 from fhir_plugin.capture.order import highest
 from fhir_plugin.capture.receipt import MESSAGES
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Hold, Store
@@ -52,7 +52,17 @@ from mappings.model.labels import (
     is_restricted,
 )
 from mappings.model.people import Patient
-from mappings.model.situation import Authority, ChaperoneOutcome, ContactOutcome, Device, DiscardReason, Identity
+from mappings.model.situation import (
+    Authority,
+    CareSetting,
+    ChaperoneOutcome,
+    ContactOutcome,
+    Device,
+    DiscardReason,
+    Identity,
+    Made,
+)
+from mappings.terminology.photographs import MADE_WORDS
 from tests.capture.bench import PRIVATE, SHARED, Bench
 from tests.fakes.clock import START
 from tests.mappings.samples import consents, decision_records
@@ -186,6 +196,8 @@ def test_every_answer_has_words() -> None:
         (OFFERED, ChaperoneOutcome),
         (CONTACTED, ContactOutcome),
         (ON, Device),
+        (CARED_FOR, CareSetting),
+        (MADE_WORDS, Made),
         (DECIDED, ConsentAnswer),
     ):
         assert set(words) == set(kind)

@@ -9,7 +9,7 @@ import pytest
 from fhir_plugin.policy.ruling import Act, May
 from mappings.model.consent import ConsentAnswer
 from mappings.model.images import Arrival, Photographer
-from mappings.model.situation import Identity, Made
+from mappings.model.situation import Identity, Made, Situation
 from tests.policy import situations as of
 from tests.policy.test_engine_paths import open_ids, ruling, stops, store
 
@@ -24,7 +24,7 @@ def test_a_camera_s_picture_is_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize("situation", [SCREEN, ON_VIDEO], ids=["looks like one", "the patient was on video"])
-def test_what_may_be_a_screenshot_is_asked_about_and_a_camera_s_picture_goes_on(situation: of.Situation) -> None:
+def test_what_may_be_a_screenshot_is_asked_about_and_a_camera_s_picture_goes_on(situation: Situation) -> None:
     assert open_ids(situation) == {"made"}
     assert store(situation) is May.NOT_YET
     assert store(situation, made=Made.CAMERA) is May.YES

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from fhir_plugin.capture.answers import Answers
+from fhir_plugin.capture.cleaning import destroy_image
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import taken_back, taken_back_since
-from fhir_plugin.capture.receive import destroy_image
 from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.ledger.intents import Intent
 from fhir_plugin.ports import AuditEntry
