@@ -12,7 +12,7 @@ object cannot be without takes the object with it. What the resource itself cann
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from fhir_plugin.disclose.redact.copies import decoded
@@ -69,10 +69,15 @@ class Cutter:
         self.cuts: Counter[str] = Counter()
         self._review: str | None = None
         self.gone_at_root: set[str] = set()
+        self._masked: frozenset[str] = frozenset()
+        self._masking = False
 
-    def cut(self, resource: Json) -> Json:
+    def cut(self, resource: Json, *, masked: Collection[str] = ()) -> Json:
         """The resource without pointers; the same object when there were none. Look at `gone_at_root` for what it
-        lost as a whole, and at `person_needed`."""
+        lost as a whole, and at `person_needed`. In elements named in `masked`, pointers are masked, not cut."""
+        self.cuts.clear()
+        self.gone_at_root.clear()
+        self._masked = frozenset(masked)
         return self._object(resource, str(resource["resourceType"]), root=True)[0]
 
     def person_needed(self) -> str | None:
@@ -102,6 +107,7 @@ class Cutter:
         for name, inner in value.items():
             if name == "resourceType" or (root and name in ("text", "contained", "id")):
                 continue
+            self._masking = name in self._masked if root else self._masking
             new = self._element(inner, shapes().inside(kind, name), name)
             if new is GONE:
                 dropped.append(name)
@@ -142,7 +148,7 @@ class Cutter:
             found = self._is_pointer(value)
             if found:
                 self.cuts[found] += 1
-                return GONE
+                return mask() if self._masking and value != mask() else GONE
         new, lost = self._object(self._without_numbering(value), kind)
         if new is value:
             return value

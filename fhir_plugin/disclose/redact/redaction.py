@@ -210,6 +210,9 @@ class Redaction:
         new = cutter.cut(resource)
         if only_about_withheld(resource, new, cutter.gone_at_root):
             return resource, withheld_by("about-withheld-only")
+        stuck = {name for name in cutter.gone_at_root if self._needs_inside(resource, name)}
+        if stuck and self._mode is Mode.MARKED:
+            new = cutter.cut(resource, masked=stuck)
         if any(isinstance(self._decided.get(each), Review) for each in _inner_paths(place)):
             return resource, review_by("contained-needs-review")
         kept = keep_contained(resource, new, self._at, cutter)
@@ -249,6 +252,12 @@ class Redaction:
         place = self._places.get(id(resource))
         return GONE if place is None else self._inside(place, stubs=stubs)
 
+    @staticmethod
+    def _needs_inside(resource: Json, name: str) -> bool:
+        """Whether this element must be there and cannot stand for itself, so that it cannot be masked as a whole."""
+        type_ = str(resource["resourceType"])
+        return shapes().must_have(type_, name) and shapes().inside(type_, name) in shapes().required
+
     def _complete(self, before: Json, after: Json, cutter: Cutter) -> Json | None:
         """What the resource cannot be without is masked; None where it cannot be, or where nothing may tell."""
         type_ = str(before["resourceType"])
@@ -256,7 +265,7 @@ class Redaction:
         for name in sorted(cutter.gone_at_root):
             if not shapes().must_have(type_, name):
                 continue
-            if self._mode is Mode.SILENT or shapes().inside(type_, name) in shapes().required:
+            if self._mode is Mode.SILENT or self._needs_inside(before, name):
                 return None
             value = before[name]
             many = isinstance(value, list)

@@ -432,6 +432,18 @@ def test_what_cannot_be_without_it_is_masked_or_stays_out() -> None:
     assert silent == {"resourceType": "Bundle", "type": "collection"}
 
 
+def test_what_its_parts_cannot_be_without_is_masked_inside_them() -> None:
+    coverage = {"resourceType": "Coverage", "id": "vip-7788", "meta": RESTRICTED}
+    paid = {"sequence": 1, "focal": True, "coverage": {"reference": "Coverage/vip-7788"}}
+    claim = {"resourceType": "Claim", "id": "c", "insurance": [paid, {**paid, "coverage": {"reference": "Coverage/2"}}]}
+    single = {**claim, "id": "d", "insurance": [paid]}
+    marked, _record = redacted(collection(coverage, claim, single), Mode.MARKED)
+    left = {each["id"]: each for each in resources(marked)}
+    assert left["c"]["insurance"] == [{**paid, "coverage": {"reference": "Coverage/2"}}]
+    assert [list(each) for each in left["d"]["insurance"]] == [["sequence", "focal", "coverage"]]
+    assert leaks(marked) == [] and "7788" not in str(marked)
+
+
 @BOTH
 def test_shared_names_do_not_widen_the_cut(mode: Mode) -> None:
     """Ids that begin like a withheld one, the same id on another type, another system's identifier."""
