@@ -54,11 +54,19 @@ def strings_of_pdf(window: bytes) -> Iterator[bytes]:
     literals = [_OCTAL.sub(_octal, each) for each in _LITERAL.findall(window)]
     plain = [re.sub(rb"\\(.)", rb"\1", each, flags=re.DOTALL) for each in literals]
     if plain:
-        yield b"".join(plain).replace(b"\0", b"")
-        yield b" ".join(plain).replace(b"\0", b"")
+        yield from _with_and_without_zeros(b"".join(plain))
+        yield from _with_and_without_zeros(b" ".join(plain))
     digits = [re.sub(rb"\s", b"", each) for each in _HEX.findall(window)]
     if digits:
-        yield b"".join(bytes.fromhex((each + b"0" * (len(each) % 2)).decode()) for each in digits).replace(b"\0", b"")
+        yield from _with_and_without_zeros(
+            b"".join(bytes.fromhex((each + b"0" * (len(each) % 2)).decode()) for each in digits)
+        )
+
+
+def _with_and_without_zeros(text: bytes) -> Iterator[bytes]:
+    yield text
+    if b"\0" in text:
+        yield text.replace(b"\0", b"")
 
 
 def _octal(found: re.Match[bytes]) -> bytes:

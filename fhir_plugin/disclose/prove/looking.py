@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from fhir_plugin.disclose.prove.escapes import is_text, strings_of_pdf, unescaped, without_line_breaks
 from fhir_plugin.disclose.prove.matching import Matcher
@@ -29,10 +30,8 @@ class Find:
     place: str
 
 
-class PixelReader(Protocol):
-    """Hashes of the pixels of a picture file; None for what it cannot decode."""
-
-    def __call__(self, picture: bytes) -> frozenset[str] | None: ...
+PixelReader = Callable[[bytes], frozenset[str] | None]
+"""Hashes of the pixels of a picture file; None for what it cannot decode."""
 
 
 @dataclass
@@ -98,6 +97,7 @@ class Look:
             self._begin(new)
         self._keep_picture(new)
         window = self._tail + new
+        self._pdf = self._pdf or b"%PDF-" in window
         first = self._at == 0
         self._find(window, first=first, last=last)
         if self._base64 is not None and is_text(new):
@@ -133,7 +133,6 @@ class Look:
 
     def _begin(self, new: bytes) -> None:
         self._begun = True
-        self._pdf = self._pdf or b"%PDF-" in new[:1024]
         wanted = self._findings.pixels is not None and self._findings.pixel_hashes
         if wanted and (new.startswith(_PICTURES) or new[4:8] == b"ftyp"):
             self._picture = bytearray()

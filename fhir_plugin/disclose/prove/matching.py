@@ -21,8 +21,15 @@ from fhir_plugin.disclose.prove.needles import Kind, Needle
 _BITS: Final = 18
 _MULTIPLIER: Final = np.uint32(2654435761)
 _SHIFT: Final = np.uint32(32 - _BITS)
-_INSIDE_ID: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-_INSIDE_IDS: Final = frozenset(bytes([each]) for each in _INSIDE_ID)
+_INSIDE_ID: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
+_ENDS: Final = re.compile(
+    rb"[^A-Za-z0-9.\-]|\.(?![A-Za-z0-9\-])"
+    rb"|\.(?:jpe?g|png|gif|webp|hei[cf]|tiff?|bmp|dcm|pdf|mp4|mov|webm|json|xml|html?|txt|zip|gz)(?![A-Za-z0-9\-])",
+    re.IGNORECASE,
+)
+"""A longer id goes on with a full stop; a sentence ends with one, and a file name goes on with its kind."""
+_LONGEST_ENDING: Final = 8
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\-]*")
 _CUT: Final = (0, 2, 3)
 """How many characters of base64 depend on what stands before, for each of the three shifts."""
@@ -33,7 +40,7 @@ class Form(Enum):
 
     PLAIN = 1
     HEX = 2
-    UTF16 = 3
+    WIDE = 3
     BASE64 = 4
 
 
@@ -64,7 +71,7 @@ class Matcher:
                 alone = not needle.whole or _stands_alone(window, place, end, first=first, last=last)
             elif pattern.form is Form.HEX:
                 same = True
-                alone = not needle.whole or not (_inside(window[place - 2 : place]) or _inside(window[end : end + 2]))
+                alone = not needle.whole or _stands_alone_in_hex(window, place, end)
             else:
                 same = alone = True
             if same and alone:
@@ -121,8 +128,8 @@ def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
         forms = {needle.text.lower(): Form.PLAIN, needle.text.hex().encode(): Form.HEX}
         if needle.kind is not Kind.BYTES and not needle.text.isascii():  # the others are found without their zeros
             words = needle.text.decode("utf-8", "replace")
-            forms[words.encode("utf-16-le", "replace").lower()] = Form.UTF16
-            forms[words.encode("utf-16-be", "replace").lower()] = Form.UTF16
+            for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+                forms[words.encode(wide, "replace").lower()] = Form.WIDE
         for data, form in forms.items():
             yield Pattern(needle, data, _anchor(data), form)
 
@@ -138,27 +145,20 @@ def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
                     yield Pattern(needle, data, _anchor(data), Form.BASE64, shift)
 
 
-def _inside(two: bytes) -> bool:
-    """Whether two hexadecimal digits are a character that an id goes on with."""
-    try:
-        return bytes.fromhex(two.decode("ascii"))[:1] in _INSIDE_IDS
-    except ValueError:
-        return False
+def _stands_alone_in_hex(window: bytes, place: int, end: int) -> bool:
+    before, after = (_HEX.findall(each) for each in (window[max(place - 2, 0) : place], window[end : end + 4]))
+    text = bytes.fromhex(b"".join((*before[-1:], window[place:end], *after)).decode())
+    left = len(before[-1:])
+    return _stands_alone(text, left, left + (end - place) // 2, first=True, last=True)
 
 
 def _stands_alone(window: bytes, place: int, end: int, *, first: bool, last: bool) -> bool:
     """Whether it does not go on to a longer id or word. A full stop ends it unless an id goes on behind it."""
-    if place == 0 and not first:
+    if (place == 0 and not first) or (end + _LONGEST_ENDING > len(window) and not last):
+        return False  # the window before, or the next one, has it whole
+    if place and window[place - 1] in _INSIDE_ID and window[place] in _INSIDE_ID:
         return False
-    if end + 1 >= len(window) and not last:
-        return False
-    before = window[place - 1 : place]
-    if before and before[0] in _INSIDE_ID and window[place] in _INSIDE_ID:
-        return False
-    after = window[end : end + 2]
-    if after[:1] == b".":
-        return len(after) < 2 or after[1] not in _INSIDE_ID
-    return not after or after[0] not in _INSIDE_ID
+    return end == len(window) or bool(_ENDS.match(window, end))
 
 
 def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:

@@ -195,11 +195,11 @@ class _AsItIs:
         text = self._held + piece
         end = text.find(b"endstream")
         if end >= 0:
-            self._inner.feed(text[:end])
+            self._inner.feed(re.sub(rb"\r?\n\Z", b"", text[:end]))
             self._inner.close()
             return False
-        self._inner.feed(text[:-9])
-        self._held = text[-9:]
+        self._inner.feed(text[:-11])
+        self._held = text[-11:]
         return True
 
     def close(self) -> None:

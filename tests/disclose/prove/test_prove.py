@@ -1,0 +1,279 @@
+"""What was withheld is found in every wrapping; what only resembles it is not; what cannot be seen is not clean."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import random
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
+from tests.disclose.prove.wrapped import PADDING, WRAPPINGS, pdf, zipped
+
+BYTES = random.Random(5).randbytes(6000)
+MEDIA: dict[str, Any] = {
+    "resourceType": "Media",
+    "id": "m1",
+    "identifier": [{"system": "urn:dicom:uid", "value": "urn:oid:1.2.840.10008.77.4"}],
+    "content": {
+        "contentType": "image/jpeg",
+        "url": "https://ehr.example/fhir/Binary/b-7f3a/_history/1",
+        "title": "Left hand & ruler 7",
+        "hash": "2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+    },
+}
+BINARY = {"resourceType": "Binary", "id": "b-7f3a-11", "data": base64.b64encode(BYTES).decode()}
+NEEDLES = what_to_look_for(
+    [MEDIA, BINARY], canaries=["CANARY-é-51"], full_urls=[("Media/m1", "urn:uuid:6a0d1c1e-53a8-4c1c-9d61-0d64f0a4a111")]
+)
+SECRETS = {
+    "short id": b"Media/m1",
+    "telling id": b"b-7f3a-11",
+    "relative url": b"Binary/b-7f3a",
+    "full url": b"6a0d1c1e-53a8-4c1c-9d61-0d64f0a4a111",
+    "identifier": b"1.2.840.10008.77.4",
+    "title": b"Left hand & ruler 7",
+    "hash": b"2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+    "hash in hexadecimal": b"da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "canary": "CANARY-é-51".encode(),
+}
+KINDS = {"id": Kind.ID, "url": Kind.URL, "hash": Kind.HASH}
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def finds(data: bytes, needles: Needles = NEEDLES, size: int = 50_000) -> list[Kind]:
+    answer = prove([("record.json", cut(data, size))], needles)
+    return [] if isinstance(answer, Clean) else [find.kind for find in answer.finds]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_it_is_found_in_every_wrapping(wrapping: str, secret: str) -> None:
+    wrapped = WRAPPINGS[wrapping](SECRETS[secret])
+    found = finds(wrapped)
+    assert found, wrapped[:200]
+    assert Kind.UNSEEN not in found
+    assert finds(b'{"resourceType":"List","note":"' + wrapped + b'"}', size=997)
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_the_same_wrappings_of_something_else_are_clean(wrapping: str) -> None:
+    for other in (b"Media/m2", b"Media/m11 and Binary/b-7f3", b"Right hand & ruler 77", b"1.2.840.10008.77.45"):
+        assert finds(WRAPPINGS[wrapping](other)) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"Media/m11",
+        b"Media/m1-2",
+        b"Media/m1.2",
+        b"OtherMedia/m1",
+        b"Media/m10/_history/1",
+        b"Media/1",
+        b"m1",
+        b"b-7f3a-111",
+        b"xb-7f3a-11",
+        b"b-7f3a-11-old",
+        b"Binary/b-7f3a-1",
+        b"11.2.840.10008.77.4",
+        b"1.2.840.10008.77.4.1",
+        b"Left hand & ruler 70",
+        b"Media/M1",
+    ],
+)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "plain",
+        "JSON escapes",
+        "percent",
+        "UTF-16 LE",
+        "hexadecimal",
+        "base64",
+        "base64, shifted by one",
+        "ZIP",
+        "PDF in base64",
+    ],
+)
+def test_ids_that_begin_or_end_alike_are_no_find(other: bytes, wrap: str) -> None:
+    assert finds(WRAPPINGS[wrap](b"see " + other + b" there")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Media/m1",
+        b'"Media/m1"',
+        b"Media/m1/_history/2",
+        b"Media/m1?x=1",
+        b"Media/m1#part",
+        b"Media/m1|2",
+        b"Media/m1.",
+        b"Media/m1. And",
+        b"https://x/fhir/Media/m1",
+        b"(Media/m1)",
+        b"Media/m1.jpg",
+        b"Media/m1_thumb.JPEG",
+        b"Media/m1,Media/m2",
+    ],
+)
+def test_every_form_of_a_reference_is_found(text: bytes) -> None:
+    assert finds(text) == [Kind.ID]
+    assert finds(PADDING + text) == [Kind.ID]
+
+
+@pytest.mark.parametrize(
+    "wrapping", ["plain", "base64", "gzip", "ZIP", "ZIP, stored", "PDF, deflated", "PDF, hexadecimal and deflated"]
+)
+def test_copied_bytes_are_found(wrapping: str) -> None:
+    """The picture itself, under whatever name."""
+    document = WRAPPINGS[wrapping](BYTES) if "PDF" not in wrapping else pdf(zlib.compress(BYTES))
+    assert finds(document) == [Kind.BYTES]
+    assert finds(b'{"data":"' + base64.b64encode(b"\xff\xd8" + BYTES) + b'"}', size=1000) == [Kind.BYTES]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 140_000), st.integers(1, 80_000), st.sampled_from(sorted(WRAPPINGS)))
+def test_wherever_it_lies_and_however_it_comes(before: int, size: int, wrapping: str) -> None:
+    """Across the edges of windows and of pieces."""
+    data = b" " * before + WRAPPINGS[wrapping](b"Binary/b-7f3a") + b" " * (140_000 - before)
+    assert finds(data, size=size)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(65_000, 66_200),
+    st.sampled_from(["plain", "JSON escapes", "base64", "HTML entities", "gzip", "ZIP", "UTF-16 LE"]),
+)
+def test_at_the_edge_of_a_window(before: int, wrapping: str) -> None:
+    assert finds(b"." * before + b" " + WRAPPINGS[wrapping](b"Media/m1"))
+    assert finds(b"." * before + b" " + WRAPPINGS[wrapping](b"Media/m11 x")) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=4000))
+def test_random_bytes_are_clean_and_no_crash(data: bytes) -> None:
+    assert Kind.ID not in finds(data)
+    assert set(finds(data)) <= {Kind.UNSEEN}
+
+
+def test_only_what_cannot_be_seen_is_unseen() -> None:
+    archive = bytearray(zipped(b"nothing"))
+    encrypted = bytes(archive[:6]) + b"\x01" + bytes(archive[7:])
+    assert finds(encrypted) == [Kind.UNSEEN]
+    unknown = bytes(archive[:8]) + b"\x0e" + bytes(archive[9:])
+    assert finds(unknown) == [Kind.UNSEEN]
+    damaged = bytes(archive[:60]) + b"\xff" * 40 + bytes(archive[100:])
+    assert finds(damaged) == [Kind.UNSEEN]
+    assert finds(gzip.compress(PADDING)[:-20]) == [Kind.UNSEEN]
+    assert finds(gzip.compress(random.Random(1).randbytes(9000))[:5000]) == [Kind.UNSEEN]
+    assert finds(pdf(b"x", b" /Encrypt 2 0 R")) == [Kind.UNSEEN]
+    assert finds(pdf(b"x", b" /Filter /LZWDecode")) == [Kind.UNSEEN]
+    deep = PADDING + b"Media/m1"
+    for _ in range(8):
+        deep = zipped(deep)
+    assert finds(deep) == [Kind.UNSEEN]
+
+
+def test_a_bomb_is_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_plugin.disclose.prove.looking._MOST_DECODED", 1 << 20)
+    assert finds(gzip.compress(bytes(4 << 20))) == [Kind.UNSEEN]
+
+
+def test_names_of_parts_are_looked_at() -> None:
+    answer = prove([("Left hand & ruler 7.jpg", [b""]), ("ok.json", [PADDING])], NEEDLES)
+    assert isinstance(answer, Leaks)
+    assert [(find.kind, find.of, find.place) for find in answer.finds] == [
+        (Kind.TITLE, "Media/m1", "name of part 1: byte 0")
+    ]
+
+
+def test_finds_say_where_and_never_what() -> None:
+    data = b'{"data":"' + base64.b64encode(zipped(b"Left hand & ruler 7")) + b'"}'
+    answer = prove([("a.json", [PADDING]), ("b.json", [PADDING, data])], NEEDLES)
+    assert isinstance(answer, Leaks)
+    (find,) = answer.finds
+    assert (find.kind, find.of) == (Kind.TITLE, "Media/m1")
+    assert find.place.startswith("part 2") and "base64" in find.place and "ZIP" in find.place
+    said = repr(answer) + repr(NEEDLES)
+    assert "ruler" not in said and "Left" not in said and "da39a3ee" not in said
+
+
+def test_clean_says_how_much_was_looked_at() -> None:
+    answer = prove([("a.json", cut(PADDING, 100)), ("b.gz", [gzip.compress(PADDING)])], NEEDLES)
+    assert isinstance(answer, Clean)
+    assert (answer.parts, answer.inside) == (2, len(PADDING))
+    assert answer.bytes == len(PADDING) + len(gzip.compress(PADDING)) + len("a.json") + len("b.gz")
+
+
+def test_titles_that_others_bear_give_nothing_away() -> None:
+    needles = what_to_look_for([MEDIA], common_titles=["left hand &  Ruler 7"])
+    assert finds(b"Left hand & ruler 7", needles) == []
+    assert finds(b"LEFT HAND & RULER 7") == [Kind.TITLE]
+
+
+def test_thousands_of_needles() -> None:
+    many = what_to_look_for({"resourceType": "Media", "id": f"img-{number:05}"} for number in range(5000))
+    assert finds(PADDING * 20 + b"Media/img-04711 Media/img-99999", many) == [Kind.ID]
+    assert finds(PADDING * 20 + b"Media/img-0471 Media/img-047110", many) == []
+
+
+def test_pixels_are_compared_wherever_a_picture_lies() -> None:
+    picture = b"\xff\xd8\xff" + random.Random(9).randbytes(3000)
+    seen: list[int] = []
+
+    def pixels(data: bytes) -> frozenset[str] | None:
+        seen.append(len(data))
+        return frozenset({"hash-of-pixels"}) if data == picture else None
+
+    needles = what_to_look_for([], pixel_hashes={"hash-of-pixels": "Media/m1"})
+    for data in (picture, zipped_picture(picture), b'{"data":"' + base64.b64encode(picture) + b'"}', pdf(picture)):
+        answer = prove([("x", cut(data, 700))], needles, pixels=pixels)
+        assert isinstance(answer, Leaks)
+        assert {(find.kind, find.of) for find in answer.finds} <= {(Kind.PIXELS, "Media/m1"), (Kind.UNSEEN, "")}
+        assert Kind.PIXELS in {find.kind for find in answer.finds}
+    undecodable = prove([("x", [b"\x89PNG\r\n\x1a\nbroken"])], needles, pixels=pixels)
+    assert isinstance(undecodable, Leaks)
+    assert undecodable.finds[0].kind is Kind.UNSEEN
+
+
+def zipped_picture(picture: bytes) -> bytes:
+    import io
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.jpg", picture)
+    return file.getvalue()
+
+
+def test_memory_does_not_grow_with_size() -> None:
+    line = PADDING[:90]
+
+    def pieces(megabytes: int) -> Iterator[bytes]:
+        for _ in range(megabytes * 12):
+            yield line * 970
+        yield b'{"data":"'
+        for _ in range(megabytes * 8):
+            yield base64.b64encode(bytes(range(256)) * 384)
+
+    peaks = []
+    for megabytes in (1, 4):
+        tracemalloc.start()
+        assert isinstance(prove([("x.ndjson", pieces(megabytes))], NEEDLES), Clean)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.3 + 1_000_000
+    assert peaks[1] < 32_000_000
