@@ -27,6 +27,9 @@ SHORTEST = 3
 REVEALED = "second-person.revealed"
 YES_NO: Mapping[str, str] = {"yes": "Yes", "no": "No"}
 
+FOR_THE_CHAPERONE = "tell-chaperone"
+"""What is read out to somebody who is in the room; the second clinician is not."""
+
 
 @dataclass(frozen=True)
 class SecondPersonCase:
@@ -141,7 +144,7 @@ def case_of(
         capture_id=draft.capture_id,
         asked_by=draft.user,
         asked_by_name=name,
-        reasons=(*assessment.holds, *assessment.warnings),
+        reasons=tuple(each for each in (*assessment.holds, *assessment.warnings) if each.code != FOR_THE_CHAPERONE),
         answers=tuple(answers_in_words(draft, assessment)),
         note=note,
         pictures=pictures,

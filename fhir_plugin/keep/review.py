@@ -140,8 +140,11 @@ class Reviews:
             line = f"{session.user.display}: {said}" if said else ""
             changed = replace(item, words="\n".join(each for each in (item.words, line) if each))
             if outcome in (Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED):
-                wish = "be hidden" if outcome is Outcome.WISH_HIDDEN else "be destroyed"
-                changed = replace(changed, words=f"{changed.words}\nWish recorded: the pictures should {wish}.")
+                wish = "hidden" if outcome is Outcome.WISH_HIDDEN else "destroyed"
+                line = (
+                    f"Wish recorded: the pictures should be {wish}. Nothing has been {wish}: this app cannot do it yet."
+                )
+                changed = replace(changed, words=f"{changed.words}\n{line}")
             else:
                 for image in images:
                     parts.kept.keep(self._after(image, item.kind, outcome, now))

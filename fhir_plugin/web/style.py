@@ -47,6 +47,7 @@ AGAIN_SECONDS = 60.0
 GROUND, PANEL = Colour(0xF0, 0xF4, 0xF5), Colour(0xFF, 0xFF, 0xFF)
 INK, SOFT, HIGHLIGHT = Colour(0x21, 0x2B, 0x32), Colour(0x4C, 0x62, 0x72), Colour(0x00, 0x5E, 0xB8)
 """Our own: the page, what stands on it, its text, its quieter text, its links and buttons."""
+ERROR = Colour(0xD5, 0x28, 0x1B)
 READABLE = 4.5
 VISIBLE = 3.0
 
@@ -99,6 +100,7 @@ def _colours(style: SmartStyle) -> dict[str, str]:
         "text": _hex(text),
         "deep": _hex(text),
         "soft": _hex(SOFT if contrast(SOFT, ground) >= READABLE else text),
+        "error": _hex(next((red for red in (ERROR, _darker(ERROR, 0.75)) if contrast(red, ground) >= READABLE), text)),
         "blue": _hex(highlight),
         "blue-hover": _hex(_darker(highlight, 0.75)),
         "blue-dark": _hex(_darker(highlight, 0.5)),

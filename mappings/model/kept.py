@@ -10,7 +10,6 @@ from enum import StrEnum
 from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
 
-
 A_PARENT = frozenset({Grantor.PARENT, Grantor.DELEGATED, Grantor.GUARDIAN})
 """Whose no is a child's parent's, and not the patient's own; what a court said is neither."""
 THEMSELVES = frozenset({Grantor.PATIENT, Grantor.COMPETENT_CHILD})

@@ -141,7 +141,7 @@ def test_whatever_is_taken_over_can_be_read(background: Colour, highlight: Colou
     found = {name: _read(value) for name, value in re.findall(r"--app-([a-z-]+):(#[0-9a-f]{6});", sheet)}
     if not found:
         return
-    for words in ("text", "soft", "deep", "blue", "blue-hover", "blue-dark", "visited"):
+    for words in ("text", "soft", "error", "deep", "blue", "blue-hover", "blue-dark", "visited"):
         assert contrast(found[words], found["ground"]) >= READABLE, words
         assert contrast(found[words], PANEL) >= READABLE, words
     for under in ("blue", "blue-hover", "button", "button-hover", "button-dark"):
