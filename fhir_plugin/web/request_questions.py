@@ -18,7 +18,12 @@ class Asked:
 
 NECESSITY = (
     Asked("remote_right", "Is remote the right way to a safe plan here?", "yes-no"),
-    Asked("image_enough", "Is a photo enough for this?", "yes-no", "Feeling or a sample may be needed as well. A still often shows more than a video."),
+    Asked(
+        "image_enough",
+        "Is a photo enough for this?",
+        "yes-no",
+        "Feeling or a sample may be needed as well. A still often shows more than a video.",
+    ),
     Asked("necessary", "Is a photo necessary?", "yes-no"),
     Asked("justified", "Is asking for it justified?", "yes-no"),
     Asked("beneficial", "Does it benefit the patient?", "yes-no"),
@@ -60,6 +65,12 @@ PARENT = (Asked("parent_words", "Who is it, and how do you know of their parenta
 CHILD = (
     Asked("gillick_words", "Why is this child competent to decide about this photo?", "words"),
     Asked("own_phone", "It is the child’s own phone, which no parent reads", "tick"),
+    Asked(
+        "parents_may_know",
+        "I asked the child: it may go to a parent’s phone",
+        "tick",
+        "Only if the child said so, alone with you.",
+    ),
 )
 PRIVATE = (
     Asked("private_allowed", "A private part of the body may be photographed", "tick", "Agreed with the patient."),

@@ -46,6 +46,7 @@ def full() -> PhotoRequest:
         gillick_words=f"{CANARY} gillick",
         asked=Asked.COMPETENT_CHILD,
         own_phone=True,
+        parents_may_know=True,
         private_allowed=True,
         state=RequestState.SENDING,
         number_confirmed=NumberConfirmed.READ_BACK,

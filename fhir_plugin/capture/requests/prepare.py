@@ -18,6 +18,8 @@ from fhir_plugin.capture.requests.request import Asked, Needs, NumberConfirmed, 
 from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.policy.choices import IntimateDefault
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.ruling import May
+from fhir_plugin.policy.uses import tell_parents
 from mappings.model.identifiers import RequestId
 from mappings.model.people import ClinicalSession, Patient
 from mappings.model.practice import Colleague
@@ -32,7 +34,16 @@ LONGEST: Mapping[str, int] = {
 }
 LONGEST_WORDS = 1000
 
-TICKS = ("private_allowed", "own_phone", "easy_read", "large_print", "interpreter", "sexual_health", "vulnerable")
+TICKS = (
+    "private_allowed",
+    "own_phone",
+    "parents_may_know",
+    "easy_read",
+    "large_print",
+    "interpreter",
+    "sexual_health",
+    "vulnerable",
+)
 YES_NO = (
     "remote_right",
     "image_enough",
@@ -200,6 +211,7 @@ def prepare(form: Mapping[str, str], facts: Facts, request_id: RequestId) -> Pho
         ),
         parent_words=said["parent_words"] if asked is Asked.PARENT else "",
         own_phone=said["own_phone"] == "yes",
+        parents_may_know=asked is Asked.COMPETENT_CHILD and said["parents_may_know"] == "yes",
         gillick_words=said["gillick_words"] if asked is Asked.COMPETENT_CHILD else "",
         changed=facts.now,
     )
@@ -299,7 +311,11 @@ def _missing_asked(said: Mapping[str, str], asked: Asked | None, age: int, polic
     if asked is Asked.PARENT and len(said["parent_words"]) < SHORTEST:
         missing["parent_words"] = "Say who this is, and how you know that they have parental responsibility."
     if asked is Asked.COMPETENT_CHILD:
-        if said["own_phone"] != "yes":
+        agrees = said["parents_may_know"] == "yes"
+        may_know = tell_parents(policy, child_agrees=agrees or None).may is May.YES
+        if agrees and not may_know:
+            missing["parents_may_know"] = "Your organisation sends nothing of a competent child's to a parent."
+        elif said["own_phone"] != "yes" and not may_know:
             missing["own_phone"] = "Send only to the child's own phone, which no parent reads. If there is none, ring."
         if len(said["gillick_words"]) < SHORTEST:
             missing["gillick_words"] = "Say why this child is competent to decide about this photo."

@@ -153,6 +153,8 @@ class PhotoRequest:
     """Name, relationship and how parental responsibility is known."""
     own_phone: bool = False
     """A competent child's own phone, that no parent reads."""
+    parents_may_know: bool = False
+    """A competent child said that a parent's phone may get it, where the policy lets them be asked (X21)."""
     gillick_words: str = field(default="", repr=False)
     """Why this child under 16 is competent for this (G-R96)."""
     links: int = 0

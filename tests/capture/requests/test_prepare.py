@@ -10,7 +10,7 @@ from fhir_plugin.capture.requests.asking import MOST_LINKS, seen_as
 from fhir_plugin.capture.requests.prepare import confirmed_number
 from fhir_plugin.capture.requests.request import NumberConfirmed, RequestState
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from fhir_plugin.policy.choices import IntimateDefault, SexualHealthUnder16
+from fhir_plugin.policy.choices import IntimateDefault, ParentContact, SexualHealthUnder16
 from fhir_plugin.policy.pack import shipped_pack
 from mappings.model.identifiers import PatientId
 from mappings.model.people import Role
@@ -82,6 +82,20 @@ def test_under_16_a_parent_or_a_competent_child_on_their_own_phone(form: dict[st
     assert missing(asking, **form) == {wrong}
     assert asking.prepared(**CHILD)
     assert asking.prepared(**COMPETENT, justification="Another reason, on another day")
+
+
+def test_a_parents_phone_gets_a_competent_childs_link_only_where_policy_and_child_say_so() -> None:
+    """X21: never by itself; and no pack lets it happen without the child."""
+    agreed = {**COMPETENT, "own_phone": "", "parents_may_know": "yes"}
+    never, ask = born("2012-06-01"), Asking(policy=replace(shipped_pack(), parent_contact=ParentContact.ASK_CHILD))
+    ask.bench.patient["birthDate"] = "2012-06-01"
+    assert missing(never, **agreed) == {"parents_may_know"}
+    assert missing(never, **{**agreed, "own_phone": "yes"}) == {"parents_may_know"}
+    assert missing(ask, **{**agreed, "parents_may_know": ""}) == {"own_phone"}
+    request = ask.prepared(**agreed)
+    assert request.parents_may_know and not request.own_phone
+    asked = ask.prepared(**CHILD, parents_may_know="yes", justification="Another reason, on another day")
+    assert not asked.parents_may_know, "a parent is asked anyhow"
 
 
 @pytest.mark.parametrize("day", ["1980-05-01", "2009-06-01"])
