@@ -107,6 +107,8 @@ def _decided(s: Situation, pack: PolicyPack, *, filing: bool) -> Iterator[str]:
     implied = pack.receive_consent is ReceiveConsent.IMPLIED_BY_REPLY_TO_REQUEST and asked_for
     if s.consent_receive is not ConsentAnswer.GIVEN and not implied and not _ordinary_unasked(s, pack):
         yield "no consent to receive"
+    if _unasked(s) and not _ordinary_unasked(s, pack) and s.consent_view is not ConsentAnswer.GIVEN:
+        yield "nobody agreed to its being looked at"
     if filing and s.consent_store is not ConsentAnswer.GIVEN:
         yield "no consent to store"
 

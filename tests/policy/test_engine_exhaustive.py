@@ -58,6 +58,7 @@ COMPLETE = replace(
     recording_confirmed=True,
     chaperone_reason=LONG,
     helper_agreed=True,
+    consent_view=ConsentAnswer.GIVEN,
     alternative_offered=LONG,
 )
 
@@ -154,7 +155,12 @@ BLOCKS: dict[str, tuple[tuple[Part, ...], ...]] = {
         PRIVACY,
         ARRIVAL,
         each("contact", None, *ContactOutcome),
-        each("contact_words", "", LONG),
+        (
+            {"contact_words": ""},
+            {"contact_words": LONG},
+            {"contact_words": LONG, "consent_view": None},
+            {"contact_words": LONG, "consent_view": ConsentAnswer.REFUSED},
+        ),
         CONFIRMED,
         each("consent_receive", None, *ConsentAnswer),
         each("consent_store", None, *ConsentAnswer),
