@@ -14,7 +14,7 @@ demo: $(VENV)/.app
 	$(BIN)/fhir-plugin demo $(ARGS)
 
 test: $(VENV)/.dev check
-	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term --durations=40 --durations-min=5 $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: li
     keys = Keyboard(page, app)
     keys.act(".app-heading button")
     expect(app.get_by_role("heading", level=1)).to_contain_text("Add images to")
-    app.wait_for_load_state("networkidle")
+    app.locator("#answers[data-ready]").wait_for()
     keys.tab_to("#choose")
     open_chooser(page, lambda: page.keyboard.press("Enter")).set_files(photos[:1])
     expect(app.locator("#cards > li")).to_have_count(1)

@@ -132,7 +132,7 @@ def framed(page: Page) -> Frame:
 def begin(app: Frame) -> None:
     app.get_by_role("button", name="Add images").click()
     expect(app.get_by_role("heading", level=1)).to_contain_text("Add images to")
-    app.wait_for_load_state("networkidle")
+    app.locator("#answers[data-ready]").wait_for()
 
 
 def choose(app: Frame, photos: Sequence[Path]) -> None:
