@@ -123,11 +123,12 @@ def test_what_was_not_asked_is_said_to_be_not_asked() -> None:
     )
 
 
-def test_a_set_of_which_nothing_is_kept_says_only_that_and_why() -> None:
+def test_a_set_of_which_nothing_is_kept_says_that_and_why_and_what_was_found() -> None:
     gone = noted(None, None, Discard, because=DiscardReason.SENT_IN_ERROR)
-    assert told(SHARED, [gone, gone]) == (
-        "Clinical photography, 2 March 2026\nReceived, not kept and destroyed: 2 pictures (sent in error)."
-    )
+    only = "Clinical photography, 2 March 2026\nReceived, not kept and destroyed: 2 pictures (sent in error)."
+    wordless = {name: said for name, said in SHARED.items() if name not in ("findings", "advice")}
+    assert told(wordless, [gone, gone]) == only
+    assert told(SHARED, [gone, gone]) == f"{only}\nFindings: {SHARED['findings']}\nAdvice: {SHARED['advice']}"
 
 
 FLAGGED = {
