@@ -27,6 +27,7 @@ from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
+from fhir_plugin.commands.redact import redact
 from fhir_plugin.commands.roles import role
 from fhir_plugin.commands.worklist import late_lines, worklist
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
@@ -64,6 +65,7 @@ main.add_command(keys)
 main.add_command(role)
 main.add_command(worklist)
 main.add_command(policy)
+main.add_command(redact)
 
 
 @main.command(params=bench_of_imaging.params)

@@ -6,7 +6,7 @@ what is withheld stays out, and is listed.
 
 from __future__ import annotations
 
-from fhir_plugin.disclose.redact.documents import lines, redact_documents, redact_resource, redact_stream
+from fhir_plugin.disclose.redact.documents import lines, read_part, redact_documents, redact_resource, redact_stream
 from fhir_plugin.disclose.redact.redaction import Redaction
 from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord
 from fhir_plugin.disclose.redact.strict import UnreadableRecord
@@ -18,6 +18,7 @@ __all__ = [
     "Redaction",
     "UnreadableRecord",
     "lines",
+    "read_part",
     "redact_documents",
     "redact_resource",
     "redact_stream",

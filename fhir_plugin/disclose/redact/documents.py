@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from fhir_plugin.disclose.redact.redaction import Redaction
-from fhir_plugin.disclose.redact.report import Part, RedactedRecord, counts
+from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord, counts
 from fhir_plugin.disclose.redact.strict import Json, UnreadableRecord, read_resource, write
 from mappings.model.disclosure import Judge, Mode
 
@@ -25,21 +25,28 @@ def redact_documents(
     Raises `UnreadableRecord` for the first part that cannot be read without ambiguity: then nothing goes out.
     """
     parts = list(documents)
-    parsed = [_read(part) for part in parts]
+    parsed = [read_part(part) for part in parts]
     redaction = Redaction(judge, mode, cleared=cleared)
-    written = list(_redact(redaction, lambda: zip(parts, parsed, strict=True)))
-    return RedactedRecord(tuple(written), tuple(redaction.findings), counts(redaction.findings))
+    found: list[Finding] = []
+    written = list(_redact(redaction, lambda: zip(parts, parsed, strict=True), found.extend))
+    return RedactedRecord(tuple(written), tuple(found), counts(found))
 
 
-def redact_stream(redaction: Redaction, read_parts: Callable[[], Iterable[Part]]) -> Iterator[Part]:
+Listed = Callable[[list[Finding]], None]
+
+
+def redact_stream(redaction: Redaction, read_parts: Callable[[], Iterable[Part]], listed: Listed) -> Iterator[Part]:
     """The same for a record of any size: `read_parts` gives the parts anew for every pass, in the same order.
 
-    Nothing is yielded before the whole record has been read and settled.
+    Nothing is yielded before the whole record has been read and settled. `listed` is told, part by part, what became
+    of each resource.
     """
-    yield from _redact(redaction, lambda: ((part, _read(part)) for part in read_parts()))
+    yield from _redact(redaction, lambda: ((part, read_part(part)) for part in read_parts()), listed)
 
 
-def _redact(redaction: Redaction, read_all: Callable[[], Iterable[tuple[Part, Json]]]) -> Iterator[Part]:
+def _redact(
+    redaction: Redaction, read_all: Callable[[], Iterable[tuple[Part, Json]]], listed: Listed
+) -> Iterator[Part]:
     for part, resource in read_all():
         redaction.survey(resource, part.place)
     settled = redaction.is_clean
@@ -49,16 +56,20 @@ def _redact(redaction: Redaction, read_all: Callable[[], Iterable[tuple[Part, Js
         for part, resource in read_all():
             if redaction.settle(resource, part.place):
                 settled = False
+            redaction.findings.clear()
     redaction.start_writing()
     for part, resource in read_all():
         new = redaction.write(resource, part.place)
+        listed(redaction.findings)
+        redaction.findings.clear()
         if new is resource:
             yield part
         elif new is not None:
             yield Part(part.name, write(new), part.line)
 
 
-def _read(part: Part) -> Json:
+def read_part(part: Part) -> Json:
+    """One part, parsed. Raises `UnreadableRecord`, saying which part."""
     try:
         return read_resource(part.data)
     except UnreadableRecord as refused:
@@ -73,4 +84,4 @@ def redact_resource(
     return (read_resource(record.parts[0].data) if record.parts else None), record
 
 
-__all__: Sequence[str] = ("lines", "redact_documents", "redact_resource", "redact_stream")
+__all__: Sequence[str] = ("lines", "read_part", "redact_documents", "redact_resource", "redact_stream")
