@@ -275,8 +275,7 @@ def cleaning(session: ClinicalSession, capture_id: str, image_id: str) -> Respon
     page = show("capture/_cleaning.html", session, patient, **facts)
     response = make_response(page)
     if image is None or image.making is None:
-        response.headers["HX-Retarget"] = f"#{'image' if image is None else 'seen'}-{image_id}"
-        response.headers["HX-Trigger"] = "made"
+        response.headers["X-Replaces"] = f"{'image' if image is None else 'seen'}-{image_id}"
     return response
 
 

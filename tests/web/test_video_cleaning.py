@@ -51,7 +51,7 @@ def test_the_card_says_how_far_it_is_and_shows_no_picture(
     made(parts, capture, image, Making(at=AT, share=0.42))
     again = person.get(f"captures/{capture}/images/{image}/cleaning")
     assert again.status_code == 200 and "42% done" in again.text and 'value="42"' in again.text
-    assert "HX-Retarget" not in again.headers
+    assert "X-Replaces" not in again.headers
 
 
 def test_once_made_its_picture_takes_the_place_and_it_is_said_aloud(
@@ -60,8 +60,7 @@ def test_once_made_its_picture_takes_the_place_and_it_is_said_aloud(
     capture, image = video
     made(parts, capture, image, None)
     answer = person.get(f"captures/{capture}/images/{image}/cleaning")
-    assert answer.headers["HX-Retarget"] == f"#seen-{image}"
-    assert answer.headers["HX-Trigger"] == "made", "the form looks again whether it may be filed"
+    assert answer.headers["X-Replaces"] == f"seen-{image}"
     assert "Picture 1 is ready." in answer.text and f"/images/{image}/thumbnail" in answer.text
     assert "Cleaning" not in answer.text
 
@@ -74,7 +73,7 @@ def test_one_that_was_refused_says_why_there_and_on_every_later_page(
     why = NotUsed(ImageId(image), "video-damaged", "This video is damaged <b>.")
     put(parts, replace(draft, images=(), not_used=(why,)))
     answer = person.get(f"captures/{capture}/images/{image}/cleaning")
-    assert answer.headers["HX-Retarget"] == f"#image-{image}"
+    assert answer.headers["X-Replaces"] == f"image-{image}"
     assert "This video was not used." in answer.text and "damaged &lt;b&gt;." in answer.text
     assert "A video that you added was not used." in person.get(f"captures/{capture}").text
 

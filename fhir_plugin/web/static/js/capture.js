@@ -1,4 +1,5 @@
 // The add-images screen: uploads, body sites, follow-up questions, and telling people that their words are safe.
+import { watchCleaning } from './cleaning.js'
 import { followUps } from './follow-ups.js'
 import { furtherQuestions } from './further.js'
 import { pickSites } from './site-picker.js'
@@ -18,5 +19,6 @@ takeUploads(form, (card) => {
   update()
   save()
 })
+watchCleaning(save)
 document.body.addEventListener('htmx:oobAfterSwap', update)
 form.dataset.ready = 'yes'
