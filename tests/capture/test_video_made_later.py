@@ -15,7 +15,7 @@ from fhir_plugin.capture.waiting import mend
 from fhir_plugin.errors import Incomplete, UnacceptableImage, Unavailable
 from fhir_plugin.ports import Compartment
 from mappings.model.identifiers import CaptureId, ImageId
-from mappings.model.images import Geometry, ReceivedImage, Region
+from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, Region, VideoTerms
 from tests.capture.bench import SESSION, Bench
 from tests.capture.test_video import FILM, Cinema, stage
 
@@ -122,17 +122,24 @@ def test_how_far_it_is_is_written_down_as_a_sign_of_life() -> None:
     bench = long.bench
 
     class Slow(Cinema):
-        def clean(self, received: ReceivedImage, **how: object) -> object:  # type: ignore[override]  # as the port has it
-            tell = how["progress"]
-            assert callable(tell)
+        def clean(
+            self,
+            received: ReceivedImage,
+            *,
+            geometry: Geometry = UNCHANGED,
+            lossless: bool = False,
+            video: VideoTerms | None = None,
+            progress: Callable[[float], None] | None = None,
+        ) -> CleanImage:
+            assert progress is not None
             for share in (0.2, 0.4, 0.6):
                 bench.clock.advance(seconds=100)  # longer in all than silence may be
-                tell(share)
+                progress(share)
                 making = long.image.making
                 assert making is not None
                 seen.append((making.share, making.at))
                 assert mend(bench.parts) == 0
-            return super().clean(received, video=how["video"])  # type: ignore[arg-type]  # passed on
+            return super().clean(received, geometry=geometry, lossless=lossless, video=video)
 
     long.bench.parts = replace(bench.parts, worker=Slow())
     bench.background.held = False
@@ -171,12 +178,12 @@ def test_a_worker_that_is_busy_is_asked_again_later() -> None:
 def test_thrown_away_while_it_is_made_no_byte_stays() -> None:
     long = Long()
     digest = long.bench.captures.identity_digest(long.bench.captures.patient(SESSION))
-    long.worker.on_clean = lambda _: (
-        long.bench.captures.discard_all(
-            SESSION, long.capture, reason="duplicate", patient_id=str(SESSION.patient_id), identity_digest=digest
-        )
-        and None
-    )
+
+    def thrown_away(_received: ReceivedImage) -> None:
+        said = {"patient_id": str(SESSION.patient_id), "identity_digest": digest}
+        long.bench.captures.discard_all(SESSION, long.capture, reason="duplicate", **said)
+
+    long.worker.on_clean = thrown_away
     long.bench.background.held = False
     long.bench.background.release()
     assert long.bench.vault.items() == []
