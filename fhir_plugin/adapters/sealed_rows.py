@@ -41,7 +41,7 @@ class SealedRows:
         """Seals every row again under the current master key; returns how many."""
         count = 0
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(self._table)).all():
+            for row in connection.execute(sa.select(self._table).with_for_update()).all():
                 if not self._masters.is_current(row.sealed):
                     fresh = self._masters.seal_again(self._use, row.sealed, bound_to=self._binding(row))
                     key = [column == row._mapping[column.name] for column in self._table.primary_key]

@@ -107,7 +107,7 @@ class DatabaseWorklist:
         """Seals every item again under the current master key; returns how many."""
         count = 0
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(work_items)).all():
+            for row in connection.execute(sa.select(work_items).with_for_update()).all():
                 if not self._masters.is_current(row.sealed):
                     fresh = self._masters.seal_again(KeyUse.WORK, row.sealed, bound_to=_binding(row))
                     connection.execute(work_items.update().where(work_items.c.id == row.id).values(sealed=fresh))

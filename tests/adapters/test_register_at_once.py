@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
+from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.worklist import DatabaseWorklist
@@ -186,3 +190,26 @@ def test_a_no_to_a_colleague_and_a_withdrawal_at_once_both_stand(desk: Desk) -> 
         assert (asking.result(timeout=60), taking.result(timeout=60)) == (None, None)
     for reference in (ONE, TWO):
         assert desk.kept.get(HERE, reference).withdrawn >= {ConsentScope.TEACHING, ConsentScope.SECOND_OPINION}
+
+
+def test_a_rotation_of_keys_writes_no_older_word_over_a_newer_one(desk: Desk, tmp_path: Path) -> None:
+    """The row is held from its reading to its sealing: a withdrawal waits, and is not sealed away."""
+    both = tmp_path / "state" / "master.key"
+    MasterKeys.add_to_file(both)
+    fresh = DatabaseKeptImages(desk.kept._database, MasterKeys.from_file(both))
+    desk.kept._rows._masters = MasterKeys.from_file(both)
+    reading = threading.Event()
+    opened = fresh._rows._masters.seal_again
+
+    def slowly(*args: Any, **named: Any) -> bytes:
+        reading.set()
+        time.sleep(MEETING_SECONDS)
+        return opened(*args, **named)
+
+    fresh._rows._masters.seal_again = slowly  # type: ignore[method-assign]  # between reading and writing
+    with ThreadPoolExecutor(2) as pool:
+        rotating = pool.submit(fresh.rotate_master)
+        assert reading.wait(30)
+        take_back(ConsentScope.TEACHING, ONE)(desk)
+        assert rotating.result(timeout=60) >= 3
+    assert ConsentScope.TEACHING in fresh.get(HERE, ONE).withdrawn
