@@ -68,8 +68,11 @@ def word(verdict: Verdict) -> str:
     return type(verdict).__name__.lower()
 
 
+def sign(verdict: Verdict) -> str:
+    """`.` released, `?` a person looks, `X` redacted, `#` withheld."""
+    return {"release": ".", "review": "?", "redact": "X", "withhold": "#"}[word(verdict)]
+
+
 def words(asked: Asked, label_sets: Iterable[tuple[str, ...]]) -> str:
-    return "".join(
-        {"release": ".", "review": "?", "redact": "X", "withhold": "#"}[word(verdict_on(asked, photograph(*each)))]
-        for each in label_sets
-    )
+    judge = judge_for(asked)
+    return "".join(sign(judge(photograph(*each))) for each in label_sets)

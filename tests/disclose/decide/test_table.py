@@ -18,8 +18,26 @@ import datetime as dt
 
 import pytest
 
-from mappings.model.disclosure import Authority, Competence, ConsentToRelease, Requester
-from tests.disclose.decide.items import CHILD, GROWN_UP, SEVENTEEN, asking, words
+from mappings.model.disclosure import (
+    Authority,
+    Competence,
+    ConsentToRelease,
+    ItemFacts,
+    Requester,
+    Review,
+    Reviewer,
+)
+from tests.disclose.decide.items import (
+    CHILD,
+    GROWN_UP,
+    SEVENTEEN,
+    asking,
+    photograph,
+    sign,
+    text_entry,
+    verdict_on,
+    words,
+)
 
 NONE = ConsentToRelease.NOT_ASKED
 NO = ConsentToRelease.REFUSED
@@ -231,3 +249,59 @@ def test_research_on_somebody_under_18_waits_for_a_person() -> None:
     """Whose consent is this (G-R245, G-R246)."""
     asked = asking(Requester.RESEARCH, born=SEVENTEEN, consent=NAMED)
     assert words(asked, LABELS) == "?????????XXX???XX?" + "??"
+
+
+#        general, seen   nothing   refused   named
+TEXT = {
+    Requester.PATIENT: "....",
+    Requester.PATIENTS_SOLICITOR: ".??.",
+    Requester.OTHER_SIDES_SOLICITOR: ".?X.",
+    Requester.COURT_ORDER: ".?..",
+    Requester.CORONER: ".?..",
+    Requester.POLICE: ".?..",
+    Requester.INSURER: ".?X.",
+    Requester.DECEASED: ".?X.",
+    Requester.PARENT_OR_PROXY: ".?X.",
+    Requester.ATTORNEY_OR_DEPUTY: ".??.",
+    Requester.OTHER_PROVIDER: "..?.",
+    Requester.SAFEGUARDING: ".?..",
+    Requester.REGULATOR: ".?..",
+    Requester.SECOND_OPINION: ".?X.",
+    Requester.RESEARCH: ".?X.",
+}
+"""An entry without a picture and without a label."""
+
+
+@pytest.mark.parametrize("requester", Requester)
+def test_an_entry_that_nobody_marked(requester: Requester) -> None:
+    cases = (
+        asking(requester),
+        asking(requester, consent=NONE, authority=UNSEEN),
+        asking(requester, consent=NO),
+        asking(requester, consent=NAMED),
+    )
+    assert "".join(sign(verdict_on(asked, text_entry())) for asked in cases) == TEXT[requester]
+
+
+def test_the_police_against_a_no_and_without_an_order() -> None:
+    asked = asking(Requester.POLICE, consent=NO, authority=UNSEEN)
+    assert sign(verdict_on(asked, text_entry())) == "X"
+
+
+def test_of_several_who_should_look_the_narrowest_circle_looks() -> None:
+    """A privacy officer before a health professional, either before the officer at the desk."""
+    patient = asking(Requester.PATIENT)
+    for item, labels, who in (
+        (ItemFacts(hidden=True), ("R", "TBOO"), Reviewer.PRIVACY_OFFICER),
+        (ItemFacts(), ("V", "TBOO", "HUAPRV"), Reviewer.HEALTH_PROFESSIONAL),
+        (ItemFacts(), ("V", "HUAPRV", "XYZZY"), Reviewer.OFFICER),
+    ):
+        found = verdict_on(patient, photograph(*labels), item)
+        assert isinstance(found, Review)
+        assert found.by is who
+
+
+def test_the_reason_is_that_of_the_most_particular_fact() -> None:
+    assert verdict_on(asking(Requester.INSURER), photograph()).reason.rule == "agreed-release"
+    assert verdict_on(asking(Requester.PATIENT), photograph("R", "SEX")).reason.rule == "own-sensitive"
+    assert verdict_on(asking(Requester.PATIENT), photograph("V", "HUAPRV")).reason.rule == "approval-own"
