@@ -71,10 +71,7 @@ class Killer:
         self.process.stdout.close()
 
 
-LIKE = ("default", "no-transaction", "server-ids")
-
-
-@pytest.fixture(scope="module", params=[pytest.param(like, marks=pytest.mark.xdist_group(like)) for like in LIKE])
+@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     key = demo.installation.client_keys.by_kid("demo-client")

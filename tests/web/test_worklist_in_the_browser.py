@@ -74,6 +74,7 @@ def test_triage_gives_an_item_to_somebody_by_keyboard(launch: Open, parts: FakeP
     page.keyboard.press("Enter")
     page.locator("#to-call").select_option("Practitioner/nurse")
     page.locator("#to-call").press("Tab")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     go(page, "/l/desk/worklist?whose=all")
     expect(page.locator("#call")).to_contain_text("With Nurse Chidi Okoro")
