@@ -21,6 +21,9 @@ MIN_BYTES: Final = 8
 
 _MAX_UNPACKED: Final = 64 * 1024 * 1024
 _DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
+_CONTENT_TYPE: Final = re.compile(rb'"contentType"\s*:\s*"([^"]*)"')
+_PICTURE: Final = re.compile(rb"(?:image|video|audio)/")
+_DATA: Final = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/]*={0,2})"')
 _STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
 
 
@@ -45,13 +48,21 @@ def in_data_urls(text: str) -> Iterator[bytes]:
             yield data
 
 
+def without_data(line: bytes) -> bytes:
+    """A line of JSON without its base64, which is compared as bytes."""
+    return _DATA.sub(b"", line) if b'"data"' in line else line
+
+
 class Copies:
     """What is withheld, as bytes."""
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
         self._hashes: set[str] = set()
-        self._needles: dict[bytes, bytes] = {}
+        self._lengths: set[int] = set()
+        self._only_named = False
+        self._needles: set[bytes] = set()
+        self._texts: set[bytes] = set()
 
     def __bool__(self) -> bool:
         return bool(self._digests or self._hashes)
@@ -61,24 +72,28 @@ class Copies:
         """Grows whenever something new is learnt."""
         return len(self._digests) + len(self._hashes)
 
-    def learn(self, data: bytes) -> None:
-        """These bytes are withheld."""
+    def learn(self, data: bytes) -> tuple[str, ...]:
+        """These bytes are withheld. Returns the names that are new: their hashes as text."""
         if len(data) < MIN_BYTES:
-            return
+            return ()
         digest = hashlib.sha256(data).digest()
         if digest in self._digests:
-            return
+            return ()
         self._digests.add(digest)
-        for each in _hashes(data):
-            self._hashes.add(each)
+        self._lengths.add(len(data))
+        names = tuple(_hashes(data))
+        self._hashes.update(names)
         middle = len(data) // 2
         for needle in (data[:64], data[max(0, middle - 32) : middle + 32]):
             if len(needle) >= 16:
-                self._needles[needle] = data[:64]
+                self._needles.add(needle)
+                self._texts.update(_base64_forms(needle))
+        return names
 
     def learn_hash(self, text: str) -> None:
         """This is the hash, in whatever spelling, of withheld bytes."""
         if len(text) >= 16:
+            self._only_named = self._only_named or text.strip() not in self._hashes
             self._hashes.add(text.strip())
 
     def is_hash(self, text: str) -> bool:
@@ -87,9 +102,25 @@ class Copies:
 
     def knows(self, data: bytes) -> bool:
         """Whether these bytes are withheld, or somebody else named them by the hash of withheld ones."""
-        if len(data) < MIN_BYTES:
+        if len(data) < MIN_BYTES or not (self._only_named or len(data) in self._lengths):
             return False
         return hashlib.sha256(data).digest() in self._digests or not self._hashes.isdisjoint(_hashes(data))
+
+    def may_be(self, text: str) -> bool:
+        """Whether a base64 text can be one of the withheld by its length."""
+        if self._only_named or any(each in text for each in " \n\r\t"):
+            return True
+        return len(text.rstrip("=")) * 3 // 4 in self._lengths
+
+    def may_be_in(self, line: bytes) -> bool:
+        """Whether a line of JSON can hold withheld bytes: it does not when all its base64 is a picture's and of
+        another length."""
+        if self._only_named or b"base64" in line:
+            return True
+        kinds, data = _CONTENT_TYPE.findall(line), _DATA.findall(line)
+        if len(data) != line.count(b'"data"') or len(kinds) < len(data) or not all(map(_PICTURE.match, kinds)):
+            return True
+        return any(len(each.rstrip(b"=")) * 3 // 4 in self._lengths for each in data)
 
     def inside(self, data: bytes) -> bool:
         """Whether withheld bytes are somewhere in this file: as they are, as base64, packed, or in a PDF stream."""
@@ -106,7 +137,7 @@ class Copies:
             if inner is not None and (self.knows(inner) or any(needle in inner for needle in self._needles)):
                 return True
         dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
-        return any(text in dense for needle in self._needles for text in _base64_forms(needle))
+        return any(text in dense for text in self._texts)
 
 
 def _hashes(data: bytes) -> Iterator[str]:

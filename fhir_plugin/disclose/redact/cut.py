@@ -107,6 +107,8 @@ class Cutter:
         for name, inner in value.items():
             if name == "resourceType" or (root and name in ("text", "contained", "id")):
                 continue
+            if name == "data" and isinstance(inner, str) and not root and is_attachment(value):  # looked at before
+                continue
             self._masking = name in self._masked if root else self._masking
             new = self._element(inner, shapes().inside(kind, name), name)
             if new is GONE:
@@ -242,17 +244,21 @@ class Cutter:
             return "copy"
         if not self._names.copies:
             return ""
-        data = decoded(value.get("data"))
+        text = value.get("data")
+        content = str(value.get("contentType", "")).lower()
+        picture = content.startswith(("image/", "video/", "audio/"))
+        if picture and isinstance(text, str) and not self._names.copies.may_be(text):
+            return ""
+        data = decoded(text)
         if data is None:
             return ""
         if self._names.copies.knows(data):
             return "copy"
-        content = str(value.get("contentType", "")).lower()
-        if not content.startswith(("image/", "video/", "audio/")) and self._names.copies.inside(data):
+        if not picture and self._names.copies.inside(data):
             return "copy-inside"
         if content.startswith(_FILE_KINDS) or not content:
-            text = data.decode("utf-8", errors="replace")
-            if not self._read_by_person and (self._names.named_in(text) or self._names.titled_in(text)):
+            words = data.decode("utf-8", errors="replace")
+            if not self._read_by_person and (self._names.named_in(words) or self._names.titled_in(words)):
                 self._ask("free-text-names-withheld")
         return ""
 

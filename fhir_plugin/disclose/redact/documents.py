@@ -54,12 +54,12 @@ def _redact(
         settled = True
         redaction.start_writing()
         for part, resource in read_all():
-            if redaction.settle(resource, part.place):
+            if redaction.settle(resource, part.place, part.data):
                 settled = False
             redaction.findings.clear()
     redaction.start_writing()
     for part, resource in read_all():
-        new = redaction.write(resource, part.place)
+        new = redaction.write(resource, part.place, part.data)
         listed(redaction.findings)
         redaction.findings.clear()
         if new is resource:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fhir_plugin.disclose.redact import pointers
-from fhir_plugin.disclose.redact.copies import Copies, decoded, in_data_urls
+from fhir_plugin.disclose.redact.copies import Copies, decoded, in_data_urls, without_data
+from fhir_plugin.disclose.redact.guard import Guard
 from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.strict import is_object
 
@@ -78,6 +79,7 @@ class Names:
         self.titles: set[str] = set()
         self.numbered: set[str] = set()
         self.copies = Copies()
+        self._guard = Guard()
 
     def __bool__(self) -> bool:
         return bool(self.types)
@@ -113,18 +115,22 @@ class Names:
         """This id is withheld, in all its versions."""
         self.types.add(type_)
         self.keys.add(f"{type_}/{id_}")
+        self._guard.learn(id_)
         self._learn_word(id_)
 
     def _learn_url(self, url: str) -> None:
         bare = pointers.base(url)
         self.urls.update({url, bare})
+        self._guard.learn(bare)
         for each in (*pointers.uuids(url), *pointers.oids(url)):
             self.words.add(each)
+            self._guard.learn(each)
 
     def _learn_identifier(self, identifier: Mapping[str, object]) -> None:
         value, system = identifier.get("value"), identifier.get("system")
         if isinstance(value, str) and value:
             self.identifiers.add((system if isinstance(system, str) else None, value))
+            self._guard.learn(value)
             self._learn_word(value)
             self._learn_word(value.removeprefix("urn:oid:").removeprefix("urn:uuid:"))
 
@@ -132,7 +138,8 @@ class Names:
         url, title, digest = attachment.get("url"), attachment.get("title"), attachment.get("hash")
         if isinstance(url, str):
             for data in in_data_urls(url):
-                self.copies.learn(data)
+                for name in self.copies.learn(data):
+                    self._guard.learn(name)
             if not url.lower().startswith("data:"):
                 self._learn_url(url)
                 self._learn_word(pointers.base(url).rpartition("/")[2])
@@ -142,6 +149,7 @@ class Names:
                         self.learn_key(type_, id_)
         if isinstance(digest, str):
             self.copies.learn_hash(digest)
+            self._guard.learn(digest)
         if isinstance(title, str) and images:
             self._learn_word(title)
             words = _as_words(title)
@@ -149,26 +157,44 @@ class Names:
                 self.numbered.add(_without_numbers(title))
             if len(words) >= 10 and (" " in words.strip() or re.search(r"\d", words)):
                 self.titles.add(words)
+                self._guard.learn(words)
         self._learn_bytes(attachment.get("data"))
 
     def _learn_bytes(self, text: object) -> None:
         data = decoded(text)
         if data:
-            self.copies.learn(data)
+            for name in self.copies.learn(data):
+                self._guard.learn(name)
 
     def _learn_word(self, word: str) -> None:
         if " " not in word and _DISTINCT.fullmatch(word):
+            self._guard.learn(word)
             self.words.add(word.lower() if re.fullmatch(r"[0-9a-fA-F-]{36}", word) else word)
 
     # ----------------------------------------------------------------------------------------------- recognising
 
     def named_in(self, text: str) -> bool:
         """Whether a text names something withheld, in any form of a pointer."""
-        if text in self.urls or self.copies.is_hash(text):
+        known = self._guard.answer(text)
+        if known is not None:
+            return known
+        return self._guard.remember(text, any(self._named_in(each) for each in pointers.readings(text)))
+
+    def may_be_in(self, line: bytes) -> bool:
+        """Whether a line of JSON is worth a walk; never wrongly no."""
+        if self._guard.meets_line(without_data(line)):
             return True
-        return any(self._named_in(each) for each in pointers.readings(text))
+        if self.copies and (b'"data"' in line or b"base64" in line) and self.copies.may_be_in(line):
+            return True
+        if self.numbered and b'"title"' in line:
+            return True
+        return b"?" in line and any(f"{type_}?".encode() in line or b"_search?" in line for type_ in self.types)
 
     def _named_in(self, text: str) -> bool:
+        if not self._guard.meets(text) and "?" not in text and "data:" not in text.lower():
+            return False
+        if self.copies.is_hash(text):
+            return True
         if text in self.urls or pointers.base(text) in self.urls:
             return True
         if not self.keys.isdisjoint(pointers.keys(text)):
@@ -191,7 +217,7 @@ class Names:
 
     def titled_in(self, text: str) -> bool:
         """Whether a text holds the title of a withheld image as whole words."""
-        if not self.titles:
+        if not self.titles or not self._guard.meets(text):
             return False
         words = _as_words(text)
         return any(title in words for title in self.titles)

@@ -14,6 +14,7 @@ from fhir_plugin.disclose.redact.about import only_about_withheld
 from fhir_plugin.disclose.redact.bundle import FirstIsMissing, redact_bundle
 from fhir_plugin.disclose.redact.contained import keep_contained
 from fhir_plugin.disclose.redact.cut import GONE, Cutter, mask
+from fhir_plugin.disclose.redact.free_text import speaks_of_pictures
 from fhir_plugin.disclose.redact.hints import HintsByPatient
 from fhir_plugin.disclose.redact.names import Names
 from fhir_plugin.disclose.redact.places import Place, places
@@ -40,6 +41,8 @@ class Redaction:
         self._hints = HintsByPatient()
         self._decided: dict[str, Verdict] = {}
         self._changed: set[str] = set()
+        self._touched: set[str] = set()
+        self._part = ""
         self._places: dict[int, Place] = {}
         self._next = 1
         self._written = 0
@@ -59,6 +62,7 @@ class Redaction:
 
     def survey(self, resource: Json, path: str) -> None:
         """First pass: judge this resource and all inside it. `path` names the part."""
+        self._part = path
         found = list(places(resource, path))
         verdicts = {place.path: self._verdict(place) for place in found}
         self._unexplained_labels(found, verdicts)
@@ -68,20 +72,24 @@ class Redaction:
             if not isinstance(verdict, Release):
                 self._keep_out(place, verdict)
 
-    def settle(self, resource: Json, path: str) -> bool:
-        """Later passes: whether anything new has to stay out or to change. Go on until no part says so."""
+    def settle(self, resource: Json, path: str, line: bytes = b"") -> bool:
+        """Later passes: whether anything new has to stay out or to change. Go on until no part says so.
+
+        `line`: the bytes that the resource was read from, by which most are seen to need no walk.
+        """
         before = self.learnt
-        if not self.is_clean:
-            self.write(resource, path)
+        if not self._is_untouched(resource, path, line):
+            self.write(resource, path, line)
         return self.learnt != before
 
-    def write(self, resource: Json, path: str) -> Json | None:
+    def write(self, resource: Json, path: str, line: bytes = b"") -> Json | None:
         """What goes out of this part: the same object when nothing had to change, None when nothing goes out.
 
         Adds to `findings`; `start_writing` first.
         """
         found = list(places(resource, path))
-        if self.is_clean:
+        self._part = path
+        if self._is_untouched(resource, path, line):
             for each in reversed(found):
                 self._report(each, None, None)
             return resource
@@ -93,6 +101,16 @@ class Redaction:
         """Forget findings and count stubs from the beginning."""
         self.findings = []
         self._written = 0
+
+    def _is_untouched(self, resource: Json, path: str, line: bytes) -> bool:
+        """Whether a part surely goes out as it came, without a walk. A Bundle has more than names that can tell."""
+        if self.is_clean:
+            return True
+        if not line or path in self._touched or resource["resourceType"] in ("Bundle", "Parameters"):
+            return False
+        if self._names.may_be_in(line) or (self._changed and b'"signature"' in line):
+            return False
+        return not (self._hints.size and speaks_of_pictures(line))
 
     # --------------------------------------------------------------------------------------------------- verdicts
 
@@ -123,6 +141,7 @@ class Redaction:
         if place.path in self._decided:
             return
         self._decided[place.path] = verdict
+        self._touched.add(self._part)
         for each in places(place.resource, place.path, place.full_url, contained=place.contained):
             if stub_number(each.resource) is None:
                 self._names.learn(each.resource, each.full_url, contained=each.contained)

@@ -28,7 +28,16 @@ URL = "https://ehr.example/fhir/Media/" + ID
 FILE = "https://store.example/files/IMG_canary_4711.jpg"
 POINTERS = Path(__file__).parents[2] / "definitions" / "r4-pointers.json"
 
-CANARIES: tuple[str, ...] = (ID, UUID, IDENTIFIER["value"], "1.2.826.0.1.4711.8", TITLE, HASH, "IMG_canary_4711", "canary-pixels")
+CANARIES: tuple[str, ...] = (
+    ID,
+    UUID,
+    IDENTIFIER["value"],
+    "1.2.826.0.1.4711.8",
+    TITLE,
+    HASH,
+    "IMG_canary_4711",
+    "canary-pixels",
+)
 CANARIES += (base64.b64encode(PIXELS).decode()[40:80],)
 
 
