@@ -57,6 +57,9 @@ LONGEST: Final = 128
 _TELLING_ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9.\-]{8,64}")
 _TELLING_VALUE: Final = re.compile(r"(?=.*[0-9]).{6,}", re.DOTALL)
 _PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$")
+_OF_ATTACHMENTS: Final = frozenset(
+    {"language", "url", "size", "title", "creation", "height", "width", "duration", "pages"}
+)
 _HASH_LENGTHS: Final = (16, 20, 28, 32, 48, 64)
 _SLICE: Final = 32
 
@@ -106,24 +109,43 @@ def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | b
             yield Kind.ID, id_
     if resource.get("resourceType") == "Binary":
         yield from _of_data(resource.get("data"))
+    for name in ("identifier", "masterIdentifier"):  # its own: those in references are other people's
+        own = resource.get(name)
+        for each in own if isinstance(own, list) else [own]:
+            value = each.get("value") if isinstance(each, dict) else None
+            if isinstance(value, str) and _TELLING_VALUE.fullmatch(value):
+                yield Kind.IDENTIFIER, value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
+    title, url = resource.get("title"), resource.get("url")
+    if isinstance(title, str):
+        yield from _of_title(title)
+    if isinstance(url, str):
+        yield from _of_url(url)
     for node in _objects(resource):
-        value = node.get("value")
-        if isinstance(value, str) and _TELLING_VALUE.fullmatch(value) and not {"url", "unit", "code"} & node.keys():
-            yield Kind.IDENTIFIER, value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
-        if {"contentType", "url", "data", "hash", "title"} & node.keys() and "valueUrl" not in node:
+        if node is not resource and _is_attachment(node):
             yield from _of_attachment(node)
+
+
+def _is_attachment(node: Mapping[str, Any]) -> bool:
+    """By what it holds; an extension, a link or a section has a url or title, too."""
+    return bool({"contentType", "data", "hash"} & node.keys()) or (
+        bool({"url", "title"} & node.keys()) and {name.lstrip("_") for name in node} <= _OF_ATTACHMENTS
+    )
 
 
 def _of_attachment(node: Mapping[str, Any]) -> Iterator[tuple[Kind, str | bytes]]:
     url, title, hash_ = node.get("url"), node.get("title"), node.get("hash")
-    is_extension = any(name.startswith("value") for name in node) or node.keys() <= {"url", "extension", "id"}
-    if isinstance(url, str) and not (is_extension and "contentType" not in node):
+    if isinstance(url, str):
         yield from _of_url(url)
-    if isinstance(title, str) and len(title.strip()) >= 4:
-        yield Kind.TITLE, title.strip()
+    if isinstance(title, str):
+        yield from _of_title(title)
     if isinstance(hash_, str):
         yield from _of_hash(hash_)
     yield from _of_data(node.get("data"))
+
+
+def _of_title(title: str) -> Iterator[tuple[Kind, str]]:
+    if len(title.strip()) >= 4:
+        yield Kind.TITLE, title.strip()
 
 
 def _of_url(url: str) -> Iterator[tuple[Kind, str]]:

@@ -225,6 +225,25 @@ def test_titles_that_others_bear_give_nothing_away() -> None:
     assert finds(b"LEFT HAND & RULER 7") == [Kind.TITLE]
 
 
+def test_what_a_resource_says_of_others_is_not_looked_for() -> None:
+    """The patient's number in a logical reference, a link, a section's title, a telephone: others have them, too."""
+    needles = what_to_look_for(
+        [
+            {
+                **MEDIA,
+                "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}},
+                "contact": [{"telecom": [{"system": "url", "value": "http://hl7.org/fhir5"}]}],
+                "section": [{"title": "Photographs", "text": {"status": "generated"}}],
+                "relatedArtifact": [{"type": "citation", "url": "https://example.org/guide"}],
+                "extension": [{"url": "https://example.org/extension", "valueUrl": "https://example.org/meaning"}],
+            }
+        ]
+    )
+    others = b"9990000018 http://hl7.org/fhir5 Photographs https://example.org/guide https://example.org/extension"
+    assert finds(others + b" https://example.org/meaning", needles) == []
+    assert set(finds(b"Left hand & ruler 7 1.2.840.10008.77.4", needles)) == {Kind.TITLE, Kind.IDENTIFIER}
+
+
 def test_thousands_of_needles() -> None:
     many = what_to_look_for({"resourceType": "Media", "id": f"img-{number:05}"} for number in range(5000))
     assert finds(PADDING * 20 + b"Media/img-04711 Media/img-99999", many) == [Kind.ID]
