@@ -145,6 +145,36 @@ def test_other_places_and_texts_about_private_places_do_not_wait() -> None:
     assert word(verdict_on(INSURER, text_entry(bodySite=SITE))) == "release"
 
 
+def test_an_extension_about_something_else_is_no_place() -> None:
+    other = photograph(extension=[{"url": "urn:reason", "valueCodeableConcept": SITE}])
+    assert word(verdict_on(INSURER, other)) == "release"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([{"attachment": {"contentType": "text/plain", "url": "x"}}], "release"),
+        ([{"attachment": {"contentType": "text/plain"}}, {"attachment": {"contentType": " Image/PNG"}}], "redact"),
+        ([{"attachment": {"contentType": "application/dicom"}}], "redact"),
+        ([{"attachment": {"url": "x"}}], "redact"),
+        ([{"attachment": {"contentType": "text/plain"}}, {"attachment": {"contentType": None}}], "redact"),
+        ([{}], "redact"),
+        ([], "redact"),
+        (None, "redact"),
+    ],
+)
+def test_a_document_of_which_nobody_says_what_it_is_counts_as_a_picture(content: object, expected: str) -> None:
+    document = {"resourceType": "DocumentReference", "status": "current", "content": content}
+    assert word(verdict_on(asking(Requester.RESEARCH), document)) == expected
+
+
+@pytest.mark.parametrize("kind", ["Media", "ImagingStudy", "ImagingSelection"])
+def test_kinds_that_are_pictures_whatever_they_hold(kind: str) -> None:
+    assert word(verdict_on(asking(Requester.RESEARCH), {"resourceType": kind, "id": "1"})) == "redact"
+    inside = text_entry(valueAttachment={"contentType": "video/mp4"})
+    assert word(verdict_on(asking(Requester.RESEARCH), inside)) == "redact"
+
+
 def test_a_policy_can_only_add_private_places() -> None:
     knee = {"coding": [{"system": "http://snomed.info/sct", "code": "72696002"}]}
     judge = judge_for(INSURER, private_sites=["72696002"])

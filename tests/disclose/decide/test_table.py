@@ -299,6 +299,14 @@ def test_of_several_who_should_look_the_narrowest_circle_looks() -> None:
         found = verdict_on(patient, photograph(*labels), item)
         assert isinstance(found, Review)
         assert found.by is who
+    attorney = asking(Requester.ATTORNEY_OR_DEPUTY)
+    for item, labels, who in (
+        (ItemFacts(confided=True), ("R", "TBOO"), Reviewer.HEALTH_PROFESSIONAL),
+        (ItemFacts(confided=True), ("R", "PHY"), Reviewer.OFFICER),
+    ):
+        found = verdict_on(attorney, photograph(*labels), item)
+        assert isinstance(found, Review)
+        assert found.by is who
 
 
 def test_the_reason_is_that_of_the_most_particular_fact() -> None:
