@@ -78,7 +78,13 @@ def _without_zeros(window: bytes) -> bytes:
 
 
 def _json(window: bytes) -> bytes:
-    return _JSON.sub(_one_json, window) if b"\\" in window else window
+    if b"\\" not in window:
+        return window
+    if b"\\u" in window or b"\\\\" in window:
+        return _JSON.sub(_one_json, window)
+    for single, meaning in _SINGLE.items():
+        window = window.replace(b"\\" + single, meaning)
+    return window.replace(b"\\", b"")
 
 
 def _one_json(found: re.Match[bytes]) -> bytes:
@@ -97,4 +103,7 @@ def _html(window: bytes) -> bytes:
     if b"&" not in window:
         return window
     text = html.unescape(window.decode("utf-8", "surrogateescape"))
-    return text.encode("utf-8", "surrogatepass" if "\ud800" <= max(text, default="") <= "\udfff" else "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # an entity that names half a character
+        return text.encode("utf-8", "replace")

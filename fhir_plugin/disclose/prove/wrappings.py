@@ -17,6 +17,8 @@ _PIECE: Final = 1 << 18
 _ZIP_HEADER: Final = 30
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_\-]+={0,2}")
 _WORTH: Final = 48
+_LONG: Final = re.compile(rb"[A-Za-z0-9+/_\-]{48,}={0,2}")
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _A85_GROUP: Final = re.compile(rb"z|[!-u]{5}")
 SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|stream\r?\n")
@@ -246,16 +248,28 @@ class Base64Runs:
 
     def _take(self, text: bytes) -> None:
         text = without_line_breaks(json_unescaped(text))
-        end = 0
-        for found in _RUN.finditer(text):
-            if found.start() != end or (found.start() == 0 and not self._pending and self._inner is None):
-                self._finish()
-            self._go_on(found.group())
-            end = found.end()
-            if end < len(text) or found.group().endswith(b"="):
-                self._finish()
-        if end < len(text):
+        if not text:
+            return
+        begun = _RUN.match(text)
+        if begun is None:
             self._finish()
+            end = 0
+        else:
+            end = self._whole_or_open(begun, text)
+        last = max(end, len(text.rstrip(b"=").rstrip(_ALPHABET)))
+        for found in _LONG.finditer(text, end, last):
+            self._go_on(found.group())
+            self._finish()
+        open_ = _RUN.match(text, last) if last < len(text) else None
+        if open_ is not None and last > 0:
+            self._whole_or_open(open_, text)
+
+    def _whole_or_open(self, found: re.Match[bytes], text: bytes) -> int:
+        """Take a run that begins the piece, or may go on in the next one; where it ends here."""
+        self._go_on(found.group())
+        if found.end() < len(text) or found.group().endswith(b"="):
+            self._finish()
+        return found.end()
 
     def _go_on(self, run: bytes) -> None:
         self._pending += run
