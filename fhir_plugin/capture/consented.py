@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.policy.rules.deciding import REFUSALS
 from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
 from mappings.model.consent import (
     AlsoAsked,
@@ -52,6 +53,11 @@ class _Recording:
     def answer(self, name: str) -> ConsentAnswer | None:
         found = getattr(self.situation, name) if name in self.asked else None
         return found if isinstance(found, ConsentAnswer) else None
+
+    def right_of(self, scope: ConsentScope, answer: ConsentAnswer) -> Grantor | None:
+        """Other uses are asked of patients alone: their no stays theirs where somebody else decides about the rest."""
+        theirs = scope in ANSWERED_IN and answer in REFUSALS
+        return Grantor.PATIENT if theirs and _giver(self).right is not Grantor.PATIENT else None
 
     def form_of(self, scope: ConsentScope, answer: ConsentAnswer) -> ConsentForm | None:
         """How another use was agreed to: apart from the whole consent, which may be by word of mouth (X15)."""
@@ -100,7 +106,9 @@ def consent_of(
         recorded_by=recorded_by,
         recorded_at=recorded_at,
         decisions=tuple(
-            ScopeDecision(scope, answer, recorded_at, form=said.form_of(scope, answer))
+            ScopeDecision(
+                scope, answer, recorded_at, right=said.right_of(scope, answer), form=said.form_of(scope, answer)
+            )
             for scope, answer in answers
             if keeps and answer is not None and answer is not ConsentAnswer.NOT_ASKED
         ),

@@ -19,7 +19,11 @@ from fhir_plugin.capture.patient_said import NOTES
 from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
+from fhir_plugin.policy.case import STAFF
 from fhir_plugin.policy.clock_times import UK, clock_time, recorded_from_to
+from fhir_plugin.policy.rules.deciding import REFUSALS
+from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
+from mappings.model.consent import ConsentAnswer
 from mappings.model.identifiers import ImageId, IntentId
 from mappings.model.images import Arrival, BodySite, Photographer
 from mappings.model.labels import (
@@ -33,7 +37,7 @@ from mappings.model.labels import (
     is_restricted,
 )
 from mappings.model.people import ClinicalSession, Patient
-from mappings.model.situation import Made, Modality, Situation, Wish
+from mappings.model.situation import Identity, Made, Modality, Situation, Wish
 from mappings.terminology.body_sites import site_with_code
 
 
@@ -54,8 +58,11 @@ def facts(draft: Draft, intimate: Collection[str]) -> list[ImageFacts]:
 
 
 def is_copy(draft: Draft, image: DraftImage) -> bool:
-    """Whether it was said to be a copy of another picture: its file tells the time of the copying."""
-    return image.screen_like and draft.answers.said("made") == Made.SCREEN.value
+    """Whether it was said to be a copy of another picture: its file tells the time of the copying. Asked of what
+    looks like a screenshot, and of what staff took of somebody on video (`Case.maybe_screen`)."""
+    said = draft.answers.said
+    on_video = said("identity") == Identity.VIDEO.value and said("photographer") in {each.value for each in STAFF}
+    return (image.screen_like or on_video) and not image.is_video and said("made") == Made.SCREEN.value
 
 
 def site(draft: Draft, image_id: ImageId, intimate: Collection[str]) -> BodySite | None:
@@ -108,17 +115,28 @@ def situation_in(draft: Draft, assessment: Assessment, patient: Patient, *, toda
 def note_text(draft: Draft, assessment: Assessment, patient: Patient, *, now: dt.datetime, pack: str) -> str:
     """The note as it will be written. `pack`: the one in force."""
     second = draft.second_under(pack)
+    situation = situation_in(draft, assessment, patient, today=now.date())
     noted = [_noted(draft, assessment, image_id) for image_id in assessment.verdicts]
     return draft_note(
         draft.answers,
-        situation_in(draft, assessment, patient, today=now.date()),
+        situation,
         noted,
-        asked={question.id for question in assessment.questions},
+        asked=_told(assessment, situation),
         now=now,
         patient_wrote=draft.patient_said.get(NOTES, ""),
         second=second,
         refused=tuple(each for each in draft.refusals if each != second),
     )
+
+
+def _told(assessment: Assessment, situation: Situation) -> set[str]:
+    """The questions whose answers note and Consent tell: those asked; besides, no to another use stays where it may not
+    be asked any more (G-R72, G-R231), and yes to one is about a picture in the record or about nothing."""
+    names = {question.id for question in assessment.questions}
+    answers = {name: getattr(situation, name) for name in ANSWERED_IN.values()}
+    if not any(isinstance(each, Store) for each in assessment.verdicts.values()):
+        names -= {name for name, answer in answers.items() if answer is ConsentAnswer.GIVEN}
+    return names | {name for name, answer in answers.items() if answer in REFUSALS}
 
 
 def _noted(draft: Draft, assessment: Assessment, image_id: ImageId) -> NotedImage:
@@ -189,7 +207,7 @@ def make_order(
         consent=consent_of(
             draft,
             situation,
-            asked={question.id for question in assessment.questions},
+            asked=_told(assessment, situation),
             patient=patient.reference,
             recorded_by=session.user.reference,
             recorded_at=now,
