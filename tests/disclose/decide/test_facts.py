@@ -143,6 +143,7 @@ def test_other_places_and_texts_about_private_places_do_not_wait() -> None:
     knee = {"coding": [{"system": "http://snomed.info/sct", "code": "72696002"}], "text": "Knee"}
     assert word(verdict_on(INSURER, photograph(bodySite=knee))) == "release"
     assert word(verdict_on(INSURER, text_entry(bodySite=SITE))) == "release"
+    assert word(verdict_on(INSURER, text_entry(bodySite={"text": "Breast"}))) == "release"
 
 
 def test_an_extension_about_something_else_is_no_place() -> None:

@@ -84,6 +84,12 @@ def test_the_shipped_rules_are_above_every_floor() -> None:
         ),
         ('usual = ["U", "L", "M", "N"]\nrestricted = ["R", ', 'usual = ["U", "L", "M", "N", "R"]\nrestricted = [', "R"),
         ('purpose = "PATRQT"\ncodes = ["PATRQT"]\nsilent = false', 'purpose = "PATRQT"\nsilent = true', "told"),
+        (
+            'verdict = "withhold"\ntext = "It is marked as entered',
+            'verdict = "release"\ntext = "It is marked',
+            "person",
+        ),
+        ('text = "It is marked to be talked over', 'text = "Not so."\n#', "health professional"),
         ('id = "hidden-patient"', 'id = "hidden-patient-x"', ""),
     ],
 )
@@ -92,6 +98,9 @@ def test_rules_below_a_floor_are_refused(before: str, after: str, says: str) -> 
     changed = TEXT.replace(before, after, 1)
     if after.startswith('text = "Not so."'):
         changed = changed.replace('verdict = "release"\ntext = "Not so."', 'verdict = "redact"\ntext = "Not so."')
+        changed = changed.replace(
+            'verdict = "review"\nby = "health-professional"\ntext = "Not so."', 'verdict = "redact"\ntext = "Not so."'
+        )
     if not says:
         assert rules_of_an_organisation(changed)
         return
@@ -129,6 +138,8 @@ def test_what_is_sensitive_never_goes_to_an_insurer_without_a_yes_by_name() -> N
         ('usual = ["U"', 'ordinary = ["U"', "ordinary"),
         ('verdict = "release"', 'by = "officer"\nverdict = "release"', "only a review"),
         ('id = "unknown-type"', 'id = "unknown-type"\nmaybe = 1', "maybe"),
+        ("time = { months = 1,", "time = { months = 1, years = 1,", "years"),
+        ('right = "Direct care"', 'right = "Direct care"\nwrong = 1', "wrong"),
         ("silent = false", 'silent = "no"', "silent"),
         ("[groups]", "[groups", "TOML"),
     ],
