@@ -56,6 +56,8 @@ def clean_into(
         before = draft.image(image.image_id)
         if before.received is None:
             raise NotFound("this picture was destroyed", status=404)
+        if image.making is not None and before.making is None:
+            raise Refused("Somebody else has made this video meanwhile.", code="made-meanwhile")
         asked_again = before.making is not None and not before.making.same_as(Making(geometry, sound))
         changed = replace(
             before,
@@ -104,11 +106,13 @@ def content_of(parts: CaptureParts, image: DraftImage) -> bytes:
 def ask_for(
     parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, wanted: Making
 ) -> None:
-    """Writes down that a video is to be made so, in the place of what was asked for before."""
+    """Writes down that a video is to be made so, in the place of what was asked for, and refused, before."""
     with parts.work.transaction():
         draft = parts.draft(session, capture_id, for_change=True)
         draft.need_open()
-        parts.drafts.save(draft.with_image(replace(draft.image(image_id), making=wanted)))
+        others = tuple(each for each in draft.not_used if each.image_id != image_id)
+        changed = draft.with_image(replace(draft.image(image_id), making=wanted))
+        parts.drafts.save(replace(changed, not_used=others))
 
 
 def make(
@@ -252,20 +256,25 @@ def _refuse(
     wanted: Making,
     refusal: UnacceptableImage,
 ) -> None:
-    """A video that was never clean is destroyed; one that was stays as it was. Why is kept until somebody is told."""
+    """A video that was never clean is destroyed; one that was stays as it was. Why is kept until somebody is told.
+
+    Nothing happens where filing has begun, or where it is made or asked for otherwise meanwhile.
+    """
     with parts.work.transaction():
         try:
             draft = parts.draft(session, capture_id, for_change=True)
+            draft.need_open()
             image = draft.image(image_id)
-        except NotFound:
+        except (NotFound, Refused):
+            return
+        if image.received is None or image.making is None or not image.making.same_as(wanted):
             return
         told = (
             *(each for each in draft.not_used if each.image_id != image_id),
             NotUsed(image_id, refusal.code, refusal.message),
         )
         if image.is_clean:
-            asked_again = image.making is not None and not image.making.same_as(wanted)
-            draft = draft.with_image(replace(image, making=image.making if asked_again else None))
+            draft = draft.with_image(replace(image, making=None))
         else:
             draft = replace(draft, images=tuple(each for each in draft.images if each.image_id != image_id))
             destroy_image(parts, image)
