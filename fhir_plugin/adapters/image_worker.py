@@ -46,6 +46,8 @@ _ENVIRONMENT = {
 """All that a child knows of the world. Pixels get fresh zeroed pages from the system for every picture, so that
 none can show what is left of the one before; huge pages make that no slower (glibc, mallopt(3))."""
 _ATTEMPTS = 3
+_TOLD_TO_STOP = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+"""A service manager ends a service with all its processes at once: that says nothing about a picture."""
 _OF_VIDEO = {"too-many-bytes": "video-too-many-bytes", "too-slow": "video-too-slow"}
 
 
@@ -286,7 +288,7 @@ class ProcessImageWorker:
         except ChildDied:
             status = child.died_of()
             self._end(child)
-            if self._closed:
+            if self._closed or -status in _TOLD_TO_STOP:
                 raise _closing() from None
             raise refuse("too-slow" if status == -signal.SIGXCPU else "decoder-crashed") from None
         if answer.get("status") == "refused":

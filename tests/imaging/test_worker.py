@@ -112,6 +112,16 @@ def test_a_killed_child_refuses_its_picture_and_the_pool_heals() -> None:
         assert worker.pids() != [pid]
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+def test_a_child_told_to_stop_refuses_nothing(told: signal.Signals) -> None:
+    """systemd tells every process of a service: a video in the making would be destroyed as a damaged one."""
+    with (
+        _worker_that(f"os.kill(os.getpid(), {int(told)})") as worker,
+        pytest.raises(Unavailable, match="Nothing is lost"),
+    ):
+        worker.clean(received(b"bad"))
+
+
 def test_a_child_killed_while_idle_costs_nobody_anything() -> None:
     with ProcessImageWorker(workers=1) as worker:
         worker.clean(received(as_jpeg(chart())))
