@@ -126,7 +126,7 @@ def test_wrong_uses_are_refused_and_leave_nothing(export: Path, tmp_path: Path) 
     out = tmp_path / "out"
     (tmp_path / "file.json").write_text(json.dumps(PATIENT))
     (tmp_path / "cut.ndjson.gz").write_bytes(gzip.compress(lines(PATIENT) * 99)[:-9])
-    cases = [
+    cases: list[list[str | Path]] = [
         [export, "-o", out, "--purpose", "nobody"],
         [export, "-o", out, "--purpose", "patient", "--mode", "silent"],
         [export, "-o", "-", "--purpose", "insurer"],
