@@ -20,6 +20,7 @@ _MACROS = {
     "date_input": ("date-input", "dateInput"),
     "details": ("details", "details"),
     "error_summary": ("error-summary", "errorSummary"),
+    "input": ("input", "input"),
     "inset_text": ("inset-text", "insetText"),
     "radios": ("radios", "radios"),
     "skip_link": ("skip-link", "skipLink"),
