@@ -60,6 +60,7 @@ class Copies:
         self._digests: set[bytes] = set()
         self._hashes: set[str] = set()
         self._lengths: set[int] = set()
+        self._ends: set[str] = set()
         self._only_named = False
         self._needles: set[bytes] = set()
         self._texts: set[bytes] = set()
@@ -81,6 +82,7 @@ class Copies:
             return ()
         self._digests.add(digest)
         self._lengths.add(len(data))
+        self._ends.add(_end(base64.b64encode(data).decode("ascii")))
         names = tuple(_hashes(data))
         self._hashes.update(names)
         middle = len(data) // 2
@@ -107,20 +109,20 @@ class Copies:
         return hashlib.sha256(data).digest() in self._digests or not self._hashes.isdisjoint(_hashes(data))
 
     def may_be(self, text: str) -> bool:
-        """Whether a base64 text can be one of the withheld by its length."""
-        if self._only_named or any(each in text for each in " \n\r\t"):
+        """Whether a base64 text can be one of the withheld by its end."""
+        if self._only_named or any(each in text for each in " \n\r\t-_"):
             return True
-        return len(text.rstrip("=")) * 3 // 4 in self._lengths
+        return _end(text) in self._ends
 
     def may_be_in(self, line: bytes) -> bool:
-        """Whether a line of JSON can hold withheld bytes: it does not when all its base64 is a picture's and of
-        another length."""
+        """Whether a line of JSON can hold withheld bytes: it does not when all its base64 is a picture's and ends
+        otherwise."""
         if self._only_named or b"base64" in line:
             return True
         kinds, data = _CONTENT_TYPE.findall(line), _DATA.findall(line)
         if len(data) != line.count(b'"data"') or len(kinds) < len(data) or not all(map(_PICTURE.match, kinds)):
             return True
-        return any(len(each.rstrip(b"=")) * 3 // 4 in self._lengths for each in data)
+        return any(_end(each.decode("ascii")) in self._ends for each in data)
 
     def inside(self, data: bytes) -> bool:
         """Whether withheld bytes are somewhere in this file: as they are, as base64, packed, or in a PDF stream."""
@@ -138,6 +140,12 @@ class Copies:
                 return True
         dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
         return any(text in dense for text in self._texts)
+
+
+def _end(text: str) -> str:
+    """The last of a base64 text: pictures begin alike, but end differently. The very last of it can be written in
+    several ways that mean the same bytes."""
+    return text[-66:].rstrip("=")[-60:-4]
 
 
 def _hashes(data: bytes) -> Iterator[str]:

@@ -260,6 +260,25 @@ def test_copies_under_other_names_go_with_all_that_points_at_them(mode: Mode) ->
     assert {each.word for each in record.findings if each.id.startswith("copy-")} == {"withhold"}
 
 
+@pytest.mark.parametrize("how", ["wrapped", "url-safe", "unpadded", "odd-last-bits"])
+def test_copies_are_found_however_their_base64_is_written(how: str) -> None:
+    pixels = PIXELS + b"\xff\xfe!"  # 4 bits of the last letter say nothing
+    text = base64.b64encode(pixels).decode()
+    assert text.endswith("==")
+    written = {
+        "wrapped": "\n".join(text[at : at + 60] for at in range(0, len(text), 60)),
+        "url-safe": text.replace("+", "-").replace("/", "_"),
+        "unpadded": text.rstrip("="),
+        "odd-last-bits": text[:-3] + chr(ord(text[-3]) + 1) + "==",
+    }[how]
+    first = media(content={"contentType": "image/jpeg", "data": text})
+    copy = {"resourceType": "Media", "id": "copy", "status": "completed"}
+    copy["content"] = {"contentType": "image/jpeg", "data": written}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": first}, {"resource": copy}]}
+    out, _record = redacted(bundle, Mode.SILENT)
+    assert out == {"resourceType": "Bundle", "type": "collection"}
+
+
 @BOTH
 def test_the_bytes_that_a_withheld_image_points_at_are_withheld(mode: Mode) -> None:
     image = {**media(), "content": {"contentType": "image/jpeg", "url": "https://ehr.example/fhir/Binary/b77"}}
