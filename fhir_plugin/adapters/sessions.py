@@ -235,7 +235,7 @@ class LaunchSessions:
         """Seals every session again under the current master; returns how many."""
         count = 0
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(launch_sessions)).all():
+            for row in connection.execute(sa.select(launch_sessions).with_for_update()).all():
                 if not self._masters.is_current(row.sealed):
                     connection.execute(
                         sa.update(launch_sessions)

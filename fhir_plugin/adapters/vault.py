@@ -157,12 +157,10 @@ class FileVault:
                         continue
                     binding = _binding(row.vault_id, row.compartment, row.owner, row.size, row.created)
                     key = self._masters.open(KeyUse.VAULT, row.wrapped_key, bound_to=binding)
-                    connection.execute(
-                        sa.update(vault_items)
-                        .where(vault_items.c.vault_id == row.vault_id)
-                        .values(wrapped_key=self._masters.seal(KeyUse.VAULT, key, bound_to=binding))
-                    )
-                    wrapped += 1
+                    same = (vault_items.c.vault_id == row.vault_id) & (vault_items.c.wrapped_key == row.wrapped_key)
+                    sealed = self._masters.seal(KeyUse.VAULT, key, bound_to=binding)
+                    changed = connection.execute(sa.update(vault_items).where(same).values(wrapped_key=sealed)).rowcount
+                    wrapped += changed  # none where it was destroyed meanwhile: no key comes back
             if not batch:
                 self._database.scrub()
                 return wrapped

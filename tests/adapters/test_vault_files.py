@@ -308,3 +308,22 @@ def _flipped(content: bytes, position: int) -> bytes:
 
 def _all_files(state: Path) -> list[Path]:
     return [path for path in state.rglob("*") if path.is_file()]
+
+
+def test_a_rotation_brings_no_destroyed_key_back(own: OwnStores) -> None:
+    """What is destroyed between the reading and the writing of a rotation stays destroyed."""
+    vault_id = _put(own)
+    path = own.state / "master.key"
+    both = MasterKeys.add_to_file(path)
+    rotated = FileVault(own.database, own.state / "vault", both, own.clock)
+    opened = both.open
+
+    def while_destroyed(*args: Any, **named: Any) -> bytes:
+        rotated.destroy(vault_id)
+        return opened(*args, **named)
+
+    both.open = while_destroyed  # type: ignore[method-assign]  # somebody else, in the middle
+    rotated.rotate_master()
+    with own.database.connection() as connection:
+        row = connection.execute(sa.select(vault_items).where(vault_items.c.vault_id == vault_id)).one_or_none()
+    assert row is None or row.wrapped_key is None
