@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from fhir_plugin.adapters.keys import KeyUse, MasterKeys
 from fhir_plugin.adapters.tables import drafts
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.draft_json import draft_from_json, draft_to_json
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import NotFound
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference
 
@@ -56,17 +58,22 @@ class DatabaseDrafts:
         )
 
     def unfinished(self) -> list[Draft]:
-        return self._all(
+        query = (
             sa.select(drafts.c.sealed, drafts.c.capture_id)
             .where(drafts.c.state.in_([DraftState.OPEN, DraftState.FILING]))
             .order_by(drafts.c.created)
         )
+        with self._database.connection() as connection:
+            rows = connection.execute(query).all()
+        found = [unless_damaged("draft", partial(self._open, row), None) for row in rows]
+        return [draft for draft in found if draft is not None]
 
     def rotate_master(self) -> int:
         """Seals every draft again under the current master key; returns how many."""
         count = 0
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(drafts.c.sealed, drafts.c.capture_id)).all():
+            rows = sa.select(drafts.c.sealed, drafts.c.capture_id).order_by(drafts.c.capture_id)
+            for row in connection.execute(rows.with_for_update()).all():
                 if not self._masters.is_current(row.sealed):
                     fresh = self._masters.seal_again(KeyUse.DRAFTS, row.sealed, bound_to=["draft", row.capture_id])
                     connection.execute(

@@ -284,4 +284,5 @@ class DraftStore(Protocol):
         """Newest first. `user` None: everybody's for this patient."""
 
     def unfinished(self) -> list[Draft]:
-        """Everybody's open and filing drafts, oldest first: for escalation and tidying."""
+        """Everybody's open and filing drafts, oldest first: for escalation and tidying. One that cannot be read is
+        logged and hides no other."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fhir_plugin.capture.afterwards import end_source_item
 from fhir_plugin.capture.cleaning import clean_into, destroy_image, take_up
@@ -16,6 +17,7 @@ from fhir_plugin.capture.order import assess_draft
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.sealed import destroy_sealed
 from fhir_plugin.capture.whose import identity_of, patient_now
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import NotFound, PluginError, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ledger.intents import IntentState
 from fhir_plugin.ports import AuditEntry
@@ -81,9 +83,13 @@ def mend(parts: CaptureParts) -> int:
     mended = 0
     for draft in parts.drafts.unfinished():
         if draft.state is DraftState.OPEN:
-            mended += _clean_cut_off(parts, draft) + take_up(parts, session_of(draft), draft)
-            mended += _destroy_lapsed(parts, draft)
+            for step in (_clean_cut_off, _take_up, _destroy_lapsed):  # what fails for one stops no other
+                mended += unless_damaged("capture", partial(step, parts, draft), 0)
     return mended + destroy_sealed(parts) + parts.vault.sweep()
+
+
+def _take_up(parts: CaptureParts, draft: Draft) -> int:
+    return take_up(parts, session_of(draft), draft)
 
 
 def _item(parts: CaptureParts, draft: Draft) -> WaitingItem | None:

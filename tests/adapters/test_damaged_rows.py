@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
-from fhir_plugin.adapters.tables import kept_images, second_opinions
+from fhir_plugin.adapters.tables import drafts, kept_images, second_opinions
 from fhir_plugin.app import Installation, install
 from fhir_plugin.errors import Refused, Tampered
 from fhir_plugin.keep.ground import ground_of
@@ -121,6 +121,13 @@ def test_a_damaged_row_hides_no_other_and_opens_nothing_and_is_counted(installat
     with pytest.raises(Refused) as withheld:
         ground_of(installation.parts, opinions, at(GP), AMY, item_of(damaged.reference))
     assert withheld.value.code == "kept-image-unreadable"
+
+
+def test_a_damaged_capture_stops_no_others_video(installation: Installation) -> None:
+    """Nobody else's video stays in the making for ever because of it."""
+    damaged, whole = (installation.captures.begin(at(GP)) for _ in range(2))
+    damage(installation, drafts, drafts.c.capture_id == damaged)
+    assert [each.capture_id for each in installation.parts.drafts.unfinished()] == [whole]
 
 
 def test_who_takes_back_is_told_what_could_not_be_shut(installation: Installation) -> None:
