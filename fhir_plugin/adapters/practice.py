@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sealed_rows import SealedRows, upsert
-from fhir_plugin.adapters.tables import absences, colleagues, holds
+from fhir_plugin.adapters.tables import absences, colleagues, drafts, holds, intents
 from fhir_plugin.errors import NotFound
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.people import Role
@@ -19,10 +19,16 @@ from mappings.model.practice import Absence, Colleague, Hold, HoldKind
 
 
 def anybody_worked_at(database: Database, fhir_bases: Collection[str]) -> bool:
-    """Whether anybody has ever launched this app from one of these EHRs."""
-    found = sa.select(colleagues.c.user).where(colleagues.c.fhir_base.in_(fhir_bases)).limit(1)
+    """Whether anybody has ever launched this app from one of these EHRs.
+
+    What they did counts, too: the first release wrote down no colleagues.
+    """
     with database.connection() as connection:
-        return connection.execute(found).first() is not None
+        for table in (colleagues, drafts, intents):
+            found = sa.select(sa.literal(1)).select_from(table).where(table.c.fhir_base.in_(fhir_bases)).limit(1)
+            if connection.execute(found).first() is not None:
+                return True
+    return False
 
 
 class DatabaseColleagues:

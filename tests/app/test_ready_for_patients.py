@@ -15,7 +15,8 @@ from fhir_plugin.app import Installation, install
 from fhir_plugin.policy.pack import UnusablePack, shipped_pack
 from fhir_plugin.readiness import missing_before_patients, ready_for_patients
 from fhir_plugin.settings import Settings
-from mappings.model.identifiers import FhirBase, Reference
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
+from mappings.model.people import ClinicalSession, User
 from mappings.model.practice import Colleague
 from tests.fakes.clock import FakeClock
 from tests.fakes.worker import FakeImageWorker
@@ -99,3 +100,12 @@ def test_a_clinic_that_runs_is_never_stopped(tmp_path: Path) -> None:
         stored.seen(Colleague(FhirBase(BASE), Reference("Practitioner/a"), NOW, "Dr Oak"))
         assert ready_for_patients(installation) is installation
         assert set(missing_before_patients(installation)) == set(FIRST)
+
+
+def test_a_clinic_that_began_with_the_first_release_is_never_stopped(tmp_path: Path) -> None:
+    """It wrote down no colleagues, only what they did."""
+    with installed(tmp_path, REAL) as installation:
+        gp = User(Reference("Practitioner/a"), "Dr Oak")
+        base = FhirBase(BASE)
+        installation.captures.begin(ClinicalSession(LaunchId("l-1"), base, BASE, PatientId("p-1"), gp))
+        assert ready_for_patients(installation) is installation
