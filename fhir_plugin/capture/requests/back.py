@@ -56,9 +56,11 @@ def destroy_not_filed(parts: CaptureParts, draft: Draft, intent: Intent, begun: 
     decided(parts, left)
     for item in parts.worklist.of_patient(draft.fhir_base, draft.patient):
         if (item.kind, item.subject) == (WorkKind.WITHDRAWAL, draft.capture_id):
-            ended = replace(item, done_at=now, outcome="never-filed")
-            left_there = replace(item, words=f"{item.words}\n{STILL_THERE}")
-            parts.worklist.save(left_there if intent.residue else ended)
+            held = parts.worklist.get(item.id, for_change=True)
+            if intent.residue:
+                parts.worklist.save(replace(held, words=f"{held.words}\n{STILL_THERE}"))
+            elif held.done_at is None:
+                parts.worklist.save(replace(held, done_at=now, outcome="never-filed"))
     parts.audit.append(
         AuditEntry(
             action="capture.discarded",
