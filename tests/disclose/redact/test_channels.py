@@ -272,7 +272,7 @@ def test_copies_are_found_however_their_base64_is_written(how: str) -> None:
         "odd-last-bits": text[:-3] + chr(ord(text[-3]) + 1) + "==",
     }[how]
     first = media(content={"contentType": "image/jpeg", "data": text})
-    copy = {"resourceType": "Media", "id": "copy", "status": "completed"}
+    copy: dict[str, Any] = {"resourceType": "Media", "id": "copy", "status": "completed"}
     copy["content"] = {"contentType": "image/jpeg", "data": written}
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": first}, {"resource": copy}]}
     out, _record = redacted(bundle, Mode.SILENT)
