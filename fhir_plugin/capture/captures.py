@@ -277,6 +277,7 @@ class Captures:
             draft = parts.draft(session, capture_id, for_change=True)
             draft.need_open()
             need_clean(draft)
+            sanitise.need_sound_as_said(parts, draft)
             assessment = self._assessment(draft, patient)
             order = make_order(parts, session, draft, patient, intent_id, assessment)
             concern_note = note_concern(parts, session, draft, patient_name=patient.name)

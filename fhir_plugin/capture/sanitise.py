@@ -11,9 +11,9 @@ from fhir_plugin.capture.cleaning import (
     received_of,
     wants_sound,
 )
-from fhir_plugin.capture.draft import DraftImage, Making
+from fhir_plugin.capture.draft import Draft, DraftImage, Making
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.errors import Refused, UnacceptableImage
+from fhir_plugin.errors import Incomplete, Refused, UnacceptableImage
 from mappings.model.identifiers import CaptureId, ImageId
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession
@@ -56,6 +56,16 @@ def settle_sound(parts: CaptureParts, session: ClinicalSession, capture_id: Capt
     for image in draft.images:
         if image.discarded_at is None and (image.making is not None or image.image_id in changing):
             make(parts, session, capture_id, image.image_id)
+
+
+def need_sound_as_said(parts: CaptureParts, draft: Draft) -> None:
+    """Raises `Incomplete` where a video still has its sound and nobody says why any more: it is made anew."""
+    left = [image for image in draft.images if image.discarded_at is None and image.sound]
+    if left and not wants_sound(parts, draft):
+        text = (
+            "The reason for keeping the sound was taken back a moment ago. Wait until the video is silent, then file."
+        )
+        raise Incomplete(text, fields={"images": text})
 
 
 def preview(

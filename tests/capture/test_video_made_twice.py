@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from fhir_plugin.capture import cleaning
+from fhir_plugin.capture import cleaning, sanitise
 from fhir_plugin.capture.draft import DraftState, Making
-from fhir_plugin.errors import UnacceptableImage
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.errors import Incomplete, UnacceptableImage
+from mappings.model.identifiers import CaptureId
 from mappings.model.images import Geometry, ReceivedImage, Region
+from mappings.model.people import ClinicalSession
 from tests.capture.bench import SESSION
-from tests.capture.test_video_made_later import TURNED, Long, clean_film, refusing
+from tests.capture.test_video_made_later import RECORDED, TURNED, Long, clean_film, refusing
 
 HIDDEN = Geometry(black_out=(Region(0.2, 0.2, 0.4, 0.4),))
 
@@ -89,3 +92,22 @@ def test_once_filing_has_begun_a_refusal_takes_nothing_out_of_it(state: DraftSta
     after = long.done()
     assert after.received == before.received and len(long.bench.vault.items()) == 1
     assert long.draft.not_used == ()
+
+
+def test_sound_whose_reason_is_taken_back_while_filing_begins_is_not_filed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another tab, between the look at the sound and the filing itself."""
+    long = Long()
+    said = {**RECORDED, "sound_reason": "The cough is the finding"}
+    long.bench.answer(long.capture, {long.image_id: "store"}, **said)
+    assert long.done().sound
+
+    def taken_back(parts: CaptureParts, _session: ClinicalSession, capture_id: CaptureId) -> None:
+        with parts.work.transaction():
+            draft = parts.drafts.get(capture_id, for_change=True)
+            answers = draft.answers.with_form({"sound_reason": ""}, (long.image_id,))
+            parts.drafts.save(replace(draft, answers=answers))
+
+    monkeypatch.setattr(sanitise, "settle_sound", taken_back)
+    with pytest.raises(Incomplete, match="taken back"):
+        long.bench.file(long.capture)
+    assert long.draft.intent is None
