@@ -110,8 +110,7 @@ class Consultations:
         content = b"" if refused else copy_of(parts, self._pictures, session, reference, asking.geometry)[0]
         intent: IntentId | None = None
         made: SecondOpinion | None = None
-        for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
-            self._course.settled(each)  # what is over stands in nobody's way
+        self._settle_all(session)  # what is over stands in nobody's way
         with parts.work.transaction():
             image = kept_of(parts, session, reference, for_change=True)
             now_shut = blocked(image, SCOPE, self._course.today, deceased=patient.deceased)
@@ -138,8 +137,7 @@ class Consultations:
                     copy=made.copy_digest,
                 )
         if refused:  # what a colleague could still open is destroyed now, not at the next turn
-            for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
-                self._course.settled(each)
+            self._settle_all(session)
         if intent is not None and not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
         self._tell(session)
@@ -155,7 +153,11 @@ class Consultations:
         """Newest first."""
         _need_clinician(session)
         every = self._opinions.of_patient(session.fhir_base, session.patient_id)
-        return [self._course.settled(each) for each in every if each.image == reference]
+        return [
+            unless_damaged("opinion", partial(self._course.settled, each), each)
+            for each in every
+            if each.image == reference
+        ]
 
     def live_on(self, session: ClinicalSession, consent: Reference) -> bool:
         """Whether a colleague still has a picture of that Consent, or may have, as something cannot be read."""
@@ -279,6 +281,11 @@ class Consultations:
 
     def _tell(self, session: ClinicalSession) -> None:
         tell(self._parts, self._opinions, session)
+
+    def _settle_all(self, session: ClinicalSession) -> None:
+        """This patient's. One whose picture cannot be read any more stays shut, and stops no other."""
+        for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
+            unless_damaged("opinion", partial(self._course.settled, each), each)
 
     def _settle(self, id: OpinionId) -> int:
         return not self._course.settled(self._opinions.get(id)).live

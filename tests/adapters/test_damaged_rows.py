@@ -123,6 +123,28 @@ def test_a_damaged_row_hides_no_other_and_opens_nothing_and_is_counted(installat
     assert withheld.value.code == "kept-image-unreadable"
 
 
+def test_an_opinion_about_a_damaged_picture_stops_no_page_and_stays_shut(installation: Installation) -> None:
+    """It is there for who asked; the colleague gets nothing, since what was said about the picture is not known."""
+    opinions = DatabaseSecondOpinions(installation.database, installation.masters)
+    damaged = keep(installation, "a")
+    live = replace(
+        FULL,
+        id=OpinionId("o"),
+        fhir_base=HERE,
+        patient=damaged.patient,
+        image=damaged.reference,
+        recipient=at(NURSE).user.reference,
+        state=OpinionState.ACCEPTED,
+        expires=installation.clock.now() + dt.timedelta(hours=1),
+    )
+    opinions.add(live)
+    damage(installation, kept_images, kept_images.c.reference == damaged.reference)
+    assert installation.consultations.of_image(at(GP), damaged.reference) == [live]
+    for closed in (installation.consultations.asked_of_me, installation.consultations.open):
+        with pytest.raises(Tampered):
+            closed(at(NURSE), live.id)
+
+
 def test_a_damaged_capture_stops_no_others_video(installation: Installation) -> None:
     """Nobody else's video stays in the making for ever because of it."""
     damaged, whole = (installation.captures.begin(at(GP)) for _ in range(2))
