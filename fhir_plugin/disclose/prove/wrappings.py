@@ -215,7 +215,7 @@ def _pdf_filter(start: bytes, inner: Inner) -> Tap:
     bare = without_line_breaks(start.split(b"endstream")[0])
     if re.fullmatch(rb"[0-9A-Fa-f]{12,}>?", bare):
         return _Ascii(inner, hexadecimal=True)
-    if re.fullmatch(rb"[!-uz]{12,}(?:~>?)?", bare) and b"(" not in bare[:0]:
+    if re.fullmatch(rb"[!-uz]{12,}(?:~>?)?", bare):
         return _Ascii(inner, hexadecimal=False)
     return _AsItIs(inner)
 

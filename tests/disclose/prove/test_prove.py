@@ -244,6 +244,17 @@ def test_what_a_resource_says_of_others_is_not_looked_for() -> None:
     assert set(finds(b"Left hand & ruler 7 1.2.840.10008.77.4", needles)) == {Kind.TITLE, Kind.IDENTIFIER}
 
 
+def test_attachments_are_found_in_lists_and_without_a_type() -> None:
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "content": [{"attachment": {"url": "Binary/q1", "title": "Hand.jpg"}}, {"attachment": {"url": "/files/9-a"}}],
+    }
+    needles = what_to_look_for([document])
+    assert set(finds(b"DocumentReference/d1 Binary/q1 Hand.jpg", needles)) == {Kind.ID, Kind.URL, Kind.TITLE}
+    assert finds(b"see /files/9-a", needles) == [Kind.URL]
+
+
 def test_thousands_of_needles() -> None:
     many = what_to_look_for({"resourceType": "Media", "id": f"img-{number:05}"} for number in range(5000))
     assert finds(PADDING * 20 + b"Media/img-04711 Media/img-99999", many) == [Kind.ID]
