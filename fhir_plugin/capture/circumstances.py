@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from fhir_plugin.policy.clock_times import between, clock_time
 from fhir_plugin.policy.offered import ELSEWHERE
 from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
 from mappings.model.consent import ChildView, ConsentAnswer, ConsentForm, ConsentScope, Grantor
@@ -301,16 +300,8 @@ def _video(said: _Asked) -> Iterator[str]:
         "Start and stop of the recording were not said aloud.",
     )
     began, ended = said.text("recording_began"), said.text("recording_ended")
-    if _are_times(began, ended):
+    if began or ended:
         yield "Recorded" + (f" from {began}" if began else "") + (f" to {ended}" if ended else "") + ", by the clock."
-
-
-def _are_times(began: str, ended: str) -> bool:
-    """Only what can be so is told: a picture that is described only does not wait until somebody puts it right."""
-    start, end = clock_time(began), clock_time(ended)
-    if (began and start is None) or (ended and end is None):
-        return False
-    return bool(began or ended) and (start is None or end is None or between(start, end) is not None)
 
 
 def _refusal(said: _Asked) -> Iterator[str]:

@@ -20,7 +20,7 @@ from fhir_plugin.capture.verdicts import DescribeOnly, Discard, Store
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.policy.case import STAFF
-from fhir_plugin.policy.clock_times import UK, clock_time, recorded_from_to
+from fhir_plugin.policy.clock_times import LONGEST, UK, clock_time, recorded_from_to
 from fhir_plugin.policy.rules.deciding import REFUSALS
 from fhir_plugin.policy.rules.other_uses import ANSWERED_IN
 from mappings.model.consent import ConsentAnswer
@@ -296,9 +296,17 @@ def _recorded(
     videos = [each for each in draft.images if each.is_video and each.discarded_at is None]
     if began is None or taken is None or len(videos) != 1 or image.seconds is None:
         return None, None
-    day = taken.astimezone(UK).date() if isinstance(taken, dt.datetime) else taken
-    recorded = recorded_from_to(day, began, clock_time(draft.answers.said("recording_ended")), image.seconds)
+    just_now = read_own(draft.answers).arrival is Arrival.TAKEN_NOW
+    if isinstance(taken, dt.datetime):
+        day = taken.astimezone(UK).date()
+    else:  # what counts as today ends with the day in UTC, an hour later than a summer's day in the room
+        day = now.astimezone(UK).date() if just_now and taken == now.date() else taken
+    ended = clock_time(draft.answers.said("recording_ended"))
+    recorded = recorded_from_to(day, began, ended, image.seconds)
     if recorded[1] > now + dt.timedelta(minutes=1):
+        before = recorded_from_to(day - dt.timedelta(days=1), began, ended, image.seconds)
+        if just_now and now - before[1] <= LONGEST:
+            return before  # taken before midnight, and filed after it
         text = "The recording cannot have ended yet. Write down when it began and ended, or leave both empty."
         raise Incomplete(text, fields={"recording_began": text})
     return recorded

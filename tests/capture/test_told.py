@@ -57,19 +57,6 @@ def test_a_patients_own_no_stays_theirs_where_somebody_else_decides() -> None:
     assert from_consent(consent).giver.right is Grantor.BEST_INTERESTS
 
 
-@pytest.mark.parametrize(
-    "times", [{"recording_began": "after lunch"}, {"recording_began": "14:05", "recording_ended": "13:00"}]
-)
-def test_the_note_of_what_is_only_described_tells_no_time_that_cannot_be(times: dict[str, str]) -> None:
-    record = FakeRecord()
-    bench = Bench(record)
-    capture = film(bench, **times)
-    (image,) = bench.draft(capture).images
-    bench.captures.answer(SESSION, capture, {f"decision-{image.image_id}": "describe", "findings": "A coarse tremor"})
-    receipt = bench.file(capture)
-    assert receipt.state == "described" and "by the clock" not in receipt.note_text
-
-
 def test_a_photo_of_a_screen_tells_the_day_of_the_copying_whoever_made_it() -> None:
     """Staff who see somebody on video are asked what they took: their own camera's day is not the copied picture's."""
     bench = Bench()
@@ -80,3 +67,27 @@ def test_a_photo_of_a_screen_tells_the_day_of_the_copying_whoever_made_it() -> N
     assert "taken_on" in view.missing and "under-18" in view.flags
     bench.captures.answer(SESSION, capture, {"made": "camera"})
     assert "under-18" not in bench.captures.assess(SESSION, capture).flags
+
+
+def test_a_recording_of_before_midnight_is_filed_after_it() -> None:
+    record = FakeRecord()
+    bench = Bench(record)
+    capture = film(bench, recording_began="23:50", recording_ended="23:55")
+    bench.clock.advance(hours=10, minutes=10)
+    today = bench.clock.now().date()
+    assert bench.clock.now().time() == dt.time(0, 10)
+    assert bench.file(capture).state == "filed"
+    (media,) = record.stored("Media")
+    assert media["createdPeriod"]["end"].startswith(f"{today - dt.timedelta(days=1)}T23:55")
+
+
+def test_a_recording_of_a_summer_night_has_the_day_of_the_room() -> None:
+    """Between midnight and one o'clock of British Summer Time it is still yesterday in UTC."""
+    record = FakeRecord()
+    bench = Bench(record)
+    capture = film(bench, recording_began="00:10", recording_ended="00:15")
+    summer = dt.datetime(bench.clock.now().year + 1, 7, 1, 23, 30, tzinfo=dt.UTC)
+    bench.clock.advance(seconds=(summer - bench.clock.now()).total_seconds())
+    assert bench.file(capture).state == "filed"
+    (media,) = record.stored("Media")
+    assert dt.datetime.fromisoformat(media["createdPeriod"]["end"]) == summer.replace(minute=15)
