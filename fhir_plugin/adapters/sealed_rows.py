@@ -38,16 +38,23 @@ class SealedRows:
         return words
 
     def rotate_master(self) -> int:
-        """Seals every row again under the current master key; returns how many."""
-        count = 0
+        """Seals every row again under the current master key; returns how many.
+
+        One row at a time is held, so that whoever holds several of them and this never wait for each other.
+        """
+        with self._database.connection() as connection:
+            rows = connection.execute(sa.select(self._table)).all()
+        return sum(self._seal_again(row) for row in rows if not self._masters.is_current(row.sealed))
+
+    def _seal_again(self, found: Any) -> bool:
+        key = [column == found._mapping[column.name] for column in self._table.primary_key]
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(self._table).with_for_update()).all():
-                if not self._masters.is_current(row.sealed):
-                    fresh = self._masters.seal_again(self._use, row.sealed, bound_to=self._binding(row))
-                    key = [column == row._mapping[column.name] for column in self._table.primary_key]
-                    connection.execute(self._table.update().where(*key).values(sealed=fresh))
-                    count += 1
-        return count
+            row = connection.execute(sa.select(self._table).where(*key).with_for_update()).one_or_none()
+            if row is None or self._masters.is_current(row.sealed):
+                return False
+            fresh = self._masters.seal_again(self._use, row.sealed, bound_to=self._binding(row))
+            connection.execute(self._table.update().where(*key).values(sealed=fresh))
+        return True
 
 
 def upsert(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> None:

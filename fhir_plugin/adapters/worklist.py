@@ -104,15 +104,20 @@ class DatabaseWorklist:
         )
 
     def rotate_master(self) -> int:
-        """Seals every item again under the current master key; returns how many."""
-        count = 0
+        """Seals every item again under the current master key, one at a time; returns how many."""
+        with self._database.connection() as connection:
+            rows = connection.execute(sa.select(work_items)).all()
+        return sum(self._seal_again(row.id) for row in rows if not self._masters.is_current(row.sealed))
+
+    def _seal_again(self, id: str) -> bool:
+        same = work_items.c.id == id
         with self._database.writing() as connection:
-            for row in connection.execute(sa.select(work_items).with_for_update()).all():
-                if not self._masters.is_current(row.sealed):
-                    fresh = self._masters.seal_again(KeyUse.WORK, row.sealed, bound_to=_binding(row))
-                    connection.execute(work_items.update().where(work_items.c.id == row.id).values(sealed=fresh))
-                    count += 1
-        return count
+            row = connection.execute(sa.select(work_items).where(same).with_for_update()).one_or_none()
+            if row is None or self._masters.is_current(row.sealed):
+                return False
+            fresh = self._masters.seal_again(KeyUse.WORK, row.sealed, bound_to=_binding(row))
+            connection.execute(work_items.update().where(same).values(sealed=fresh))
+        return True
 
     def _all(self, query: sa.Select[Any]) -> list[WorkItem]:
         found = []
