@@ -207,6 +207,8 @@ def assess(
     used = [each for each in situations.values() if each.wish is not Wish.DISCARD]
     if not all(may_be_asked(Case(each, policy)) for each in used):
         situations = {image: replace(each, other_uses_shut=True) for image, each in situations.items()}
+    if len(used) > 1:  # one answer cannot say of every picture that it is no photograph (X16)
+        situations = {image: replace(each, image_kind=None) for image, each in situations.items()}
     rulings = {image: rule(situation, policy) for image, situation in situations.items()}
     kept = [image for image in images if situations[image.image_id].wish is not Wish.DISCARD]
     words = standing.only_words and not images

@@ -389,3 +389,26 @@ def test_nothing_typed_is_lost(forms: list[dict[str, str]]) -> None:
     ours = {*SHARED_FIELDS, *(f"{name}-{image}" for name in IMAGE_FIELDS for image in images)}
     assert kept == {name: text for name, text in last.items() if name in ours}
     assert all(text not in repr(answers) for text in kept.values() if len(text) > 8)
+
+
+# ----------------------------------------------------------------------- kinds of image that need no consent (X16)
+
+SCANNED = {
+    "consent_receive": "not-asked",
+    "consent_store": "not-asked",
+    "image_kind": "ultrasound",
+    "exempt_procedure": "Ultrasound of the gall bladder, agreed on 1 March",
+}
+
+
+def test_what_is_no_photograph_counts_only_in_a_set_of_one() -> None:
+    own = {"site": "x", "laterality": "left", "decision": "store"}
+
+    def of(*images: ImageId) -> Assessment:
+        answers = Answers({**SHARED, **SCANNED}, dict.fromkeys(images, own))
+        facts = [ImageFacts(image, None, FOREARM, False) for image in images]
+        return assess(answers, facts, ADULT, today=TODAY, policy=STRICT)
+
+    alone, together = of(ONE), of(ONE, TWO)
+    assert isinstance(alone.verdicts[ONE], Store), alone.holds
+    assert not any(isinstance(verdict, Store) for verdict in together.verdicts.values())
