@@ -9,15 +9,17 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
 from fhir_plugin.ledger.record_steps import ChangeOnce
 from fhir_plugin.ports import AuditEntry, Compartment, Json
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision, withdrawn
-from mappings.model.identifiers import IntentId, Reference, WorkId
+from mappings.model.identifiers import IntentId, Reference, VaultId, WorkId
 from mappings.model.people import ClinicalSession
 from mappings.model.work import WorkItem, WorkKind
 from mappings.r4.consent import changed, from_consent
@@ -126,9 +128,16 @@ def try_again(parts: KeepParts, session: ClinicalSession) -> list[IntentId]:
         if NOT_TAKEN in item.words:
             for kept in parts.vault.items(compartment=Compartment.DRAFT, owner=item.id):
                 if item.done_at is None:
-                    begun.append(begin(parts, session, _from_json(json.loads(parts.vault.get(kept.vault_id)))))
+                    change = unless_damaged("consent-change", partial(_read_kept, parts, kept.vault_id), None)
+                    if change is None:
+                        continue  # the item goes on saying it; what else the record is to learn does not wait for it
+                    begun.append(begin(parts, session, change))
                 parts.vault.destroy(kept.vault_id)
     return begun
+
+
+def _read_kept(parts: KeepParts, kept: VaultId) -> ConsentChange:
+    return _from_json(json.loads(parts.vault.get(kept)))
 
 
 class ConsentChanges:
@@ -214,9 +223,9 @@ class _ChangePlan:
                 )
             )
             item = parts.worklist.get(added.id, for_change=True)
-        if NOT_TAKEN not in item.words:
-            said = "; ".join(f"“{CONSENT_SCOPE_WORDS[scope]}”" for scope in change.scopes)
-            line = f"{_SAID[change.answer]} on {change.at.astimezone(UK):%-d %B %Y}: {said}. {NOT_TAKEN}"
+        said = "; ".join(f"“{CONSENT_SCOPE_WORDS[scope]}”" for scope in change.scopes)
+        line = f"{_SAID[change.answer]} on {change.at.astimezone(UK):%-d %B %Y}: {said}. {NOT_TAKEN}"
+        if line not in item.words:
             item = replace(item, words="\n".join(each for each in (item.words, line) if each))
             parts.worklist.save(item)
         return item

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fhir_plugin.errors import Incomplete, RecordRefused, Refused
+from fhir_plugin.errors import Incomplete, RecordRefused, Refused, Tampered
 from fhir_plugin.keep.consent_change import NOT_TAKEN
 from fhir_plugin.keep.opinion import OpinionState
 from fhir_plugin.policy.choices import OpinionConsent
@@ -15,6 +15,7 @@ from fhir_plugin.policy.earlier_images import SHUT_UNTIL_ASKED, blocked
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.ports import Json, Stored
 from mappings.model.consent import ConsentAnswer, ConsentGiver, ConsentScope, Grantor
+from mappings.model.identifiers import VaultId
 from mappings.model.kept import A_PARENT, THEMSELVES, KeptImage, OwnConsent
 from mappings.model.people import Patient
 from mappings.model.work import WorkItem, WorkKind
@@ -112,6 +113,39 @@ def test_a_withdrawal_that_the_ehr_refuses_is_tried_again_and_its_review_says_bo
     assert item.done_at is None and item.words.endswith("The EHR has taken it since.")
     assert in_the_record(room.bench).answer(ConsentScope.TEACHING) is ConsentAnswer.WITHDRAWN
     assert room.bench.vault.items() == []
+
+
+def test_what_is_refused_after_another_was_taken_is_told_too(room: Room, record: Stubborn) -> None:
+    """One item for all that was taken back: it does not go on saying that the EHR has taken it."""
+    for scope in (ConsentScope.TEACHING, ConsentScope.RESEARCH):
+        record.shut = True
+        room.bench.withdrawals.withdraw(room.gp, AMY, ONE, (scope,), Grantor.PATIENT)
+        (item,) = room.bench.worklist.of_patient(HERE, AMY.id)
+        assert item.words.endswith(NOT_TAKEN)
+        record.shut = False
+        room.bench.withdrawals.resume_for(room.gp)
+
+
+def test_one_that_cannot_be_read_keeps_no_other_from_the_record(
+    room: Room, record: Stubborn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.shut = True
+    for scope in (ConsentScope.TEACHING, ConsentScope.STORE):
+        room.bench.withdrawals.withdraw(room.gp, AMY, ONE, (scope,), Grantor.PATIENT)
+    damaged, _ = room.bench.vault.items()
+    get = room.bench.vault.get
+
+    def unless_it_is_that(vault_id: VaultId) -> bytes:
+        if vault_id == damaged.vault_id:
+            raise Tampered("damaged")
+        return get(vault_id)
+
+    monkeypatch.setattr(room.bench.vault, "get", unless_it_is_that)
+    record.shut = False
+    room.bench.withdrawals.resume_for(room.gp)
+    said = in_the_record(room.bench)
+    assert said.answer(ConsentScope.STORE) is ConsentAnswer.WITHDRAWN
+    assert [each.vault_id for each in room.bench.vault.items()] == [damaged.vault_id]
 
 
 def test_a_no_ends_what_another_colleague_could_still_open() -> None:
