@@ -54,8 +54,8 @@ class KeptImage:
     withdrawn: frozenset[ConsentScope] = frozenset()
     """Scopes that were taken back here: shut at once, whenever the EHR learns of it."""
     a_parents: frozenset[ConsentScope] = frozenset()
-    """Of `withdrawn`: what a parent said no to, and the patient not themselves. It does not bind somebody who can decide
-    themselves by now: they are asked (G-R246)."""
+    """Of `withdrawn`: what a parent said no to, and the patient not themselves. It does not bind somebody who can
+    decide themselves by now: they are asked (G-R246)."""
     untold: frozenset[ConsentScope] = frozenset()
     """... of which the record has still to be told: taken back where no clinician was signed in."""
     known_wishes: str = field(default="", repr=False)
