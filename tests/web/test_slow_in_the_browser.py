@@ -43,6 +43,7 @@ def ready(page: Page, photos: list[str]) -> None:
 
 def decline_chaperone(page: Page) -> None:
     """In the open question, by keyboard: whoever is among the questions goes on by *Continue* alone."""
+    expect(page.locator("#more-next")).to_be_visible()
     page.locator('#open-question input[name="chaperone"][value="declined"]').focus()
     page.keyboard.press("Space")
 

@@ -114,7 +114,8 @@ def test_the_style_of_the_ehr_from_the_gallery_to_the_receipt(open_desk: OpenDes
     file(app)
     expect(app.locator(".nhsuk-error-summary")).to_be_visible()
     found = app.evaluate(OURS_ALONE)
-    assert found["error"] == found["summary"] == "rgb(213, 40, 27)"
+    assert found["error"] == "rgb(160, 30, 20)", "our red, dark enough for the EHR's ground"
+    assert found["summary"] == "rgb(213, 40, 27)", "on white"
     check_page(desk.page, app, "what is missing", widths=BOTH)
 
     card(app, 1).get_by_role("button", name="Edit").click()
