@@ -116,7 +116,7 @@ def _leaf(desk: Desk, photos: Sequence[Path], folder: Path) -> None:
     begin(app)
     choose(app, photos)
     card(app, 1).get_by_role("button", name="Edit").click()
-    expect(app.locator(".app-stage")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     until(lambda: bool(app.evaluate(_SEEN)), "the editor shows no picture")
     app.locator('[data-act="black-out"]').click()
     app.locator("#edge-0-left").fill("8")

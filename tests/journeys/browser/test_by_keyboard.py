@@ -43,7 +43,7 @@ def test_from_sign_in_to_the_receipt(open_desk: OpenDesk, ward: Demo, photos: li
     keys.stays("#choose")
 
     keys.act(".app-card button[formaction$='/edit']")
-    expect(app.locator(".app-stage")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     _edit(keys)
     expect(app.locator(".app-card")).to_contain_text("edited")
 
@@ -123,7 +123,7 @@ def test_undoing_everything_does_not_lose_the_place(desk: Desk, photos: list[Pat
     begin(app)
     choose(app, photos[:1])
     app.get_by_role("button", name="Edit picture 1").click()
-    expect(app.locator(".app-stage")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     keys = Keyboard(desk.page, app)
     keys.act('[data-act="right"]')
     keys.tab_to('[data-act="undo"]')
@@ -137,7 +137,7 @@ def test_an_edge_typed_beyond_the_opposite_one_takes_it_along(desk: Desk, photos
     begin(app)
     choose(app, photos[:1])
     app.get_by_role("button", name="Edit picture 1").click()
-    expect(app.locator(".app-stage")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     keys = Keyboard(desk.page, app)
     keys.act('[data-act="black-out"]')
     keys.tab_to("#edge-0-top")

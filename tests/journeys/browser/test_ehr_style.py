@@ -119,7 +119,7 @@ def test_the_style_of_the_ehr_from_the_gallery_to_the_receipt(open_desk: OpenDes
     check_page(desk.page, app, "what is missing", widths=BOTH)
 
     card(app, 1).get_by_role("button", name="Edit").click()
-    expect(app.locator(".app-stage")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     check_page(desk.page, app, "editor", widths=BOTH)
     app.get_by_role("button", name="Use this picture").click()
 
@@ -204,7 +204,7 @@ def test_a_style_that_goes_too_far(
         place(app, 1, "abdomen")
         check_page(desk.page, app, "ready", widths=BOTH)
         card(app, 1).get_by_role("button", name="Edit").click()
-        expect(app.locator(".app-stage")).to_be_visible()
+        app.locator("#editor[data-ready]").wait_for()
         check_page(desk.page, app, "editor", widths=BOTH)
 
 

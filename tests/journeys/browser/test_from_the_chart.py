@@ -45,6 +45,7 @@ def edit_by_pointer(app: Frame, page: Page, number: int) -> None:
     card(app, number).get_by_role("button", name="Edit").click()
     stage = app.locator(".app-stage")
     expect(stage).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     app.locator('[data-act="right"]').click()
     until(lambda: app.evaluate(TURNED), "the turned preview does not come")
     app.locator('[data-act="crop"]').click()

@@ -67,7 +67,7 @@ def test_asked_accepted_answered_and_read_by_keyboard_alone(
     keys.act(f'a[href$="/images/Media/{media["id"]}"]')
     expect(app.get_by_role("link", name="Ask a colleague for a second opinion")).to_be_visible()
     keys.act('a[href$="/opinion/prepare"]')
-    expect(app.locator("#editor button[type=submit]")).to_be_visible()
+    app.locator("#editor[data-ready]").wait_for()
     app.wait_for_load_state("networkidle")
     check_page(gp.page, app, "a copy for a colleague")
     keys.act(".app-editor__end button")

@@ -415,6 +415,7 @@ def test_changes_to_a_picture_are_not_called_saved(desk: Desk, photos: list[Path
     begin(app)
     choose(app, photos[:1])
     app.get_by_role("button", name="Edit picture 1").click()
+    app.locator("#editor[data-ready]").wait_for()
     app.get_by_role("button", name="Turn left").click()
     app.wait_for_load_state("networkidle")  # a preview that is still on its way would count as use after the jump
     time_passes(minutes=28, seconds=10)

@@ -278,3 +278,4 @@ picture.addEventListener('error', () => say('The picture could not be shown. Go 
 window.addEventListener('resize', fit)
 draw()
 load()
+form.dataset.ready = 'yes'
