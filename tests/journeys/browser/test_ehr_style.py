@@ -133,6 +133,7 @@ def test_the_style_of_the_ehr_from_the_gallery_to_the_receipt(open_desk: OpenDes
     assert look_of(app) == EHRS
     check_page(desk.page, app, "receipt", widths=BOTH)
     app.get_by_role("link", name="All images").click()
+    expect(app.get_by_role("heading", level=1)).to_contain_text("Images")
     expect(app.locator(".app-tile--calm")).to_have_count(1)
     assert app.evaluate(OURS_ALONE)["calm"] == "rgb(228, 233, 236)"
     check_page(desk.page, app, "calm tile", widths=BOTH)
