@@ -172,6 +172,7 @@ def go_on(app: Frame, **said: str) -> list[str]:
     """Answers what is asked beyond the fast path, one question after the other, and says which they were. What is
     written in words may be anything; a choice has to be among `said`."""
     asked: list[str] = []
+    app.locator("#open-question").wait_for(state="attached")  # a save that is still on its way brings it
     while app.locator("#open-question").count():
         name = str(app.locator("#open-question input[name=asked]").get_attribute("value"))
         assert name not in asked, f"asked again and again: {name}"
