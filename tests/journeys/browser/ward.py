@@ -191,7 +191,9 @@ def justify(app: Frame, number: int, text: str = WORDS) -> None:
     """Why this picture itself has to be kept."""
     own = card(app, number).locator(".app-worth--asked textarea")
     expect(own).to_have_value("")
-    own.fill(text)
+    saved = re.compile(r"store_justification-[^=&]*=" + re.escape(text[:4]))
+    with app.page.expect_response(lambda each: bool(saved.search(each.request.post_data or ""))):
+        own.fill(text)  # and what its save brings is drawn before anything else is pressed
 
 
 def throw_away(app: Frame, number: int, reason: str = "duplicate") -> None:
