@@ -169,6 +169,14 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
 
 # A code that says more than its class.
 _BY_CODE: dict[str, tuple[HTTPStatus, Explanation]] = {
+    "not-open": (
+        HTTPStatus.CONFLICT,
+        Explanation(
+            "These pictures have been filed or finished meanwhile, perhaps by you in another tab",
+            "Copy the words that you typed here since, then go back to this patient's images and look at the receipt.",
+            "Nothing that was typed here since has been written to the record.",
+        ),
+    ),
     "session-expired": (
         HTTPStatus.UNAUTHORIZED,
         Explanation(

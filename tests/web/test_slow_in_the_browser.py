@@ -239,3 +239,39 @@ def test_pictures_on_their_way_from_the_gallery_are_not_left_unasked(
             page.wait_for_timeout(50)
     expect(page.locator("#cards > li")).to_have_count(2)
     assert asked == ["beforeunload"]
+
+
+def test_a_button_held_down_while_an_answer_comes_is_pressed_all_the_same(
+    launch: Open, photos: list[str], parts: FakeParts
+) -> None:
+    page = launch()
+    ready(page, photos)
+    page.locator("#file").scroll_into_view_if_needed()
+    box = page.locator("#file").bounding_box()
+    assert box is not None
+    with page.expect_response("**/answers"), held(page, "**/answers") as saves:
+        page.fill("#purpose", "Is it infected, and how far has it spread?")
+        saves.wait_for(1)
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+    page.wait_for_timeout(300)  # what came would be drawn by now
+    page.mouse.up()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 image filed")
+
+
+def test_what_waited_for_a_release_is_drawn_after_it(launch: Open, photos: list[str], parts: FakeParts) -> None:
+    page = launch()
+    add(page, photos[:1])
+    state = page.locator("#save-state")
+    expect(state).to_contain_text("to go")
+    before = state.inner_text().split("\n")[0]
+    page.locator("#questions").hover()
+    with page.expect_response("**/answers"), held(page, "**/answers") as saves:
+        say(page, "intimacy", "no")
+        saves.wait_for(1)
+        page.locator("#questions").hover()
+        page.mouse.down()
+    page.wait_for_timeout(300)
+    expect(state).to_contain_text(before)
+    page.mouse.up()
+    expect(state).not_to_contain_text(before)

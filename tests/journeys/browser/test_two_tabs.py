@@ -66,6 +66,8 @@ def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, pho
     expect_filed(old.main_frame, 1)
 
     first.bring_to_front()
+    first.locator("#findings").fill("Typed when all was filed.")
+    expect(first.locator("#save-state")).to_contain_text("have been filed or finished meanwhile")
     file(first.main_frame)
     expect_filed(first.main_frame, 1)
     assert len(filed_for(ward, ADULT_A)) == before + 1, "once"

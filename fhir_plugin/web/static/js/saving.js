@@ -112,6 +112,7 @@ export function watchSaving (watched) {
     if (status === 204) keptOnly()
   })
   form.addEventListener('htmx:afterRequest', (event) => { if (event.detail.successful) clearTimeout(trying) })
+  keepWhatIsPressed()
   let reading = false // the note stays open over a save
   form.addEventListener('htmx:beforeSwap', () => { reading = Boolean(document.querySelector('.app-note[open]')) })
   form.addEventListener('htmx:afterSwap', () => {
@@ -145,6 +146,25 @@ export function watchSaving (watched) {
   const begin = () => { if (!isSaved()) saveUnattended() } // put back by the browser, or said before this script had come
   if (document.readyState === 'complete') begin()
   else document.addEventListener('DOMContentLoaded', begin) // htmx listens from then on
+}
+
+/** A button that is drawn anew between press and release is not pressed at all: what comes meanwhile waits. */
+function keepWhatIsPressed () {
+  let pressed = false
+  let waiting = false
+  const press = () => { pressed = true }
+  const release = () => setTimeout(() => { // after the click that this release makes
+    pressed = false
+    if (waiting) { waiting = false; saveUnattended() }
+  })
+  form.addEventListener('pointerdown', press)
+  form.addEventListener('keydown', (event) => { if (event.key === ' ' && event.target.closest('button, summary')) press() })
+  for (const end of ['pointerup', 'pointercancel', 'keyup', 'blur']) window.addEventListener(end, release)
+  form.addEventListener('htmx:beforeSwap', (event) => {
+    if (!pressed) return
+    event.detail.shouldSwap = false
+    waiting = true
+  })
 }
 
 function saveUnattended () {
