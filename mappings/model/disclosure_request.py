@@ -123,6 +123,8 @@ class DisclosureRequest:
     recipient: str = field(default="", repr=False)
     relationship: str = field(default="", repr=False)
     identity_checked: str = field(default="", repr=False)
+    identity_on: dt.date | None = None
+    """The day on which the proof of identity that was asked for arrived: the time to answer begins there (ICO)."""
     purpose: str = field(default="", repr=False)
     consent: ConsentToRelease = ConsentToRelease.NOT_ASKED
     authority: Authority = Authority.NOT_SEEN
@@ -136,6 +138,14 @@ class DisclosureRequest:
     opinions: Mapping[ItemKey, HarmOpinion] = field(default_factory=dict, repr=False)
     read_words: frozenset[ItemKey] = frozenset()
     """Items whose free text a person has read and cleared."""
+    not_read: Mapping[str, str] = field(default_factory=dict)
+    """Types of resource (or `Binary/id`) that could not be read when the record was, each with the code of why."""
+    accepted_unread: str = field(default="", repr=False)
+    """Why it is signed all the same without those; empty while nobody has said so."""
+    changed: frozenset[ItemKey] = frozenset()
+    """Items that were new or different when the record was read the last time, and not looked at since."""
+    opinions_asked: Mapping[ItemKey, str] = field(default_factory=dict, repr=False)
+    """What a health professional was asked about an item, in words; until they have answered it waits."""
     black_outs: Mapping[ItemKey, VaultId] = field(default_factory=dict)
     """Pictures that go out as a derivative with parts blacked out."""
     first: Signature | None = None
@@ -190,6 +200,8 @@ class DeskItem:
     cuts: int = 0
     sent_before: int = 0
     blacked_out: bool = False
+    revealed: bool = False
+    """Whether this person has opened its picture in this session, with a reason."""
 
 
 @dataclass(frozen=True)

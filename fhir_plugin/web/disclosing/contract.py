@@ -18,7 +18,8 @@ from mappings.model.people import ClinicalSession
 class Facts:
     """What the officer says about a request; every field as typed, right or wrong. Keys: the fields of
     `DisclosureRequest` of the same name (`requester`, `received`, `recipient`, `relationship`, `identity_checked`,
-    `purpose`, `consent`, `authority`, `competence`, `agrees`, `mode`)."""
+    `identity_on`, `purpose`, `consent`, `authority`, `competence`, `agrees`: yes, no or empty, `mode`). Days as
+    `2026-11-23`. A field that is not there stays as it was."""
 
     said: Mapping[str, str] = field(repr=False)
 
@@ -107,9 +108,31 @@ class Desk(Protocol):
     ) -> DisclosureRequest:
         """A health professional's word on serious harm; clinicians only."""
 
+    def ask_opinion(
+        self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
+    ) -> DisclosureRequest:
+        """Puts it on the clinicians' list: would it cause serious harm, were the patient to see this item?"""
+
+    def accept_unread(
+        self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int
+    ) -> DisclosureRequest:
+        """What could not be read of the record (`DisclosureRequest.not_read`) is not waited for, and why."""
+
+    def ask_opinion(
+        self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
+    ) -> DisclosureRequest:
+        """Asks a health professional about serious harm: from then on the item `asks` for one, on the practice's list.
+
+        Clinicians get to see such items alone, in `view`; officers all but hidden ones, privacy officers hidden ones.
+        """
+
+    def upright(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, quarter_turns: int) -> bytes:
+        """The whole picture as JPEG, turned clockwise, without black-outs: what the editor draws on. After `reveal`."""
+
     def black_out(
         self, session: ClinicalSession, id: DisclosureId, key: ItemKey, geometry: Geometry, *, revision: int
-    ) -> DisclosureRequest: ...
+    ) -> DisclosureRequest:
+        """Replaces what was blacked out before; an empty geometry takes it off."""
     def sign(
         self, session: ClinicalSession, id: DisclosureId, name: str, *, about: str, revision: int
     ) -> DisclosureRequest:
