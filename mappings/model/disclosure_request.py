@@ -97,6 +97,12 @@ class MadePackage:
     counts: Mapping[str, int]
     images: tuple[Reference, ...]
     at: dt.datetime
+    digests: Mapping[Reference, str] = field(default_factory=dict, repr=False)
+    """Keyed digest of the bytes of each image that went out: finds it again under another reference."""
+    manifest: Sha256 | None = None
+    event: Reference | None = None
+    """The AuditEvent that says so in the record."""
+    provenance: Reference | None = None
 
 
 @dataclass(frozen=True)
