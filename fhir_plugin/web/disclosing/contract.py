@@ -133,6 +133,7 @@ class Desk(Protocol):
         self, session: ClinicalSession, id: DisclosureId, key: ItemKey, geometry: Geometry, *, revision: int
     ) -> DisclosureRequest:
         """Replaces what was blacked out before; an empty geometry takes it off."""
+
     def sign(
         self, session: ClinicalSession, id: DisclosureId, name: str, *, about: str, revision: int
     ) -> DisclosureRequest:
