@@ -1,0 +1,111 @@
+"""Redacted and proven in one step, for a record that fits in memory: what has not been proven clean does not come out.
+
+The proof looks for everything that is kept back, in the bytes that would go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fhir_plugin.disclose.decide import Rules, Together, judge_for
+from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
+from fhir_plugin.disclose.redact import Finding, Part, RedactedRecord, read_part, redact_documents
+from fhir_plugin.disclose.redact.places import Place, places
+from fhir_plugin.errors import PluginError, Refused
+from mappings.model.disclosure import Asked, ItemFacts, Mode
+
+_NOTHING_KNOWN: Final = ItemFacts()
+_KEPT_BACK: Final = ("redact", "withhold", "review")
+
+
+class NotProven(PluginError):
+    """Something that was withheld was found in what would have gone out. Nothing goes out; the fault is ours."""
+
+    code = "not-proven"
+
+
+class CannotLook(Refused):
+    """A file inside cannot be looked into (encrypted, damaged, too deep), so that nobody can say it is clean."""
+
+    code = "cannot-look-inside"
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What goes out, and what the proof looked at."""
+
+    record: RedactedRecord
+    proof: Clean
+
+
+def redact_and_prove(
+    documents: Iterable[Part],
+    asked: Asked,
+    mode: Mode,
+    *,
+    rules: Rules,
+    known: Callable[[str], ItemFacts] = lambda _key: _NOTHING_KNOWN,
+    cleared: Collection[str] = (),
+) -> Proven:
+    """Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
+    parts = list(documents)
+    found = [place for part in parts for place in places(read_part(part), part.place)]
+    around = Together()
+    for place in found:
+        around.see(place.resource, place.full_url or "")
+    judge = judge_for(asked, rules=rules, around=around, known=known)
+    record = redact_documents(parts, judge, mode, cleared=cleared)
+    return Proven(record, prove_record(record.parts, needles_of(found, record.findings)))
+
+
+def needles_of(found: Sequence[Place], findings: Iterable[Finding]) -> Needles:
+    """What must not be found: the names of every resource that is kept back. None, where nothing is."""
+    kept_back = {finding.within for finding in findings if finding.word in _KEPT_BACK}
+    withheld = [place for place in found if place.path in kept_back]
+    titles = {title for place in found if place.path not in kept_back for title in _titles(place.resource)}
+    return what_to_look_for(
+        [_alone(place) for place in withheld],
+        full_urls=[
+            (f"{place.resource['resourceType']}/{place.resource.get('id')}", place.full_url)
+            for place in withheld
+            if place.full_url is not None
+        ],
+        common_titles=titles,
+    )
+
+
+def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:
+    """Clean, or raises `NotProven` or `CannotLook`. Where nothing is kept back there is nothing to look for."""
+    if not needles.needles and not needles.pixel_hashes:
+        return Clean(len(parts), 0, 0)
+    verdict = prove(((part.name, [part.data]) for part in parts), needles)
+    if isinstance(verdict, Leaks):
+        kinds = {find.kind for find in verdict.finds}
+        if kinds == {Kind.UNSEEN}:
+            raise CannotLook("A file inside cannot be looked into, so that nobody can say what it shows.")
+        words = ", ".join(sorted(kinds))
+        raise NotProven(f"Something that must stay back would have gone out ({words}). Nothing does.")
+    return verdict
+
+
+def _alone(place: Place) -> dict[str, object]:
+    """Without the resources that it holds, which are judged for themselves, and without an id that means nothing."""
+    left_out = ("entry", "parameter", "id") if place.contained else ("entry", "parameter")
+    return {name: value for name, value in place.resource.items() if name not in left_out}
+
+
+def _titles(resource: dict[str, object]) -> list[str]:
+    waiting: list[object] = [resource]
+    titles: list[str] = []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            title = node.get("title")
+            if isinstance(title, str):
+                titles.append(title)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return titles
