@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from fhir_plugin.capability import Capability
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 from mappings.model.kept import KeptImage
@@ -391,3 +392,30 @@ class KeptImages(Protocol):
 
     def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
         """The image is in the record no more. Idempotent."""
+
+
+class DisclosureRequests(Protocol):
+    """Requests for a copy of a record. Every method joins the open transaction."""
+
+    def add(self, request: DisclosureRequest) -> None: ...
+
+    def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
+        """Raises `NotFound`; `Tampered` for a row that was changed past the app."""
+
+    def save(self, request: DisclosureRequest) -> None:
+        """Takes the place of the one with the revision before. Raises `AnswersChanged` where that is no more."""
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[DisclosureRequest]:
+        """Newest first. One that cannot be read is logged, left out, and counted by `unreadable`."""
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        """How many of a patient's cannot be read."""
+
+    def open_at(self, fhir_base: FhirBase) -> list[DisclosureRequest]:
+        """Every open one at this EHR, oldest first."""
+
+    def tell_reading(self, id: DisclosureId, share: float | None, at: dt.datetime) -> None:
+        """How much of the record somebody has read, from 0 to 1; None once nobody reads. Changes no revision."""
+
+    def reading(self, id: DisclosureId) -> tuple[float, dt.datetime] | None:
+        """What was told last, and when; None while nobody reads."""

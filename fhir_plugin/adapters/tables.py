@@ -361,6 +361,24 @@ second_opinions = sa.Table(
     sa.Index("ix_second_opinions_fhir_base_recipient", "fhir_base", "recipient"),
 )
 
+disclosure_requests = sa.Table(
+    "disclosure_requests",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("state"),
+    sa.Column("revision", sa.Integer, nullable=False),
+    _instant("created"),
+    sa.Column("reading", sa.Float, nullable=True),
+    _instant("reading_at", nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_disclosure_requests_fhir_base_patient", "fhir_base", "patient"),
+    sa.Index("ix_disclosure_requests_fhir_base_state", "fhir_base", "state"),
+)
+"""`reading`: how much of the record has been read, from 0 to 1, while somebody reads it; `reading_at`: their last sign
+of life. Neither is sealed, nor part of what `revision` counts."""
+
 packs_in_force = sa.Table(
     "packs_in_force",
     metadata,
