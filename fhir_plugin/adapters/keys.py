@@ -47,6 +47,7 @@ class KeyUse(StrEnum):
     WORK = "work"
     REQUESTS = "requests"
     OPINIONS = "opinions"
+    MACHINES = "machines"
     DISCLOSURES = "disclosures"
 
 
