@@ -173,6 +173,10 @@ def _package(each: MadePackage | None) -> Json | None:
         "counts": dict(sorted(each.counts.items())),
         "images": list(each.images),
         "at": each.at.isoformat(),
+        "digests": dict(sorted(each.digests.items())),
+        "manifest": each.manifest,
+        "event": each.event,
+        "provenance": each.provenance,
     }
 
 
@@ -186,6 +190,10 @@ def _read_package(words: Json | None) -> MadePackage | None:
         counts=words["counts"],
         images=tuple(map(Reference, words["images"])),
         at=dt.datetime.fromisoformat(words["at"]),
+        digests={Reference(key): each for key, each in words["digests"].items()},
+        manifest=Sha256(words["manifest"]) if words["manifest"] else None,
+        event=Reference(words["event"]) if words["event"] else None,
+        provenance=Reference(words["provenance"]) if words["provenance"] else None,
     )
 
 
