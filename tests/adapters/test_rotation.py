@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
@@ -27,6 +28,7 @@ from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
+from tests.contracts.test_disclosure_requests import FULL as REQUEST
 from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
 from tests.contracts.test_second_opinions import FULL
 
