@@ -25,6 +25,9 @@ class PackagedImage:
     title: str = field(repr=False)
     taken: str
     read: Callable[[], bytes] = field(repr=False)
+    ours: bool = False
+    """We cleaned and filed it and it still has the hash that we signed: without a watermark it goes out byte for byte.
+    Any other picture is rebuilt from its pixels first."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class CoverSheet:
     counts: Mapping[str, int]
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
+    taken_out: Mapping[str, int] = field(default_factory=dict)
+    """How many resources were redacted for which reason (`Reason.text`); told in `Mode.MARKED` only."""
+    contact: str = ""
+    """Where to ask again: an address, telephone number or both. Empty: whoever sent it."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""The files of a package in the order in which they are written: pictures, the record, what people read, the keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fhir_plugin.disclose.contents import PackageContents, PackagedImage
+from fhir_plugin.disclose.package import names
+from fhir_plugin.disclose.package.files import PackedFile, packed
+from fhir_plugin.disclose.package.manifest import SigningKey
+from fhir_plugin.disclose.package.pictures import going_out
+from fhir_plugin.disclose.package.pointing import Loose, Pointing
+from fhir_plugin.disclose.redact import read_part
+from fhir_plugin.disclose.redact.strict import write
+from fhir_plugin.ports import ImageWorker
+from mappings.model.identifiers import Reference
+
+_HTML: Final = "text/html; charset=utf-8"
+_PDF: Final = "application/pdf"
+_UNKNOWN_SIZE: Final = 1 << 31
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file as it is written. `most_bytes`: it is no longer than that. `stored`: packing it gains nothing."""
+
+    name: str
+    media_type: str
+    pieces: Iterable[bytes]
+    most_bytes: int = _UNKNOWN_SIZE
+    stored: bool = False
+
+
+class Members:
+    """`all` gives every file but the manifest and its signature. `pictures`: those that were written so far."""
+
+    def __init__(self, contents: PackageContents, package_id: str, key: SigningKey, worker: ImageWorker) -> None:
+        self._contents = contents
+        self._id = package_id
+        self._key = key
+        self._worker = worker
+        self._pointing = Pointing(contents.images)
+        self._surveyed: list[tuple[int, int]] = []
+        self._record_bytes = 0
+        self._parts = 0
+        self._lines = False
+        self.pictures: list[PackedFile] = []
+
+    def all(self) -> Iterator[Member]:
+        loose_at = self._survey()
+        yield from self._listed_pictures()
+        listed = tuple(self.pictures)
+        loose: list[tuple[Loose, PackedFile]] = []
+        yield from self._loose_files(loose_at, loose)
+        self._pointing.files(listed, loose)
+        yield self._record()
+        yield Member(names.KEYS, "application/jwk-set+json", [json.dumps({"keys": [self._key.jwk]}).encode()])
+
+    # ------------------------------------------------------------------------------------------------ pictures
+
+    def _survey(self) -> frozenset[int]:
+        """Reads the whole record once: which of its parts hold files. Raises what cannot go out before it begins."""
+        at = set()
+        for number, part in enumerate(self._contents.record()):
+            self._parts += 1
+            self._record_bytes += len(part.data)
+            self._lines = self._lines or part.line > 0 or number > 0
+            for _loose in self._pointing.survey(read_part(part)):
+                at.add(number)
+        self._pointing.surveyed()
+        return frozenset(at)
+
+    def _listed_pictures(self) -> Iterator[Member]:
+        for image in self._contents.images:
+            yield self._picture(image)
+
+    def _picture(self, image: PackagedImage) -> Member:
+        file, content = going_out(image, len(self.pictures) + 1, self._worker, self._contents.watermark)
+        self.pictures.append(file)
+        return Member(file.name, file.media_type, [content], file.size, stored=True)
+
+    def _loose_files(self, at: frozenset[int], found: list[tuple[Loose, PackedFile]]) -> Iterator[Member]:
+        if not at:
+            return
+        again = Pointing(self._contents.images)
+        documents = 0
+        for part in self._contents.record():
+            for loose in again.survey(read_part(part)):
+                if loose.is_picture:
+                    yield self._picture(_as_picture(loose))
+                    found.append((loose, self.pictures[-1]))
+                else:
+                    documents += 1
+                    name = names.document_name(documents, loose.media_type)
+                    found.append((loose, packed(name, loose.media_type, loose.content)))
+                    yield Member(name, loose.media_type, [loose.content], len(loose.content))
+
+    # -------------------------------------------------------------------------------------------------- record
+
+    def _record(self) -> Member:
+        most = 2 * self._record_bytes + 500 * self._parts + 500 * len(self.pictures)
+        if self._lines or not self._parts:
+            return Member(names.RECORD_LINES, "application/fhir+ndjson", self._record_pieces(), most)
+        return Member(names.RECORD, "application/fhir+json", self._record_pieces(), most)
+
+    def _record_pieces(self) -> Iterator[bytes]:
+        for part in self._contents.record():
+            resource, changed = self._pointing.point(read_part(part))
+            if resource is None:
+                continue
+            data = write(resource) if changed or (self._lines and b"\n" in part.data) else part.data
+            yield data + b"\n" if self._lines else data
+
+
+def _as_picture(loose: Loose) -> PackagedImage:
+    return PackagedImage(
+        reference=Reference(loose.owner),
+        binary=None,
+        content_type=loose.media_type,
+        title="",
+        taken="",
+        read=lambda: loose.content,
+    )
