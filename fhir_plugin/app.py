@@ -68,12 +68,14 @@ from fhir_plugin.ledger.concern_note import ConcernNotes
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
+from fhir_plugin.machines import machines
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.readiness import ready_for_patients
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import register_launch
+from fhir_plugin.web.machines.pages import register_machines
 from fhir_plugin.web.pages import register_pages
 from fhir_plugin.web.patient.wording import shipped
 from fhir_plugin.web.unforeseen import DiscreetFlask
@@ -365,6 +367,8 @@ def create_app(installation: Installation) -> Flask:
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )
     register_launch(app, launching(installation))
+    if (for_machines := machines(installation)) is not None:
+        register_machines(app, for_machines)
     if proxies := installation.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask's own documents do
             app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
