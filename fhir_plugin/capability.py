@@ -74,6 +74,13 @@ class Capability:
         """Whether PUT with an id of ours creates (R4 `updateCreate`)."""
         return resource_type in self.update_create and self.may(resource_type, "update")
 
+    def changes_labels(self, resource_type: str, *, remove: bool) -> bool:
+        """Whether labels can be added to, or taken from, a resource without writing it (HAPI's `$meta-add` and
+        `$meta-delete`): told for the type or for all, to a launch that may change that type."""
+        name = "$meta-delete" if remove else "$meta-add"
+        told = {name, f"{resource_type}/{name}"} & self.operations
+        return bool(told) and self.may(resource_type, "update")
+
     @property
     def may_transact(self) -> bool:
         """Whether a transaction is worth trying. Only its answer, entry by entry, proves that it was one."""
