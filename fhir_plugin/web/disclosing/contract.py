@@ -108,11 +108,6 @@ class Desk(Protocol):
     ) -> DisclosureRequest:
         """A health professional's word on serious harm; clinicians only."""
 
-    def ask_opinion(
-        self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
-    ) -> DisclosureRequest:
-        """Puts it on the clinicians' list: would it cause serious harm, were the patient to see this item?"""
-
     def accept_unread(
         self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int
     ) -> DisclosureRequest:
