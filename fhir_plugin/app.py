@@ -20,6 +20,7 @@ from fhir_plugin.adapters.background import BackgroundThreads
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import load_job_roles
@@ -53,6 +54,8 @@ from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
+from fhir_plugin.disclose.desk.desk import Desk
+from fhir_plugin.disclosing import join_desk
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
@@ -141,6 +144,7 @@ class Installation:
     withdrawals: Withdrawals
     reviews: Reviews
     consultations: Consultations
+    desk: Desk
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -292,6 +296,8 @@ def install(
     records.also_forget(gallery.ended)
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
+    captures = Captures(parts)
+    disclosures = around("disclosures", DatabaseDisclosureRequests(database, masters))
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -317,7 +323,7 @@ def install(
         client_keys=keys,
         engine=engine,
         parts=parts,
-        captures=Captures(parts),
+        captures=captures,
         gallery=gallery,
         job_roles=job_roles,
         appointments=Appointments(database, masters, audit, clock),
@@ -330,6 +336,7 @@ def install(
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
+        desk=join_desk(parts, disclosures, captures.patient),
     )
     return installation
 

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from fhir_plugin.disclose.desk.values import Accounted as Accounted
+from fhir_plugin.disclose.desk.values import Facts as Facts
+from fhir_plugin.disclose.desk.values import ItemWords as ItemWords
 from mappings.model.disclosure import Mode, Opinion, Requester, RequesterRow
 from mappings.model.disclosure_request import Decided, DeskView, DisclosureId, DisclosureRequest, ItemKey
-from mappings.model.identifiers import Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the officer says about a request; every field as typed, right or wrong. Keys: the fields of
-    `DisclosureRequest` of the same name (`requester`, `received`, `recipient`, `relationship`, `identity_checked`,
-    `identity_on`, `purpose`, `consent`, `authority`, `competence`, `agrees`: yes, no or empty, `mode`). Days as
-    `2026-11-23`. A field that is not there stays as it was."""
-
-    said: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ItemWords:
-    """One item in full, as JSON-free facts: pairs of label and value, and its narrative as plain text."""
-
-    facts: tuple[tuple[str, str], ...] = field(repr=False)
-    text: str = field(repr=False)
-    before: str = field(repr=False)
-    """The resource as the record holds it, pretty-printed."""
-    after: str | None = field(repr=False)
-    """As it would go out; None where it would not."""
-
-
-@dataclass(frozen=True)
-class Accounted:
-    """One disclosure that was made, as the patient may be told (G-R: accounting of disclosures)."""
-
-    on: dt.datetime
-    recipient: str = field(repr=False)
-    right: str
-    purpose: str
-    items: int
-    images: int
-    signed_by: str = field(repr=False)
-    reference: Reference | None = None
 
 
 class Desk(Protocol):

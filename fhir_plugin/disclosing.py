@@ -1,0 +1,39 @@
+"""Joins the disclosure desk: a part of `app`, which is long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.disclose.decide import shipped_rules
+from fhir_plugin.disclose.desk.desk import Desk
+from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.ports import DisclosureRequests
+from mappings.model.people import ClinicalSession, Patient
+
+
+def join_desk(parts: CaptureParts, requests: DisclosureRequests, patient: Callable[[ClinicalSession], Patient]) -> Desk:
+    """The desk over the same ports as filing. `patient`: who it is as the EHR names them now."""
+    return Desk(
+        DeskParts(
+            work=parts.work,
+            requests=requests,
+            vault=parts.vault,
+            audit=parts.audit,
+            signer=parts.signer,
+            worker=parts.worker,
+            ledger=parts.ledger,
+            engine=parts.engine,
+            queue=parts.queue,
+            clock=parts.clock,
+            policy=parts.policy,
+            rules=shipped_rules(),
+            records=parts.records,
+            patient=patient,
+            new_id=parts.new_id,
+            worklist=parts.worklist,
+            holds=parts.holds,
+            kept=parts.kept,
+            background=parts.background,
+        )
+    )
