@@ -1,4 +1,4 @@
-"""The same bytes elsewhere: equal attachments, `data:` URLs, and images inside PDF, CDA, HTML or ZIP attachments.
+"""The same bytes elsewhere: equal attachments, `data:` URLs, and images inside other files (`unwrap`).
 
 Bytes are compared by their SHA-256 (and by SHA-1, which is what `Attachment.hash` holds in R4), containment by looking
 for the bytes or for their base64 text.
@@ -9,22 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
 MIN_BYTES: Final = 8
 """Shorter content is in too many things to say anything."""
 
-_MAX_UNPACKED: Final = 64 * 1024 * 1024
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(rb'"contentType"\s*:\s*"([^"]*)"')
 _PICTURE: Final = re.compile(rb"(?:image|video|audio)/")
 _DATA: Final = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/]*={0,2})"')
-_STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
 
 
 def decoded(text: object) -> bytes | None:
@@ -36,6 +32,11 @@ def decoded(text: object) -> bytes | None:
         return base64.b64decode(dense + "=" * (-len(dense) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def is_dense(text: str) -> bool:
+    """Whether a text is base64 without white space, in the usual alphabet, with nothing else in it."""
+    return text.isascii() and not text.rstrip("=").encode("ascii").translate(None, _ALPHABET)
 
 
 def in_data_urls(text: str) -> Iterator[bytes]:
@@ -110,25 +111,24 @@ class Copies:
 
     def may_be(self, text: str) -> bool:
         """Whether a base64 text can be one of the withheld by its end."""
-        if self._only_named or any(each in text for each in " \n\r\t-_"):
+        if self._only_named or not is_dense(text):
             return True
         return _end(text) in self._ends
 
     def may_be_in(self, line: bytes) -> bool:
         """Whether a line of JSON can hold withheld bytes: it does not when all its base64 is a picture's and ends
         otherwise."""
-        if self._only_named or b"base64" in line:
+        if self._only_named or b"ase64" in line:
             return True
         kinds, data = _CONTENT_TYPE.findall(line), _DATA.findall(line)
         if len(data) != line.count(b'"data"') or len(kinds) < len(data) or not all(map(_PICTURE.match, kinds)):
             return True
         return any(_end(each.decode("ascii")) in self._ends for each in data)
 
-    def inside(self, data: bytes) -> bool:
-        """Whether withheld bytes are somewhere in this file: as they are, as base64, packed, or in a PDF stream."""
-        return bool(self._digests) and any(self._holds(each) for each in _unwrapped(data))
-
-    def _holds(self, data: bytes) -> bool:
+    def holds(self, data: bytes) -> bool:
+        """Whether withheld bytes are somewhere in these: as they are, or as base64."""
+        if not self._digests:
+            return False
         if self.knows(data):
             return True
         if any(needle in data for needle in self._needles):
@@ -161,38 +161,3 @@ def _base64_forms(needle: bytes) -> Iterator[bytes]:
         whole = needle[skip : skip + (len(needle) - skip) // 3 * 3]
         yield base64.b64encode(whole)
         yield base64.urlsafe_b64encode(whole)
-
-
-def _unwrapped(data: bytes) -> Iterator[bytes]:
-    yield data
-    if data.startswith(b"PK"):
-        yield from _zip_members(data)
-    if data.startswith(b"%PDF"):
-        for found in _STREAM.finditer(data):
-            unpacked = _inflated(found.group(1))
-            if unpacked:
-                yield unpacked
-    if data.startswith(b"\x1f\x8b"):
-        unpacked = _inflated(data, zlib.MAX_WBITS | 16)
-        if unpacked:
-            yield unpacked
-
-
-def _zip_members(data: bytes) -> Iterator[bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            budget = _MAX_UNPACKED
-            for member in archive.infolist():
-                if member.file_size > budget or member.flag_bits & 1:
-                    continue
-                budget -= member.file_size
-                yield archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
-        return
-
-
-def _inflated(data: bytes, window: int = zlib.MAX_WBITS) -> bytes | None:
-    try:
-        return zlib.decompressobj(window).decompress(data, _MAX_UNPACKED)
-    except zlib.error:
-        return None

@@ -11,6 +11,7 @@ object cannot be without takes the object with it. What the resource itself cann
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
@@ -21,6 +22,7 @@ from fhir_plugin.disclose.redact.hints import Hints
 from fhir_plugin.disclose.redact.names import Names, is_attachment
 from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.strict import Json, is_object
+from fhir_plugin.disclose.redact.unwrap import Unseen, is_words, unwrapped
 
 
 class _Gone:
@@ -35,7 +37,8 @@ _IN_PLACE: Final = ("authorReference", "assigner", "onBehalfOf", "sender", "reci
 """Who spoke or where: when such a pointer is cut, what stands beside it says nothing about it, and stays."""
 
 _REFERENCE: Final = frozenset(["reference", "type", "identifier", "display", "id", "extension"])
-_FILE_KINDS: Final = ("text/", "application/pdf", "application/xml", "application/hl7", "application/json")
+_SAMPLES: Final = re.compile(r"[0-9EUL.eE+\-\s]*")
+"""SampledData.data, of which the shortest could be base64, too."""
 
 
 def mask() -> Json:
@@ -71,6 +74,7 @@ class Cutter:
         self.gone_at_root: set[str] = set()
         self._masked: frozenset[str] = frozenset()
         self._masking = False
+        self._is_picture = False
 
     def cut(self, resource: Json, *, masked: Collection[str] = ()) -> Json:
         """The resource without pointers; the same object when there were none. Look at `gone_at_root` for what it
@@ -78,6 +82,7 @@ class Cutter:
         self.cuts.clear()
         self.gone_at_root.clear()
         self._masked = frozenset(masked)
+        self._is_picture = _is_picture(resource)
         return self._object(resource, str(resource["resourceType"]), root=True)[0]
 
     def person_needed(self) -> str | None:
@@ -242,32 +247,41 @@ class Cutter:
             return "attachment"
         if isinstance(digest, str) and self._names.copies.is_hash(digest):
             return "copy"
-        if not self._names.copies:
-            return ""
         text = value.get("data")
-        content = str(value.get("contentType", "")).lower()
-        picture = content.startswith(("image/", "video/", "audio/"))
-        if picture and isinstance(text, str) and not self._names.copies.may_be(text):
+        if not isinstance(text, str):
             return ""
+        picture = _is_picture(value)
+        if picture and not self._names.copies.may_be(text):
+            return ""
+        return self._look_into(text, unpack=not picture)
+
+    def _look_into(self, text: str, *, unpack: bool) -> str:
+        """Whether base64 holds withheld bytes. What it says, and whatever cannot be looked into, is for a person."""
         data = decoded(text)
         if data is None:
+            self._ask_to_read("not-base64")
             return ""
         if self._names.copies.knows(data):
             return "copy"
-        if not picture and self._names.copies.inside(data):
-            return "copy-inside"
-        if content.startswith(_FILE_KINDS) or not content:
-            words = data.decode("utf-8", errors="replace")
-            if not self._read_by_person and (self._names.named_in(words) or self._names.titled_in(words)):
-                self._ask("free-text-names-withheld")
+        for piece in unwrapped(data) if unpack else ():
+            if isinstance(piece, Unseen):
+                self._ask_to_read(piece.value)
+            elif self._names.copies.holds(piece):
+                return "copy-inside"
+            elif not self._read_by_person and is_words(piece):
+                words = piece.decode("utf-8", errors="replace")
+                if self._names.named_in(words) or self._names.titled_in(words):
+                    self._ask("free-text-names-withheld")
         return ""
 
     def _points(self, text: str) -> bool:
         return text in self._local or self._names.named_in(text)
 
     def _string(self, value: str, name: str) -> object:
-        if name in ("div", "data"):
-            return self._data(value) if name == "data" else value
+        if name == "div":
+            return value
+        if name == "data" or name.endswith("ase64Binary"):
+            return self._data(value)
         if " " not in value and "\n" not in value and self._points(value):
             self.cuts["pointer"] += 1
             return GONE
@@ -280,12 +294,14 @@ class Cutter:
         return value
 
     def _data(self, value: str) -> object:
-        """Base64 outside an attachment: Binary.data, Signature.data, valueBase64Binary."""
-        data = decoded(value) if self._names.copies else None
-        if data and (self._names.copies.knows(data) or self._names.copies.inside(data)):
-            self.cuts["copy"] += 1
-            return GONE
-        return value
+        """Base64 outside an attachment: Binary.data, Signature.data, valueBase64Binary; or numbers of a device."""
+        if _SAMPLES.fullmatch(value):
+            return value
+        found = self._look_into(value, unpack=not self._is_picture)
+        if not found:
+            return value
+        self.cuts[found] += 1
+        return GONE
 
     def _narrative(self, value: Json) -> object:
         if not narrative_names(value, self._names, self._hints, self._local):
@@ -308,9 +324,17 @@ class Cutter:
         self.cuts["narrative"] += 1
         return True
 
+    def _ask_to_read(self, rule: str) -> None:
+        if not self._read_by_person:
+            self._ask(rule)
+
     def _ask(self, rule: str) -> None:
         if self._review is None:
             self._review = rule
+
+
+def _is_picture(value: Mapping[str, object]) -> bool:
+    return str(value.get("contentType", "")).strip().lower().startswith(("image/", "video/", "audio/"))
 
 
 def is_narrative(value: object) -> bool:
