@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from fhir_plugin.disclose.redact.about import only_about_withheld
+from fhir_plugin.disclose.redact.about import only_about_withheld, says_more
 from fhir_plugin.disclose.redact.bundle import FirstIsMissing, redact_bundle
 from fhir_plugin.disclose.redact.contained import keep_contained
 from fhir_plugin.disclose.redact.cut import GONE, Cutter, mask
@@ -47,6 +47,9 @@ class Redaction:
         self._next = 1
         self._written = 0
         self.findings: list[Finding] = []
+        self.kept_back: list[Place] = []
+        self.common: set[str] = set()
+        """Ids and titles of what goes out that are also those of something withheld, and so tell of nothing."""
 
     @property
     def is_clean(self) -> bool:
@@ -85,7 +88,7 @@ class Redaction:
     def write(self, resource: Json, path: str, line: bytes = b"") -> Json | None:
         """What goes out of this part: the same object when nothing had to change, None when nothing goes out.
 
-        Adds to `findings`; `start_writing` first.
+        Adds to `findings` and `kept_back`; `start_writing` first.
         """
         found = list(places(resource, path))
         self._part = path
@@ -98,8 +101,9 @@ class Redaction:
         return new if is_object(new) else None
 
     def start_writing(self) -> None:
-        """Forget findings and count stubs from the beginning."""
+        """Forget findings and what was kept back, and count stubs from the beginning."""
         self.findings = []
+        self.kept_back = []
         self._written = 0
 
     def _is_untouched(self, resource: Json, path: str, line: bytes) -> bool:
@@ -164,11 +168,14 @@ class Redaction:
                 self._keep_out(place, verdict)
         if verdict is None:
             self._report(place, None, cutter)
+            self._note_common(place, cutter)
             return new
         del self.findings[reported:]
         self._written = written
         for each in reversed(list(places(place.resource, place.path, place.full_url, contained=place.contained))):
             self._report(each, self._decided.get(each.path, verdict), None)
+            if stub_number(each.resource) is None:
+                self.kept_back.append(each)
         if isinstance(verdict, Redact) and self._mode is Mode.MARKED and stubs:
             left = stub(str(place.resource["resourceType"]), self._next + self._written)
             if left is not None:
@@ -183,6 +190,13 @@ class Redaction:
         self.findings.append(
             Finding(str(place.resource["resourceType"]), str(id_ or ""), shown, within=place.path, cuts=cuts)
         )
+
+    def _note_common(self, place: Place, cutter: Cutter | None) -> None:
+        id_ = place.resource.get("id")
+        if isinstance(id_, str) and id_ in self._names.words:
+            self.common.add(id_)
+        if cutter is not None:
+            self.common |= cutter.common_titles
 
     def _released_verdict(self, place: Place) -> Verdict:
         found = self._verdict(place)
@@ -209,8 +223,11 @@ class Redaction:
             local=frozenset(local),
             inner=lambda inner: self._at(inner),
             silent=self._mode is Mode.SILENT,
-            read_by_person=f"{resource['resourceType']}/{resource.get('id')}" in self._cleared,
+            read_by_person=self._is_cleared(resource),
         )
+
+    def _is_cleared(self, resource: Json) -> bool:
+        return f"{resource['resourceType']}/{resource.get('id')}" in self._cleared
 
     def _at(self, resource: Json) -> object:
         """A resource that the cutter came upon. One where FHIR has no place for it does not go out."""
@@ -228,7 +245,10 @@ class Redaction:
             return new, _asking(cutter)
         new = cutter.cut(resource)
         if only_about_withheld(resource, new, cutter.gone_at_root):
-            return resource, withheld_by("about-withheld-only")
+            if not says_more(resource):
+                return resource, withheld_by("about-withheld-only")
+            if not self._is_cleared(resource):
+                return resource, review_by("finding-about-withheld")
         stuck = {name for name in cutter.gone_at_root if self._needs_inside(resource, name)}
         if stuck and self._mode is Mode.MARKED:
             new = cutter.cut(resource, masked=stuck)

@@ -21,6 +21,7 @@ _RULES: Final = {
     "file-encrypted": "It holds a file that is encrypted, so nobody here could look into it; a person has to.",
     "file-packed-otherwise": "It holds a file that is packed in a way that is not read here; a person has to look.",
     "file-too-large": "It holds a file that is too large to look into here; a person has to look.",
+    "finding-about-withheld": "It holds a finding about something that is not included; somebody must look.",
     "free-text-names-withheld": "Its free text names something that is not included; a person has to read it.",
     "free-text-may-speak-of-withheld": "Its free text may speak of an image that is not included; somebody must look.",
     "human-narrative": "A person wrote its summary, and something in it is not included; a person has to read it.",

@@ -56,7 +56,6 @@ ABOUT: dict[str, dict[str, Any]] = {
     "DiagnosticReport": {
         "status": "final",
         "code": {"text": "photo"},
-        "conclusion": "private words",
         "media": [{"link": {"reference": f"Media/{ID}"}}],
     },
 }
@@ -77,6 +76,35 @@ def test_what_is_only_about_it_is_withheld_and_what_is_about_that_too(kind: str,
     assert "about-" not in str(out) and leaks(out) == []
     assert "hasMember" not in only(out, "Observation")
     assert {each.word for each in record.findings if each.id.startswith("about-")} == {"withhold"}
+
+
+OWN_WORDS: dict[str, dict[str, Any]] = {
+    "DiagnosticReport": {"conclusion": "no sign of infection"},
+    "List": {"note": [{"text": "reviewed with the family"}]},
+    "Communication": {"note": [{"text": "read out at the clinic"}]},
+}
+
+
+@BOTH
+@pytest.mark.parametrize("kind", OWN_WORDS)
+def test_a_finding_that_leans_on_it_alone_is_not_lost_but_waits_for_a_person(kind: str, mode: Mode) -> None:
+    about = {"resourceType": kind, "id": "about-1", **ABOUT[kind], **OWN_WORDS[kind]}
+    out, record = redacted(collection(about), mode)
+    assert "about-1" not in str(out)
+    assert [(each.word, each.verdict.reason.rule) for each in record.findings if each.id == "about-1"] == [
+        ("review", "finding-about-withheld")
+    ]
+    read, _record = redacted(collection(about), mode, cleared=[f"{kind}/about-1"])
+    left = only(read, kind)
+    assert leaks(read) == [] and OWN_WORDS[kind].items() <= left.items()
+
+
+@BOTH
+def test_coded_findings_wait_as_well_and_an_empty_one_does_not(mode: Mode) -> None:
+    report = {"resourceType": "DiagnosticReport", "id": "about-1", **ABOUT["DiagnosticReport"]}
+    coded = {**report, "conclusionCode": [{"coding": [{"system": "http://snomed.info/sct", "code": "271807003"}]}]}
+    assert redacted(collection(coded), mode)[1].counts["review"] == 1
+    assert redacted(collection({**report, "conclusion": "", "conclusionCode": []}), mode)[1].counts["review"] == 0
 
 
 @BOTH
