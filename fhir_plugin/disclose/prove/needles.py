@@ -71,11 +71,15 @@ def what_to_look_for(
     canaries: Iterable[str] = (),
     pixel_hashes: Mapping[str, str] | None = None,
     common_titles: Collection[str] = (),
+    released: Iterable[Mapping[str, Any]] = (),
 ) -> Needles:
     """The needles of a withheld set.
 
     `full_urls`: `Type/id` with how a Bundle named it. `canaries`: words that must not appear anywhere.
     `common_titles`: titles that released resources bear in their own right, which therefore give nothing away.
+    `released`: the resources that go out, read once. A title in plain words that one of them bears, too, and the bare
+    id where one of another type has the same, give nothing away; what tells of one thing alone (numbers, file names)
+    is looked for all the same.
     An id of fewer than eight characters, or without a digit, is looked for together with its type only.
     """
     found: dict[tuple[bytes, bool, bool], Needle] = {}
@@ -98,7 +102,40 @@ def what_to_look_for(
             add(kind, of, text, whole=True)
     for canary in canaries:
         add(Kind.CANARY, "", canary, whole=False, fold=True)
+    _without_what_others_bear(found, released)
     return Needles(tuple(found.values()), dict(pixel_hashes or {}))
+
+
+def _without_what_others_bear(
+    found: dict[tuple[bytes, bool, bool], Needle], released: Iterable[Mapping[str, Any]]
+) -> None:
+    """Take out the words that name something else as well. Only what is looked for is kept while they are read."""
+    titles = {_words(key[0]): key for key, each in found.items() if each.kind is Kind.TITLE and _is_plain(each.text)}
+    ids = {key[0]: key for key, each in found.items() if each.kind is Kind.ID and b"/" not in each.text}
+    types = {(each.of.partition("/")[2].encode(), each.of.partition("/")[0]) for each in found.values()}
+    for resource in released:
+        id_ = str(resource.get("id", "")).encode("utf-8", "surrogatepass")
+        if id_ in ids and (id_, str(resource.get("resourceType"))) not in types:
+            found.pop(ids[id_], None)
+        if titles:
+            for node in _objects(resource):
+                title = node.get("title")
+                if isinstance(title, str):
+                    found.pop(titles.get(_words(title.strip().encode("utf-8", "surrogatepass")[:LONGEST]), _NONE), None)
+
+
+_NONE: Final = (b"", False, False)
+_ONE_WORD: Final = re.compile(r"[^\W\d_]+")
+_TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
+
+
+def _words(title: bytes) -> bytes:
+    return b" ".join(title.lower().split())
+
+
+def _is_plain(title: bytes) -> bool:
+    """Words that may be said of many things; not a number or the name of a file."""
+    return _TELLING_TITLE.search(title) is None
 
 
 def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | bytes]]:
@@ -116,7 +153,7 @@ def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | b
             if isinstance(value, str) and _TELLING_VALUE.fullmatch(value):
                 yield Kind.IDENTIFIER, value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
     title, url = resource.get("title"), resource.get("url")
-    if isinstance(title, str):
+    if isinstance(title, str) and not isinstance(url, str):  # a definition's title is what its kind is called
         yield from _of_title(title)
     if isinstance(url, str):
         yield from _of_url(url)
@@ -144,7 +181,8 @@ def _of_attachment(node: Mapping[str, Any]) -> Iterator[tuple[Kind, str | bytes]
 
 
 def _of_title(title: str) -> Iterator[tuple[Kind, str]]:
-    if len(title.strip()) >= 4:
+    """One word of letters alone ("Photo", "Rash") is in every record."""
+    if len(title.strip()) >= 4 and _ONE_WORD.fullmatch(title.strip()) is None:
         yield Kind.TITLE, title.strip()
 
 

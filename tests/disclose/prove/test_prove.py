@@ -307,3 +307,34 @@ def test_memory_does_not_grow_with_size() -> None:
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.3 + 1_000_000
     assert peaks[1] < 32_000_000
+
+
+def test_words_that_a_released_resource_bears_give_nothing_away_and_what_tells_of_one_thing_does() -> None:
+    withheld = [
+        {
+            "resourceType": "DocumentReference",
+            "id": "scan-20260304",
+            "content": [{"attachment": {"title": "Discharge summary"}}, {"attachment": {"title": "IMG_4711.jpg"}}],
+        }
+    ]
+    released = [
+        {"resourceType": "Composition", "id": "c1", "title": " discharge  Summary"},
+        {"resourceType": "Patient", "id": "scan-20260304"},
+        {"resourceType": "Media", "id": "m1", "content": {"title": "IMG_4711.jpg"}},
+    ]
+    out = b"Discharge summary scan-20260304 IMG_4711.jpg"
+    assert set(finds(out, what_to_look_for(withheld))) == {Kind.TITLE, Kind.ID}
+    needles = what_to_look_for(withheld, released=released)
+    assert finds(out, needles) == [Kind.TITLE], "the file's name tells"
+    assert finds(b"Discharge summary scan-20260304", needles) == []
+    assert finds(b"DocumentReference/scan-20260304", needles) == [Kind.ID]
+    itself = [{"resourceType": "DocumentReference", "id": "scan-20260304"}]
+    assert finds(b"scan-20260304", what_to_look_for(withheld, released=itself)) == [Kind.ID]
+
+
+def test_one_plain_word_and_what_a_definition_is_called_are_no_titles() -> None:
+    words = {"resourceType": "Media", "id": "m1", "content": {"contentType": "image/jpeg", "title": "Photo"}}
+    definition = {"resourceType": "CodeSystem", "id": "c", "url": "urn:oid:1.2.3.4.5.6", "title": "Kinds of rash"}
+    needles = what_to_look_for([words, definition])
+    assert finds(b"Photo of kinds of rash", needles) == []
+    assert finds(b"1.2.3.4.5.6", needles) == [Kind.URL]

@@ -1,0 +1,110 @@
+"""Resources of a corpus: from a folder of JSON or NDJSON, one such file, or an npm package (`.tgz`)."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_KEY = re.compile(r"([A-Z][A-Za-z]{2,50})/([A-Za-z0-9\-.]{1,64})(?![A-Za-z0-9\-])")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One resource as it was published. `data`: without the white space around it."""
+
+    name: str
+    data: bytes = field(repr=False)
+    resource: Json = field(repr=False)
+
+    @property
+    def type(self) -> str:
+        return str(self.resource["resourceType"])
+
+    @property
+    def key(self) -> str:
+        return f"{self.type}/{self.resource.get('id')}"
+
+
+def examples(path: Path) -> list[Example]:
+    """Every resource with an id, in the order of their names; of two with one id the first."""
+    found: dict[str, Example] = {}
+    for name, data in sorted(_files(path)):
+        lines = data.split(b"\n") if ".ndjson" in name else [data]
+        for line in lines:
+            resource = _resource(line)
+            if resource is not None and "id" in resource:
+                example = Example(name, line.strip(), resource)
+                found.setdefault(example.key, example)
+    return list(found.values())
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_dir():
+        for each in path.rglob("*"):
+            if each.is_file() and each.name.endswith((".json", ".ndjson")):
+                yield str(each.relative_to(path)), each.read_bytes()
+    elif path.name.endswith((".tgz", ".tar.gz")):
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.name.endswith(".json") else None
+                if stream is not None:
+                    yield member.name, stream.read()
+    elif path.name.endswith(".xz"):
+        yield path.name.removesuffix(".xz"), lzma.decompress(path.read_bytes())
+    else:
+        yield path.name, path.read_bytes()
+
+
+def _resource(data: bytes) -> Json | None:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and isinstance(value.get("resourceType"), str) else None
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a resource, names of elements not among them."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, dict):
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+class Pointing:
+    """Which examples speak of which, read without the redactor."""
+
+    def __init__(self, all_: list[Example]) -> None:
+        self._by_key: dict[str, list[int]] = {}
+        self._by_url: dict[str, list[int]] = {}
+        for number, each in enumerate(all_):
+            keys: set[str] = set()
+            urls: set[str] = set()
+            for text in strings(each.resource):
+                if "/" in text:
+                    keys.update(f"{type_}/{id_}" for type_, id_ in _KEY.findall(text))
+                    keys.update(f"{type_}/{id_.rpartition('.')[0]}" for type_, id_ in _KEY.findall(text) if "." in id_)
+                if ":" in text and " " not in text:
+                    urls.add(re.split(r"[|#?]", text, maxsplit=1)[0])
+            for key in keys:
+                self._by_key.setdefault(key, []).append(number)
+            for url in urls:
+                self._by_url.setdefault(url, []).append(number)
+
+    def at(self, example: Example) -> list[int]:
+        """The numbers of those that name it by `Type/id` or by its URL, itself among them."""
+        url = str(example.resource.get("url", ""))
+        return sorted({*self._by_key.get(example.key, ()), *self._by_url.get(url, ())})
