@@ -115,8 +115,9 @@ def test_a_killed_child_refuses_its_picture_and_the_pool_heals() -> None:
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 def test_a_child_told_to_stop_refuses_nothing(told: signal.Signals) -> None:
     """systemd tells every process of a service: a video in the making would be destroyed as a damaged one."""
+    as_ever = f"__import__('signal').signal({int(told)}, 0)"  # below nohup, nobody hears SIGHUP
     with (
-        _worker_that(f"os.kill(os.getpid(), {int(told)})") as worker,
+        _worker_that(f"{as_ever}; os.kill(os.getpid(), {int(told)})") as worker,
         pytest.raises(Unavailable, match="Nothing is lost"),
     ):
         worker.clean(received(b"bad"))
