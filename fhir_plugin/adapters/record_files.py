@@ -147,6 +147,12 @@ def _lines(file: RecordFile) -> Iterator[Part]:
                 yield Part(file.name, line.rstrip(b"\r\n"), number)
 
 
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while piece := stream.read(1024 * 1024):
+            yield piece
+
+
 class WholeOutput:
     """Where redacted parts go: aside, until `finish` puts everything in its place at once."""
 
@@ -188,6 +194,13 @@ class WholeOutput:
             stream = gzip.GzipFile(path, "ab", mtime=0) if part.name in self._packed else path.open("ab")
             self._streams[part.name] = stream
         stream.write(part.data + b"\n" if part.line else part.data)
+
+    def contents(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """What would appear: every file by its name, in pieces, as its bytes will be."""
+        self._close()
+        for path in sorted((self._aside / "out").rglob("*")):
+            if path.is_file():
+                yield str(path.relative_to(self._aside / "out")), _pieces(path)
 
     def finish(self) -> None:
         """Put everything in its place. A file of lines of which none is left is empty; a document is not there."""

@@ -52,11 +52,15 @@ def redact(
 ) -> None:
     """Redact a resource, a Bundle, NDJSON (also .gz), the folder of a bulk export, or - (standard input).
 
-    Exits with 3 when something waits for a person: it is in the report, and not in the output.
+    What comes out has been searched for everything that stays, by a second program; where that finds anything, nothing
+    comes out and this exits with 1. Exits with 3 when something waits for a person: it is in the report, and not in
+    the output.
     """
     from fhir_plugin.adapters.clock import SystemClock
     from fhir_plugin.adapters.record_files import RecordFiles, WholeOutput
     from fhir_plugin.disclose.decide import Together, judge_for, on_their_word, rules_of_an_organisation, shipped_rules
+    from fhir_plugin.disclose.kept_back import KeptBack
+    from fhir_plugin.disclose.proven import prove_files
     from fhir_plugin.disclose.redact import Redaction, redact_stream
     from mappings.model.disclosure import Mode
 
@@ -71,8 +75,10 @@ def redact(
             around = Together()
             _look_around(files, around)
             redaction = Redaction(judge_for(asked, rules=rules, around=around), chosen, cleared=cleared)
-            for part in redact_stream(redaction, files.parts, told.list):
+            kept_back = KeptBack()
+            for part in redact_stream(redaction, files.parts, told.list, kept_back.add):
                 out.write(part)
+            prove_files(out.contents(), kept_back.needles(redaction.common))
             told.finish({"purpose": row.purpose, "requester": row.requester, "recipient": recipient, "mode": chosen})
             out.finish()
     summary = {"output": output, "counts": dict(told.counts), "review": told.waiting}

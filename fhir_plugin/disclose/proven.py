@@ -5,7 +5,8 @@ The proof looks for everything that is kept back, in the bytes that would go out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,14 +81,37 @@ def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:
     """Clean, or raises `NotProven` or `CannotLook`. Where nothing is kept back there is nothing to look for."""
     if not needles.needles and not needles.pixel_hashes:
         return Clean(len(parts), 0, 0)
-    verdict = prove(((part.name, [part.data]) for part in parts), needles)
-    if isinstance(verdict, Leaks):
-        kinds = {find.kind for find in verdict.finds}
-        if kinds == {Kind.UNSEEN}:
-            raise CannotLook("A file inside cannot be looked into, so that nobody can say what it shows.")
-        words = ", ".join(sorted(kinds))
-        raise NotProven(f"Something that must stay back would have gone out ({words}). Nothing does.")
-    return verdict
+    return _clean(prove(((part.name, [part.data]) for part in parts), needles))
+
+
+def prove_files(files: Iterable[tuple[str, Iterable[bytes]]], needles: Needles) -> Clean:
+    """The same for files in pieces. What is raised says in which file and where in it, never what."""
+    if not needles.needles and not needles.pixel_hashes:
+        return Clean(0, 0, 0)
+    names: list[str] = []
+
+    def read() -> Iterator[tuple[str, Iterable[bytes]]]:
+        for name, pieces in files:
+            names.append(name)
+            yield name, pieces
+
+    return _clean(prove(read(), needles), names)
+
+
+def _clean(verdict: Clean | Leaks, names: Sequence[str] = ()) -> Clean:
+    if isinstance(verdict, Clean):
+        return verdict
+    kinds = {find.kind for find in verdict.finds}
+    places = "".join(f" {find.kind}: {_place(find.place, names)}." for find in verdict.finds[:10]) if names else ""
+    if kinds == {Kind.UNSEEN}:
+        raise CannotLook(f"A file inside cannot be looked into, so that nobody can say what it shows.{places}")
+    words = ", ".join(sorted(kinds))
+    raise NotProven(f"Something that must stay back would have gone out ({words}). Nothing does.{places}")
+
+
+def _place(place: str, names: Sequence[str]) -> str:
+    """`part 2: byte 7` with the name of the second file instead."""
+    return re.sub(r"part (\d+)", lambda found: names[int(found.group(1)) - 1], place, count=1)
 
 
 def _alone(place: Place) -> dict[str, object]:

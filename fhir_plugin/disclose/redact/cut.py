@@ -72,6 +72,7 @@ class Cutter:
         self.cuts: Counter[str] = Counter()
         self._review: str | None = None
         self.gone_at_root: set[str] = set()
+        self.common_titles: set[str] = set()
         self._masked: frozenset[str] = frozenset()
         self._masking = False
         self._is_picture = False
@@ -287,8 +288,13 @@ class Cutter:
             return GONE
         if self._read_by_person:
             return value
-        if self._names.named_in(value) or (name != "title" and self._names.titled_in(value)):
+        if self._names.named_in(value):
             self._ask("free-text-names-withheld")
+        elif self._names.titled_in(value):
+            if name == "title":
+                self.common_titles.add(value)
+            else:
+                self._ask("free-text-names-withheld")
         elif may_speak_of(value, self._hints):
             self._ask("free-text-may-speak-of-withheld")
         return value
