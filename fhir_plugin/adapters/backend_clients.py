@@ -15,6 +15,7 @@ What is not named is not allowed. The file is read when the app starts.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import tomllib
@@ -106,11 +107,10 @@ def _key(jwk: dict[str, Any]) -> PublicKey | None:
     try:
         if jwk["kty"] == "EC":
             return ECKey.import_key(jwk) if jwk.get("crv") == "P-384" else None
-        key = RSAKey.import_key(jwk)
-        bits = key.raw_value.key_size
+        modulus = base64.b64decode(jwk["n"] + "=" * (-len(jwk["n"]) % 4), altchars=b"-_", validate=True)
+        return RSAKey.import_key(jwk) if int.from_bytes(modulus, "big").bit_length() >= MIN_RSA_BITS else None
     except (JoseError, ValueError, TypeError, KeyError):
         raise UnusableKeys("a key in it cannot be read") from None
-    return key if bits >= MIN_RSA_BITS else None
 
 
 def _tables(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
