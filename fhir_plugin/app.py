@@ -24,6 +24,7 @@ from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import load_job_roles
+from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.issuers_file import IssuersFile
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
@@ -263,6 +264,7 @@ def install(
         worklist=worklist,
         holds=holds,
         kept=kept,
+        labels=around("labels", DatabaseImageLabels(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
     practice_parts = WorkParts(

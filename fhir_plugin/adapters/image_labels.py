@@ -62,8 +62,9 @@ class DatabaseImageLabels:
             "statement": label.statement,
             "hidden_since": _text(label.hidden_since),
             "untold": label.untold,
-            "waits": label.waits,
+            "pending": label.pending,
             "found_ordinary": label.found_ordinary,
+            "ordinary_words": label.ordinary_words,
         }
         return {
             "fhir_base": label.fhir_base,

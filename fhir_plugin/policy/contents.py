@@ -265,6 +265,7 @@ class PolicyPack:
     shortest_justification_child: int
     video_most_bytes: int
     video_most_seconds: int
+    label_lowered_alone: bool
     video_sound: bool
     """Whether sound may be kept where somebody asks for it with a reason."""
     request_most_images: int

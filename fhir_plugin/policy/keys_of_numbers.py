@@ -110,6 +110,15 @@ NUMBER_KEYS = (
     Key("video.most_bytes", "video_most_bytes", Whole(1, 2**30, "bytes"), "Size of one video", "G-R9, G-R206"),
     Key("video.most_seconds", "video_most_seconds", Whole(1, 600, "seconds"), "Length of one video", "G-R9, G-R206"),
     Key(
+        "label.lower",
+        "label_lowered_alone",
+        Pair("second-clinician", "one-clinician"),
+        "Who makes the label of a filed image less strict",
+        "G-R186, G-R254",
+        "always with a reason, and two clinicians for what is very sensitive or of somebody under 18; nobody waits to "
+        "make a label stricter",
+    ),
+    Key(
         "video.sound",
         "video_sound",
         Pair("dropped", "kept-when-asked"),

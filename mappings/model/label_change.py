@@ -100,6 +100,14 @@ def at_least_as_strict(after: Sequence[Label], before: Sequence[Label]) -> bool:
     return _restricting(before) <= _restricting(after)
 
 
+def says_the_same(on_server: Sequence[Label], signed: Sequence[Label]) -> bool:
+    """Whether a server's labels are what was signed. A lower confidentiality that lies beside the signed one, as servers
+    leave it that only ever add, says nothing else."""
+    extra, rank = set(on_server) - set(signed), confidentiality(signed) or 0
+    weaker = {each for each in extra if each.system == CONFIDENTIALITY and _RANKS.get(each.code, _UNKNOWN) < rank}
+    return set(signed) <= set(on_server) and extra <= weaker
+
+
 def level_of(labels: Sequence[Label]) -> LabelLevel:
     """The level that these labels amount to; one that is not known for what it is counts as private."""
     if not is_restricted(list(labels)):
@@ -184,10 +192,12 @@ class ImageLabel:
     """When it was raised: a reason that was given before does not open it."""
     untold: bool = False
     """The server has not taken it."""
-    waits: bool = False
-    """A change is on its way to the server."""
+    pending: str = ""
+    """The latest change that is on its way to the server; whatever was ordered before it settles without a word here."""
     found_ordinary: str = ""
     """Digest of what a clinician looked at and found ordinary: asked again as soon as it differs."""
+    ordinary_words: str = field(default="", repr=False)
+    """Why, in their words."""
 
     def in_force(self, on_server: Sequence[Label]) -> tuple[Label, ...]:
         """Both, together: the most that either says."""

@@ -33,8 +33,9 @@ LABEL = ImageLabel(
     statement=Reference("Provenance/p"),
     hidden_since=START + dt.timedelta(minutes=1),
     untold=True,
-    waits=True,
+    pending="intent-7",
     found_ordinary="d" * 64,
+    ordinary_words="canary of a label",
 )
 
 

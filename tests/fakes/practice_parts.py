@@ -25,9 +25,11 @@ from fhir_plugin.ports import (
     AuditTrail,
     ClinicalRecord,
     Clock,
+    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
+    StatementSigner,
     UnitOfWork,
     Vault,
     Worklist,
@@ -39,12 +41,14 @@ from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.clock import FakeClock
+from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeAbsences, FakeColleagues, FakeHolds
 from tests.fakes.queue import InlineQueue
 from tests.fakes.record import FakeRecord
 from tests.fakes.second_opinions import FakeSecondOpinions
+from tests.fakes.signer import FakeStatementSigner
 from tests.fakes.unit_of_work import FakeUnitOfWork
 from tests.fakes.vault import FakeVault
 from tests.fakes.worker import FakeImageWorker
@@ -64,6 +68,8 @@ class Keeping:
     clock: Clock
     worklist: Worklist
     kept: KeptImages
+    labels: ImageLabels
+    signer: StatementSigner
     ledger: LedgerStore
     engine: Engine
     queue: JobQueue
@@ -123,6 +129,8 @@ class PracticeBench:
         self.concerns = Concerns(self.parts)
         self.vault = FakeVault(self.clock, self.work)
         self.kept = FakeKeptImages(self.work)
+        self.labels = FakeImageLabels(self.work)
+        self.signer = FakeStatementSigner()
         self.opinions = FakeSecondOpinions(self.work)
         self.worker = FakeImageWorker()
         self.keeping = keeping = Keeping(
@@ -135,6 +143,8 @@ class PracticeBench:
             clock=self.clock,
             worklist=self.worklist,
             kept=self.kept,
+            labels=self.labels,
+            signer=self.signer,
             ledger=self.ledger,
             engine=self.engine,
             queue=InlineQueue(),
