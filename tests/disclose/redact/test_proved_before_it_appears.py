@@ -77,7 +77,8 @@ def test_titles_and_ids_that_others_bear_in_their_own_right_are_no_leak(record: 
 
 
 def test_the_name_of_a_file_is_looked_at_too(record: Path) -> None:
-    (record / "about").mkdir()
-    (record / "about" / f"{ID}.ndjson").write_bytes(lines(PATIENT))
+    named = record / "about"
+    named.mkdir()
+    (named / f"{ID}.json").write_text(json.dumps(PATIENT))
     done = redact(record)
     assert done.exit_code == 1 and not (record.parent / "out").exists()
