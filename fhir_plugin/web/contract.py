@@ -22,6 +22,7 @@ from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import Clock
+from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import CaptureId, ImageId, Reference
@@ -122,6 +123,8 @@ class PageParts(Protocol):
     def consultations(self) -> Consultations: ...
     @property
     def requests(self) -> Requests: ...
+    @property
+    def desk(self) -> Desk: ...
     @property
     def policy(self) -> PolicyPack: ...
     @property
