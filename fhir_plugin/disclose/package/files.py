@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from fhir_plugin.disclose.contents import PackagedImage
-from mappings.model.identifiers import Sha256
+from mappings.model.identifiers import Reference, Sha256
 
 
 @dataclass(frozen=True)
 class PackedFile:
-    """One picture, video or document. `sha1`: base64, as FHIR's `Attachment.hash` wants it.
-
-    `image`: what it was made of; None for a document, which goes out as it stood in the record.
-    """
+    """One picture, video or document. `sha1`: base64, as FHIR's `Attachment.hash` wants it. `of`: what shows it."""
 
     name: str
     media_type: str
     size: int
     sha256: Sha256
     sha1: str
-    image: PackagedImage | None = field(default=None, repr=False)
+    of: Reference
 
     @property
     def is_video(self) -> bool:
         return self.media_type.startswith("video/")
 
 
-def packed(name: str, media_type: str, content: bytes, image: PackagedImage | None = None) -> PackedFile:
+def packed(name: str, media_type: str, content: bytes, of: Reference) -> PackedFile:
     """The facts about `content`."""
     return PackedFile(
         name=name,
@@ -37,5 +33,5 @@ def packed(name: str, media_type: str, content: bytes, image: PackagedImage | No
         size=len(content),
         sha256=Sha256(hashlib.sha256(content).hexdigest()),
         sha1=base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode(),
-        image=image,
+        of=of,
     )

@@ -11,8 +11,11 @@ from fhir_plugin.disclose.contents import PackageContents, PackagedImage
 from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import SigningKey
-from fhir_plugin.disclose.package.pictures import going_out
+from fhir_plugin.disclose.package.pictures import going_out, smaller
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
+from fhir_plugin.disclose.package.readable import longest_side, readable_page
+from fhir_plugin.disclose.package.reading import Reading, Shown
+from fhir_plugin.disclose.package.spool import Aside, SealedSpool
 from fhir_plugin.disclose.redact import read_part
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.ports import ImageWorker
@@ -37,41 +40,53 @@ class Member:
 class Members:
     """`all` gives every file but the manifest and its signature. `pictures`: those that were written so far."""
 
-    def __init__(self, contents: PackageContents, package_id: str, key: SigningKey, worker: ImageWorker) -> None:
+    def __init__(
+        self, contents: PackageContents, package_id: str, key: SigningKey, worker: ImageWorker, spool: SealedSpool
+    ) -> None:
         self._contents = contents
         self._id = package_id
         self._key = key
         self._worker = worker
+        self._spool = spool
+        self._small: dict[str, Aside] = {}
         self._pointing = Pointing(contents.images)
-        self._surveyed: list[tuple[int, int]] = []
+        self._reading = Reading()
         self._record_bytes = 0
         self._parts = 0
         self._lines = False
+        self._longest_side = longest_side(0)
         self.pictures: list[PackedFile] = []
 
     def all(self) -> Iterator[Member]:
-        loose_at = self._survey()
+        loose_at, loose_pictures = self._survey()
+        self._longest_side = longest_side(len(self._contents.images) + loose_pictures)
         yield from self._listed_pictures()
         listed = tuple(self.pictures)
         loose: list[tuple[Loose, PackedFile]] = []
         yield from self._loose_files(loose_at, loose)
         self._pointing.files(listed, loose)
         yield self._record()
+        page = readable_page(self._contents.cover, self._reading, self._picture_of)
+        yield Member(names.READABLE_PAGE, _HTML, page)
         yield Member(names.KEYS, "application/jwk-set+json", [json.dumps({"keys": [self._key.jwk]}).encode()])
 
     # ------------------------------------------------------------------------------------------------ pictures
 
-    def _survey(self) -> frozenset[int]:
-        """Reads the whole record once: which of its parts hold files. Raises what cannot go out before it begins."""
-        at = set()
+    def _survey(self) -> tuple[bool, int]:
+        """Reads the whole record once: whether files stand in it, and how many of them are pictures.
+
+        Raises what must not go out before anything does.
+        """
+        files = pictures = 0
         for number, part in enumerate(self._contents.record()):
             self._parts += 1
             self._record_bytes += len(part.data)
             self._lines = self._lines or part.line > 0 or number > 0
-            for _loose in self._pointing.survey(read_part(part)):
-                at.add(number)
+            for loose in self._pointing.survey(read_part(part)):
+                files += 1
+                pictures += loose.is_picture
         self._pointing.surveyed()
-        return frozenset(at)
+        return files > 0, pictures
 
     def _listed_pictures(self) -> Iterator[Member]:
         for image in self._contents.images:
@@ -80,10 +95,15 @@ class Members:
     def _picture(self, image: PackagedImage) -> Member:
         file, content = going_out(image, len(self.pictures) + 1, self._worker, self._contents.watermark)
         self.pictures.append(file)
+        if not file.is_video:
+            self._small[file.name] = self._spool.put(smaller(content, self._worker, self._longest_side))
         return Member(file.name, file.media_type, [content], file.size, stored=True)
 
-    def _loose_files(self, at: frozenset[int], found: list[tuple[Loose, PackedFile]]) -> Iterator[Member]:
-        if not at:
+    def _picture_of(self, shown: Shown) -> bytes:
+        return self._spool.get(self._small[shown.name])
+
+    def _loose_files(self, there: bool, found: list[tuple[Loose, PackedFile]]) -> Iterator[Member]:
+        if not there:
             return
         again = Pointing(self._contents.images)
         documents = 0
@@ -91,11 +111,13 @@ class Members:
             for loose in again.survey(read_part(part)):
                 if loose.is_picture:
                     yield self._picture(_as_picture(loose))
-                    found.append((loose, self.pictures[-1]))
+                    found.append((loose.without_content(), self.pictures[-1]))
                 else:
                     documents += 1
                     name = names.document_name(documents, loose.media_type)
-                    found.append((loose, packed(name, loose.media_type, loose.content)))
+                    found.append(
+                        (loose.without_content(), packed(name, loose.media_type, loose.content, Reference(loose.owner)))
+                    )
                     yield Member(name, loose.media_type, [loose.content], len(loose.content))
 
     # -------------------------------------------------------------------------------------------------- record
@@ -111,6 +133,7 @@ class Members:
             resource, changed = self._pointing.point(read_part(part))
             if resource is None:
                 continue
+            self._reading.add(resource)
             data = write(resource) if changed or (self._lines and b"\n" in part.data) else part.data
             yield data + b"\n" if self._lines else data
 

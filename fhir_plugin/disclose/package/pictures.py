@@ -24,7 +24,7 @@ def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark:
     content, media_type = _content(image, worker, watermark)
     if media_type not in PICTURE_ENDINGS:
         raise Refused(f"Picture {number} is of a kind that cannot go into a package.", code="picture-type")
-    return packed(picture_name(number, media_type), media_type, content, image), content
+    return packed(picture_name(number, media_type), media_type, content, image.reference), content
 
 
 def smaller(content: bytes, worker: ImageWorker, longest_side: int) -> bytes:

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fhir_plugin.disclose.contents import PackagedImage
@@ -35,18 +35,13 @@ class Loose:
     owner: str
     binary: str | None
     media_type: str
+    is_picture: bool
+    """By what it says or by how it begins: a picture is cleaned, whatever it calls itself."""
     content: bytes = field(repr=False)
 
-    @property
-    def is_picture(self) -> bool:
-        """By what it says or by how it begins: a picture is cleaned, whatever it calls itself."""
-        start = self.content[:16]
-        return (
-            self.media_type.startswith(("image/", "video/"))
-            or start.startswith(_PICTURES)
-            or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
-            or start[4:8] == b"ftyp"
-        )
+    def without_content(self) -> Loose:
+        """The same, for remembering where it stood."""
+        return replace(self, content=b"")
 
 
 class Pointing:
@@ -223,7 +218,17 @@ def _loose(ordinal: int, owner: str, node: Json) -> Loose:
     if is_binary and not owner.startswith("Binary/"):
         raise Refused(f"{owner} holds a file in a way that cannot be packaged (a contained Binary).", code="contained")
     media_type = str(node.get("contentType") or "application/octet-stream")
-    return Loose(ordinal, owner, owner if is_binary else None, media_type, content)
+    return Loose(ordinal, owner, owner if is_binary else None, media_type, _is_picture(media_type, content), content)
+
+
+def _is_picture(media_type: str, content: bytes) -> bool:
+    start = content[:16]
+    return (
+        media_type.startswith(("image/", "video/"))
+        or start.startswith(_PICTURES)
+        or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+        or start[4:8] == b"ftyp"
+    )
 
 
 __all__: Sequence[str] = ("Json", "Loose", "Pointing", "nodes")

@@ -18,6 +18,7 @@ from fhir_plugin.disclose.contents import PackageContents
 from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.manifest import Listed, SigningKey, canonical, kid_of, manifest_of, signing_key
 from fhir_plugin.disclose.package.members import Member, Members
+from fhir_plugin.disclose.package.spool import SealedSpool
 from fhir_plugin.disclose.prove import Kind, Leaks, Needles, PixelReader, Proof
 from fhir_plugin.disclose.proven import CannotLook, NotProven
 from fhir_plugin.errors import Unavailable
@@ -83,12 +84,13 @@ def write_package(
     """
 
     def pieces(package: Package) -> Iterator[bytes]:
-        making = _Making(contents, package_id, signer, Proof(needles, pixels=pixels), worker)
         whole, size = hashlib.sha256(), 0
-        for piece in stream_zip(making.packed(), chunk_size=_PIECE, password=password):
-            whole.update(piece)
-            size += len(piece)
-            yield piece
+        with SealedSpool() as spool:
+            making = _Making(contents, package_id, signer, Proof(needles, pixels=pixels), worker, spool)
+            for piece in stream_zip(making.packed(), chunk_size=_PIECE, password=password):
+                whole.update(piece)
+                size += len(piece)
+                yield piece
         package._proven = making.proven(Sha256(whole.hexdigest()), size)
 
     return Package(pieces)
@@ -107,6 +109,7 @@ class _Making:
         signer: StatementSigner,
         proof: Proof,
         worker: ImageWorker,
+        spool: SealedSpool,
     ) -> None:
         self._id = package_id
         self._made = contents.cover.made.astimezone(dt.UTC)
@@ -114,7 +117,7 @@ class _Making:
         self._signer = signer
         self._proof = proof
         self._key: SigningKey = signing_key(signer)
-        self._members = Members(contents, package_id, self._key, worker)
+        self._members = Members(contents, package_id, self._key, worker, spool)
         self._listed: list[Listed] = []
         self._jws = ""
 
@@ -139,7 +142,7 @@ class _Making:
             manifest=next(each.sha256 for each in self._listed if each.name == names.MANIFEST),
             jws=self._jws,
             key_check=self._key.check,
-            shown=tuple((each.image.reference, each.sha256) for each in self._members.pictures if each.image),
+            shown=tuple((each.of, each.sha256) for each in self._members.pictures),
             looked_at=verdict.bytes,
         )
 
