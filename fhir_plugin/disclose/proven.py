@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_plugin.disclose.decide import Rules, Together, judge_for
-from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
-from fhir_plugin.disclose.redact import Finding, Part, RedactedRecord, read_part, redact_documents
-from fhir_plugin.disclose.redact.places import Place, places
+from fhir_plugin.disclose.kept_back import KeptBack
+from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove
+from fhir_plugin.disclose.redact import Finding, Part, RedactedRecord, Redaction, read_part, redact_stream
+from fhir_plugin.disclose.redact.places import places
+from fhir_plugin.disclose.redact.report import counts
 from fhir_plugin.errors import PluginError, Refused
 from mappings.model.disclosure import Asked, ItemFacts, Mode
 
 _NOTHING_KNOWN: Final = ItemFacts()
-_KEPT_BACK: Final = ("redact", "withhold", "review")
 
 
 class NotProven(PluginError):
@@ -35,10 +36,11 @@ class CannotLook(Refused):
 
 @dataclass(frozen=True)
 class Proven:
-    """What goes out, and what the proof looked at."""
+    """What goes out, what the proof looked at, and by what everything that stays can be named: for what is added."""
 
     record: RedactedRecord
     proof: Clean
+    needles: Needles = field(repr=False)
 
 
 def redact_and_prove(
@@ -52,29 +54,17 @@ def redact_and_prove(
 ) -> Proven:
     """Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
     parts = list(documents)
-    found = [place for part in parts for place in places(read_part(part), part.place)]
     around = Together()
-    for place in found:
-        around.see(place.resource, place.full_url or "")
-    judge = judge_for(asked, rules=rules, around=around, known=known)
-    record = redact_documents(parts, judge, mode, cleared=cleared)
-    return Proven(record, prove_record(record.parts, needles_of(found, record.findings)))
-
-
-def needles_of(found: Sequence[Place], findings: Iterable[Finding]) -> Needles:
-    """What must not be found: the names of every resource that is kept back. None, where nothing is."""
-    kept_back = {finding.within for finding in findings if finding.word in _KEPT_BACK}
-    withheld = [place for place in found if place.path in kept_back]
-    titles = {title for place in found if place.path not in kept_back for title in _titles(place.resource)}
-    return what_to_look_for(
-        [_alone(place) for place in withheld],
-        full_urls=[
-            (f"{place.resource['resourceType']}/{place.resource.get('id')}", place.full_url)
-            for place in withheld
-            if place.full_url is not None
-        ],
-        common_titles=titles,
-    )
+    for part in parts:
+        for place in places(read_part(part), part.place):
+            around.see(place.resource, place.full_url or "")
+    redaction = Redaction(judge_for(asked, rules=rules, around=around, known=known), mode, cleared=cleared)
+    kept_back = KeptBack()
+    findings: list[Finding] = []
+    written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
+    needles = kept_back.needles(redaction.common)
+    record = RedactedRecord(written, tuple(findings), counts(findings))
+    return Proven(record, prove_record(written, needles), needles)
 
 
 def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:
@@ -112,24 +102,3 @@ def _clean(verdict: Clean | Leaks, names: Sequence[str] = ()) -> Clean:
 def _place(place: str, names: Sequence[str]) -> str:
     """`part 2: byte 7` with the name of the second file instead."""
     return re.sub(r"part (\d+)", lambda found: names[int(found.group(1)) - 1], place, count=1)
-
-
-def _alone(place: Place) -> dict[str, object]:
-    """Without the resources that it holds, which are judged for themselves, and without an id that means nothing."""
-    left_out = ("entry", "parameter", "id") if place.contained else ("entry", "parameter")
-    return {name: value for name, value in place.resource.items() if name not in left_out}
-
-
-def _titles(resource: dict[str, object]) -> list[str]:
-    waiting: list[object] = [resource]
-    titles: list[str] = []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            title = node.get("title")
-            if isinstance(title, str):
-                titles.append(title)
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
-    return titles
