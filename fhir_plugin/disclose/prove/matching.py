@@ -31,6 +31,8 @@ _ENDS: Final = re.compile(
 """A longer id goes on with a full stop; a sentence ends with one, and a file name goes on with its kind."""
 _LONGEST_ENDING: Final = 8
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\-]*")
+_NEAR: Final = 400
+"""Bytes within which a number's system must stand."""
 _CUT: Final = (0, 2, 3)
 """How many characters of base64 depend on what stands before, for each of the three shifts."""
 
@@ -69,6 +71,7 @@ class Matcher:
             if pattern.form is Form.PLAIN:
                 same = needle.fold or window[place:end] == needle.text
                 alone = not needle.whole or _stands_alone(window, place, end, first=first, last=last)
+                alone = alone and needle.near in window[max(place - _NEAR, 0) : end + _NEAR]
             elif pattern.form is Form.HEX:
                 same = True
                 alone = not needle.whole or _stands_alone_in_hex(window, place, end)
@@ -125,7 +128,9 @@ def _anchor(data: bytes) -> int:
 
 def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
-        forms = {needle.text.lower(): Form.PLAIN, needle.text.hex().encode(): Form.HEX}
+        forms = {needle.text.lower(): Form.PLAIN}
+        if not needle.near:
+            forms[needle.text.hex().encode()] = Form.HEX
         if needle.kind is not Kind.BYTES and not needle.text.isascii():  # the others are found without their zeros
             words = needle.text.decode("utf-8", "replace")
             for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
@@ -136,6 +141,8 @@ def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
 
 def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
+        if needle.near:  # with its system it is long enough to be decoded and looked at as text
+            continue
         for shift in range(3):
             text = base64.b64encode(b"\0" * shift + needle.text)
             rest = (shift + len(needle.text)) % 3

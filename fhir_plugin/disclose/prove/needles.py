@@ -34,6 +34,8 @@ class Needle:
     """`text` as UTF-8 or raw bytes; `of`: the withheld resource (`Type/id`) that it would give away.
 
     `whole`: it must not go on to the left or right as a longer id or word. `fold`: upper and lower case are one.
+    `near`: counts only where this stands close by: a number that many things bear gives nothing away without its
+    system.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Needle:
     text: bytes = field(repr=False)
     whole: bool
     fold: bool
+    near: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,10 @@ LONGEST: Final = 128
 """Bytes of one needle; of longer ones the end (of words the beginning) is looked for."""
 
 _TELLING_ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9.\-]{8,64}")
-_TELLING_VALUE: Final = re.compile(r"(?=.*[0-9]).{6,}", re.DOTALL)
+_TELLING_VALUE: Final = re.compile(
+    r"(?![0-9]{4}(?:-[0-9]{2}){1,2}\Z)(?=.*[0-9])(?:(?=.*[^0-9]).{6,}|[0-9]{8,})", re.DOTALL
+)
+"""No number of seven digits or fewer, and no date."""
 _PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$")
 _OF_ATTACHMENTS: Final = frozenset(
     {"language", "url", "size", "title", "creation", "height", "width", "duration", "pages"}
@@ -82,14 +88,15 @@ def what_to_look_for(
     is looked for all the same.
     An id of fewer than eight characters, or without a digit, is looked for together with its type only.
     """
-    found: dict[tuple[bytes, bool, bool], Needle] = {}
+    found: dict[_Key, Needle] = {}
     common = {" ".join(title.casefold().split()) for title in common_titles}
 
-    def add(kind: Kind, of: str, text: str | bytes, *, whole: bool, fold: bool = False) -> None:
+    def add(kind: Kind, of: str, text: str | bytes, *, whole: bool, fold: bool = False, near: str = "") -> None:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         data = data[:LONGEST] if kind in (Kind.TITLE, Kind.CANARY, Kind.BYTES) else data[-LONGEST:]
         if len(data) >= 4 or (kind is Kind.ID and b"/" in data):
-            found.setdefault((data, whole, fold), Needle(kind, of, data, whole, fold))
+            by = near.encode("utf-8", "surrogatepass")[-LONGEST:]
+            found.setdefault((data, whole, fold, by), Needle(kind, of, data, whole, fold, by))
 
     for resource in withheld:
         of = f"{resource.get('resourceType')}/{resource.get('id')}"
@@ -97,6 +104,8 @@ def what_to_look_for(
             if kind is Kind.TITLE and " ".join(str(text).casefold().split()) in common:
                 continue
             add(kind, of, text, whole=kind not in (Kind.BYTES, Kind.HASH), fold=kind is Kind.TITLE)
+        for text, system in _identifiers(resource):
+            add(Kind.IDENTIFIER, of, text, whole=True, near=system)
     for of, url in full_urls:
         for kind, text in _of_url(url):
             add(kind, of, text, whole=True)
@@ -106,9 +115,10 @@ def what_to_look_for(
     return Needles(tuple(found.values()), dict(pixel_hashes or {}))
 
 
-def _without_what_others_bear(
-    found: dict[tuple[bytes, bool, bool], Needle], released: Iterable[Mapping[str, Any]]
-) -> None:
+_Key = tuple[bytes, bool, bool, bytes]
+
+
+def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapping[str, Any]]) -> None:
     """Take out the words that name something else as well. Only what is looked for is kept while they are read."""
     titles = {_words(key[0]): key for key, each in found.items() if each.kind is Kind.TITLE and _is_plain(each.text)}
     ids = {key[0]: key for key, each in found.items() if each.kind is Kind.ID and b"/" not in each.text}
@@ -124,7 +134,7 @@ def _without_what_others_bear(
                     found.pop(titles.get(_words(title.strip().encode("utf-8", "surrogatepass")[:LONGEST]), _NONE), None)
 
 
-_NONE: Final = (b"", False, False)
+_NONE: Final[_Key] = (b"", False, False, b"")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+")
 _TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
 
@@ -146,12 +156,6 @@ def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | b
             yield Kind.ID, id_
     if resource.get("resourceType") == "Binary":
         yield from _of_data(resource.get("data"))
-    for name in ("identifier", "masterIdentifier"):  # its own: those in references are other people's
-        own = resource.get(name)
-        for each in own if isinstance(own, list) else [own]:
-            value = each.get("value") if isinstance(each, dict) else None
-            if isinstance(value, str) and _TELLING_VALUE.fullmatch(value):
-                yield Kind.IDENTIFIER, value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
     title, url = resource.get("title"), resource.get("url")
     if isinstance(title, str) and not isinstance(url, str):  # a definition's title is what its kind is called
         yield from _of_title(title)
@@ -160,6 +164,22 @@ def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | b
     for node in _objects(resource):
         if node is not resource and _is_attachment(node):
             yield from _of_attachment(node)
+
+
+def _identifiers(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Its own identifiers (those in references are other people's), each with the system that must stand near it:
+    none for a value that tells of one thing alone. A short one without a system is in every record."""
+    for name in ("identifier", "masterIdentifier"):
+        own = resource.get(name)
+        for each in own if isinstance(own, list) else [own]:
+            value, system = (each.get("value"), each.get("system")) if isinstance(each, dict) else (None, None)
+            if not isinstance(value, str):
+                continue
+            bare = value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
+            if _TELLING_VALUE.fullmatch(bare):
+                yield bare, ""
+            elif isinstance(system, str) and len(system) >= 4:
+                yield bare, system
 
 
 def _is_attachment(node: Mapping[str, Any]) -> bool:

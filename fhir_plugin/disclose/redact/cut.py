@@ -228,8 +228,12 @@ class Cutter:
         if isinstance(reference, str) and self._points(reference):
             return "reference"
         identifier = value.get("identifier")
-        if is_object(identifier) and set(value) <= _REFERENCE and self._is_identifier(identifier):
-            return "logical-reference"
+        if is_object(identifier) and set(value) <= _REFERENCE:
+            by_type = "system" not in identifier and self._names.is_reference_by(
+                value.get("type"), identifier.get("value")
+            )
+            if by_type or self._is_identifier(identifier):
+                return "logical-reference"
         if "value" in value and self._is_identifier(value):
             return "identifier"
         if is_attachment(value):

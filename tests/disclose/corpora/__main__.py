@@ -11,7 +11,7 @@ from tests.definitions.shapes import structures
 from tests.definitions.source import know_also
 from tests.definitions.walk import walk
 from tests.disclose.corpora.each_withheld import run
-from tests.disclose.corpora.reading import examples
+from tests.disclose.corpora.reading import examples, write_sample
 
 
 def main() -> int:
@@ -21,8 +21,13 @@ def main() -> int:
     each.add_argument("path", type=Path, help="the npm package hl7.fhir.r4.examples 4.0.1")
     each.add_argument("--every", type=int, default=1, help="only each Nth")
     each.add_argument("--part", default="1/1", help="I/N: the Ith of N parts, for several processes")
+    keep = commands.add_parser("sample", help="make the sample that the tests keep")
+    keep.add_argument("path", type=Path)
     asked = parser.parse_args()
     corpus = examples(asked.path)
+    if asked.command == "sample":
+        write_sample(corpus)
+        return 0
     know_also(structures(asked.path))
     part, parts = map(int, asked.part.split("/"))
     numbers = list(range(0, len(corpus), asked.every))[part - 1 :: parts]

@@ -108,3 +108,31 @@ class Pointing:
         """The numbers of those that name it by `Type/id` or by its URL, itself among them."""
         url = str(example.resource.get("url", ""))
         return sorted({*self._by_key.get(example.key, ()), *self._by_url.get(url, ())})
+
+
+SAMPLE = Path(__file__).with_name("r4-examples.ndjson.xz")
+_LARGEST = 12_000
+
+
+def sample(corpus: list[Example]) -> list[Example]:
+    """The smallest example of each type, two where there are some, each with one that names it where one is small."""
+    small = [at for at, each in enumerate(corpus) if len(each.data) < _LARGEST]
+    by_type: dict[str, list[int]] = {}
+    for at in small:
+        by_type.setdefault(corpus[at].type, []).append(at)
+    pointing = Pointing(corpus)
+    chosen: set[int] = set()
+    for numbers in by_type.values():
+        picked = sorted(numbers, key=lambda at: (len(corpus[at].data), corpus[at].key))[:2]
+        chosen.update(picked)
+        for at in picked:
+            naming = [other for other in pointing.at(corpus[at]) if other != at and other in set(small)]
+            chosen.update(sorted(naming, key=lambda other: len(corpus[other].data))[:1])
+    return [corpus[at] for at in sorted(chosen)]
+
+
+def write_sample(corpus: list[Example], path: Path = SAMPLE) -> None:
+    """The same, byte for byte, whenever the corpus is."""
+    lines = [json.dumps(each.resource, ensure_ascii=False, separators=(",", ":")) for each in sample(corpus)]
+    text = "".join(f"{line}\n" for line in lines)
+    path.write_bytes(lzma.compress(text.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME))

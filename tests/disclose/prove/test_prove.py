@@ -338,3 +338,17 @@ def test_one_plain_word_and_what_a_definition_is_called_are_no_titles() -> None:
     needles = what_to_look_for([words, definition])
     assert finds(b"Photo of kinds of rash", needles) == []
     assert finds(b"1.2.3.4.5.6", needles) == [Kind.URL]
+
+
+def test_a_short_number_counts_only_beside_its_system() -> None:
+    system = "https://hospital.example/photographs"
+    image = {"resourceType": "Media", "id": "m1", "identifier": [{"system": system, "value": "65432"}]}
+    needles = what_to_look_for([image])
+    assert finds(b'{"identifier":[{"system":"https://other.example","value":"65432"}],"value":65432}', needles) == []
+    written = b'{"value": "65432", "system": "' + system.replace("/", "\\/").encode() + b'"}'
+    assert finds(written, needles) == [Kind.IDENTIFIER]
+    assert finds(PADDING * 40 + base64.b64encode(written), needles) == [Kind.IDENTIFIER]
+    assert finds(written.replace(b"65432", b"654321"), needles) == []
+    assert finds(b"65432" + b" " * 5000 + system.encode(), needles) == []
+    alone = {"resourceType": "Media", "id": "m1", "identifier": [{"value": "65432"}, {"value": "2026-03-04"}]}
+    assert finds(b"65432 2026-03-04", what_to_look_for([alone])) == []

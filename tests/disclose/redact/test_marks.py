@@ -10,7 +10,9 @@ from tests.disclose.redact.records import (
     PLAIN,
     RESTRICTED,
     collection,
+    entry,
     leaks,
+    media,
     only,
     redacted,
     resources,
@@ -67,3 +69,25 @@ def test_shared_names_do_not_widen_the_cut(mode: Mode) -> None:
     }
     out, _record = redacted(collection(resource), mode)
     assert only(out, "Observation") == resource
+
+
+@BOTH
+def test_an_identifier_without_a_system_that_is_in_every_record_names_nothing(mode: Mode) -> None:
+    image = media(identifier=[{"value": "12345"}, {"value": "ACC-2026-0815"}])
+    other = {
+        "resourceType": "Flag",
+        "id": "f1",
+        "identifier": [{"value": "12345"}],
+        "author": {"identifier": {"system": "https://insurers.example", "value": "12345"}},
+    }
+    telling = {**PLAIN, "identifier": [{"system": "https://x.example", "value": "ACC-2026-0815"}, {"value": "4"}]}
+    pointing = {**PLAIN, "id": "o2", "derivedFrom": [{"type": "Media", "identifier": {"value": "12345"}}]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [entry(e) for e in (image, other, telling, pointing)],
+    }
+    out, _record = redacted(bundle, mode)
+    left = {each["id"]: each for each in resources(out)}
+    assert left["f1"] == other
+    assert left["o1"]["identifier"] == [{"value": "4"}] and "derivedFrom" not in left["o2"]
