@@ -103,7 +103,9 @@ def _named(path: tuple[str, ...]) -> str:
 def _short(value: Any) -> str:
     """A value as words: the parts that people recognise, first."""
     if isinstance(value, dict):
-        known = [value[name] for name in ("display", "text", "title", "reference", "value", "code") if name in value]
+        known = [
+            value[name] for name in ("display", "text", "div", "title", "reference", "value", "code") if name in value
+        ]
         value = known[0] if known and isinstance(known[0], str) else json.dumps(value, ensure_ascii=False)
     elif isinstance(value, list):
         value = "; ".join(_short(each) for each in value)
