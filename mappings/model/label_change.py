@@ -87,7 +87,11 @@ _UNKNOWN: Final = _RANKS["R"]
 def confidentiality(labels: Sequence[Label]) -> int | None:
     """The strictest confidentiality, from 0 (unrestricted) to 5; a code that is not known counts as restricted. None:
     it has none, which nobody may take for a low one."""
-    return max((_RANKS.get(label.code, _UNKNOWN) for label in labels if label.system == CONFIDENTIALITY), default=None)
+    return max((_rank(label) for label in labels if label.system == CONFIDENTIALITY), default=None)
+
+
+def _rank(label: Label) -> int:
+    return _RANKS.get(label.code, _UNKNOWN)
 
 
 def at_least_as_strict(after: Sequence[Label], before: Sequence[Label]) -> bool:
@@ -101,11 +105,29 @@ def at_least_as_strict(after: Sequence[Label], before: Sequence[Label]) -> bool:
 
 
 def says_the_same(on_server: Sequence[Label], signed: Sequence[Label]) -> bool:
-    """Whether a server's labels are what was signed. A lower confidentiality that lies beside the signed one, as servers
-    leave it that only ever add, says nothing else."""
-    extra, rank = set(on_server) - set(signed), confidentiality(signed) or 0
-    weaker = {each for each in extra if each.system == CONFIDENTIALITY and _RANKS.get(each.code, _UNKNOWN) < rank}
-    return set(signed) <= set(on_server) and extra <= weaker
+    """Whether a server's labels are what was signed. A lower confidentiality beside the signed one, as servers leave it
+    that only ever add, says nothing else."""
+    return set(signed) <= set(on_server) and set(on_server) - set(signed) <= set(weaker_levels(on_server))
+
+
+def weaker_levels(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """The confidentialities that lie beside a stricter one."""
+    top = confidentiality(labels) or 0
+    return tuple(each for each in labels if each.system == CONFIDENTIALITY and _rank(each) < top)
+
+
+def covers(now: Sequence[Label], wanted: Sequence[Label]) -> bool:
+    """Whether `now` says all that `wanted` says, and is as confidential at least."""
+    others = {label for label in wanted if label.system != CONFIDENTIALITY}
+    return others <= set(now) and at_least_as_strict(now, wanted)
+
+
+def together(*sets: Sequence[Label]) -> tuple[Label, ...]:
+    """All labels of all of them with one confidentiality, the strictest; one that is not known counts as restricted."""
+    every = [label for labels in sets for label in labels]
+    rank = confidentiality(every)
+    level = [Label(CONFIDENTIALITY, code) for code, each in _RANKS.items() if each == rank]
+    return tuple(dict.fromkeys([*level, *(label for label in every if label.system != CONFIDENTIALITY)]))
 
 
 def level_of(labels: Sequence[Label]) -> LabelLevel:
@@ -120,8 +142,7 @@ def level_of(labels: Sequence[Label]) -> LabelLevel:
 def raised(before: Sequence[Label], level: LabelLevel, *, child: bool) -> tuple[Label, ...]:
     """`before` made as strict as `level`, and nothing of it weakened. `child`: under 18 when it was taken."""
     wanted = _wanted(level, child=child)
-    kept = [label for label in before if label.system != CONFIDENTIALITY]
-    return _ordered([_level_label(wanted, before), *wanted, *kept])
+    return _vouched(together(wanted, before))
 
 
 def lowered(before: Sequence[Label], level: LabelLevel, *, child: bool) -> tuple[Label, ...]:
@@ -132,7 +153,7 @@ def lowered(before: Sequence[Label], level: LabelLevel, *, child: bool) -> tuple
     still = [*wanted, *kept]
     if any(label.system == ACT_CODE for label in kept) and RESTRICTED not in wanted and VERY_RESTRICTED not in wanted:
         still = [RESTRICTED, *(label for label in still if label != NORMAL)]
-    return _ordered(still)
+    return _vouched(together(still))
 
 
 def _wanted(level: LabelLevel, *, child: bool) -> list[Label]:
@@ -151,18 +172,10 @@ def _wanted(level: LabelLevel, *, child: bool) -> list[Label]:
             return [VERY_RESTRICTED, *why, *young, BY_CLINICIAN, NO_REDISCLOSURE, HUMAN_APPROVAL]
 
 
-def _level_label(wanted: Sequence[Label], before: Sequence[Label]) -> Label:
-    rank = max(confidentiality(wanted) or 0, confidentiality(before) or 0)
-    return next(Label(CONFIDENTIALITY, code) for code, each in _RANKS.items() if each == rank)
-
-
-def _ordered(labels: Sequence[Label]) -> tuple[Label, ...]:
-    """One confidentiality, the first; then why, on whose word, handling; a word on who vouches for it, always."""
-    levels = [label for label in labels if label.system == CONFIDENTIALITY]
-    others = [label for label in labels if label.system != CONFIDENTIALITY]
-    if not any(label.system == OBSERVATION_VALUE for label in others):
-        others.append(ASSERTED_BY_CLINICIAN)
-    return tuple(dict.fromkeys([levels[0], *others]))
+def _vouched(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """With a word on who vouches for it, always."""
+    said = any(label.system == OBSERVATION_VALUE for label in labels)
+    return tuple(labels) if said else (*labels, ASSERTED_BY_CLINICIAN)
 
 
 def _restricting(labels: Sequence[Label]) -> frozenset[Label]:
@@ -193,7 +206,7 @@ class ImageLabel:
     untold: bool = False
     """The server has not taken it."""
     pending: str = ""
-    """The latest change that is on its way to the server; whatever was ordered before it settles without a word here."""
+    """The latest change on its way to the server; what was ordered before it settles without a word here."""
     found_ordinary: str = ""
     """Digest of what a clinician looked at and found ordinary: asked again as soon as it differs."""
     ordinary_words: str = field(default="", repr=False)

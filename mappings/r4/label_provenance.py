@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mappings.model.identifiers import Reference
-from mappings.model.label_change import LabelReason
-from mappings.model.labels import ACT_CODE, CONFIDENTIALITY, Label
+from mappings.model.label_change import LabelReason, together
+from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.r4.provenance import from_provenance, our_signature, signature, software
@@ -20,7 +20,6 @@ from mappings.terminology import systems
 from mappings.terminology.label_changes import REASON_WORDS
 
 LABEL: Final = ("LABEL", "label")
-_ORDER: Final = "VRNMLU"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def to_label_provenance(
     provenance: Json = {"resourceType": "Provenance"}
     if id is not None:
         provenance["id"] = id
-    labels = _together(change.before, change.after)
+    labels = together(change.after, change.before)
     provenance["meta"] = {"security": elements.security(labels), "tag": [elements.coding(systems.ACT, act)]}
     provenance["target"] = [elements.reference(change.target)]
     provenance["recorded"] = recorded
@@ -143,18 +142,3 @@ def _name_of(agents: list[Json], code: str) -> str:
         if elements.code_in(agent.get("type"), systems.PARTICIPANT_TYPE) == code:
             return elements.text_of(elements.object_of(agent.get("who")).get("display"))
     return ""
-
-
-def _together(before: tuple[Label, ...], after: tuple[Label, ...]) -> tuple[Label, ...]:
-    """All labels of both with one confidentiality, the strictest; and what cannot be written counts as restricted."""
-    levels = {label.code if label.code in _ORDER else "R" for label in (*before, *after) if _is_level(label)}
-    strictest = next((code for code in _ORDER if code in levels), "R")
-    others = [label for label in (*after, *before) if not _is_level(label)]
-    sensitive = any(label.system == ACT_CODE for label in others)
-    if sensitive and strictest not in "VR":
-        strictest = "R"
-    return tuple(dict.fromkeys([Label(CONFIDENTIALITY, strictest), *others]))
-
-
-def _is_level(label: Label) -> bool:
-    return label.system == CONFIDENTIALITY
