@@ -36,14 +36,11 @@ def relabelled(resource: Json, labels: Sequence[Label]) -> Json:
     return changed
 
 
-def binary_of(resource: Json, *, base: str) -> Reference | None:
-    """The Binary that holds the bytes of an image, where they lie in this record; of several the first."""
+def binaries_of(resource: Json, *, base: str) -> list[Reference]:
+    """The Binaries that hold what the resource shows, where they lie in this record."""
     if resource.get("resourceType") == "DocumentReference":
         contents = [elements.object_of(each.get("attachment")) for each in elements.objects_of(resource.get("content"))]
     else:
         contents = [elements.object_of(resource.get("content"))]
-    for content in contents:
-        found = _BINARY.fullmatch(elements.text_of(content.get("url")).removeprefix(f"{base.rstrip('/')}/"))
-        if found:
-            return Reference(f"Binary/{found[1]}")
-    return None
+    urls = [elements.text_of(content.get("url")).removeprefix(f"{base.rstrip('/')}/") for content in contents]
+    return [Reference(f"Binary/{found[1]}") for url in urls if (found := _BINARY.fullmatch(url))]
