@@ -11,8 +11,10 @@ from fhir_plugin.disclose.contents import PackageContents, PackagedImage
 from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import SigningKey
+from fhir_plugin.disclose.package.pdf import Pixels, pixels_of
 from fhir_plugin.disclose.package.pictures import going_out, smaller
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
+from fhir_plugin.disclose.package.printable import SmallPicture, printable_record
 from fhir_plugin.disclose.package.readable import longest_side, readable_page
 from fhir_plugin.disclose.package.reading import Reading, Shown
 from fhir_plugin.disclose.package.spool import Aside, SealedSpool
@@ -48,7 +50,7 @@ class Members:
         self._key = key
         self._worker = worker
         self._spool = spool
-        self._small: dict[str, Aside] = {}
+        self._small: dict[str, tuple[Aside, Pixels | None]] = {}
         self._pointing = Pointing(contents.images)
         self._reading = Reading()
         self._record_bytes = 0
@@ -68,6 +70,8 @@ class Members:
         yield self._record()
         page = readable_page(self._contents.cover, self._reading, self._picture_of)
         yield Member(names.READABLE_PAGE, _HTML, page)
+        print_ = printable_record(self._contents.cover, self._reading, self._printed)
+        yield Member(names.READABLE_PRINT, _PDF, print_)
         yield Member(names.KEYS, "application/jwk-set+json", [json.dumps({"keys": [self._key.jwk]}).encode()])
 
     # ------------------------------------------------------------------------------------------------ pictures
@@ -96,11 +100,17 @@ class Members:
         file, content = going_out(image, len(self.pictures) + 1, self._worker, self._contents.watermark)
         self.pictures.append(file)
         if not file.is_video:
-            self._small[file.name] = self._spool.put(smaller(content, self._worker, self._longest_side))
+            small = smaller(content, self._worker, self._longest_side)
+            self._small[file.name] = (self._spool.put(small), pixels_of(small))
         return Member(file.name, file.media_type, [content], file.size, stored=True)
 
     def _picture_of(self, shown: Shown) -> bytes:
-        return self._spool.get(self._small[shown.name])
+        aside, _pixels = self._small[shown.name]
+        return self._spool.get(aside)
+
+    def _printed(self, shown: Shown) -> SmallPicture | None:
+        _aside, pixels = self._small[shown.name]
+        return SmallPicture(lambda: self._picture_of(shown), pixels) if pixels else None
 
     def _loose_files(self, there: bool, found: list[tuple[Loose, PackedFile]]) -> Iterator[Member]:
         if not there:

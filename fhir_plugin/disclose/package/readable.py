@@ -7,12 +7,13 @@ that one file only) or mails it on; the files beside it have them at their full 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from fhir_plugin.disclose.contents import CoverSheet
 from fhir_plugin.disclose.package.markup import facts, page, text
-from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, Shown, safe_narrative
-from fhir_plugin.disclose.package.reading.plain import date_words, day_words, nhs_number
+from fhir_plugin.disclose.package.reading import Entry, Reading, Shown, safe_narrative
+from fhir_plugin.disclose.package.reading.plain import date_words
+from fhir_plugin.disclose.package.words import about, alt_of, kinds_here, not_included
 
 PictureOf = Callable[[Shown], bytes | None]
 """A JPEG of reading size; None where the page shows a grey tile in its place."""
@@ -44,17 +45,13 @@ def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterato
             year = its_year
             yield f"<h2>{text(year)}</h2>\n"
         yield from _entry(entry, picture_of)
-    yield _not_included(reading.not_included)
+    yield _not_included(not_included(reading))
 
 
 def _beginning(cover: CoverSheet, reading: Reading) -> str:
-    about = [Fact("Name", cover.patient_name), Fact("NHS number", nhs_number(cover.nhs_number) or "not known")]
-    about += [Fact("Date of birth", day_words(cover.born))] if cover.born else []
-    about += [Fact("Copied for", cover.recipient)] if cover.recipient else []
-    about += [Fact("Made", f"{day_words(cover.made.date())} by {cover.organisation}")]
-    rows = "".join(f"<li>{text(kind)}: {number}</li>\n" for kind, number in reading.kinds().items())
+    rows = "".join(f"<li>{text(each)}</li>\n" for each in kinds_here(reading))
     what = f"<h2>What is here</h2>\n<p>{reading.count} entries, the oldest first:</p>\n<ul>\n{rows}</ul>\n"
-    return f"<h1>Copy of a health record</h1>\n{facts(about)}{what if rows else ''}"
+    return f"<h1>Copy of a health record</h1>\n{facts(about(cover))}{what if rows else ''}"
 
 
 def _entry(entry: Entry, picture_of: PictureOf) -> Iterator[str]:
@@ -81,20 +78,16 @@ def _file(shown: Shown, entry: Entry, picture_of: PictureOf) -> str:
     if not shown.media_type.startswith("image/"):
         return f"<p>Document {shown.number}: the file {link}</p>\n"
     picture = picture_of(shown)
-    alt = ", ".join(each for each in (f"Picture {shown.number}: {entry.heading}", date_words(entry.when)) if each)
-    image = (
-        f'<div class="tile">Picture {shown.number} is here</div>'
-        if picture is None
-        else f'<img alt="{text(alt)}" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
-    )
+    if picture is None:
+        image = f'<div class="tile">Picture {shown.number} is here</div>'
+    else:
+        inside = base64.b64encode(picture).decode()
+        image = f'<img alt="{text(alt_of(shown, entry))}" src="data:image/jpeg;base64,{inside}">'
     return f"<figure>\n{image}\n<figcaption>Picture {shown.number}. At its full size: {link}</figcaption>\n</figure>\n"
 
 
-def _not_included(stubs: dict[str, int]) -> str:
-    if not stubs:
+def _not_included(said: list[str]) -> str:
+    if not said:
         return ""
-    rows: Iterable[str] = (f"<li>{text(kind)}: {number}</li>\n" for kind, number in sorted(stubs.items()))
-    return (
-        "<h2>Not included</h2>\n<p>The record holds these as well. They were taken out, and a mark in the record shows "
-        f"that something is not included.</p>\n<ul>\n{''.join(rows)}</ul>\n"
-    )
+    rows = "".join(f"<li>{text(each)}</li>\n" for each in said[1:])
+    return f"<h2>Not included</h2>\n<p>{text(said[0])}</p>\n<ul>\n{rows}</ul>\n"
