@@ -23,6 +23,11 @@ class Desk:
     def __init__(self, parts: DeskParts) -> None:
         self._parts = parts
 
+    @property
+    def parts(self) -> DeskParts:
+        """What the desk works with: for a disclosure without a screen."""
+        return self._parts
+
     # ------------------------------------------------------------------------------------------ requests
 
     def rows(self) -> Sequence[RequesterRow]:
