@@ -96,6 +96,8 @@ class ZipWriter:
     def __init__(self) -> None:
         self.leak = b""
         self.written = 0
+        self.stored = False
+        """Not compressed, so that what leaks would be seen."""
         self.piece = 64
         self.found: str | None = None
         """What the proof that goes along with the writing finds."""
@@ -114,7 +116,9 @@ class Written:
 
     def __iter__(self) -> Iterator[bytes]:
         whole = io.BytesIO()
-        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(
+            whole, "w", zipfile.ZIP_STORED if self._writer.stored else zipfile.ZIP_DEFLATED
+        ) as archive:
             archive.writestr("record.ndjson", b"\n".join(part.data for part in self._contents.record()))
             for number, image in enumerate(self._contents.images, 1):
                 archive.writestr(f"images/{number:03}.jpg", image.read())
@@ -155,20 +159,45 @@ class Sending:
     new_id: Callable[[], str]
 
 
+@dataclass(frozen=True)
+class Stores:
+    """What remembers."""
+
+    work: UnitOfWork
+    requests: DisclosureRequests
+    vault: Vault
+    audit: AuditTrail
+    ledger: LedgerStore
+    holds: Holds
+    signer: StatementSigner
+
+
+def in_memory(clock: FakeClock) -> Stores:
+    work = FakeUnitOfWork()
+    return Stores(
+        work=work,
+        requests=FakeDisclosureRequests(work),
+        vault=FakeVault(clock, work),
+        audit=FakeAuditTrail(clock, work),
+        ledger=FakeLedger(work),
+        holds=FakeHolds(work),
+        signer=FakeStatementSigner(),
+    )
+
+
 @dataclass
 class SendBench:
     """`record`: where the AuditEvent and the Provenance go. Launches in `signed_out` have no token any more."""
 
     record: ClinicalRecord = field(default_factory=FakeRecord)
     clock: FakeClock = field(default_factory=FakeClock)
+    stores: Stores | None = None
 
     def __post_init__(self) -> None:
-        self.work = FakeUnitOfWork()
-        self.vault = FakeVault(self.clock, self.work)
-        self.requests = FakeDisclosureRequests(self.work)
-        self.audit = FakeAuditTrail(self.clock, self.work)
-        self.ledger = FakeLedger(self.work)
-        self.holds = FakeHolds(self.work)
+        stores = self.stores or in_memory(self.clock)
+        self.patient = AMY
+        self.work, self.vault, self.requests = stores.work, stores.vault, stores.requests
+        self.audit, self.ledger, self.holds = stores.audit, stores.ledger, stores.holds
         self.background = InlineBackground()
         self.rules: Rules = shipped_rules()
         self.writer = ZipWriter()
@@ -183,7 +212,7 @@ class SendBench:
             requests=self.requests,
             vault=self.vault,
             audit=self.audit,
-            signer=FakeStatementSigner(),
+            signer=stores.signer,
             ledger=self.ledger,
             engine=self.engine,
             queue=InlineQueue(),
@@ -236,20 +265,20 @@ class SendBench:
         request = request or signed_request()
         with self.work.transaction():
             self.requests.add(request)
-            self.holds.add(Hold(request.id, HoldKind.ACCESS_REQUEST, HERE, AMY, START, OFFICER))
+            self.holds.add(Hold(request.id, HoldKind.ACCESS_REQUEST, request.fhir_base, self.patient, START, OFFICER))
             return start(self.parts, session or at_the_desk(), request)
 
     def send(self, request: DisclosureRequest | None = None) -> Intent:
         return self.engine.run(self.sign(request))
 
     def events(self) -> list[Json]:
-        return self.record.search("AuditEvent", {"patient": AMY})
+        return self.record.search("AuditEvent", {"patient": self.patient})
 
     def provenances(self) -> list[Json]:
         return self.record.search("Provenance", {})
 
     def held(self) -> bool:
-        return bool(self.holds.of_patient(HERE, AMY))
+        return bool(self.holds.of_patient(self.record.base, self.patient))
 
     def _record_of(self, launch: LaunchId) -> ClinicalRecord:
         if launch in self.signed_out:
