@@ -17,7 +17,7 @@ from fhir_plugin.disclose.redact import Finding, Part, RedactedRecord, Redaction
 from fhir_plugin.disclose.redact.places import places
 from fhir_plugin.disclose.redact.report import counts
 from fhir_plugin.errors import PluginError, Refused
-from mappings.model.disclosure import Asked, ItemFacts, Mode
+from mappings.model.disclosure import Asked, ItemFacts, Judge, Mode
 
 _NOTHING_KNOWN: Final = ItemFacts()
 
@@ -52,13 +52,18 @@ def redact_and_prove(
     known: Callable[[str], ItemFacts] = lambda _key: _NOTHING_KNOWN,
     cleared: Collection[str] = (),
 ) -> Proven:
-    """Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
+    """What policy says of a request, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
     parts = list(documents)
     around = Together()
     for part in parts:
         for place in places(read_part(part), part.place):
             around.see(place.resource, place.full_url or "")
-    redaction = Redaction(judge_for(asked, rules=rules, around=around, known=known), mode, cleared=cleared)
+    return redact_as_judged(parts, judge_for(asked, rules=rules, around=around, known=known), mode, cleared=cleared)
+
+
+def redact_as_judged(parts: Sequence[Part], judge: Judge, mode: Mode, *, cleared: Collection[str] = ()) -> Proven:
+    """What a judge says, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
+    redaction = Redaction(judge, mode, cleared=cleared)
     kept_back = KeptBack()
     findings: list[Finding] = []
     written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))

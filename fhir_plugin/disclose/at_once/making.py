@@ -1,0 +1,204 @@
+"""The whole of a disclosure in one go: policy alone decides, and what needs a person is left out and listed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from fhir_plugin.disclose.at_once.cover import cover_of
+from fhir_plugin.disclose.contents import PackageContents, PackagedImage
+from fhir_plugin.disclose.decide import Together, judge_for
+from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.known import facts_known
+from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
+from fhir_plugin.disclose.desk.titles import day_of, title_of
+from fhir_plugin.disclose.desk.verdicts import shown_by, verdicts
+from fhir_plugin.disclose.package import Package, write_package
+from fhir_plugin.disclose.package.spool import Aside, SealedSpool
+from fhir_plugin.disclose.proven import Proven, redact_as_judged
+from fhir_plugin.disclose.redact import Finding
+from fhir_plugin.disclose.redact.strict import write
+from fhir_plugin.errors import Refused
+from fhir_plugin.ports import AuditEntry, ClinicalRecord
+from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
+from mappings.model.identifiers import PatientId, Reference, VaultId
+from mappings.r4.patient import from_patient
+
+ACTION: Final = "record.disclosed"
+
+_Reads = Callable[[KeptBytes], bytes]
+
+
+@dataclass(frozen=True)
+class WhatIsAsked:
+    """`purpose`: the name or code of a row; naming it says that its right was seen. `by`: who runs this, for the log.
+
+    `password`: AES-256. `watermark`: whether each picture says for whom it is.
+    """
+
+    patient: PatientId
+    purpose: str
+    mode: Mode
+    recipient: str = field(default="", repr=False)
+    by: str = ""
+    password: str | None = field(default=None, repr=False)
+    watermark: bool = False
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """`package`: its pieces, once through; then `finish` says that it went out. `findings` and `counts`: what became
+    of each resource. `not_read`: what the server did not give, and why. `pictures`: how many go out."""
+
+    package: Package
+    package_id: str
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    row: RequesterRow
+    mode: Mode
+    not_read: Mapping[str, str]
+    others: int
+    pictures: int
+    _parts: DeskParts = field(repr=False)
+    _asked: WhatIsAsked = field(repr=False)
+
+    @property
+    def waiting(self) -> tuple[Finding, ...]:
+        """What a person has to look at first. It is not in the package."""
+        return tuple(each for each in self.findings if each.word == "review")
+
+    def finish(self) -> None:
+        """Writes down that it went out. Raises `NotProven` where the package is not whole."""
+        proven, parts = self.package.proven, self._parts
+        detail: dict[str, str | int | bool] = {
+            "purpose": self.row.purpose,
+            "requester": self.row.requester.value,
+            "mode": self.mode.value,
+            "by": self._asked.by,
+            "package": proven.sha256,
+            "pictures": self.pictures,
+            "not_read": len(self.not_read),
+            "encrypted": self._asked.password is not None,
+            **self.counts,
+        }
+        if self._asked.recipient:
+            detail["recipient"] = parts.vault.keyed_digest(self._asked.recipient.encode())
+        with parts.work.transaction():
+            parts.audit.append(
+                AuditEntry(
+                    action=ACTION,
+                    actor="operator",
+                    patient=f"Patient/{self._asked.patient}",
+                    subject=self.package_id,
+                    policy=f"{parts.policy.reference} {parts.rules.version}",
+                    detail=detail,
+                )
+            )
+
+
+@contextmanager
+def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> Iterator[Disclosure]:
+    """Raises `UnknownPurpose`, `SilenceNotAllowed`, what reading the record raises, and what writing a package does.
+
+    Pictures lie aside sealed, under a key of this process, until the context ends.
+    """
+    row = parts.rules.row(asked.purpose)
+    mode = parts.rules.mode_for(row.requester, asked.mode)
+    with SealedSpool() as spool:
+        aside: dict[VaultId, Aside] = {}
+
+        def keep(content: bytes, content_type: str) -> KeptBytes:
+            name = VaultId(f"aside-{len(aside)}")
+            aside[name] = spool.put(content)
+            return KeptBytes(name, content_type, parts.vault.keyed_digest(content), len(content))
+
+        read = read_record(record, asked.patient, keep=keep, tell=lambda _share: None)
+        lines = tuple(write(resource) for _key, resource in sorted(read.resources.items()))
+        gathered = Gathered(lines, dict(read.pictures), "")
+        person = from_patient(read.resources[f"Patient/{asked.patient}"])
+        now = parts.clock.now()
+        request = DisclosureRequest(
+            id=DisclosureId(parts.new_id()),
+            fhir_base=record.base,
+            patient=asked.patient,
+            requester=row.requester,
+            received=parts.today,
+            created=now,
+            created_by=Reference(""),
+            born=person.birth_date,
+            recipient=asked.recipient,
+            consent=ConsentToRelease.GENERAL,
+            authority=Authority.SEEN,
+            mode=mode,
+        )
+        proven = _redacted(parts, request, gathered)
+        images = tuple(_images(gathered, proven, lambda kept: spool.get(aside[kept.vault_id])))
+        cover = cover_of(person, row, asked, proven.record, now=now, today=parts.today, policy=parts.policy)
+        package_id = parts.new_id()
+        package = write_package(
+            PackageContents(lambda: proven.record.parts, images, cover, watermark=_watermark(asked, parts.today)),
+            package_id=package_id,
+            signer=parts.signer,
+            needles=proven.needles,
+            worker=parts.worker,
+            password=asked.password,
+        )
+        yield Disclosure(
+            package=package,
+            package_id=package_id,
+            findings=proven.record.findings,
+            counts=proven.record.counts,
+            row=row,
+            mode=mode,
+            not_read=dict(read.not_read),
+            others=read.others,
+            pictures=len(images),
+            _parts=parts,
+            _asked=asked,
+        )
+
+
+def _redacted(parts: DeskParts, request: DisclosureRequest, gathered: Gathered) -> Proven:
+    """As the desk would decide it before any person has."""
+    shown = shown_by(gathered)
+    policy = judge_for(
+        request.asked(parts.today, concern=parts.concern(request)),
+        rules=parts.rules,
+        around=Together(gathered.resources),
+        known=facts_known(parts, request, gathered, shown),
+        private_sites=parts.policy.intimate_sites,
+    )
+    judge = verdicts(request, gathered, policy, shown).judge(policy)
+    proven = redact_as_judged(list(gathered.parts()), judge, request.mode)
+    if not proven.record.parts:
+        raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
+    return proven
+
+
+def _images(gathered: Gathered, proven: Proven, read: _Reads) -> Iterator[PackagedImage]:
+    """Each picture whose Binary goes out, with the resource that shows it."""
+    released = {f"{each.type}/{each.id}" for each in proven.record.findings if each.word == "release"}
+    shown = shown_by(gathered)
+    for binary, kept in sorted(gathered.pictures.items()):
+        owners = sorted(shown.get(binary, frozenset()) & released)
+        if binary not in released or not owners:
+            continue
+        resource = gathered.by_key[ItemKey(owners[0])]
+        yield PackagedImage(
+            reference=Reference(owners[0]),
+            binary=Reference(binary),
+            content_type=kept.content_type,
+            title=title_of(resource, image=True, sensitive=False),
+            taken=day_of(resource),
+            read=partial(read, kept),
+        )
+
+
+def _watermark(asked: WhatIsAsked, today: dt.date) -> str:
+    return f"For {asked.recipient or asked.purpose}, {today.isoformat()}" if asked.watermark else ""
