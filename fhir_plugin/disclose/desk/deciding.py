@@ -23,9 +23,13 @@ from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.titles import day_of, title_of, words_of
 from fhir_plugin.disclose.desk.verdicts import Verdicts, shown_by, verdicts
-from fhir_plugin.disclose.redact import Finding, RedactedRecord, redact_documents
+from fhir_plugin.disclose.kept_back import KeptBack
+from fhir_plugin.disclose.prove import Needles
+from fhir_plugin.disclose.redact import Finding, RedactedRecord, Redaction, redact_stream
+from fhir_plugin.disclose.redact.report import counts as count
 from mappings.model.disclosure import (
     Asked,
+    Judge,
     Reason,
     Redact,
     Release,
@@ -65,7 +69,8 @@ READ_TO_CLEAR: Final = frozenset({"free-text-names-withheld", "free-text-may-spe
 class Decision:
     """`items` in the order of the record, hidden ones among them; `facts` what the rules say of each.
 
-    `seconds`: why a second person has to sign; nothing when nobody has to. `digest`: of everything decided.
+    `needles`: by what everything that stays can be named. `seconds`: why a second person has to sign; nothing when
+    nobody has to. `digest`: of everything decided.
     """
 
     items: tuple[DeskItem, ...] = field(repr=False)
@@ -73,6 +78,7 @@ class Decision:
     asked: Asked
     gathered: Gathered = field(repr=False)
     record: RedactedRecord = field(repr=False)
+    needles: Needles = field(repr=False)
     seconds: tuple[Reason, ...]
     digest: str
 
@@ -101,7 +107,7 @@ def decide(
     private = parts.policy.intimate_sites
     policy = judge_for(asked, rules=rules, around=around, known=known, private_sites=private)
     found = verdicts(request, gathered, policy, shown)
-    record = redact_documents(gathered.parts(), found.judge(policy), request.mode, cleared=request.read_words)
+    record, needles = _redacted(gathered, found.judge(policy), request)
     sites = all_private_sites(rules, private)
     said = {key: read(resource) for key, resource in gathered.by_key.items()}
     facts = {
@@ -117,7 +123,17 @@ def decide(
     )
     circumstances = {key: circumstances_of(asked, known(key)) for key in facts}
     seconds = _seconds(rules, asked, items, facts, circumstances)
-    return Decision(items, facts, asked, gathered, record, seconds, _digest(request, gathered, items, rules, asked))
+    digest = _digest(request, gathered, items, rules, asked)
+    return Decision(items, facts, asked, gathered, record, needles, seconds, digest)
+
+
+def _redacted(gathered: Gathered, judge: Judge, request: DisclosureRequest) -> tuple[RedactedRecord, Needles]:
+    redaction = Redaction(judge, request.mode, cleared=request.read_words)
+    kept_back = KeptBack()
+    findings: list[Finding] = []
+    parts = tuple(gathered.parts())
+    written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
+    return RedactedRecord(written, tuple(findings), count(findings)), kept_back.needles(redaction.common)
 
 
 def counts(items: Sequence[DeskItem]) -> dict[str, int]:
@@ -162,7 +178,9 @@ def _item(
         is_image=image,
         sensitive=sensitive,
         category=_category(said.labels) if sensitive else "",
-        hidden=Fact.HIDDEN in facts or Fact.IN_ERROR in facts or _asks(proposed) is Reviewer.PRIVACY_OFFICER,
+        hidden=Fact.HIDDEN in facts
+        or Fact.IN_ERROR in facts
+        or Reviewer.PRIVACY_OFFICER in (_asks(proposed), _asks(decided)),
         asks=_asks(decided),
         override=override,
         opinion=request.opinions.get(key),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fhir_plugin.errors import NotAllowed, NotFound
+from fhir_plugin.errors import NotAllowed, NotFound, Refused
 from mappings.model.disclosure_request import DisclosureRequest
+from mappings.model.identifiers import VaultId
 from mappings.model.people import ClinicalSession, Role
 
 OFFICERS = frozenset({Role.DISCLOSURE_OFFICER})
@@ -26,6 +27,13 @@ def need_own(session: ClinicalSession, request: DisclosureRequest) -> Disclosure
     if (request.fhir_base, request.patient) != (session.fhir_base, session.patient_id):
         raise NotFound(f"there is no disclosure request {request.id}", status=404)
     return request
+
+
+def need_gathered(request: DisclosureRequest) -> VaultId:
+    """Where what was read of the record lies. Raises `Refused` where nothing was."""
+    if request.gathered is None:
+        raise Refused("The record has not been read yet.", code="not-read")
+    return request.gathered
 
 
 def sees_hidden(session: ClinicalSession) -> bool:
