@@ -24,6 +24,7 @@ from fhir_plugin.commands.answers import (
     state_option,
 )
 from fhir_plugin.commands.conformance import smart_conformance
+from fhir_plugin.commands.disclose import disclose
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
@@ -66,6 +67,7 @@ main.add_command(role)
 main.add_command(worklist)
 main.add_command(policy)
 main.add_command(redact)
+main.add_command(disclose)
 
 
 @main.command(params=bench_of_imaging.params)
