@@ -17,6 +17,9 @@ if (desk && help) {
   document.getElementById('keys-button').addEventListener('click', () => help.showModal())
   document.getElementById('keys-close').addEventListener('click', () => help.close())
   document.addEventListener('keydown', press)
+  const here = desk.querySelector('[aria-current=true]')?.parentElement
+  const list = document.getElementById('several')
+  if (here && list.scrollHeight > list.clientHeight) list.scrollTop = here.offsetTop - list.offsetTop - list.clientHeight / 3
   desk.dataset.ready = 'yes'
 }
 
