@@ -203,8 +203,11 @@ class ImageWorker(Protocol):
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
-        """A JPEG without metadata, with `words` burnt all over it: who looks at it, and when. Never of a video."""
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
+        """A JPEG without metadata, with `words` burnt all over it: who looks at it, and when. Never of a video.
+
+        `below`: on a strip under the whole picture instead, which itself stays as it is, at its full size.
+        """
 
 
 # ---------------------------------------------------------------------------------- work later

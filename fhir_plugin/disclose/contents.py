@@ -65,7 +65,9 @@ class PackageContents:
     images: tuple[PackagedImage, ...]
     cover: CoverSheet
     watermark: str = field(default="", repr=False)
-    """Words burnt into each picture: for whom, and when. Empty: none."""
+    """Words on a strip under each picture: for whom, and when. Empty: none."""
+    marked_all_over: bool = False
+    """Those words stand all over each picture instead, which is made smaller (`imaging.watermark.LONGEST_SIDE`)."""
 
 
 Pieces = Iterator[bytes]

@@ -12,7 +12,7 @@ from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import SigningKey
 from fhir_plugin.disclose.package.pdf import Pixels, pixels_of
-from fhir_plugin.disclose.package.pictures import going_out, smaller
+from fhir_plugin.disclose.package.pictures import Watermark, going_out, smaller
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
 from fhir_plugin.disclose.package.printable import SmallPicture, printable_record
 from fhir_plugin.disclose.package.readable import longest_side, readable_page
@@ -97,7 +97,8 @@ class Members:
             yield self._picture(image)
 
     def _picture(self, image: PackagedImage) -> Member:
-        file, content = going_out(image, len(self.pictures) + 1, self._worker, self._contents.watermark)
+        watermark = Watermark(self._contents.watermark, self._contents.marked_all_over)
+        file, content = going_out(image, len(self.pictures) + 1, self._worker, watermark)
         self.pictures.append(file)
         if not file.is_video:
             small = smaller(content, self._worker, self._longest_side)

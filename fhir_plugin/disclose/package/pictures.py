@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from fhir_plugin.disclose.contents import PackagedImage
@@ -16,7 +17,15 @@ from mappings.model.images import SILENT, ReceivedImage
 _VIDEO: Final = "video/"
 
 
-def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark: str) -> tuple[PackedFile, bytes]:
+@dataclass(frozen=True)
+class Watermark:
+    """For whom each picture is. Without words there is none."""
+
+    words: str
+    all_over: bool
+
+
+def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark: Watermark) -> tuple[PackedFile, bytes]:
     """The file and its bytes: the same for the same picture, however often it is asked for.
 
     Raises `UnacceptableImage`; `Refused` (`picture-type`) for what cannot go out as a picture.
@@ -32,7 +41,7 @@ def smaller(content: bytes, worker: ImageWorker, longest_side: int) -> bytes:
     return worker.preview(_received(content, "image/jpeg"), longest_side=longest_side)
 
 
-def _content(image: PackagedImage, worker: ImageWorker, watermark: str) -> tuple[bytes, str]:
+def _content(image: PackagedImage, worker: ImageWorker, watermark: Watermark) -> tuple[bytes, str]:
     content = image.read()
     received = _received(content, image.content_type)
     if image.content_type.startswith(_VIDEO):
@@ -40,8 +49,8 @@ def _content(image: PackagedImage, worker: ImageWorker, watermark: str) -> tuple
             return content, image.content_type
         clean = worker.clean(received, video=SILENT)
         return clean.content, clean.content_type
-    if watermark:
-        return worker.mark(received, watermark), "image/jpeg"
+    if watermark.words:
+        return worker.mark(received, watermark.words, below=not watermark.all_over), "image/jpeg"
     if image.ours and image.content_type in PICTURE_ENDINGS:
         return content, image.content_type
     clean = worker.clean(received)
