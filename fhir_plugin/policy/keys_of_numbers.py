@@ -150,6 +150,20 @@ NUMBER_KEYS = (
         "the project's own",
     ),
     Key(
+        "disclosure.package_days",
+        "package_kept",
+        days(1, 90),
+        "How long a package that was sent and that nobody fetched can still be fetched",
+        "the project's own",
+    ),
+    Key(
+        "disclosure.again_hours",
+        "package_again",
+        hours(1, 336),
+        "How long a package that was fetched can be fetched again; then only what went out, to whom, is kept",
+        "the project's own",
+    ),
+    Key(
         "second_opinion.lasts_hours",
         "opinion_lasts",
         hours(1, 336),

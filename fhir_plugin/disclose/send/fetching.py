@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -16,10 +15,6 @@ from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, R
 from mappings.model.people import ClinicalSession
 
 FETCHED: Final = "disclosure.fetched"
-AGAIN: Final = dt.timedelta(hours=24)
-"""How long after it was fetched to its end a package can be fetched again: a browser may lose what it was given."""
-KEPT: Final = dt.timedelta(days=28)
-"""How long a package that nobody fetches is kept."""
 
 
 def pieces_of(parts: SendParts, session: ClinicalSession, request: DisclosureRequest) -> Iterator[bytes]:
@@ -85,9 +80,9 @@ def _over(parts: SendParts, request: DisclosureRequest) -> str | None:
         for each in parts.audit.entries(subject=request.id, action=FETCHED)
         if each.entry.detail.get("whole") is True
     ]
-    if fetched and now >= min(fetched) + AGAIN:
+    if fetched and now >= min(fetched) + parts.policy.package_again:
         return "fetched"
-    if request.package is not None and now >= request.package.at + KEPT:
+    if request.package is not None and now >= request.package.at + parts.policy.package_kept:
         return "not-fetched"
     return None
 
