@@ -14,6 +14,7 @@ from PIL import Image
 from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError
+from fhir_plugin.web.disclosing.blueprint import kept_hidden
 from mappings.model.disclosure import (
     Authority,
     Competence,
@@ -144,8 +145,8 @@ class FakeDesk:
         privacy = Role.PRIVACY_OFFICER in session.user.roles
         return DeskView(
             request=request,
-            items=tuple(item for item in every if privacy or not item.hidden),
-            hidden=sum(item.hidden and item.asks is not None for item in every),
+            items=tuple(item for item in every if privacy or not kept_hidden(item)),
+            hidden=sum(map(kept_hidden, every)),
             counts=counts,
             undecided=len(asks),
             due=due,

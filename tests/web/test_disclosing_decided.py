@@ -162,6 +162,7 @@ def test_hidden_items_are_counted_for_the_officer_and_decided_by_the_privacy_off
     assert person.post(at(request, "decide"), said).status_code == 303
     officer(parts)
     assert "hidden item" not in words_of(person.get(at(request, "")).text)
+    assert "Somebody else decides" in words_of(person.get(hidden).text), "what goes out is seen by whoever signs"
 
 
 def test_pixels_only_after_a_reason_that_is_offered(person: Person, parts: FakeParts) -> None:

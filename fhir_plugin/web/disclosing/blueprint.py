@@ -12,7 +12,7 @@ from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound
 from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.web.disclosing.words import token
-from mappings.model.disclosure import Mode, Review, Reviewer
+from mappings.model.disclosure import Mode, Release, Review, Reviewer
 from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest, RequestState
 from mappings.model.people import ClinicalSession, Role
 
@@ -71,12 +71,17 @@ def for_health_professional(item: DeskItem) -> bool:
     return not item.hidden and (item.asks is Reviewer.HEALTH_PROFESSIONAL or item.opinion is not None)
 
 
+def kept_hidden(item: DeskItem) -> bool:
+    """Whether the privacy officer alone may see it: once they let it out, whoever signs sees what they sign for."""
+    return item.hidden and not (item.override is not None and isinstance(item.decided, Release))
+
+
 def for_whom(session: ClinicalSession, view: DeskView) -> tuple[DeskItem, ...]:
     """The items that this person may see: the flow has seen to it, and so does the page."""
     roles = session.user.roles
     if not roles & frozenset(DESK):
         return tuple(filter(for_health_professional, view.items)) if Role.CLINICIAN in roles else ()
-    return tuple(item for item in view.items if Role.PRIVACY_OFFICER in roles or not item.hidden)
+    return tuple(item for item in view.items if Role.PRIVACY_OFFICER in roles or not kept_hidden(item))
 
 
 def decides(session: ClinicalSession, item: DeskItem) -> bool:

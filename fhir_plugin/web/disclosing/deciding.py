@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR
 from fhir_plugin.errors import AnswersChanged, Incomplete
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import asked_by_script, same_patient
@@ -21,6 +22,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     disclosing,
     for_whom,
     item_of,
+    kept_hidden,
     may_change,
     modes_of,
     page,
@@ -109,7 +111,7 @@ def shown(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseRe
 
 def shared(view: DeskView) -> dict[str, object]:
     """What every page of one request says of it."""
-    decided, whole = words.share_decided(view)
+    decided, whole = words.share_decided(view, sum(map(kept_hidden, view.items)))
     return {
         "view": view,
         "found": view.request,
@@ -162,8 +164,8 @@ def _to_read(item: DeskItem) -> bool:
     """Whether a person has to read its words, and may then say that they go out."""
     if item.asks is not Reviewer.OFFICER:
         return False
-    return item.decided.reason.rule in words.READ_RULES or (
-        item.consequence is not None and item.consequence.rule in words.READ_RULES
+    return item.decided.reason.rule in READ_TO_CLEAR or (
+        item.consequence is not None and item.consequence.rule in READ_TO_CLEAR
     )
 
 

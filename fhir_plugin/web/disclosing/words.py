@@ -122,8 +122,6 @@ REVEAL_REASONS: Final = (
     "To give an opinion about harm",
 )
 """Why somebody opens a picture at the desk. Goes into the log, word for word."""
-READ_RULES: Final = frozenset({"free-text-names-withheld", "free-text-may-speak-of-withheld", "human-narrative"})
-"""What keeps an item back until a person has read its words."""
 
 
 class Group(NamedTuple):
@@ -212,10 +210,10 @@ def offered(item: DeskItem, modes: Sequence[Mode]) -> list[tuple[Decided, str, s
     ]
 
 
-def share_decided(view: DeskView) -> tuple[int, int]:
-    """How many of how many are decided, hidden ones among them, whoever looks."""
-    unseen = 0 if any(item.hidden for item in view.items) else view.hidden
-    whole = len(view.items) + unseen
+def share_decided(view: DeskView, seen: int) -> tuple[int, int]:
+    """How many of how many are decided, hidden ones among them, whoever looks. `seen`: how many of the hidden ones are
+    among the view's items."""
+    whole = len(view.items) + max(0, view.hidden - seen)
     return max(0, whole - view.undecided), whole
 
 
