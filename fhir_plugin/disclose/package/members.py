@@ -9,6 +9,7 @@ from typing import Final
 
 from fhir_plugin.disclose.contents import PackageContents, PackagedImage
 from fhir_plugin.disclose.package import names
+from fhir_plugin.disclose.package.cover import Inside, cover_page, cover_sheet
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import SigningKey
 from fhir_plugin.disclose.package.pdf import Pixels, pixels_of
@@ -72,7 +73,24 @@ class Members:
         yield Member(names.READABLE_PAGE, _HTML, page)
         print_ = printable_record(self._contents.cover, self._reading, self._printed)
         yield Member(names.READABLE_PRINT, _PDF, print_)
+        inside = self._inside(len(loose))
+        yield Member(names.COVER_PAGE, _HTML, cover_page(self._contents.cover, inside))
+        yield Member(names.COVER_SHEET, _PDF, cover_sheet(self._contents.cover, inside))
         yield Member(names.KEYS, "application/jwk-set+json", [json.dumps({"keys": [self._key.jwk]}).encode()])
+
+    def _inside(self, loose: int) -> Inside:
+        return Inside(
+            reading=self._reading,
+            pictures=self.pictures,
+            documents=loose - (len(self.pictures) - len(self._contents.images)),
+            record_name=self._record_name,
+            package_id=self._id,
+            key_check=self._key.check,
+        )
+
+    @property
+    def _record_name(self) -> str:
+        return names.RECORD_LINES if self._lines or not self._parts else names.RECORD
 
     # ------------------------------------------------------------------------------------------------ pictures
 
@@ -135,9 +153,9 @@ class Members:
 
     def _record(self) -> Member:
         most = 2 * self._record_bytes + 500 * self._parts + 500 * len(self.pictures)
-        if self._lines or not self._parts:
-            return Member(names.RECORD_LINES, "application/fhir+ndjson", self._record_pieces(), most)
-        return Member(names.RECORD, "application/fhir+json", self._record_pieces(), most)
+        name = self._record_name
+        media_type = "application/fhir+json" if name == names.RECORD else "application/fhir+ndjson"
+        return Member(name, media_type, self._record_pieces(), most)
 
     def _record_pieces(self) -> Iterator[bytes]:
         for part in self._contents.record():

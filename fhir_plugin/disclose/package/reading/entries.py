@@ -136,7 +136,7 @@ class Reading:
         kind = kind_of(noted.type)
         files: list[Shown] = []
         telling = _Telling(self._naming, files)
-        order = {name: place for place, name in enumerate(("modifierExtension", *kind.first))}
+        order = {name: place for place, name in enumerate(("modifierExtension", *kind.title, *kind.first))}
         fields = [name for name in resource if name in kind.first or name not in _NOT_FACTS]
         fields.sort(key=lambda name: order.get(base_of(name), order.get(name, len(order))))
         facts = [fact for name in fields for fact in telling.facts(name, resource[name])]
