@@ -56,7 +56,8 @@ from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.desk.desk import Desk
-from fhir_plugin.disclosing import join_desk
+from fhir_plugin.disclose.send.plan import KIND as DISCLOSURE
+from fhir_plugin.disclosing import join_desk, sending
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
@@ -299,7 +300,8 @@ def install(
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     captures = Captures(parts)
-    disclosures = around("disclosures", DatabaseDisclosureRequests(database, masters))
+    desk = join_desk(parts, around("disclosures", DatabaseDisclosureRequests(database, masters)), captures.patient)
+    plans[DISCLOSURE] = sending(desk)
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -338,7 +340,7 @@ def install(
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
-        desk=join_desk(parts, disclosures, captures.patient),
+        desk=desk,
     )
     return installation
 

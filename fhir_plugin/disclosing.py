@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.disclose.contents import PackageContents
 from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.desk.desk import Desk
 from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.disclose.package import write_package
+from fhir_plugin.disclose.prove import Needles
+from fhir_plugin.disclose.send.parts import Making, Writing
+from fhir_plugin.disclose.send.plan import Disclosures, start
 from fhir_plugin.ports import DisclosureRequests
 from mappings.model.people import ClinicalSession, Patient
 
@@ -35,5 +40,16 @@ def join_desk(parts: CaptureParts, requests: DisclosureRequests, patient: Callab
             holds=parts.holds,
             kept=parts.kept,
             background=parts.background,
+            start_sending=start,
         )
     )
+
+
+def sending(desk: Desk) -> Disclosures:
+    """How a signed request is carried out."""
+    parts = desk.parts
+
+    def write(contents: PackageContents, *, package_id: str, needles: Needles) -> Writing:
+        return write_package(contents, package_id=package_id, signer=parts.signer, needles=needles, worker=parts.worker)
+
+    return Disclosures(parts, Making(desk.prepare, write), parts.rules)

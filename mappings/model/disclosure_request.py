@@ -137,6 +137,8 @@ class DisclosureRequest:
     competence: Competence = Competence.UNKNOWN
     agrees: bool | None = None
     mode: Mode = Mode.MARKED
+    watermark: bool = False
+    """Whether each picture says for whom it is, and since when."""
     extended_because: str = field(default="", repr=False)
     gathered: VaultId | None = None
     gathered_at: dt.datetime | None = None

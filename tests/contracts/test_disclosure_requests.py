@@ -59,6 +59,7 @@ FULL = DisclosureRequest(
     competence=Competence.COMPETENT,
     agrees=True,
     mode=Mode.SILENT,
+    watermark=True,
     extended_because=CANARY,
     gathered=VaultId("v1"),
     gathered_at=START + HOUR,

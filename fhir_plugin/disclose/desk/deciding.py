@@ -245,6 +245,7 @@ def _digest(
         "age": asked.age,
         "concern": asked.concern,
         "mode": request.mode,
+        "watermark": request.watermark,
         "rules": rules.version,
         "record": gathered.digest,
         "not_read": sorted(request.not_read.items()),

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from fhir_plugin.disclose.desk import course, holding
+from fhir_plugin.disclose.desk import course, gather, holding, items, outgoing, pictures, signing, view
+from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.due import days_left, due_day
 from fhir_plugin.disclose.desk.parts import DeskParts
-from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own
+from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need, need_own
 from fhir_plugin.disclose.desk.said import MOST_WORDS, with_what_was_said
-from fhir_plugin.disclose.desk.values import Facts
-from fhir_plugin.errors import Incomplete, Refused
-from mappings.model.disclosure import Mode, Requester, RequesterRow
-from mappings.model.disclosure_request import DeskView, DisclosureId, DisclosureRequest
-from mappings.model.people import ClinicalSession
+from fhir_plugin.disclose.desk.thinking import Thinking
+from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
+from fhir_plugin.disclose.desk.wording import words_and_change
+from fhir_plugin.disclose.package.preview import readable_html
+from fhir_plugin.disclose.send.earlier import Told
+from fhir_plugin.disclose.send.earlier import accounting as told
+from fhir_plugin.disclose.send.fetching import pieces_of
+from fhir_plugin.disclose.send.parts import ToSend
+from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
+from mappings.model.disclosure import Mode, Opinion, Requester, RequesterRow
+from mappings.model.disclosure_request import (
+    Decided,
+    DeskView,
+    DisclosureId,
+    DisclosureRequest,
+    ItemKey,
+    RequestState,
+)
+from mappings.model.identifiers import IntentId, LaunchId
+from mappings.model.images import Geometry
+from mappings.model.people import ClinicalSession, Role
 
 
 class Desk:
@@ -22,6 +40,7 @@ class Desk:
 
     def __init__(self, parts: DeskParts) -> None:
         self._parts = parts
+        self._thinking = Thinking(parts)
 
     @property
     def parts(self) -> DeskParts:
@@ -42,7 +61,7 @@ class Desk:
 
     def of_practice(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
         need(session, SECOND, "requests for copies of a record")
-        found = [_name_and_clock(each) for each in self._parts.requests.open_at(session.fhir_base)]
+        found = [view.name_and_clock(each) for each in self._parts.requests.open_at(session.fhir_base)]
         return sorted(found, key=lambda each: (due_day(each, self._parts.rules) or dt.date.max, each.created))
 
     def due(self, request: DisclosureRequest) -> tuple[dt.date | None, int | None]:
@@ -116,11 +135,188 @@ class Desk:
             parts.note(session, "disclosure.closed" if closed else "disclosure.refused", id)
         return ended
 
+    def gather(self, session: ClinicalSession, id: DisclosureId) -> None:
+        gather.begin(self._parts, session, id)
+
+    # ------------------------------------------------------------------------------------------ looking
+
     def view(self, session: ClinicalSession, id: DisclosureId) -> DeskView:
         need(session, AT_THE_DESK, "requests for copies of a record")
         request = self._mine(session, id)
-        due, left = self.due(request)
-        return DeskView(request, (), 0, {}, 0, due, left, False, False, ("The record has not been read yet.",), "")
+        decision = self._thinking.decision(request) if request.gathered is not None and request.is_open else None
+        return view.view(self._parts, session, request, decision)
+
+    def words(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> ItemWords:
+        """Written down: whoever reads an item has asked for it by name."""
+        request, decision = self._looked_at(session, id)
+        view.need_item(session, decision, key)
+        said = words_and_change(decision, key)
+        with self._parts.work.transaction():
+            self._parts.note(session, "disclosure.item-read", key, request=request.id)
+        return said
+
+    def reveal(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, reason: str) -> None:
+        request, decision = self._looked_at(session, id)
+        if reason not in self._parts.policy.reveal_reasons:
+            raise NotAllowed("Choose a reason before opening a picture.", code="reason-needed")
+        if not view.need_item(session, decision, key).is_image:
+            raise NotFound("this item holds no picture", status=404)
+        with self._parts.work.transaction():
+            self._parts.note(session, view.REVEALED, key, request=request.id, reason=reason)
+
+    def picture(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> tuple[bytes, str]:
+        request, decision = self._opened(session, id, key)
+        with self._parts.work.transaction():
+            self._parts.note(session, "disclosure.picture-seen", key, request=request.id)
+        return pictures.shown(self._parts, request, decision.gathered, key)
+
+    def upright(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, quarter_turns: int) -> bytes:
+        _request, decision = self._opened(session, id, key)
+        return pictures.upright(self._parts, decision.gathered, key, quarter_turns)
+
+    # ------------------------------------------------------------------------------------------ deciding
+
+    def decide(
+        self,
+        session: ClinicalSession,
+        id: DisclosureId,
+        keys: Sequence[ItemKey],
+        decided: Decided | None,
+        reason: str,
+        *,
+        revision: int,
+    ) -> DisclosureRequest:
+        words = "" if decided is None else _words(reason, "reason", "Say why, in a sentence.")
+        rules, now = self._parts.rules, self._parts.clock.now()
+
+        def overridden(request: DisclosureRequest) -> DisclosureRequest:
+            decision = self._thinking.decision(request)
+            return items.overridden(session, request, decision, keys, decided, words, rules=rules, now=now)
+
+        said = decided.value if decided is not None else "as-proposed"
+        return self._change(
+            session, id, revision, "disclosure.decided", overridden, DECIDES, about=keys, decided=said, items=len(keys)
+        )
+
+    def read(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, *, revision: int) -> DisclosureRequest:
+        def read(request: DisclosureRequest) -> DisclosureRequest:
+            return items.words_read(session, request, self._thinking.decision(request), key)
+
+        return self._change(session, id, revision, "disclosure.words-cleared", read, DECIDES, about=(key,))
+
+    def ask_opinion(
+        self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
+    ) -> DisclosureRequest:
+        said = _words(words, "words", "Say what you ask, and why.")
+
+        def asked(request: DisclosureRequest) -> DisclosureRequest:
+            return items.asked_for_opinion(session, request, self._thinking.decision(request), key, said)
+
+        return self._change(session, id, revision, "disclosure.opinion-asked", asked, DECIDES, about=(key,))
+
+    def opine(
+        self,
+        session: ClinicalSession,
+        id: DisclosureId,
+        key: ItemKey,
+        opinion: Opinion,
+        words: str,
+        *,
+        revision: int,
+    ) -> DisclosureRequest:
+        said = _words(words, "words", "Say why you think so.")
+        now = self._parts.clock.now()
+
+        def opined(request: DisclosureRequest) -> DisclosureRequest:
+            return items.opined(session, request, self._thinking.decision(request), key, opinion, said, now=now)
+
+        return self._change(
+            session, id, revision, "disclosure.opinion-given", opined, PROFESSIONALS, about=(key,), opinion=opinion
+        )
+
+    def accept_unread(
+        self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int
+    ) -> DisclosureRequest:
+        words = _words(reason, "reason", "Say why the copy goes out without these parts.")
+
+        def accepted(request: DisclosureRequest) -> DisclosureRequest:
+            if not request.not_read or request.gathered is None:
+                raise Refused("Nothing is missing of what was read.", code="nothing-unread")
+            return course.changed(request, accepted_unread=words)
+
+        return self._change(session, id, revision, "disclosure.unread-accepted", accepted)
+
+    def black_out(
+        self, session: ClinicalSession, id: DisclosureId, key: ItemKey, geometry: Geometry, *, revision: int
+    ) -> DisclosureRequest:
+        need(session, OFFICERS, "blacking out parts of a picture")
+        request, decision = self._opened(session, id, key)
+        course.need_revision(request, revision)
+        course.need_changeable(request)
+        made = pictures.cut(self._parts, id, decision.gathered, key, geometry)
+
+        def cut(request: DisclosureRequest) -> DisclosureRequest:
+            others = {each: vault_id for each, vault_id in request.black_outs.items() if each != key}
+            before = request.black_outs.get(key)
+            if before is not None:
+                self._parts.vault.destroy(before)
+            return course.changed(request, black_outs=others if made is None else {**others, key: made})
+
+        return self._change(
+            session, id, revision, "disclosure.blacked-out", cut, about=(key,), parts=len(geometry.black_out)
+        )
+
+    # ------------------------------------------------------------------------------------------ sending
+
+    def sign(
+        self, session: ClinicalSession, id: DisclosureId, name: str, *, about: str, revision: int
+    ) -> DisclosureRequest:
+        parts, now = self._parts, self._parts.clock.now()
+        need(session, SECOND, "signing what goes out of a record")
+        self._think_ahead(session, id, revision)
+        intent: IntentId | None = None
+        with parts.work.transaction():
+            request = self._mine(session, id, for_change=True)
+            course.need_revision(request, revision)
+            course.need_changeable(request)
+            decision = self._thinking.decision(request)
+            missing = view.what_is_missing(parts, request, decision)
+            new = signing.with_signature(session, request, decision, missing, name, about, now)
+            parts.requests.save(new)
+            second = new.second is not None
+            parts.note(session, "disclosure.signed", id, about=about, second=second, state=new.state)
+            if new.state is RequestState.MAKING and parts.start_sending is not None:
+                intent = parts.start_sending(parts, session, new)
+        if intent is not None:
+            parts.background.begin(f"disclosure {id}", partial(self._make, intent))
+        return new
+
+    def preview(self, session: ClinicalSession, id: DisclosureId) -> str:
+        need(session, SECOND, "looking at what goes out of a record")
+        request, decision = self._looked_at(session, id)
+        return readable_html(outgoing.contents_of(self._parts, request, decision))
+
+    def prepare(self, request: DisclosureRequest, launch: LaunchId) -> ToSend:
+        """What a signed request sends: for whoever makes the package."""
+        decision = self._thinking.decision(request)
+        return ToSend(
+            digest=decision.digest,
+            contents=outgoing.contents_of(self._parts, request, decision),
+            needles=outgoing.needles_of(self._parts, request, decision),
+        )
+
+    def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
+        need(session, SECOND, "fetching what goes out of a record")
+        request = self._mine(session, id)
+        return f"record-{request.created:%Y-%m-%d}-{request.id[:8]}.zip", pieces_of(self._parts, session, request)
+
+    def accounting(self, session: ClinicalSession) -> Sequence[Accounted]:
+        need(session, AT_THE_DESK, "what was sent of a record")
+        return [_accounted(each) for each in told(self._parts, self._parts.rules, session)]
+
+    def _make(self, intent: IntentId) -> None:
+        if not self._parts.engine.run(intent).ended:
+            self._parts.queue.wake(after_seconds=5)
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -134,18 +330,42 @@ class Desk:
         revision: int,
         action: str,
         change: Callable[[DisclosureRequest], DisclosureRequest],
+        roles: frozenset[Role] = OFFICERS,
+        *,
+        about: Sequence[ItemKey] = (),
         **detail: str | int | bool,
     ) -> DisclosureRequest:
-        need(session, OFFICERS, "working on a request for a copy of a record")
+        need(session, roles, "working on a request for a copy of a record")
         parts = self._parts
+        if about:
+            self._think_ahead(session, id, revision)
         with parts.work.transaction():
             request = self._mine(session, id, for_change=True)
             course.need_revision(request, revision)
             course.need_changeable(request)
             new = change(request)
             parts.requests.save(new)
-            parts.note(session, action, id, **detail)
+            parts.note(session, action, id, **detail, **({"about": " ".join(about)} if about else {}))
         return new
+
+    def _think_ahead(self, session: ClinicalSession, id: DisclosureId, revision: int) -> None:
+        """Works out what is decided before anything is locked: with a large record that takes its time."""
+        request = self._mine(session, id)
+        course.need_revision(request, revision)
+        self._thinking.decision(request)
+
+    def _looked_at(self, session: ClinicalSession, id: DisclosureId) -> tuple[DisclosureRequest, Decision]:
+        need(session, AT_THE_DESK, "requests for copies of a record")
+        request = self._mine(session, id)
+        return request, self._thinking.decision(request)
+
+    def _opened(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> tuple[DisclosureRequest, Decision]:
+        """For a picture that this launch has opened with a reason."""
+        request, decision = self._looked_at(session, id)
+        view.need_item(session, decision, key)
+        if key not in view.revealed(self._parts, session, request):
+            raise NotAllowed("Choose a reason before opening a picture.", code="reveal-first")
+        return request, decision
 
 
 _AT_FIRST = {"requester": "Choose who asks.", "received": "Give the day on which the request came in."}
@@ -156,24 +376,6 @@ def _differences(before: DisclosureRequest, after: DisclosureRequest) -> dict[st
     return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
 
 
-def _name_and_clock(request: DisclosureRequest) -> DisclosureRequest:
-    """What a list across patients shows: whose, who asks, and until when."""
-    return DisclosureRequest(
-        id=request.id,
-        fhir_base=request.fhir_base,
-        patient=request.patient,
-        requester=request.requester,
-        received=request.received,
-        created=request.created,
-        created_by=request.created_by,
-        state=request.state,
-        revision=request.revision,
-        patient_name=request.patient_name,
-        identity_on=request.identity_on,
-        extended_because="extended" if request.extended_because else "",
-    )
-
-
 def _words(text: str, field: str, problem: str) -> str:
     words = text.strip()
     if not words:
@@ -181,3 +383,16 @@ def _words(text: str, field: str, problem: str) -> str:
     if len(words) > MOST_WORDS:
         raise Incomplete("That is too long.", fields={field: f"Write at most {MOST_WORDS} characters."})
     return words
+
+
+def _accounted(each: Told) -> Accounted:
+    return Accounted(
+        on=each.on,
+        recipient=each.recipient or each.title,
+        right=each.right,
+        purpose=each.purpose,
+        items=each.items,
+        images=each.images,
+        signed_by=", ".join(each.signed_by),
+        reference=each.event,
+    )

@@ -10,6 +10,9 @@ from mappings.model.people import ClinicalSession, Role
 OFFICERS = frozenset({Role.DISCLOSURE_OFFICER})
 HIDDEN = frozenset({Role.PRIVACY_OFFICER})
 """Who sees and decides what is hidden in the record (G-R260)."""
+DECIDES = OFFICERS | HIDDEN
+PROFESSIONALS = frozenset({Role.CLINICIAN})
+"""Who says whether something would cause serious harm."""
 SECOND = frozenset({Role.DISCLOSURE_OFFICER, Role.PRIVACY_OFFICER, Role.CALDICOTT_GUARDIAN})
 """Who may be the second person."""
 AT_THE_DESK = SECOND | {Role.CLINICIAN}

@@ -31,6 +31,7 @@ _ASK: Final = {
     "competence": "Say whether the child can decide this alone.",
     "mode": "Choose what stands where something is left out.",
 }
+_YES: Final[Mapping[str, bool]] = {"": False, "no": False, "yes": True}
 _AGREES: Final[Mapping[str, bool | None]] = {"": None, "not-asked": None, "yes": True, "no": False}
 
 
@@ -51,6 +52,7 @@ def with_what_was_said(
     for name, kind in _CHOICES.items():
         take(name, kind, _ASK[name])
     take("agrees", _AGREES.__getitem__, "Say whether the young person agrees.")
+    take("watermark", _YES.__getitem__, "Say whether each picture says for whom it is.")
     take("received", lambda text: _day(text, today), "Give the day on which the request came in, not after today.")
     take(
         "identity_on",

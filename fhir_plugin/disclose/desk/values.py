@@ -13,8 +13,8 @@ from mappings.model.identifiers import Reference
 class Facts:
     """What the officer says about a request; every field as typed, right or wrong. Keys: the fields of
     `DisclosureRequest` of the same name (`requester`, `received`, `recipient`, `relationship`, `identity_checked`,
-    `identity_on`, `purpose`, `consent`, `authority`, `competence`, `agrees`: yes, no or empty, `mode`). Days as
-    `2026-11-23`. A field that is not there stays as it was."""
+    `identity_on`, `purpose`, `consent`, `authority`, `competence`, `agrees`: yes, no or empty, `mode`, `watermark`:
+    yes or no). Days as `2026-11-23`. A field that is not there stays as it was."""
 
     said: Mapping[str, str] = field(repr=False)
 

@@ -132,3 +132,21 @@ def _waiting(items: Sequence[DeskItem]) -> Sequence[str]:
 
 def _things(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def name_and_clock(request: DisclosureRequest) -> DisclosureRequest:
+    """What a list across patients shows: whose, who asks, and until when."""
+    return DisclosureRequest(
+        id=request.id,
+        fhir_base=request.fhir_base,
+        patient=request.patient,
+        requester=request.requester,
+        received=request.received,
+        created=request.created,
+        created_by=request.created_by,
+        state=request.state,
+        revision=request.revision,
+        patient_name=request.patient_name,
+        identity_on=request.identity_on,
+        extended_because="extended" if request.extended_because else "",
+    )
