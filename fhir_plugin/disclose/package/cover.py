@@ -1,4 +1,4 @@
-"""`cover.html` and `cover.pdf`: one sheet in plain words. In `Mode.SILENT` nothing in it says that something is left out."""
+"""`cover.html` and `cover.pdf`: one sheet in plain words. In `Mode.SILENT` nothing says that something is left out."""
 
 from __future__ import annotations
 
