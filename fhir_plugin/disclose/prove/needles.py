@@ -57,12 +57,12 @@ class Needles:
 LONGEST: Final = 128
 """Bytes of one needle; of longer ones the end (of words the beginning) is looked for."""
 
-_TELLING_ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9.\-]{8,64}")
+_TELLING_ID: Final = re.compile(r"(?=.*[0-9])[\w.\-]{8,512}", re.ASCII)
 _TELLING_VALUE: Final = re.compile(
     r"(?![0-9]{4}(?:-[0-9]{2}){1,2}\Z)(?=.*[0-9])(?:(?=.*[^0-9]).{6,}|[0-9]{8,})", re.DOTALL
 )
 """No number of seven digits or fewer, and no date."""
-_PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$")
+_PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[\w.\-]{1,512})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$", re.ASCII)
 _OF_ATTACHMENTS: Final = frozenset(
     {"language", "url", "size", "title", "creation", "height", "width", "duration", "pages"}
 )

@@ -36,6 +36,9 @@ MASKED: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _IN_PLACE: Final = ("authorReference", "assigner", "onBehalfOf", "sender", "recipient", "source", "encounter")
 """Who spoke or where: when such a pointer is cut, what stands beside it says nothing about it, and stays."""
 
+_SCENARIO: Final = frozenset(
+    ["resourceId", "resourceType", "name", "description", "version", "containedInstance", "id", "extension"]
+)
 _REFERENCE: Final = frozenset(["reference", "type", "identifier", "display", "id", "extension"])
 _SAMPLES: Final = re.compile(r"[0-9EUL.eE+\-\s]*")
 """SampledData.data, of which the shortest could be base64, too."""
@@ -148,7 +151,7 @@ class Cutter:
         return value
 
     def _inside(self, value: Json, kind: str, name: str, *, item: bool) -> object:
-        if isinstance(value.get("resourceType"), str):
+        if isinstance(value.get("resourceType"), str) and not is_instance_of_scenario(value):
             return self._inner(value)
         if is_narrative(value):
             return self._narrative(value)
@@ -345,6 +348,11 @@ class Cutter:
 
 def _is_picture(value: Mapping[str, object]) -> bool:
     return str(value.get("contentType", "")).strip().lower().startswith(("image/", "video/", "audio/"))
+
+
+def is_instance_of_scenario(value: Json) -> bool:
+    """ExampleScenario.instance has an element of that name (R4, R4B), and is no resource."""
+    return "resourceId" in value and set(value) <= _SCENARIO
 
 
 def is_narrative(value: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mappings.model.disclosure import Mode
 from tests.disclose.redact.records import (
     BOTH,
@@ -9,6 +11,7 @@ from tests.disclose.redact.records import (
     IDENTIFIER,
     PLAIN,
     RESTRICTED,
+    TITLE,
     collection,
     entry,
     leaks,
@@ -91,3 +94,46 @@ def test_an_identifier_without_a_system_that_is_in_every_record_names_nothing(mo
     left = {each["id"]: each for each in resources(out)}
     assert left["f1"] == other
     assert left["o1"]["identifier"] == [{"value": "4"}] and "derivedFrom" not in left["o2"]
+
+
+ODD_IDS = ["x" * 70 + "-4711", "img_4711", "photo:4711", "1.2.840~3", "photo@ward", "bild-für-4711", "a" * 300]
+
+
+@BOTH
+@pytest.mark.parametrize("id_", ODD_IDS)
+def test_ids_that_fhir_does_not_allow_are_cut_all_the_same(id_: str, mode: Mode) -> None:
+    image = media(id=id_, identifier=[])
+    forms = [f"Media/{id_}", f"Media/{id_}/_history/2", f"https://ehr.example/fhir/Media/{id_}"]
+    pointing = {**PLAIN, "derivedFrom": [{"reference": each} for each in forms]}
+    words = {**PLAIN, "id": "o2", "note": [{"text": f"see Media/{id_}."}]}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry(e) for e in (image, pointing, words)]}
+    out, record = redacted(bundle, mode)
+    assert id_ not in str(out) and "derivedFrom" not in str(out)
+    assert record.counts["review"] == 1
+
+
+def test_an_id_that_goes_on_where_fhirs_ids_end_is_another_one() -> None:
+    pointing = {**PLAIN, "derivedFrom": [{"reference": f"Media/{ID}-2"}, {"reference": f"Patient/{ID}_2"}]}
+    out, _record = redacted(collection(pointing), Mode.SILENT)
+    assert only(out, "Observation") == pointing
+
+
+def test_an_instance_in_a_scenario_is_no_resource_and_what_hides_as_one_is() -> None:
+    instance = {"resourceId": "i1", "resourceType": "MedicationRequest", "name": "First", "containedInstance": []}
+    hidden = {**instance, "content": {"title": TITLE}}
+    scenario = {"resourceType": "ExampleScenario", "id": "e1", "status": "draft", "instance": [instance, hidden]}
+    out, _record = redacted(collection(scenario), Mode.SILENT)
+    assert only(out, "ExampleScenario")["instance"] == [instance]
+
+
+def test_a_signer_goes_with_the_signature() -> None:
+    signature = [{"type": [{"code": "x"}], "when": "2026-01-01T00:00:00Z", "who": {"display": "x"}, "data": "eA=="}]
+    signer = {"type": {"code": "AMENDER"}, "party": {"reference": "Patient/p1"}, "signature": signature}
+    contract = {
+        "resourceType": "Contract",
+        "id": "c1",
+        "topicReference": {"reference": f"Media/{ID}"},
+        "signer": [signer],
+    }
+    out, _record = redacted(collection(contract), Mode.SILENT)
+    assert only(out, "Contract") == {"resourceType": "Contract", "id": "c1"}
