@@ -161,7 +161,7 @@ def _record(
 
     transport, clock = installation.transport, installation.clock
     if server and not client_id:
-        return open_record(server, transport)
+        return with_what_we_keep(installation, open_record(server, transport))
     try:
         if name is not None:
             issuer = installation.registry.named(name)
@@ -174,7 +174,16 @@ def _record(
             )
     except SmartError as error:
         raise Refused(error.message, code=error.code) from None
-    return SystemAccess(issuer, signing, transport, clock).record()
+    return with_what_we_keep(installation, SystemAccess(issuer, signing, transport, clock).record())
+
+
+def with_what_we_keep(installation: Installation, ehr: ClinicalRecord) -> ClinicalRecord:
+    """A server's record together with what this installation keeps beside it for want of room there."""
+    from fhir_plugin.adapters.companion import CompanionRecord
+    from fhir_plugin.adapters.composite import CompositeRecord
+
+    beside = CompanionRecord(installation.database, installation.masters, ehr.base, installation.clock)
+    return CompositeRecord(ehr, beside)
 
 
 def _patient_id(text: str) -> str:
