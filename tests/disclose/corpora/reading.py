@@ -104,10 +104,10 @@ class Pointing:
             for url in urls:
                 self._by_url.setdefault(url, []).append(number)
 
-    def at(self, example: Example) -> list[int]:
+    def at(self, resource: Json) -> list[int]:
         """The numbers of those that name it by `Type/id` or by its URL, itself among them."""
-        url = str(example.resource.get("url", ""))
-        return sorted({*self._by_key.get(example.key, ()), *self._by_url.get(url, ())})
+        key = f"{resource['resourceType']}/{resource.get('id')}"
+        return sorted({*self._by_key.get(key, ()), *self._by_url.get(str(resource.get("url", "")), ())})
 
 
 SAMPLE = Path(__file__).with_name("r4-examples.ndjson.xz")
@@ -126,7 +126,7 @@ def sample(corpus: list[Example]) -> list[Example]:
         picked = sorted(numbers, key=lambda at: (len(corpus[at].data), corpus[at].key))[:2]
         chosen.update(picked)
         for at in picked:
-            naming = [other for other in pointing.at(corpus[at]) if other != at and other in set(small)]
+            naming = [other for other in pointing.at(corpus[at].resource) if other != at and other in set(small)]
             chosen.update(sorted(naming, key=lambda other: len(corpus[other].data))[:1])
     return [corpus[at] for at in sorted(chosen)]
 

@@ -8,6 +8,14 @@ from collections.abc import Iterator
 
 from tests.disclose.corpora.reading import Example, Json
 
+OURS = (
+    "StructureDefinition/data-absent-reason",
+    "CodeSystem/data-absent-reason",
+    "CodeSystem/v3-ObservationValue",
+    "ValueSet/v3-ObservationValue",
+)
+"""Definitions that what stands in the place of something withheld is made of: that is no leak of theirs."""
+
 CANARY = "canary-7f3a91c4"
 
 

@@ -33,6 +33,7 @@ class Surroundings:
     def __init__(self, corpus: list[Example]) -> None:
         self._corpus = corpus
         self._pointing = Pointing(corpus)
+        self._by_key = {each.key: [at] for at, each in enumerate(corpus)}
         self._paths = itertools.cycle(each for each in pointer_paths("R4") if each.kind == "Reference")
         self._texts = itertools.cycle(each for each in pointer_paths("R4") if each.kind in ("canonical", "uri", "url"))
         self._small = [at for at, each in enumerate(corpus) if len(each.data) < 20_000 and _speaks(each)]
@@ -41,22 +42,33 @@ class Surroundings:
         """What stands around the example with this number."""
         example = self._corpus[number]
         full_url = f"https://ehr.example/fhir/{example.key}"
-        naming = set(self._pointing.at(example)) - {number}
+        naming = self._naming(example) - {number}
         referrers = [self._corpus[at] for at in sorted(naming) if _speaks(self._corpus[at])]
         referrers = [each for each in referrers if len(each.data) < _LARGE][:_REFERRERS]
         made = [planted(path, value) for path, value in itertools.islice(self._pointers(example, full_url), _MADE)]
         for at, resource in enumerate(made):
             resource["id"] = f"made-{at}"
+        further = {each for other in referrers for each in self._naming(other)}
         step = int.from_bytes(hashlib.sha256(example.key.encode()).digest()[:4], "big")
         bystanders: list[Example] = []
         for turn in range(len(self._small)):
             at = self._small[(step + turn * 7) % len(self._small)]
             other = self._corpus[at]
-            if at != number and at not in naming and other not in bystanders and not _shares(example, other):
+            if at == number or at in naming or at in further or other in bystanders:
+                continue
+            if not any(_shares(each, other.resource) for each in _with_inner(example.resource)):
                 bystanders.append(other)
             if len(bystanders) == _BYSTANDERS:
                 break
         return Around(full_url, referrers, made, bystanders)
+
+    def _naming(self, example: Example) -> set[int]:
+        """Those that name it, or what is inside it, and those that are one of these themselves."""
+        found: set[int] = set()
+        for each in _with_inner(example.resource):
+            found.update(self._pointing.at(each))
+            found.update(self._by_key.get(f"{each['resourceType']}/{each.get('id')}", ()))
+        return found
 
     def _pointers(self, example: Example, full_url: str) -> Iterator[tuple[PointerPath, object]]:
         url = example.resource.get("url")
@@ -82,13 +94,21 @@ def _speaks(example: Example) -> bool:
     return example.type not in ("Bundle", "Parameters", "AuditEvent")
 
 
-def _shares(one: Example, other: Example) -> bool:
-    """Whether another goes by the same id, identifier or title: it is no bystander then."""
-    return bool(set(_own(one.resource)) & set(_own(other.resource)))
+def _with_inner(resource: Json) -> Iterator[Json]:
+    """A resource, and if it is a collection all that is in it."""
+    yield resource
+    for entry in resource.get("entry", []) if resource["resourceType"] == "Bundle" else []:
+        if "resource" in entry:
+            yield from _with_inner(entry["resource"])
+
+
+def _shares(one: Json, other: Json) -> bool:
+    """Whether another goes by the same id or identifier: it is no bystander then."""
+    return bool(set(_own(one)) & set(_own(other)))
 
 
 def _own(resource: Json) -> Iterator[str]:
-    yield f"id {resource['id']}"
+    yield f"id {resource.get('id')}"
     for name in ("identifier", "masterIdentifier"):
         value = resource.get(name)
         for each in value if isinstance(value, list) else [value]:
