@@ -27,6 +27,10 @@ SCOPES = (
 )
 """What this app asks an EHR for, unless the EHR's entry says otherwise; each thing for what it files or reads."""
 
+WHOLE_RECORD = "patient/*.rs"
+"""What the disclosure desk needs beside these, to read all that a request reaches. Not asked for unless the EHR's entry
+names it: where nobody answers requests with this app, nobody's token opens a whole record."""
+
 
 @dataclass(frozen=True)
 class VendorFacts:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fhir_plugin.disclose.desk.values import Facts
-from fhir_plugin.web.disclosing.words import WHO_ASKS, asked_of, grouped, questions_for, time_left, token
+from fhir_plugin.web.disclosing.words import WHO_ASKS, asked_of, day_said, grouped, questions_for, time_left, token
 from mappings.model.disclosure import AgeBand, Mode, Requester
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
 from mappings.model.people import Role
@@ -74,6 +74,11 @@ def test_this_patients_requests_come_first_and_others_are_names_and_days(person:
 )
 def test_time_left_is_said_in_words(days: int | None, words: str) -> None:
     assert time_left(days) == words
+
+
+def test_a_days_words() -> None:
+    said = ["2026-03-04", "2026-03", "2026", "2026-13-04", "", "4 March 2026"]
+    assert [day_said(each) for each in said] == ["4 March 2026", "March 2026", "2026", "2026-13-04", "", "4 March 2026"]
 
 
 def test_who_asks_is_chosen_first_with_its_right_and_clock(person: Person, parts: FakeParts) -> None:

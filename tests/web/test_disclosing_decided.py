@@ -297,11 +297,11 @@ def test_what_the_ehr_did_not_give_is_said_and_accepted_with_a_reason(person: Pe
     request = a_request(parts)
     parts.desk.requests[request.id] = replace(request, not_read={"Observation": "forbidden"})
     page = person.get(at(request, ""))
-    assert "Not read: Observation." in words_of(page.text)
+    assert "Observation (forbidden)" in words_of(page.text)
     wrong = person.post(at(request, "unread"), {"revision": "0"})
     assert wrong.status_code == 422 and 'href="#unread-reason"' in wrong.text
     assert person.post(at(request, "unread"), {"unread-reason": "None exist", "revision": "0"}).status_code == 303
-    assert "Not read" not in person.get(at(request, "")).text
+    assert "could not be read" not in person.get(at(request, "")).text
 
 
 def test_a_page_that_waits_looks_again_and_then_goes_on(person: Person, parts: FakeParts) -> None:

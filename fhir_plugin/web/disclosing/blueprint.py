@@ -11,7 +11,7 @@ from flask import Blueprint, request
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound
 from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.contract import Desk
-from fhir_plugin.web.disclosing.words import token
+from fhir_plugin.web.disclosing.words import day_said, token
 from mappings.model.disclosure import Mode, Release, Review, Reviewer
 from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest, RequestState
 from mappings.model.people import ClinicalSession, Role
@@ -21,6 +21,8 @@ disclosing = Blueprint("disclosing", __name__, url_prefix="/l/<launch>/disclosur
 OFFICERS: Final = (Role.DISCLOSURE_OFFICER,)
 DESK: Final = (Role.DISCLOSURE_OFFICER, Role.PRIVACY_OFFICER, Role.CALDICOTT_GUARDIAN)
 """Who works at the desk: officers decide, privacy officers about hidden items, and any of them can be second."""
+
+disclosing.add_app_template_filter(day_said)
 
 CHANGED: Final = (
     "Somebody, perhaps you in another tab, has changed this request since. Your words are still here: look at how it "

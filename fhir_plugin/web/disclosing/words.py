@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fhir_plugin.disclose.decide import shipped_rules
+from fhir_plugin.web.words import day
 from mappings.model.disclosure import (
     AgeBand,
     Authority,
@@ -164,6 +166,18 @@ def fate_words(item: DeskItem, *, mine: bool = False) -> str:
     if fate(item) == "out" and item.blacked_out:
         words += ", with parts blacked out"
     return words
+
+
+def day_said(when: str) -> str:
+    """2026-03-04 (and 2026-03, 2026) as a person says it; anything else as it came."""
+    try:
+        if len(when) == len("2026-03-04"):
+            return day(dt.date.fromisoformat(when))
+        if len(when) == len("2026-03"):
+            return f"{dt.date.fromisoformat(f'{when}-01'):%B %Y}"
+    except ValueError:
+        pass  # shown as the record has it
+    return when
 
 
 def token(request: DisclosureId, key: ItemKey) -> str:
