@@ -21,6 +21,8 @@ from mappings.model.identifiers import PatientId, VaultId
 
 MOST_INSIDE: Final = 10 * 1024 * 1024
 """Bytes of a file that is no picture: it goes with the record itself, which is looked through whole."""
+AT_ONCE: Final = 40
+"""Targets named in one search for who entered them."""
 NAMES_OTHERS: Final = "names-another-patient"
 _BINARY: Final = re.compile(r"(?:^|/)Binary/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$")
 _FAILED: Final = (RecordRefused, RecordUnavailable, AnswerLost)
@@ -79,8 +81,10 @@ def read_record(
             continue
         for resource in found:
             _take(read, whose, resource, about_others)
+    _by_target(read, record, about_others)
+    mine = frozenset(read.resources)
     for resource in about_others:
-        if whose.points_to(resource, read.resources.keys() - {f"Patient/{patient}"}):
+        if whose.is_mine(resource) is not False and whose.points_to(resource, mine):
             read.resources.setdefault(_key(resource), resource)
         else:
             read.others += 1
@@ -89,6 +93,21 @@ def read_record(
         tell(0.8 + 0.2 * number / len(files))
         _read_file(read, record, owner, key, url, type_said, keep)
     return read
+
+
+def _by_target(read: Read, record: ClinicalRecord, later: list[Json]) -> None:
+    """Who entered something, and when: `Provenance?patient=` finds only what is about the Patient resource itself."""
+    if "Provenance" in read.not_read:
+        return
+    keys = sorted(read.resources)
+    for start in range(0, len(keys), AT_ONCE):
+        try:
+            found = record.search("Provenance", {"target": ",".join(keys[start : start + AT_ONCE])})
+        except _FAILED as error:
+            read.not_read["Provenance"] = error.code
+            return
+        known = {_key(each) for each in later}
+        later += [each for each in found if _key(each) not in known and _key(each) not in read.resources]
 
 
 def _take(read: Read, whose: Whose, resource: Json, later: list[Json]) -> None:
