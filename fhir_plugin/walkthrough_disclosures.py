@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from fhir_plugin.adapters.system_access import SystemAccess
-from fhir_plugin.commands.disclose import report_of, whole, with_what_we_keep
+from fhir_plugin.adapters.system_access import SystemAccess, with_what_we_keep
+from fhir_plugin.adapters.whole_file import whole
 from fhir_plugin.demo import Demo
 from fhir_plugin.disclose.at_once import WhatIsAsked, disclose
 from fhir_plugin.errors import PluginError
@@ -85,14 +85,14 @@ def disclosures(demo: Demo, patient: str, intimate: str, folder: Path, timed: Ca
     result: dict[str, Any] = {}
     for name, purpose, recipient in TO:
         ehr = SystemAccess(issuer, key, demo.installation.transport, parts.clock).record()
-        record = with_what_we_keep(demo.installation, ehr)
+        record = with_what_we_keep(ehr, demo.installation.database, demo.installation.masters, parts.clock)
         path = folder / f"{purpose}.zip"
         asked = WhatIsAsked(PatientId(patient), purpose, Mode.MARKED, recipient, by="walkthrough")
         with timed(name), disclose(parts, record, asked) as made, whole(path) as file:
             for piece in made.package:
                 file.write(piece)
             made.finish()
-        told = report_of(made, recipient)
+        told = made.report()
         verdict = next(each["verdict"] for each in told["resources"] if _is(each, intimate))
         result[name] = {
             "package": str(path),

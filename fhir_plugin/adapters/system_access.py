@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.composite import CompositeRecord
+from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
+from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.errors import Refused, Unavailable
 from fhir_plugin.ports import ClinicalRecord, Clock
 from mappings.model.identifiers import FhirBase
@@ -106,3 +110,8 @@ def open_record(base: str, transport: Transport) -> ClinicalRecord:
     if not here:
         raise Refused("Without a token only a server on this machine is asked.", code="not-this-machine")
     return FhirServerRecord(transport, FhirBase(base.rstrip("/")))
+
+
+def with_what_we_keep(ehr: ClinicalRecord, database: Database, masters: MasterKeys, clock: Clock) -> ClinicalRecord:
+    """A server's record together with what this installation keeps beside it for want of room there."""
+    return CompositeRecord(ehr, CompanionRecord(database, masters, ehr.base, clock))

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +22,6 @@ from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
     from fhir_plugin.app import Installation
-    from fhir_plugin.disclose.at_once import Disclosure
     from fhir_plugin.ports import ClinicalRecord
 
 
@@ -78,6 +73,7 @@ def disclose(
     Policy alone decides: what needs a person is left out and listed, and so is what the server did not give. Then this
     exits with 3. Nothing is written to the record; our own audit chain says that it happened.
     """
+    from fhir_plugin.adapters.whole_file import whole
     from fhir_plugin.disclose.at_once import WhatIsAsked
     from fhir_plugin.disclose.at_once import disclose as made_at_once
     from fhir_plugin.disclose.package import new_password
@@ -108,7 +104,7 @@ def disclose(
                 for piece in made.package:
                     file.write(piece)
                 made.finish()
-            told = report_of(made, recipient)
+            told = made.report()
         finally:
             installation.close()
         if report is not None:
@@ -122,46 +118,15 @@ def disclose(
         sys.exit(SOMEBODY_MUST_LOOK)
 
 
-def report_of(made: Disclosure, recipient: str) -> dict[str, Any]:
-    """Types, ids, rules, reasons and counts; never content."""
-    return {
-        "resources": [each.as_json() for each in made.findings],
-        "counts": dict(made.counts),
-        "review": [each.as_json() for each in made.waiting],
-        "not_read": dict(made.not_read),
-        "pictures": made.pictures,
-        "purpose": made.row.purpose,
-        "requester": made.row.requester,
-        "recipient": recipient,
-        "mode": made.mode,
-        "package_id": made.package_id,
-        "sha256": made.package.proven.sha256,
-    }
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place only when everything in the context went well; readable by its owner alone."""
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
-
-
 def _record(
     installation: Installation, name: str | None, server: str | None, client_id: str | None, key: Path | None, kid: str
 ) -> ClinicalRecord:
-    from fhir_plugin.adapters.system_access import SystemAccess, open_record
+    from fhir_plugin.adapters.system_access import SystemAccess, open_record, with_what_we_keep
     from smart_launch import ClientKey, Issuer, SmartError
 
     transport, clock = installation.transport, installation.clock
     if server and not client_id:
-        return with_what_we_keep(installation, open_record(server, transport))
+        return with_what_we_keep(open_record(server, transport), installation.database, installation.masters, clock)
     try:
         if name is not None:
             issuer = installation.registry.named(name)
@@ -174,16 +139,8 @@ def _record(
             )
     except SmartError as error:
         raise Refused(error.message, code=error.code) from None
-    return with_what_we_keep(installation, SystemAccess(issuer, signing, transport, clock).record())
-
-
-def with_what_we_keep(installation: Installation, ehr: ClinicalRecord) -> ClinicalRecord:
-    """A server's record together with what this installation keeps beside it for want of room there."""
-    from fhir_plugin.adapters.companion import CompanionRecord
-    from fhir_plugin.adapters.composite import CompositeRecord
-
-    beside = CompanionRecord(installation.database, installation.masters, ehr.base, installation.clock)
-    return CompositeRecord(ehr, beside)
+    ehr = SystemAccess(issuer, signing, transport, clock).record()
+    return with_what_we_keep(ehr, installation.database, installation.masters, clock)
 
 
 def _patient_id(text: str) -> str:

@@ -24,7 +24,7 @@ from fhir_plugin.disclose.proven import Proven, redact_as_judged
 from fhir_plugin.disclose.redact import Finding
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
-from fhir_plugin.ports import AuditEntry, ClinicalRecord
+from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
 from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
 from mappings.model.identifiers import PatientId, Reference, VaultId
@@ -72,6 +72,22 @@ class Disclosure:
     def waiting(self) -> tuple[Finding, ...]:
         """What a person has to look at first. It is not in the package."""
         return tuple(each for each in self.findings if each.word == "review")
+
+    def report(self) -> Json:
+        """Types, ids, rules, reasons and counts; never content. Raises `NotProven` where the package is not whole."""
+        return {
+            "resources": [each.as_json() for each in self.findings],
+            "counts": dict(self.counts),
+            "review": [each.as_json() for each in self.waiting],
+            "not_read": dict(self.not_read),
+            "pictures": self.pictures,
+            "purpose": self.row.purpose,
+            "requester": self.row.requester,
+            "recipient": self._asked.recipient,
+            "mode": self.mode,
+            "package_id": self.package_id,
+            "sha256": self.package.proven.sha256,
+        }
 
     def finish(self) -> None:
         """Writes down that it went out. Raises `NotProven` where the package is not whole."""
