@@ -13,7 +13,7 @@ from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need, need_own
 from fhir_plugin.disclose.desk.said import MOST_WORDS, with_what_was_said
 from fhir_plugin.disclose.desk.thinking import Thinking
-from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
+from fhir_plugin.disclose.desk.values import REVEAL_REASONS, Accounted, Facts, ItemWords
 from fhir_plugin.disclose.desk.wording import words_and_change
 from fhir_plugin.disclose.package.preview import readable_html
 from fhir_plugin.disclose.send.earlier import Told
@@ -157,7 +157,7 @@ class Desk:
 
     def reveal(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, reason: str) -> None:
         request, decision = self._looked_at(session, id)
-        if reason not in self._parts.policy.reveal_reasons:
+        if reason not in (*REVEAL_REASONS, *self._parts.policy.reveal_reasons):
             raise NotAllowed("Choose a reason before opening a picture.", code="reason-needed")
         if not view.need_item(session, decision, key).is_image:
             raise NotFound("this item holds no picture", status=404)

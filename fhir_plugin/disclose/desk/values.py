@@ -5,8 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from mappings.model.identifiers import Reference
+
+REVEAL_REASONS: Final = (
+    "To decide whether it goes out",
+    "To check that it is this patient’s",
+    "To black out part of it",
+    "To give an opinion about harm",
+)
+"""Why somebody opens a picture at the desk, beside the reasons of policy: none of those is direct care. Goes into the
+log word for word."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fhir_plugin.disclose.decide import shipped_rules
+from fhir_plugin.disclose.desk.values import REVEAL_REASONS as REVEAL_REASONS
 from fhir_plugin.web.words import day
 from mappings.model.disclosure import (
     AgeBand,
@@ -117,13 +118,6 @@ REVIEWERS: Final[Mapping[Reviewer, str]] = MappingProxyType(
         Reviewer.HEALTH_PROFESSIONAL: "waits for a health professional",
     }
 )
-REVEAL_REASONS: Final = (
-    "To decide whether it goes out",
-    "To check that it is this patient’s",
-    "To black out part of it",
-    "To give an opinion about harm",
-)
-"""Why somebody opens a picture at the desk. Goes into the log, word for word."""
 
 
 class Group(NamedTuple):
