@@ -57,13 +57,18 @@ from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.desk.desk import Desk
 from fhir_plugin.disclose.send.plan import KIND as DISCLOSURE
+from fhir_plugin.disclose.send import tidy as tidy_packages
 from fhir_plugin.disclosing import join_desk, sending
 from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.label_order import KIND as LABEL_CHANGE
+from fhir_plugin.keep.label_plan import LabelChanges
+from fhir_plugin.keep.label_review import LabelReviews
 from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
 from fhir_plugin.keep.opinion_events import OpinionActs
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -146,6 +151,8 @@ class Installation:
     withdrawals: Withdrawals
     reviews: Reviews
     consultations: Consultations
+    labels: Labels
+    label_reviews: LabelReviews
     desk: Desk
 
     def resume(self) -> list[Intent]:
@@ -157,6 +164,7 @@ class Installation:
         unless_damaged("captures", lambda: mend(self.parts), 0)
         unless_damaged("reviews", self.reviews.raise_due, 0)
         unless_damaged("opinions", self.consultations.tidy, 0)
+        unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
         for part, step in (
             ("audit", self.audit.sign_head),
             ("pending", self.pending.purge),
@@ -194,12 +202,12 @@ def install(
     clock = clock or SystemClock()
     folder = SecretsFolder(settings.secrets)
     if registry is None:
-        registry = _registry(settings, folder)
+        registry = registered_ehrs(settings, folder)
     transport = transport or Transport(
         allowed_private_hosts=registry.private_hosts, ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None
     )
     job_roles = load_job_roles(settings.job_roles_file)
-    masters = _masters(settings)
+    masters = master_keys(settings)
     database = Database(settings.database)
     database.upgrade()
     signer: StatementSigner = around("signer", DatabaseStatementSigner(database, masters, clock))
@@ -288,6 +296,7 @@ def install(
     plans[CONCERN] = ConcernNotes(holds, audit, records.record_of)
     plans[CONSENT_CHANGE] = ConsentChanges(parts)
     plans[OPINION_ACT] = OpinionActs(parts)
+    plans[LABEL_CHANGE] = LabelChanges(parts)
     request_parts = RequestParts(
         capture=parts,
         requests=around("requests", DatabasePhotoRequests(database, masters)),
@@ -297,6 +306,7 @@ def install(
     )
     gallery, practice = Gallery(parts), Practice(practice_parts)
     records.also_forget(gallery.ended)
+    labels = Labels(parts, gallery)
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     captures = Captures(parts)
@@ -337,6 +347,8 @@ def install(
         withdrawals=Withdrawals(parts),
         reviews=Reviews(parts),
         consultations=Consultations(parts, opinions, gallery, practice.clinicians),
+        labels=labels,
+        label_reviews=LabelReviews(parts, gallery, labels),
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
@@ -386,26 +398,6 @@ def create_app(installation: Installation) -> Flask:
         )
     shut_by_default(app)
     return app
-
-
-def _registry(settings: Settings, folder: SecretsFolder) -> IssuerRegistry:
-    if settings.issuers_file is not None and not settings.issuers_file.exists():
-        raise Unavailable("The file of registered EHRs that the settings name is not there.", code="issuers-file")
-    return IssuersFile(settings.issuers, secret=folder.secret).read()
-
-
-def _masters(settings: Settings) -> MasterKeys:
-    text = settings.master_key.get_secret_value()
-    if text:
-        return MasterKeys.from_text(text)
-    key_file = settings.state / "master.key"
-    if not key_file.exists() and (settings.state / "vault").exists():
-        # A fresh key would open nothing that is there, and would hide that the right one is gone.
-        raise Tampered(
-            "The master key of this installation is missing: put it back before anything else.",
-            code="master-key-missing",
-        )
-    return MasterKeys.from_file(key_file)
 
 
 def app_from_environment() -> Flask:

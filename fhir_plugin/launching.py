@@ -56,6 +56,7 @@ def launching(installation: Installation) -> Launching:
             ("captures", installation.captures.resume_for),
             ("concerns", installation.concerns.resume_for),
             ("withdrawals", installation.withdrawals.resume_for),
+            ("labels", installation.labels.resume_for),
             ("opinions", installation.consultations.resume_for),
             ("requests", installation.requests.resume_for),
         ):

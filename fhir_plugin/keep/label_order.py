@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Intent
 from fhir_plugin.ports import Compartment, Json
-from mappings.model.identifiers import IntentId, Reference, WorkId
+from mappings.model.identifiers import IntentId, Reference
 from mappings.model.label_change import ImageLabel, LabelReason
 from mappings.model.labels import Label
 from mappings.model.people import ClinicalSession
@@ -35,8 +35,6 @@ class LabelOrder:
     """The id of the Provenance, where the record takes ours."""
     statement: Json | None = field(default=None, repr=False)
     jws: str = field(default="", repr=False)
-    item: WorkId | None = None
-    """The item that tells people that it did not go through, if there is one already."""
 
     @property
     def reference(self) -> Reference:
@@ -82,6 +80,10 @@ def begin(parts: KeepParts, session: ClinicalSession, order: LabelOrder) -> Inte
             ordinary_words="",
         )
     parts.labels.keep(known)
+    for untold in parts.vault.items(
+        compartment=Compartment.DRAFT, owner=untold_under(session.fhir_base, change.target)
+    ):
+        parts.vault.destroy(untold.vault_id)  # this takes its place
     kept = parts.vault.put(to_bytes(order), compartment=Compartment.DRAFT, owner=intent)
     parts.ledger.add(
         Intent(
@@ -97,6 +99,11 @@ def begin(parts: KeepParts, session: ClinicalSession, order: LabelOrder) -> Inte
         )
     )
     return intent
+
+
+def untold_under(fhir_base: str, reference: Reference) -> str:
+    """The owner of what is kept of a raise that the EHR did not take."""
+    return f"label {fhir_base}/{reference}"
 
 
 def to_bytes(order: LabelOrder) -> bytes:
@@ -122,7 +129,6 @@ def to_bytes(order: LabelOrder) -> bytes:
         "provenance": order.provenance,
         "statement": order.statement,
         "jws": order.jws,
-        "item": order.item,
     }
     return json.dumps(value).encode()
 
@@ -153,7 +159,6 @@ def from_bytes(content: bytes) -> LabelOrder:
         provenance=value["provenance"],
         statement=value["statement"],
         jws=value["jws"],
-        item=WorkId(value["item"]) if value["item"] else None,
     )
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fhir_plugin import VERSION
 from fhir_plugin.errors import NotFound, RecordRefused
-from fhir_plugin.keep.label_order import LabelOrder, from_bytes
+from fhir_plugin.keep.label_order import LabelOrder, from_bytes, to_bytes, untold_under
 from fhir_plugin.keep.label_steps import BytesLabelStep, ImageLabelStep, ProvenanceStep, VerifyLabelStep
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
@@ -18,6 +18,7 @@ from fhir_plugin.policy.review_days import with_review_days
 from fhir_plugin.ports import AuditEntry, Compartment, Json, kept_under
 from mappings.model.identifiers import Reference, WorkId
 from mappings.model.labels import is_restricted
+from mappings.model.people import ClinicalSession
 from mappings.model.work import WorkItem, WorkKind
 from mappings.r4 import elements
 from mappings.r4.label_provenance import to_label_provenance
@@ -30,6 +31,16 @@ NOT_TAKEN = (
     "It is tried again whenever a clinician opens this patient."
 )
 NOT_LOWERED = "The label of a picture could not be made less strict, and is as it was."
+
+
+def seen_to(parts: KeepParts, session: ClinicalSession, reference: Reference) -> bool:
+    """Whether somebody has ended the item that said that the EHR did not take it: then it is not tried again."""
+    of_it = [
+        item
+        for item in parts.worklist.of_patient(session.fhir_base, session.patient_id, done=True)
+        if item.kind is WorkKind.FOLLOW_UP and item.subject == reference and NOT_TAKEN in item.words
+    ]
+    return bool(of_it) and all(item.done_at is not None for item in of_it)
 
 
 class LabelChanges:
@@ -94,8 +105,7 @@ class _LabelPlan:
             )
         self._thumbnails(intent)
         self._retention(intent)
-        if order.item is not None:
-            self._close(order.item, intent)
+        self._taken(intent)
         self._audit(intent, "success", provenance=provenance, version=evidence["image"]["version"])
 
     def abandon(self, intent: Intent) -> None:
@@ -105,6 +115,9 @@ class _LabelPlan:
         known = parts.labels.find(intent.fhir_base, order.reference, for_change=True)
         if known is not None and known.pending == intent.id:
             parts.labels.keep(replace(known, pending="", untold=not order.lowers or known.untold))
+            if not order.lowers:
+                owner = untold_under(intent.fhir_base, order.reference)
+                parts.vault.put(to_bytes(order), compartment=Compartment.DRAFT, owner=owner)
         self._tell(intent)
         self._audit(intent, "failure", reason=intent.reason)
 
@@ -176,12 +189,12 @@ class _LabelPlan:
             words = "\n".join(each for each in (held.words, line) if each)
             parts.worklist.save(replace(held, words=words))
 
-    def _close(self, id: WorkId, intent: Intent) -> None:
-        with suppress(NotFound):
-            item = self._parts.worklist.get(id, for_change=True)
-            if item.done_at is None:
+    def _taken(self, intent: Intent) -> None:
+        for item in self._parts.worklist.of_patient(intent.fhir_base, intent.patient):
+            if item.kind is WorkKind.FOLLOW_UP and item.subject == self._order.reference:
+                held = self._parts.worklist.get(item.id, for_change=True)
                 now = self._parts.clock.now()
-                self._parts.worklist.save(replace(item, done_at=now, done_by=intent.user, outcome="written"))
+                self._parts.worklist.save(replace(held, done_at=now, done_by=intent.user, outcome="written"))
 
     def _audit(self, intent: Intent, outcome: str, **detail: str) -> None:
         change = self._order.change

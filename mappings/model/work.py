@@ -69,5 +69,10 @@ class WorkItem:
         that they were asked for (G-R220). Nobody else can see to it."""
         return self.kind is WorkKind.SECOND_OPINION and not self.subject.endswith("#ended")
 
+    @property
+    def about_a_label(self) -> bool:
+        """Whether a second person is asked about the label of an image in the record, and not about a capture."""
+        return self.kind is WorkKind.SECOND_PERSON and "/" in self.subject
+
     def late(self, now: dt.datetime) -> bool:
         return self.done_at is None and now > self.due

@@ -11,9 +11,14 @@ from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.copies import Pictures
+from fhir_plugin.keep.label_order import KIND as LABEL_CHANGE
+from fhir_plugin.keep.label_plan import LabelChanges
+from fhir_plugin.keep.label_review import LabelReviews
 from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
 from fhir_plugin.keep.opinion_events import OpinionActs
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
+from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.ledger.concern_note import KIND as CONCERN
 from fhir_plugin.ledger.concern_note import ConcernNotes
@@ -151,6 +156,10 @@ class PracticeBench:
             new_id=self.parts.new_id,
         )
         self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
+        self.gallery = Gallery(keeping)
+        self.relabelling = Labels(keeping, self.gallery)
+        self.label_reviews = LabelReviews(keeping, self.gallery, self.relabelling)
+        plans[LABEL_CHANGE] = LabelChanges(keeping)
         plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
         plans[CONSENT_CHANGE] = ConsentChanges(keeping)
         plans[OPINION_ACT] = OpinionActs(keeping)
