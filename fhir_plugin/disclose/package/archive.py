@@ -10,7 +10,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from stat import S_ISREG
+from stat import S_IFMT, S_IFREG
 from typing import BinaryIO, Final
 
 from stream_unzip import (
@@ -29,8 +29,9 @@ from fhir_plugin.disclose.package.names import ALLOWED
 _HEADER: Final = struct.Struct("<4s5H3I2H")
 _PIECE: Final = 1 << 16
 _MOST_MEMBERS: Final = 100_000
-_DESCRIPTORS: Final = (0, 12, 16, 20, 24)
-"""How long a data descriptor after a member may be (APPNOTE 4.3.9)."""
+_LONGEST_DESCRIPTOR: Final = 24
+_SIZES_AFTER: Final = 8
+_MOST_32: Final = 0xFFFFFFFF
 _ENCRYPTED: Final = 1
 _METHODS: Final = (8, 99)
 """Deflate, and AES around it."""
@@ -111,6 +112,8 @@ def _checked(file: BinaryIO) -> tuple[Member, ...]:
             directory, comment = opened.start_dir, opened.comment
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, UnicodeDecodeError):
         raise BadArchive("is no ZIP, or not a whole one") from None
+    if not infos:
+        raise BadArchive("is empty")
     if len(infos) > _MOST_MEMBERS:
         raise BadArchive("holds more files than a package can")
     if comment:
@@ -123,7 +126,7 @@ def _checked(file: BinaryIO) -> tuple[Member, ...]:
             raise BadArchive("is in it twice", info.filename)
         seen.add(info.filename)
         mode = info.external_attr >> 16
-        if mode and not S_ISREG(mode):
+        if S_IFMT(mode) not in (0, S_IFREG):
             raise BadArchive("is not an ordinary file", info.filename)
     if len({info.flag_bits & _ENCRYPTED for info in infos}) > 1:
         raise BadArchive("is encrypted in part only")
@@ -155,9 +158,21 @@ def _same_in_both(file: BinaryIO, info: zipfile.ZipInfo, end: int) -> None:
         raise BadArchive("is packed in a way that no package uses", info.filename)
     if file.read(name) != info.filename.encode():
         raise BadArchive("goes by two names", info.filename)
-    rest = end - (info.header_offset + _HEADER.size + name + extra + info.compress_size)
-    if rest not in _DESCRIPTORS:
+    file.seek(info.header_offset + _HEADER.size + name + extra + info.compress_size)
+    rest = end - file.tell()
+    if not 0 <= rest <= _LONGEST_DESCRIPTOR or file.read(rest) not in _descriptors(info):
         raise BadArchive("is followed by something that the directory does not name", info.filename)
+
+
+def _descriptors(info: zipfile.ZipInfo) -> list[bytes]:
+    """What may stand after a file: nothing, or its sizes once more (APPNOTE 4.3.9)."""
+    if not info.flag_bits & _SIZES_AFTER:
+        return [b""]
+    sizes = (info.CRC, info.compress_size, info.file_size)
+    bare = [struct.pack("<IQQ", *sizes)]
+    if max(sizes) <= _MOST_32:
+        bare.append(struct.pack("<III", *sizes))
+    return [start + each for each in bare for start in (b"PK\x07\x08", b"")]
 
 
 def _nothing_after(file: BinaryIO, directory: int, count: int) -> None:
