@@ -26,7 +26,6 @@ from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import load_job_roles
 from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
-from fhir_plugin.adapters.issuers_file import IssuersFile
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
@@ -56,10 +55,11 @@ from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.desk.desk import Desk
-from fhir_plugin.disclose.send.plan import KIND as DISCLOSURE
 from fhir_plugin.disclose.send import tidy as tidy_packages
+from fhir_plugin.disclose.send.plan import KIND as DISCLOSURE
 from fhir_plugin.disclosing import join_desk, sending
-from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
+from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.from_settings import master_keys, registered_ehrs
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
