@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import structlog
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -55,9 +54,7 @@ from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.desk.desk import Desk
-from fhir_plugin.disclose.send import tidy as tidy_packages
-from fhir_plugin.disclose.send.plan import KIND as DISCLOSURE
-from fhir_plugin.disclosing import join_desk, sending
+from fhir_plugin.disclosing import join_desk, tidy_packages
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.from_settings import master_keys, registered_ehrs
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
@@ -95,8 +92,6 @@ from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.terminology.job_roles import JobRoles
 from smart_launch import ClientKey, IssuerRegistry, SmartClient, Transport, UnknownIssuer
-
-log = structlog.get_logger(__name__)
 
 P = TypeVar("P")
 
@@ -310,8 +305,7 @@ def install(
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     captures = Captures(parts)
-    desk = join_desk(parts, around("disclosures", DatabaseDisclosureRequests(database, masters)), captures.patient)
-    plans[DISCLOSURE] = sending(desk)
+    disclosures = around("disclosures", DatabaseDisclosureRequests(database, masters))
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -352,7 +346,7 @@ def install(
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
-        desk=desk,
+        desk=join_desk(parts, disclosures, captures.patient, plans),
     )
     return installation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.disclose.contents import PackageContents
@@ -11,15 +11,27 @@ from fhir_plugin.disclose.desk.desk import Desk
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.package import write_package
 from fhir_plugin.disclose.prove import Needles
-from fhir_plugin.disclose.send.parts import Making, Writing
-from fhir_plugin.disclose.send.plan import Disclosures, start
+from fhir_plugin.disclose.send import KIND, Disclosures, Making, start
+from fhir_plugin.disclose.send import tidy as tidy_packages
+from fhir_plugin.disclose.send.parts import Writing
+from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import DisclosureRequests
 from mappings.model.people import ClinicalSession, Patient
 
+__all__ = ["join_desk", "tidy_packages"]
 
-def join_desk(parts: CaptureParts, requests: DisclosureRequests, patient: Callable[[ClinicalSession], Patient]) -> Desk:
-    """The desk over the same ports as filing. `patient`: who it is as the EHR names them now."""
-    return Desk(
+
+def join_desk(
+    parts: CaptureParts,
+    requests: DisclosureRequests,
+    patient: Callable[[ClinicalSession], Patient],
+    plans: MutableMapping[str, PlanFor],
+) -> Desk:
+    """The desk over the same ports as filing; how a signed request is carried out joins `plans`.
+
+    `patient`: who it is as the EHR names them now.
+    """
+    desk = Desk(
         DeskParts(
             work=parts.work,
             requests=requests,
@@ -43,9 +55,11 @@ def join_desk(parts: CaptureParts, requests: DisclosureRequests, patient: Callab
             start_sending=start,
         )
     )
+    plans[KIND] = _sending(desk)
+    return desk
 
 
-def sending(desk: Desk) -> Disclosures:
+def _sending(desk: Desk) -> Disclosures:
     """How a signed request is carried out."""
     parts = desk.parts
 
