@@ -300,7 +300,7 @@ class FakeDesk:
         self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
     ) -> DisclosureRequest:
         if not words.strip():
-            raise Incomplete("No question.", fields={"question": "Say what makes you ask."})
+            raise Incomplete("No question.", fields={"words": "Say what makes you ask."})
         asked = Reviewer.HEALTH_PROFESSIONAL
         made = self._on("ask", session, id, [key], revision, lambda i: replace(i, asks=asked))
         self.requests[id] = replace(made, opinions_asked={**made.opinions_asked, key: words})

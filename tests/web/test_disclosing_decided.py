@@ -28,7 +28,8 @@ WHO = {
     **dict.fromkeys(("new", "begin", "facts", "set_facts", "gather", "accept_unread"), frozenset({OFFICER})),
     **dict.fromkeys(("package", "ending", "extend", "refuse"), frozenset({OFFICER})),
     **dict.fromkeys(("at_the_desk", "accounting", "one", "progress", "shown", "decide", "read", "ask"), SECOND),
-    **dict.fromkeys(("upright", "editor", "black_out", "preview", "preview_page", "signing", "sign"), SECOND),
+    **dict.fromkeys(("upright", "editor", "black_out"), frozenset({OFFICER})),
+    **dict.fromkeys(("preview", "preview_page", "signing", "sign"), SECOND),
     **dict.fromkeys(("reveal", "picture"), SECOND | {Role.CLINICIAN}),
     **dict.fromkeys(("opinions", "opinion", "opine"), frozenset({Role.CLINICIAN})),
 }

@@ -43,6 +43,7 @@ FIELDS: Final = (
     "competence",
     "agrees",
     "mode",
+    "watermark",
 )
 
 
@@ -120,6 +121,7 @@ def _facts_page(
 
 def _said() -> dict[str, str]:
     said = {name: request.form[name] for name in FIELDS if name in request.form}
+    said.setdefault("watermark", "no")  # a box without a tick is not sent
     if said.get("requester") not in set(Requester):
         raise Incomplete("Nobody asks.", fields={"requester": "Choose who asks."})
     return said
@@ -165,8 +167,8 @@ def set_facts(session: ClinicalSession, disclosure_id: str) -> ResponseReturnVal
 
 def _as_said(found: DisclosureRequest) -> dict[str, str]:
     agrees = {True: "yes", False: "no", None: ""}[found.agrees]
-    known = {name: str(getattr(found, name) or "") for name in FIELDS if name != "agrees"}
-    return {**known, "agrees": agrees}
+    known = {name: str(getattr(found, name) or "") for name in FIELDS if name not in ("agrees", "watermark")}
+    return {**known, "agrees": agrees, "watermark": "yes" if found.watermark else "no"}
 
 
 @disclosing.get("/accounting")

@@ -263,5 +263,7 @@ def ask(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseRetu
             session, view.request.id, found.key, request.form.get("question", ""), revision=revision_seen()
         )
     except (Incomplete, AnswersChanged) as error:
-        return _again(session, view.request.id, item, Trouble.of(error))
+        trouble = Trouble.of(error)
+        named = {"question" if name == "words" else name: text for name, text in trouble.problems.items()}
+        return _again(session, view.request.id, item, Trouble(named, trouble.status))
     return redirect(url_for(".shown", disclosure_id=disclosure_id, item=item, _anchor="item"), 303)

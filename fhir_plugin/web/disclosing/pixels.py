@@ -12,6 +12,7 @@ from fhir_plugin.web.disclosing import words
 from fhir_plugin.web.disclosing.blueprint import (
     DESK,
     NONE,
+    OFFICERS,
     Trouble,
     desk,
     disclosing,
@@ -48,7 +49,7 @@ def picture(session: ClinicalSession, disclosure_id: str, item: str) -> Response
 
 
 @disclosing.get("/<disclosure_id>/items/<item>/upright")
-@launched(*DESK)
+@launched(*OFFICERS)
 def upright(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseReturnValue:
     """What the editor draws on."""
     turns = request.args.get("turns", "0")
@@ -59,7 +60,7 @@ def upright(session: ClinicalSession, disclosure_id: str, item: str) -> Response
 
 
 @disclosing.get("/<disclosure_id>/items/<item>/black-out")
-@launched(*DESK)
+@launched(*OFFICERS)
 def editor(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseReturnValue:
     """Boxes over what must not be seen, on a copy: the record's picture stays as it is."""
     view, found = visible_item(session, disclosure_id, item)
@@ -83,7 +84,7 @@ def _editor_page(session: ClinicalSession, view: DeskView, found: DeskItem, want
 
 
 @disclosing.post("/<disclosure_id>/items/<item>/black-out")
-@launched(*DESK)
+@launched(*OFFICERS)
 def black_out(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseReturnValue:
     """Keeps the copy that goes out in the picture's place."""
     same_patient(session)
