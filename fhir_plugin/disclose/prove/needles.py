@@ -197,7 +197,22 @@ def _of_attachment(node: Mapping[str, Any]) -> Iterator[tuple[Kind, str | bytes]
         yield from _of_title(title)
     if isinstance(hash_, str):
         yield from _of_hash(hash_)
-    yield from _of_data(node.get("data"))
+    yield from _of_signature(node["data"]) if _is_signature(node) else _of_data(node.get("data"))
+
+
+def _is_signature(node: Mapping[str, Any]) -> bool:
+    """R4 Signature: when and who are required of it."""
+    return "when" in node and "who" in node and isinstance(node.get("data"), str)
+
+
+def _of_signature(data: str) -> Iterator[tuple[Kind, bytes]]:
+    """Its end alone: a JWS begins with the name of its key, as does every other by that key, a package's own too."""
+    try:
+        raw = base64.b64decode(data)
+    except (binascii.Error, ValueError):
+        return
+    if len(raw) >= _SLICE:
+        yield Kind.BYTES, raw[-_SLICE:]
 
 
 def _of_title(title: str) -> Iterator[tuple[Kind, str]]:

@@ -317,7 +317,7 @@ def test_words_that_a_released_resource_bears_give_nothing_away_and_what_tells_o
             "content": [{"attachment": {"title": "Discharge summary"}}, {"attachment": {"title": "IMG_4711.jpg"}}],
         }
     ]
-    released = [
+    released: list[dict[str, Any]] = [
         {"resourceType": "Composition", "id": "c1", "title": " discharge  Summary"},
         {"resourceType": "Patient", "id": "scan-20260304"},
         {"resourceType": "Media", "id": "m1", "content": {"title": "IMG_4711.jpg"}},
@@ -352,3 +352,25 @@ def test_a_short_number_counts_only_beside_its_system() -> None:
     assert finds(b"65432" + b" " * 5000 + system.encode(), needles) == []
     alone = {"resourceType": "Media", "id": "m1", "identifier": [{"value": "65432"}, {"value": "2026-03-04"}]}
     assert finds(b"65432 2026-03-04", what_to_look_for([alone])) == []
+
+
+def test_a_packages_own_signature_is_not_that_of_what_stays_but_a_copy_of_that_is() -> None:
+    """Every JWS by one key begins alike; its end is its own."""
+    head = base64.urlsafe_b64encode(b'{"alg":"ES384","b64":false,"crit":["b64"],"kid":"' + b"k" * 43 + b'"}')
+    signature, own = (f"{head.decode()}..{'%s' % (each * 16)}".encode() for each in ("a1B2c3D4", "z9Y8x7W6"))
+    provenance = {
+        "resourceType": "Provenance",
+        "signature": [
+            {
+                "type": [{"code": "1.2.840.10065.1.12.1.5"}],
+                "when": "2026-03-02T09:30:00Z",
+                "who": {"reference": "Device/app"},
+                "sigFormat": "application/jose",
+                "data": base64.b64encode(signature).decode(),
+            }
+        ],
+    }
+    needles = what_to_look_for([provenance])
+    assert isinstance(prove([("manifest.jws", [own])], needles), Clean)
+    for copied in (signature, base64.b64encode(signature)):
+        assert isinstance(prove([("record", [copied])], needles), Leaks)
