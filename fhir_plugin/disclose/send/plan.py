@@ -20,7 +20,7 @@ from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
 from mappings.model.disclosed import Disclosed
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, MadePackage, RequestState
 from mappings.model.identifiers import IntentId, Reference, VaultId
-from mappings.model.people import ClinicalSession
+from mappings.model.people import ClinicalSession, Role
 from mappings.r4.audit_event import act_in
 from mappings.r4.disclosure_event import (
     ACTION,
@@ -35,6 +35,7 @@ from mappings.terminology import systems
 
 KIND: Final = "disclosure"
 _NAMESPACE: Final = uuid.UUID("0f5d8c0a-93a6-4b5e-8b57-3c5b6a3b7d25")
+MAY_CARRY_ON: Final = frozenset({Role.DISCLOSURE_OFFICER, Role.PRIVACY_OFFICER, Role.CALDICOTT_GUARDIAN})
 PROVENANCE: Final = "provenance"
 EVENT: Final = "audit-event"
 
@@ -81,14 +82,16 @@ def carry_out(parts: SendParts, intent: IntentId) -> None:
 
 
 def resume_for(parts: SendParts, session: ClinicalSession) -> None:
-    """After a launch of this patient by whoever signed: what waits for a sign-in goes on under this one."""
+    """After a launch of this patient by whoever may sign: what waits for a sign-in goes on under this one. It tells
+    the record who signed, not who came back."""
+    if not session.user.roles & MAY_CARRY_ON:
+        return
     for request in parts.requests.of_patient(session.fhir_base, session.patient_id):
         if request.state is not RequestState.MAKING:
             continue
         for intent in parts.ledger.for_subject(request.id):
-            theirs = intent.kind == KIND and intent.user == session.user.reference
-            waits = intent.state is IntentState.WAITING_FOR_SIGN_IN
-            if theirs and waits and parts.engine.adopt(intent, session.launch_id):
+            waits = intent.kind == KIND and intent.state is IntentState.WAITING_FOR_SIGN_IN
+            if waits and parts.engine.adopt(intent, session.launch_id):
                 parts.background.begin(f"disclosure {request.id}", partial(carry_out, parts, intent.id))
 
 

@@ -17,6 +17,7 @@ from fhir_plugin.ledger.intents import Intent, IntentState, Outcome
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import FhirBase, LaunchId, VaultId
+from mappings.model.people import Role, User
 from mappings.r4.audit_event import from_audit_event
 from mappings.r4.disclosure_event import disclosure_in, images_sent_in, signed_disclosure_in
 from tests.definitions.validator import issues
@@ -179,16 +180,18 @@ def test_an_answer_that_is_lost_is_asked_after_and_nothing_is_written_twice(
     assert now(bench).state is RequestState.SENT
 
 
-def test_signed_out_it_waits_and_goes_on_at_the_next_launch_of_whoever_signed(bench: SendBench) -> None:
+def test_signed_out_it_waits_and_goes_on_at_the_next_launch_of_somebody_who_may_sign(bench: SendBench) -> None:
     intent_id = bench.sign()
     bench.signed_out.add("launch-1")
     assert bench.engine.run(intent_id).state is IntentState.WAITING_FOR_SIGN_IN
-    for other in (at_the_desk(GUARDIAN, "launch-2"), at_the_desk(OFFICER, "launch-3", "somebody-else")):
+    clinician = replace(at_the_desk(), user=User(OFFICER, "", frozenset({Role.CLINICIAN})), launch_id=LaunchId("l2"))
+    for other in (clinician, at_the_desk(OFFICER, "launch-3", "somebody-else")):
         resume_for(bench.parts, other)
         assert now(bench).state is RequestState.MAKING
-    resume_for(bench.parts, at_the_desk(OFFICER, "launch-4"))
+    resume_for(bench.parts, at_the_desk(GUARDIAN, "launch-4"))
     is_truthful(bench, bench.ledger.get(intent_id))
     assert now(bench).state is RequestState.SENT
+    assert from_audit_event(bench.events()[0]).user == OFFICER, "who signed"
 
 
 def test_the_token_ends_half_way(bench: SendBench) -> None:
