@@ -84,8 +84,8 @@ def to_disclosure_provenance(
 ) -> Json:
     """The Provenance of one package, over `disclosure_statement(sent)`, which `jws` signs.
 
-    Its target is the package, which no record holds, by our identifier. Raises `NotMappable` for an instant without an
-    offset.
+    Its targets are the patient, without whom nobody who may see this patient's record alone could read it back, and the
+    package, which no record holds, by our identifier. Raises `NotMappable` for an instant without an offset.
     """
     recorded = elements.instant(sent.at)
     labels = elements.merged_labels(copied_labels(each.labels) for each in sent.images) or (NORMAL,)
@@ -97,10 +97,11 @@ def to_disclosure_provenance(
         "tag": [elements.coding(systems.ACT, act)],
     }
     provenance["target"] = [
+        elements.reference(Reference(f"Patient/{sent.patient}")),
         {
             "identifier": {"system": systems.DISCLOSURE, "value": sent.id},
             "display": "The package that was sent",
-        }
+        },
     ]
     provenance["recorded"] = recorded
     provenance["policy"] = [elements.policy_uri(sent.policy_version)]

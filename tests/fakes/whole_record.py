@@ -30,7 +30,7 @@ def media(id: str, patient: str, site: Json, labels: list[Json], binary: str, da
     return {
         "resourceType": "Media",
         "id": id,
-        "meta": {"security": labels} if labels else {},
+        **({"meta": {"security": labels}} if labels else {}),
         "status": "completed",
         "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/media-type", "code": "image"}]},
         "subject": {"reference": f"Patient/{patient}"},

@@ -18,6 +18,7 @@ from fhir_plugin.disclose.redact.names import attachments
 from fhir_plugin.errors import AnswerLost, PluginError, RecordRefused, RecordUnavailable, SignInNeeded
 from fhir_plugin.ports import ClinicalRecord, Json
 from mappings.model.identifiers import PatientId, VaultId
+from mappings.terminology import systems
 
 MOST_INSIDE: Final = 10 * 1024 * 1024
 """Bytes of a file that is no picture: it goes with the record itself, which is looked through whole."""
@@ -107,11 +108,26 @@ def _by_target(read: Read, record: ClinicalRecord, later: list[Json]) -> None:
             read.not_read["Provenance"] = error.code
             return
         known = {_key(each) for each in later}
-        later += [each for each in found if _key(each) not in known and _key(each) not in read.resources]
+        fresh = [each for each in found if _key(each) not in known and _key(each) not in read.resources]
+        later += [each for each in fresh if not is_of_a_release(each)]
+
+
+def is_of_a_release(resource: Mapping[str, Any]) -> bool:
+    """Whether it says that a copy of the record was sent to somebody: whom else the record went to is told to the
+    patient apart (accounting of disclosures), and to nobody with the record."""
+    targets = resource.get("target") if resource.get("resourceType") == "Provenance" else None
+    return any(
+        isinstance(each, dict)
+        and isinstance(each.get("identifier"), dict)
+        and each["identifier"].get("system") == systems.DISCLOSURE
+        for each in (targets if isinstance(targets, list) else ())
+    )
 
 
 def _take(read: Read, whose: Whose, resource: Json, later: list[Json]) -> None:
     mine = whose.is_mine(resource)
+    if is_of_a_release(resource):
+        return
     if mine:
         read.resources[_key(resource)] = resource
     elif mine is None:
