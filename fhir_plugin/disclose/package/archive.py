@@ -31,6 +31,9 @@ _PIECE: Final = 1 << 16
 _MOST_MEMBERS: Final = 100_000
 _LONGEST_DESCRIPTOR: Final = 24
 _SIZES_AFTER: Final = 8
+_NEWEST: Final = 51
+_EXTRAS: Final = {0x5455: (5,), 0x0001: (8, 16, 24), 0x9901: (7,)}
+"""Extra fields of a package and how long they are: time of making, sizes, AES."""
 _MOST_32: Final = 0xFFFFFFFF
 _ENCRYPTED: Final = 1
 _METHODS: Final = (8, 99)
@@ -151,17 +154,32 @@ def _same_in_both(file: BinaryIO, info: zipfile.ZipInfo, end: int) -> None:
     raw = file.read(_HEADER.size)
     if len(raw) < _HEADER.size:
         raise BadArchive("is damaged", info.filename)
-    signature, _version, flags, method, _time, _date, _crc, _packed, _size, name, extra = _HEADER.unpack(raw)
+    signature, version, flags, method, _time, _date, _crc, _packed, _size, name, extra = _HEADER.unpack(raw)
     if signature != b"PK\x03\x04" or flags != info.flag_bits or method != info.compress_type:
         raise BadArchive("is described in two ways", info.filename)
     if method not in _METHODS:
         raise BadArchive("is packed in a way that no package uses", info.filename)
     if file.read(name) != info.filename.encode():
         raise BadArchive("goes by two names", info.filename)
+    if max(version, info.extract_version) > _NEWEST:
+        raise BadArchive("wants a newer kind of ZIP than a package is", info.filename)
+    if not (_only_known(file.read(extra)) and _only_known(info.extra)):
+        raise BadArchive("carries something beside its content", info.filename)
     file.seek(info.header_offset + _HEADER.size + name + extra + info.compress_size)
     rest = end - file.tell()
     if not 0 <= rest <= _LONGEST_DESCRIPTOR or file.read(rest) not in _descriptors(info):
         raise BadArchive("is followed by something that the directory does not name", info.filename)
+
+
+def _only_known(extra: bytes) -> bool:
+    """Times, sizes over 4 GB and AES: nothing else that could hold words."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<2H", extra, at)
+        if size not in _EXTRAS.get(kind, ()):
+            return False
+        at += 4 + size
+    return at == len(extra)
 
 
 def _descriptors(info: zipfile.ZipInfo) -> list[bytes]:
