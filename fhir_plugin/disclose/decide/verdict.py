@@ -103,6 +103,11 @@ def grounds(
     return tuple((fact, rules.verdict(asked.requester, fact, circumstances)) for fact in ordered)
 
 
+def grounds_of_nothing_special(asked: Asked, rules: Rules) -> tuple[Ground, ...]:
+    """What the rules say about a resource of which nothing is known but that it is one."""
+    return ((Fact.ANY, rules.verdict(asked.requester, Fact.ANY, circumstances_of(asked, _NOTHING_KNOWN))),)
+
+
 def strictest(found: Iterable[Ground]) -> Verdict:
     """The strictest; of equals the one that most people need to look at, then that of the most particular fact."""
     return min(found, key=_strictness)[1]

@@ -20,6 +20,8 @@ _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(rb'"contentType"\s*:\s*"([^"]*)"')
 _PICTURE: Final = re.compile(rb"(?:image|video|audio)/")
+_BEGINS: Final = re.compile(rb'"data"\s*:\s*"')
+_EMPTIED: Final = b'"data":""'
 _DATA: Final = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/]*={0,2})"')
 
 
@@ -93,6 +95,11 @@ class Copies:
                 self._texts.update(_base64_forms(needle))
         return names
 
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Every hash of withheld bytes, as text."""
+        return frozenset(self._hashes)
+
     def learn_hash(self, text: str) -> None:
         """This is the hash, in whatever spelling, of withheld bytes."""
         if len(text) >= 16:
@@ -120,10 +127,11 @@ class Copies:
         otherwise."""
         if self._only_named or b"ase64" in line:
             return True
-        kinds, data = _CONTENT_TYPE.findall(line), _DATA.findall(line)
-        if len(data) != line.count(b'"data"') or len(kinds) < len(data) or not all(map(_PICTURE.match, kinds)):
+        rest, texts = _without_texts(line)
+        kinds = _CONTENT_TYPE.findall(rest)
+        if b'"data"' in rest.replace(_EMPTIED, b"") or len(kinds) < len(texts) or not all(map(_PICTURE.match, kinds)):
             return True
-        return any(_end(each.decode("ascii")) in self._ends for each in data)
+        return any(self.may_be(each.decode("ascii", "replace")) for each in texts)
 
     def holds(self, data: bytes) -> bool:
         """Whether withheld bytes are somewhere in these: as they are, or as base64."""
@@ -140,6 +148,19 @@ class Copies:
                 return True
         dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
         return any(text in dense for text in self._texts)
+
+
+def _without_texts(line: bytes) -> tuple[bytes, list[bytes]]:
+    """A line without what stands under `data`, and what stands there, where it can be told without reading it."""
+    rest, texts, at = [], [], 0
+    for found in _BEGINS.finditer(line):
+        end = line.find(b'"', found.end())
+        if end < 0 or found.start() < at:
+            break
+        rest += [line[at : found.start()], _EMPTIED]
+        texts.append(line[found.end() : end])
+        at = end + 1
+    return b"".join((*rest, line[at:])), texts
 
 
 def _end(text: str) -> str:

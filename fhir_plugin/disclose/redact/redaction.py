@@ -23,6 +23,7 @@ from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.signatures import without_signatures
 from fhir_plugin.disclose.redact.strict import Json, is_object
 from fhir_plugin.disclose.redact.stub import level_of, stub, stub_number, tagged, taken_number
+from fhir_plugin.disclose.redact.watch import Watch
 from mappings.model.disclosure import Judge, Mode, Redact, Release, Review, Verdict
 
 _NEVER: Final = ("AuditEvent",)
@@ -48,6 +49,8 @@ class Redaction:
         self._written = 0
         self.findings: list[Finding] = []
         self.kept_back: list[Place] = []
+        self.signed = True
+        """Whether the record may hold a signature, which is to go when what it signs is changed."""
         self.common: set[str] = set()
         """Ids and titles of what goes out that are also those of something withheld, and so tell of nothing."""
 
@@ -59,12 +62,13 @@ class Redaction:
     @property
     def learnt(self) -> int:
         """Grows while there is something new to settle."""
-        return self._names.size + self._hints.size + len(self._decided) + len(self._changed)
+        changed = len(self._changed) if self.signed else 0
+        return self._names.size + self._hints.size + len(self._decided) + changed
 
     # ------------------------------------------------------------------------------------------------- the passes
 
-    def survey(self, resource: Json, path: str) -> None:
-        """First pass: judge this resource and all inside it. `path` names the part."""
+    def survey(self, resource: Json, path: str) -> int:
+        """First pass: judge this resource and all inside it; how many that are. `path` names the part."""
         self._part = path
         found = list(places(resource, path))
         verdicts = {place.path: self._verdict(place) for place in found}
@@ -74,6 +78,26 @@ class Redaction:
             verdict = verdicts[place.path]
             if not isinstance(verdict, Release):
                 self._keep_out(place, verdict)
+        return len(found)
+
+    def needs_no_survey(self, resource: Json) -> int | None:
+        """How many resources there are in this part, if all of them are released and a survey would learn nothing."""
+        found = list(places(resource, ""))
+        for place in found:
+            if taken_number(place.resource) or not isinstance(self._verdict(place), Release):
+                return None
+        return len(found)
+
+    def watch(self, sample: bytes = b"") -> Watch:
+        """What to look for in lines that may need to change, as far as is known now. `sample`: some of the record."""
+        return Watch(
+            self._names,
+            self._hints,
+            self._touched,
+            silent=self._mode is Mode.SILENT,
+            signed=bool(self._changed),
+            sample=sample,
+        )
 
     def settle(self, resource: Json, path: str, line: bytes = b"") -> bool:
         """Later passes: whether anything new has to stay out or to change. Go on until no part says so.
@@ -99,6 +123,14 @@ class Redaction:
         self._places = {id(each.resource): each for each in found}
         new = self._inside(found[0], stubs=True)
         return new if is_object(new) else None
+
+    def as_it_came(self, resource: Json, path: str) -> list[Finding]:
+        """What the report says of a part that goes out unchanged."""
+        before, self.findings = self.findings, []
+        for each in reversed(list(places(resource, path))):
+            self._report(each, None, None)
+        found, self.findings = self.findings, before
+        return found
 
     def start_writing(self) -> None:
         """Forget findings and what was kept back, and count stubs from the beginning."""
