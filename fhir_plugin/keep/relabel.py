@@ -19,6 +19,7 @@ from fhir_plugin.keep.label_plan import seen_to
 from fhir_plugin.keep.label_steps import CHANGED_SINCE
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.view import Gallery
+from fhir_plugin.ledger.intents import Intent
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.filing import RecordedImage
@@ -70,6 +71,8 @@ class LabelStanding:
     two_people: bool
     """Whether a less strict label needs a second clinician."""
     seen: str
+    last: Intent | None
+    """The latest change that was ordered here, however it stands."""
 
 
 class Labels:
@@ -100,7 +103,13 @@ class Labels:
             asked=asking.asked(self._parts, session, reference),
             two_people=needs_two(before, self._parts.policy, child=is_child(entry, patient, self._parts)),
             seen=labels_digest(before),
+            last=self._last(session, reference),
         )
+
+    def known(self, session: ClinicalSession, reference: Reference) -> ImageLabel | None:
+        """What we say about the label of an image of this patient, without asking the record."""
+        found = self._parts.labels.find(session.fhir_base, reference)
+        return found if found is not None and found.patient == session.patient_id else None
 
     # ------------------------------------------------------------------------------------------ changing
 
@@ -220,6 +229,15 @@ class Labels:
                 self._tell_again(session, label.reference)
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _last(self, session: ClinicalSession, reference: Reference) -> Intent | None:
+        mine = (session.fhir_base, session.patient_id)
+        intents = [
+            each
+            for each in self._parts.ledger.for_subject(reference)
+            if each.kind == KIND and (each.fhir_base, each.patient) == mine
+        ]
+        return max(intents, key=lambda each: each.created, default=None)
 
     def _tell_again(self, session: ClinicalSession, reference: Reference) -> None:
         parts, intents = self._parts, list[IntentId]()

@@ -17,6 +17,8 @@ from fhir_plugin.capture.standing import CaptureView
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.label_review import LabelReviews
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -121,6 +123,10 @@ class PageParts(Protocol):
     def reviews(self) -> Reviews: ...
     @property
     def consultations(self) -> Consultations: ...
+    @property
+    def labels(self) -> Labels: ...
+    @property
+    def label_reviews(self) -> LabelReviews: ...
     @property
     def requests(self) -> Requests: ...
     @property

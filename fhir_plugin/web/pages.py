@@ -22,6 +22,7 @@ from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.home import home
+from fhir_plugin.web.labels import labels
 from fhir_plugin.web.patient.pages import patient
 from fhir_plugin.web.policy import policy
 from fhir_plugin.web.receipt import receipt
@@ -99,6 +100,7 @@ def register_pages(
         concern,
         policy,
         reviews,
+        labels,
         consult,
         requests,
         disclosing,

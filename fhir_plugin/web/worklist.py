@@ -72,6 +72,8 @@ def page_of(item: Listed) -> str:
         return url_for("reviews.review", work_id=item.id)
     if item.kind is WorkKind.CAME_BACK:
         return url_for("requests.of_patient")
+    if item.kind is WorkKind.SECOND_PERSON and "/" in item.subject:
+        return url_for("labels.lowering", work_id=item.id)
     if item.kind is WorkKind.SECOND_PERSON and not item.not_for_me:
         return url_for("second_person.shown", capture_id=item.subject)
     return url_for("worklist.item", work_id=item.id)

@@ -461,4 +461,5 @@ class FakeParts:
         self.withdrawals, self.reviews = self.bench.withdrawals, self.bench.reviews
         self.bench.keeping = replace(self.bench.keeping, worker=PillowWorker())
         self.consultations = self.bench.consultations(self.gallery)
+        self.labels, self.label_reviews = self.bench.relabelling, self.bench.label_reviews
         self.desk = FakeDesk(self.clock)
