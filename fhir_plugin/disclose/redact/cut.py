@@ -36,6 +36,8 @@ MASKED: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _IN_PLACE: Final = ("authorReference", "assigner", "onBehalfOf", "sender", "recipient", "source", "encounter")
 """Who spoke or where: when such a pointer is cut, what stands beside it says nothing about it, and stays."""
 
+_HEADING: Final = "heading"
+"""The title of a document, a list or a section, which may be a picture's; a file may be called as another one is."""
 _SCENARIO: Final = frozenset(
     ["resourceId", "resourceType", "name", "description", "version", "containedInstance", "id", "extension"]
 )
@@ -119,7 +121,8 @@ class Cutter:
             if name == "data" and isinstance(inner, str) and not root and is_attachment(value):  # looked at before
                 continue
             self._masking = name in self._masked if root else self._masking
-            new = self._element(inner, shapes().inside(kind, name), name)
+            heading = name == "title" and not is_attachment(value)
+            new = self._element(inner, shapes().inside(kind, name), _HEADING if heading else name)
             if new is GONE:
                 dropped.append(name)
                 lost = lost or (not isinstance(inner, list) and name not in _IN_PLACE and not name.startswith("_"))
@@ -135,8 +138,6 @@ class Cutter:
         for name in dropped:
             whole.pop(f"_{name}", None)
         self._align(value, whole)
-        if kind == "Composition.section" and not {"text", "entry", "section"} & set(whole):
-            lost = True
         if (changed or dropped) and not root and is_narrative(whole.get("text")) and self.drop_narrative(whole):
             lost = lost or not {"entry", "section"} & set(whole)
         return whole, lost
@@ -163,6 +164,8 @@ class Cutter:
         new, lost = self._object(self._without_numbering(value), kind)
         if new is value:
             return value
+        if name == "section" and not {"text", "entry", "section"} & set(new):
+            return GONE
         if name == "modifierExtension":
             self._ask("modifier-extension")
             return GONE
@@ -298,7 +301,7 @@ class Cutter:
         if self._names.named_in(value):
             self._ask("free-text-names-withheld")
         elif self._names.titled_in(value):
-            if name == "title":
+            if name == "title" or (name == _HEADING and not any(each.isdigit() for each in value)):
                 self.common_titles.add(value)
             else:
                 self._ask("free-text-names-withheld")

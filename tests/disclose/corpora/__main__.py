@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.definitions.shapes import structures
 from tests.definitions.source import know_also
 from tests.definitions.walk import walk
+from tests.disclose.corpora.challenges import score, write_challenges
 from tests.disclose.corpora.each_withheld import run
 from tests.disclose.corpora.reading import examples, write_sample
 
@@ -23,7 +24,18 @@ def main() -> int:
     each.add_argument("--part", default="1/1", help="I/N: the Ith of N parts, for several processes")
     keep = commands.add_parser("sample", help="make the sample that the tests keep")
     keep.add_argument("path", type=Path)
+    put = commands.add_parser("challenges", help="write the Bundles of the challenge into a folder")
+    put.add_argument("path", type=Path)
+    answered = commands.add_parser("score", help="what a redactor let through of them, from the folder it wrote")
+    answered.add_argument("path", type=Path)
     asked = parser.parse_args()
+    if asked.command == "challenges":
+        write_challenges(asked.path)
+        return 0
+    if asked.command == "score":
+        found = score(asked.path)
+        sys.stdout.write(json.dumps({name: [len(each), each] for name, each in found.items()}, indent=1) + "\n")
+        return 0
     corpus = examples(asked.path)
     if asked.command == "sample":
         write_sample(corpus)

@@ -11,7 +11,9 @@ from tests.disclose.redact.records import (
     BOTH,
     ID,
     PLAIN,
+    TITLE,
     collection,
+    entry,
     leaks,
     media,
     narrative,
@@ -156,6 +158,27 @@ def test_an_empty_section_does_not_stay_behind(mode: Mode) -> None:
     sections = only(out, "Composition")["section"]
     assert [each["title"] for each in sections] == ["Mixed", "Other"]
     assert "text" not in sections[0] and "text" in sections[1]
+
+
+@BOTH
+def test_a_section_that_held_nothing_else_goes_with_its_title_and_the_letter_with_it(mode: Mode) -> None:
+    section = {"title": "Private images", "entry": [{"reference": f"Media/{ID}"}]}
+    around = {"title": "Around", "section": [section]}
+    letter = {"resourceType": "Composition", "id": "c", "title": "Letter", "section": [section, around]}
+    out, record = redacted(collection(letter), mode)
+    assert "Private images" not in str(out) and record.findings[1].as_json()["rule"] == "about-withheld-only"
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["List", "Composition"])
+def test_a_heading_that_is_the_images_title_waits_for_a_person(kind: str, mode: Mode) -> None:
+    out, record = redacted(collection({"resourceType": kind, "id": "h1", "title": TITLE}), mode)
+    assert leaks(out) == [] and record.counts["review"] == 1
+    plain = media(content={"contentType": "image/jpeg", "title": "Discharge summary"})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "collection", "entry": [entry(plain)]}
+    bundle["entry"].append(entry({"resourceType": kind, "id": "h1", "title": "Discharge summary"}))
+    out, record = redacted(bundle, mode)
+    assert record.counts["review"] == 0 and only(out, kind)["title"] == "Discharge summary"
 
 
 def test_where_nothing_may_tell_numbered_titles_of_siblings_do_not_tell_of_a_gap() -> None:
