@@ -20,7 +20,7 @@ import requests
 
 from fhir_plugin.demo import CLIENT_ID, Demo
 from fhir_plugin.errors import PluginError, Refused, Unavailable
-from fhir_plugin.walkthrough_disclosures import disclosures, drawn_thing, intimate_answers
+from fhir_plugin.walkthrough_disclosures import OFFICER, disclosures, drawn_thing, intimate_answers
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId, LaunchId
 from mappings.r4.attachment import attachment_of, inline_content
@@ -210,8 +210,9 @@ def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None 
         if packages is not None:
             with timed("file_intimate"):
                 intimate = _file_an_intimate_one(demo, browser, gallery)
-            patient = result["patient"].partition("/")[2]
-            result |= {"intimate_media": intimate, **disclosures(demo, patient, intimate, packages, timed)}
+            with open_browser() as desk:
+                officer = clinical_session(demo.installation.sessions.get(launch_of(launch(demo, desk, user=OFFICER))))
+                result |= {"intimate_media": intimate, **disclosures(demo, officer, intimate, packages, timed)}
         return {**result, "seconds": seconds}
 
 

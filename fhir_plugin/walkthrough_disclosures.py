@@ -1,7 +1,7 @@
 """The end of the journey: an intimate image is filed too, then the record goes to an insurer and to the patient.
 
-By the same functions as `fhir-plugin disclose`, with access of its own (SMART Backend Services). What is in a package
-is read from the package, not from what the app says.
+Both through the disclosure officer's desk, signed, proven and written down in the record. What is in a package is read
+from the package, not from what the app says.
 """
 
 from __future__ import annotations
@@ -12,22 +12,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from fhir_plugin.adapters.system_access import SystemAccess, with_what_we_keep
 from fhir_plugin.adapters.whole_file import whole
 from fhir_plugin.demo import Demo
-from fhir_plugin.disclose.at_once import WhatIsAsked, disclose
+from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.errors import PluginError
-from fhir_plugin.sandbox.oauth.clients import SandboxClient
-from mappings.model.disclosure import Mode
-from mappings.model.identifiers import PatientId
-from smart_launch import ClientKey, Issuer, public_jwks
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState
+from mappings.model.people import ClinicalSession
 
+OFFICER: Final = "disclosure-officer"
+PATIENCE: Final = 120
+"""Seconds for what the desk does in the background."""
 GENITALS: Final = "71934003"
 TO: Final = (
-    ("disclosure_insurer", "insurer", "Example Insurance, claims"),
-    ("disclosure_patient", "patient", "The patient"),
+    (
+        "disclosure_insurer",
+        {
+            "requester": "insurer",
+            "recipient": "Example Insurance, claims",
+            "relationship": "Insurer named on the claim",
+            "purpose": "Claim after an accident",
+        },
+    ),
+    (
+        "disclosure_patient",
+        {
+            "requester": "patient",
+            "recipient": "The patient",
+            "relationship": "The patient",
+            "purpose": "A copy of the own record",
+        },
+    ),
 )
-CLIENT_ID: Final = "patient-images-disclosing"
+"""Keys of what the command prints, each with what the officer says about the request."""
 
 
 def intimate_answers(image: str) -> dict[str, str]:
@@ -56,56 +72,57 @@ def drawn_thing() -> bytes:
     return file.getvalue()
 
 
-def disclosures(demo: Demo, patient: str, intimate: str, folder: Path, timed: Callable[[str], Any]) -> dict[str, Any]:
+def disclosures(
+    demo: Demo, officer: ClinicalSession, intimate: str, folder: Path, timed: Callable[[str], Any]
+) -> dict[str, Any]:
     """A package for each of `TO` in `folder`, and what became of the record there. `intimate`: `Type/id`.
 
-    Raises `PluginError` where a package holds what it must not, or does not hold what it must.
+    Raises `PluginError` where a package is not made, holds what it must not, or does not hold what it must.
     """
-    key = ClientKey.generate(CLIENT_ID, "ES384")
-    demo.sandbox.register(
-        SandboxClient(
-            client_id=CLIENT_ID,
-            name="Patient images, disclosing",
-            launch_url="",
-            redirect_uris=(),
-            auth_method="private_key_jwt",
-            jwks=public_jwks([key]),
-            backend=True,
-        )
-    )
-    issuer = Issuer(
-        name="disclosing",
-        iss=demo.sandbox.fhir_base,
-        client_id=CLIENT_ID,
-        auth_method="private_key_jwt",
-        key_id=key.kid,
-        sandbox=True,
-    )
-    parts = demo.installation.desk.parts
     result: dict[str, Any] = {}
-    for name, purpose, recipient in TO:
-        ehr = SystemAccess(issuer, key, demo.installation.transport, parts.clock).record()
-        record = with_what_we_keep(ehr, demo.installation.database, demo.installation.masters, parts.clock)
-        path = folder / f"{purpose}.zip"
-        asked = WhatIsAsked(PatientId(patient), purpose, Mode.MARKED, recipient, by="walkthrough")
-        with timed(name), disclose(parts, record, asked) as made, whole(path) as file:
-            for piece in made.package:
-                file.write(piece)
-            made.finish()
-        told = made.report()
-        verdict = next(each["verdict"] for each in told["resources"] if _is(each, intimate))
-        result[name] = {
-            "package": str(path),
-            **{key: told[key] for key in ("sha256", "counts", "pictures", "not_read", "purpose", "mode")},
-            "review": len(told["review"]),
-            "intimate_image": verdict,
-        }
-        _believe_the_package(path, intimate, there=purpose == "patient", pictures=made.pictures)
+    for name, said in TO:
+        path = folder / f"{said['requester']}.zip"
+        with timed(name):
+            result[name] = {"package": str(path), **_disclosed(demo, officer, said, intimate, path)}
+        _believe_the_package(path, intimate, there=said["requester"] == "patient", pictures=result[name]["pictures"])
     return result
 
 
-def _is(finding: dict[str, Any], reference: str) -> bool:
-    return f"{finding['type']}/{finding['id']}" == reference
+def _disclosed(demo: Demo, officer: ClinicalSession, said: dict[str, str], intimate: str, path: Path) -> dict[str, Any]:
+    desk, background, today = demo.installation.desk, demo.installation.parts.background, demo.installation.clock.now()
+    seen = {"received": today.date().isoformat(), "identity_checked": "Passport seen", "consent": "general"}
+    begun = desk.begin(officer, Facts({**seen, "authority": "seen", **said}))
+    desk.gather(officer, begun.id)
+    background.settle(PATIENCE)
+    view = desk.view(officer, begun.id)
+    if view.request.not_read:
+        reason = "A sandbox that does not let everything be searched"
+        desk.accept_unread(officer, begun.id, reason, revision=view.request.revision)
+        view = desk.view(officer, begun.id)
+    revision = view.request.revision
+    desk.sign(officer, begun.id, officer.user.display, about=view.digest, revision=revision)
+    background.settle(PATIENCE)
+    made = _sent(demo, officer, begun.id)
+    assert made.package is not None
+    with whole(path) as file:
+        for piece in desk.package(officer, begun.id)[1]:
+            file.write(piece)
+    return {
+        "sha256": made.package.sha256,
+        "counts": dict(made.package.counts),
+        "pictures": len(made.package.images),
+        "not_read": dict(made.not_read),
+        "intimate_image": next(type(each.decided).__name__.lower() for each in view.items if str(each.key) == intimate),
+        "audit_event": made.package.event,
+        "provenance": made.package.provenance,
+    }
+
+
+def _sent(demo: Demo, officer: ClinicalSession, id: DisclosureId) -> DisclosureRequest:
+    made = demo.installation.desk.view(officer, id).request
+    if made.state is not RequestState.SENT or made.package is None:
+        raise PluginError(f"the request ended as {made.state}: {made.why_not}", code="not-sent")
+    return made
 
 
 def _believe_the_package(path: Path, intimate: str, *, there: bool, pictures: int) -> None:
