@@ -228,5 +228,7 @@ WORK_KEYS = tuple(
         (WorkKind.SOURCE, "G-R130, G-R275", ""),
         (WorkKind.SAFEGUARDING, "G-R312", "24 at most"),
         (WorkKind.SECOND_OPINION, "G-R224", ""),
+        (WorkKind.DISCLOSURE_SECOND, "X25", ""),
+        (WorkKind.HARM_OPINION, "Data Protection Act 2018, Schedule 3, paragraph 5", ""),
     )
 )

@@ -34,6 +34,12 @@ class WorkKind(StrEnum):
     """A mailbox or device that still holds the picture (G-R130, G-R275)."""
     SAFEGUARDING = "safeguarding"
     SECOND_OPINION = "second-opinion"
+    DISCLOSURE = "disclosure"
+    """A copy of the record is due, on the day that the law says."""
+    DISCLOSURE_SECOND = "disclosure-second"
+    """What goes out of a record was signed once, and policy asks for a second person."""
+    HARM_OPINION = "harm-opinion"
+    """A health professional is asked whether something would cause serious harm, were the patient to see it."""
 
 
 @dataclass(frozen=True)
