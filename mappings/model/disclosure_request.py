@@ -98,7 +98,8 @@ class MadePackage:
     images: tuple[Reference, ...]
     at: dt.datetime
     digests: Mapping[Reference, str] = field(default_factory=dict, repr=False)
-    """Keyed digest of the bytes of each image that went out: finds it again under another reference."""
+    """Keyed digests of the bytes of each image that went out, with spaces between: they find it again under another
+    reference."""
     manifest: Sha256 | None = None
     event: Reference | None = None
     """The AuditEvent that says so in the record."""

@@ -62,7 +62,7 @@ def earlier(
         if request.state is not RequestState.SENT or package is None:
             continue
         by_reference = image in package.images
-        by_bytes = digest is not None and digest in package.digests.values()
+        by_bytes = digest is not None and any(digest in each.split() for each in package.digests.values())
         if by_reference or by_bytes:
             title = rules.rows[request.requester].title
             found.append(Earlier(package.at, request.recipient, title, request.id, by_bytes and not by_reference))

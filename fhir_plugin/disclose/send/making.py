@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -70,10 +73,12 @@ class MakePackage:
 
     def do(self) -> Evidence:
         vault, intent, contents = self.parts.vault, self.contents.intent, self.contents.get().contents
-        digests: dict[Reference, str] = {}
-        watched = replace(
-            contents, images=tuple(_watched(each, vault.keyed_digest, digests) for each in contents.images)
-        )
+        digests: dict[Reference, dict[str, None]] = {}
+
+        def noted(reference: Reference, content: bytes) -> None:
+            digests.setdefault(reference, {})[vault.keyed_digest(content)] = None
+
+        watched = replace(contents, images=tuple(_watched(each, noted) for each in contents.images))
         package = self.write(watched, package_id=self.contents.request.id, needles=self.contents.get().needles)
         try:
             pieces, size, sha256 = put_pieces(vault, intent, package, alive=self.parts.engine.keep_lease)
@@ -88,8 +93,8 @@ class MakePackage:
             sha256=sha256,
             manifest=proven.manifest,
             at=self.parts.clock.now(),
-            images=_disclosed(contents),
-            digests=digests,
+            images=_disclosed(contents, noted),
+            digests={reference: " ".join(each) for reference, each in digests.items()},
             counts=dict(contents.cover.counts),
         )
         return _evidence(make_whole(vault, intent, spooled), spooled)
@@ -146,12 +151,12 @@ def _evidence(whole: str, spooled: Spooled) -> Evidence:
     return {"vault": whole, "sha256": spooled.sha256, "manifest": spooled.manifest}
 
 
-def _watched(image: PackagedImage, keyed: Callable[[bytes], str], digests: dict[Reference, str]) -> PackagedImage:
-    """The same image; of what is read of it, a keyed digest is noted."""
+def _watched(image: PackagedImage, noted: Callable[[Reference, bytes], None]) -> PackagedImage:
+    """The same image; of what is read of it, `noted` hears."""
 
     def read() -> bytes:
         content = image.read()
-        digests[image.reference] = keyed(content)
+        noted(image.reference, content)
         return content
 
     return replace(image, read=read)
@@ -163,16 +168,33 @@ def _alive(pieces: Iterator[bytes], parts: SendParts) -> Iterator[bytes]:
         yield piece
 
 
-def _disclosed(contents: PackageContents) -> tuple[DisclosedImage, ...]:
-    """The images with their labels as they go out; one whose labels nobody finds counts as restricted."""
-    wanted = dict.fromkeys(each.reference for each in contents.images)
-    labels: dict[str, tuple[Label, ...]] = {}
-    for part in contents.record() if wanted else ():
+def _disclosed(contents: PackageContents, noted: Callable[[Reference, bytes], None]) -> tuple[DisclosedImage, ...]:
+    """Every image that goes out, with its labels as they go: those that are files of the package, and those that stand
+    in a resource itself, whose bytes `noted` hears. One whose labels nobody finds counts as restricted."""
+    labels: dict[Reference, tuple[Label, ...]] = {each.reference: (RESTRICTED,) for each in contents.images}
+    for part in contents.record():
         for resource in _resources(json.loads(part.data)):
-            reference = f"{resource.get('resourceType')}/{resource.get('id')}"
-            if reference in wanted:
+            reference = Reference(f"{resource.get('resourceType')}/{resource.get('id')}")
+            shown = list(_shown_in(resource))
+            if reference in labels or shown:
                 labels[reference] = elements.labels_of(resource)
-    return tuple(DisclosedImage(each, labels.get(each, (RESTRICTED,))) for each in wanted)
+            for content in shown:
+                noted(reference, content)
+    return tuple(DisclosedImage(each, found) for each, found in labels.items())
+
+
+def _shown_in(resource: Json) -> Iterator[bytes]:
+    """The pictures and videos that stand in a Media or a DocumentReference itself."""
+    contents = list(elements.objects_of(resource.get("content")))
+    if resource.get("resourceType") == "DocumentReference":
+        contents = [elements.object_of(each.get("attachment")) for each in contents]
+    elif resource.get("resourceType") != "Media":
+        return
+    for each in contents:
+        data, type_ = elements.text_of(each.get("data")), elements.text_of(each.get("contentType")).lower()
+        if data and type_.startswith(("image/", "video/")):
+            with contextlib.suppress(binascii.Error, ValueError):
+                yield base64.b64decode(data)
 
 
 def _resources(resource: Json) -> Iterator[Json]:

@@ -203,6 +203,7 @@ class SendBench:
         self.writer = ZipWriter()
         self.digest = DIGEST
         self.pictures = dict(PIXELS)
+        self.more: list[Json] = []
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
         self.engine = Engine(store=self.ledger, work=self.work, clock=self.clock, plans=plans, owner="test")
@@ -232,7 +233,7 @@ class SendBench:
 
     def prepare(self, request: DisclosureRequest, launch: LaunchId) -> ToSend:
         self._record_of(launch)
-        lines = [json.dumps(photo(each)).encode() for each in self.pictures]
+        lines = [json.dumps(each).encode() for each in (*map(photo, self.pictures), *self.more)]
         images = tuple(
             PackagedImage(each, None, "image/jpeg", "Forearm", "2026-11-02", read=partial(bytes, content))
             for each, content in self.pictures.items()

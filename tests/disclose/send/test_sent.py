@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import zipfile
@@ -16,7 +17,7 @@ from fhir_plugin.ledger.engine import BACKOFF_SECONDS
 from fhir_plugin.ledger.intents import Intent, IntentState, Outcome
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
-from mappings.model.identifiers import FhirBase, LaunchId, VaultId
+from mappings.model.identifiers import FhirBase, LaunchId, Reference, VaultId
 from mappings.model.people import Role, User
 from mappings.r4.audit_event import from_audit_event
 from mappings.r4.disclosure_event import disclosure_in, images_sent_in, signed_disclosure_in
@@ -31,6 +32,7 @@ from tests.disclose.send.bench import (
     SEEN,
     SendBench,
     at_the_desk,
+    photo,
     signed_request,
 )
 from tests.fakes.clock import START
@@ -92,6 +94,20 @@ def test_a_signed_request_is_made_proven_written_down_and_sent(bench: SendBench)
         assert "canary" not in repr(written) and KEPT_BACK not in repr(written) and RECIPIENT not in repr(written)
     (said,) = bench.audit.entries(action="disclosure.sent")
     assert said.entry.subject == request.id and "canary" not in repr(said)
+
+
+def test_a_picture_that_stands_in_a_resource_itself_is_told_too(bench: SendBench) -> None:
+    """An EHR without Binary: what went out is no file of its own in the package."""
+    picture = {"contentType": "image/png", "data": base64.b64encode(b"pixels").decode()}
+    media = photo(Reference("Media/inline"), content=picture)
+    document = photo(Reference("DocumentReference/d"), content=[{"attachment": picture}, {"attachment": {"data": "!"}}])
+    letter = photo(Reference("DocumentReference/letter"), content=[{"attachment": {"contentType": "text/plain"}}])
+    bench.more = [{"resourceType": "Bundle", "type": "collection", "entry": [{"resource": media}]}, document, letter]
+    intent = bench.send()
+    is_truthful(bench, intent)
+    package = now(bench).package
+    assert package is not None and set(package.images) == {SEEN, "Media/inline", "DocumentReference/d"}
+    assert package.digests[Reference("Media/inline")] == bench.vault.keyed_digest(b"pixels")
 
 
 def test_nothing_is_done_before_the_last_signature_and_begun_twice_it_is_begun_once(bench: SendBench) -> None:
