@@ -100,14 +100,18 @@ class SystemAccess:
         return self._grant
 
 
-def open_record(base: str, transport: Transport) -> ClinicalRecord:
-    """A server that asks for no token, on this machine only: for trials. Raises `Refused`."""
+def on_this_machine(base: str) -> bool:
+    """Whether a server's address is a loopback one."""
     host = urlsplit(base).hostname or ""
     try:
-        here = ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        here = host == "localhost"
-    if not here:
+        return host == "localhost"
+
+
+def open_record(base: str, transport: Transport) -> ClinicalRecord:
+    """A server that asks for no token, on this machine only: for trials. Raises `Refused`."""
+    if not on_this_machine(base):
         raise Refused("Without a token only a server on this machine is asked.", code="not-this-machine")
     return FhirServerRecord(transport, FhirBase(base.rstrip("/")))
 

@@ -18,7 +18,7 @@ from fhir_plugin.commands.answers import (
     say,
     state_option,
 )
-from fhir_plugin.errors import Refused
+from fhir_plugin.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from fhir_plugin.app import Installation
@@ -82,8 +82,9 @@ def disclose(
 
     if bool(issuer) == bool(server):
         raise click.UsageError("Name the EHR: --issuer or --server, one of them.")
-    if server and no_auth == bool(client_id and key):
-        raise click.UsageError("With --server say --client-id and --key, or --no-auth.")
+    with_key = bool(client_id), key is not None
+    if any(with_key) != all(with_key) or (any(with_key) + no_auth) != bool(server):
+        raise click.UsageError("With --server say --client-id and --key, or --no-auth; with --issuer none of them.")
     if password_stdin and encrypt:
         raise click.UsageError("--password-stdin or --encrypt, one of them.")
     password = _password() if password_stdin else new_password() if encrypt else None
@@ -103,8 +104,10 @@ def disclose(
             with made_at_once(installation.desk.parts, record, asked) as made, whole(output) as file:
                 for piece in made.package:
                     file.write(piece)
-                made.finish()
+                made.finish()  # written down before it appears
             told = made.report()
+        except NotFound:
+            raise Refused("The server has no such patient, or does not show them.", code="patient-unknown") from None
         finally:
             installation.close()
         if report is not None:
@@ -121,7 +124,7 @@ def disclose(
 def _record(
     installation: Installation, name: str | None, server: str | None, client_id: str | None, key: Path | None, kid: str
 ) -> ClinicalRecord:
-    from fhir_plugin.adapters.system_access import SystemAccess, open_record, with_what_we_keep
+    from fhir_plugin.adapters.system_access import SystemAccess, on_this_machine, open_record, with_what_we_keep
     from smart_launch import ClientKey, Issuer, SmartError
 
     transport, clock = installation.transport, installation.clock
@@ -135,7 +138,12 @@ def _record(
             assert server and client_id and key
             signing = ClientKey.from_pem(key.read_bytes(), kid=kid or key.stem)
             issuer = Issuer(
-                name="server", iss=server, client_id=client_id, auth_method="private_key_jwt", key_id=signing.kid
+                name="server",
+                iss=server,
+                client_id=client_id,
+                auth_method="private_key_jwt",
+                key_id=signing.kid,
+                sandbox=on_this_machine(server),
             )
     except SmartError as error:
         raise Refused(error.message, code=error.code) from None

@@ -14,10 +14,12 @@ from fhir_plugin.demo import start_demo
 from fhir_plugin.walkthrough import walk
 
 
-@pytest.mark.parametrize("like", ["default", "images-only"])
+@pytest.mark.parametrize("like", ["default", pytest.param("images-only", marks=pytest.mark.exhaustive)])
 def test_an_insurer_does_not_get_the_intimate_image_and_the_patient_does(tmp_path: Path, like: str) -> None:
-    with start_demo(tmp_path / "demo", like=like) as demo:
-        result = walk(demo, _drawn_photograph(), "image/jpeg", packages=tmp_path)
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    with start_demo(tmp_path, like=like) as demo:
+        result = walk(demo, _drawn_photograph(), "image/jpeg", packages=packages)
         insurer, patient = result["disclosure_insurer"], result["disclosure_patient"]
         intimate, usual = result["intimate_media"].split("/")[1], result["media"].split("/")[1]
         for made, holds, pictures in ((insurer, False, 1), (patient, True, 2)):
