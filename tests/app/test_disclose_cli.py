@@ -145,8 +145,8 @@ def opened(path: Path, password: str) -> list[str]:
 
 
 def test_a_password_of_ones_own(here: CommandLine, ehr: RunningSandbox, out: Path) -> None:
-    arguments = ("disclose", "--patient", PATIENT, "--purpose", "insurer", "-o", str(out), "--password-stdin")
-    arguments += ("--server", ehr.fhir_base, "--no-auth")
+    arguments = ["disclose", "--patient", PATIENT, "--purpose", "insurer", "-o", str(out), "--password-stdin"]
+    arguments += ["--server", ehr.fhir_base, "--no-auth"]
     assert here.run(*arguments, answers="short\n").status == 64
     assert not out.exists()
     assert here.run(*arguments, answers="correct horse battery\n").status == 0
