@@ -160,6 +160,7 @@ class Installation:
         unless_damaged("reviews", self.reviews.raise_due, 0)
         unless_damaged("opinions", self.consultations.tidy, 0)
         unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
+        unless_damaged("disclosures", self.desk.tidy, 0)
         for part, step in (
             ("audit", self.audit.sign_head),
             ("pending", self.pending.purge),

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from fhir_plugin.disclose.desk import course, gather, holding, items, outgoing, pictures, signing, view
+from fhir_plugin.disclose.desk import course, holding, items, outgoing, pictures, signing, view
+from fhir_plugin.disclose.desk.cases import Cases
 from fhir_plugin.disclose.desk.deciding import Decision
-from fhir_plugin.disclose.desk.due import days_left, due_day
-from fhir_plugin.disclose.desk.parts import DeskParts
-from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need, need_own
-from fhir_plugin.disclose.desk.said import MOST_WORDS, with_what_was_said
-from fhir_plugin.disclose.desk.thinking import Thinking
-from fhir_plugin.disclose.desk.values import REVEAL_REASONS, Accounted, Facts, ItemWords
+from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need
+from fhir_plugin.disclose.desk.values import REVEAL_REASONS, Accounted, ItemWords, words_of_theirs
 from fhir_plugin.disclose.desk.wording import words_and_change
 from fhir_plugin.disclose.package.preview import readable_html
 from fhir_plugin.disclose.send.earlier import Told
 from fhir_plugin.disclose.send.earlier import accounting as told
 from fhir_plugin.disclose.send.fetching import pieces_of
 from fhir_plugin.disclose.send.parts import ToSend
-from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from mappings.model.disclosure import Mode, Opinion, Requester, RequesterRow
+from fhir_plugin.errors import NotAllowed, NotFound, Refused
+from mappings.model.disclosure import Opinion
 from mappings.model.disclosure_request import (
     Decided,
     DeskView,
@@ -32,111 +28,11 @@ from mappings.model.disclosure_request import (
 )
 from mappings.model.identifiers import IntentId, LaunchId
 from mappings.model.images import Geometry
-from mappings.model.people import ClinicalSession, Role
+from mappings.model.people import ClinicalSession
 
 
-class Desk:
+class Desk(Cases):
     """Answers `fhir_plugin.web.disclosing.contract.Desk`."""
-
-    def __init__(self, parts: DeskParts) -> None:
-        self._parts = parts
-        self._thinking = Thinking(parts)
-
-    @property
-    def parts(self) -> DeskParts:
-        """What the desk works with: for a disclosure without a screen."""
-        return self._parts
-
-    # ------------------------------------------------------------------------------------------ requests
-
-    def rows(self) -> Sequence[RequesterRow]:
-        return tuple(self._parts.rules.rows[each] for each in Requester)
-
-    def allowed_modes(self, requester: Requester) -> Sequence[Mode]:
-        return tuple(Mode) if self._parts.rules.rows[requester].silent else (Mode.MARKED,)
-
-    def of_patient(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
-        need(session, AT_THE_DESK, "requests for copies of a record")
-        return self._parts.requests.of_patient(session.fhir_base, session.patient_id)
-
-    def of_practice(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
-        need(session, SECOND, "requests for copies of a record")
-        found = [view.name_and_clock(each) for each in self._parts.requests.open_at(session.fhir_base)]
-        return sorted(found, key=lambda each: (due_day(each, self._parts.rules) or dt.date.max, each.created))
-
-    def due(self, request: DisclosureRequest) -> tuple[dt.date | None, int | None]:
-        rules = self._parts.rules
-        return due_day(request, rules), days_left(request, rules, self._parts.today)
-
-    def begin(self, session: ClinicalSession, facts: Facts) -> DisclosureRequest:
-        need(session, OFFICERS, "opening a request for a copy of a record")
-        parts = self._parts
-        problems = {name: text for name, text in _AT_FIRST.items() if not facts.said.get(name, "").strip()}
-        if problems:
-            raise Incomplete("Something is missing.", fields=problems)
-        patient = parts.patient(session)
-        request = with_what_was_said(
-            DisclosureRequest(
-                id=DisclosureId(parts.new_id()),
-                fhir_base=session.fhir_base,
-                patient=session.patient_id,
-                requester=Requester.PATIENT,
-                received=parts.today,
-                created=parts.clock.now(),
-                created_by=session.user.reference,
-                created_by_name=session.user.display,
-                patient_name=patient.name,
-                born=patient.birth_date,
-            ),
-            facts.said,
-            rules=parts.rules,
-            today=parts.today,
-        )
-        with parts.work.transaction():
-            parts.requests.add(request)
-            holding.hold(parts, session, request)
-            parts.note(session, "disclosure.opened", request.id, requester=request.requester)
-        return request
-
-    def change(self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int) -> DisclosureRequest:
-        def said_now(request: DisclosureRequest) -> DisclosureRequest:
-            new = with_what_was_said(request, facts.said, rules=self._parts.rules, today=self._parts.today)
-            return course.changed(request, **_differences(request, new))
-
-        return self._change(session, id, revision, "disclosure.changed", said_now)
-
-    def extend(self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int) -> DisclosureRequest:
-        words = _words(reason, "reason", "Say why more time is needed, as the person who asked is told.")
-
-        def extended(request: DisclosureRequest) -> DisclosureRequest:
-            due, left = self.due(request)
-            if due is None or not self._parts.rules.rows[request.requester].time_limit.more_months:
-                raise Refused("The time to answer this request cannot be extended.", code="not-extendable")
-            if request.extended_because:
-                raise Refused("The time has been extended already.", code="extended-already")
-            if left is not None and left < 0:
-                raise Refused("The time is over: it can only be extended before that.", code="extended-late")
-            return course.changed(request, extended_because=words)
-
-        return self._change(session, id, revision, "disclosure.extended", extended)
-
-    def refuse(
-        self, session: ClinicalSession, id: DisclosureId, reason: str, *, closed: bool, revision: int
-    ) -> DisclosureRequest:
-        words = _words(reason, "reason", "Say why, as the person who asked is told.")
-        parts = self._parts
-        need(session, OFFICERS, "ending a request for a copy of a record")
-        with parts.work.transaction():
-            request = self._mine(session, id, for_change=True)
-            course.need_revision(request, revision)
-            ended = course.refused(request, words, closed=closed)
-            parts.requests.save(ended)
-            holding.let_go(parts.holds, ended, session, "The request has ended.", parts=parts)
-            parts.note(session, "disclosure.closed" if closed else "disclosure.refused", id)
-        return ended
-
-    def gather(self, session: ClinicalSession, id: DisclosureId) -> None:
-        gather.begin(self._parts, session, id)
 
     # ------------------------------------------------------------------------------------------ looking
 
@@ -186,7 +82,7 @@ class Desk:
         *,
         revision: int,
     ) -> DisclosureRequest:
-        words = "" if decided is None else _words(reason, "reason", "Say why, in a sentence.")
+        words = "" if decided is None else words_of_theirs(reason, "reason", "Say why, in a sentence.")
         rules, now = self._parts.rules, self._parts.clock.now()
 
         def overridden(request: DisclosureRequest) -> DisclosureRequest:
@@ -207,7 +103,7 @@ class Desk:
     def ask_opinion(
         self, session: ClinicalSession, id: DisclosureId, key: ItemKey, words: str, *, revision: int
     ) -> DisclosureRequest:
-        said = _words(words, "words", "Say what you ask, and why.")
+        said = words_of_theirs(words, "words", "Say what you ask, and why.")
 
         def asked(request: DisclosureRequest) -> DisclosureRequest:
             return items.asked_for_opinion(session, request, self._thinking.decision(request), key, said)
@@ -224,7 +120,7 @@ class Desk:
         *,
         revision: int,
     ) -> DisclosureRequest:
-        said = _words(words, "words", "Say why you think so.")
+        said = words_of_theirs(words, "words", "Say why you think so.")
         now = self._parts.clock.now()
 
         def opined(request: DisclosureRequest) -> DisclosureRequest:
@@ -237,7 +133,7 @@ class Desk:
     def accept_unread(
         self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int
     ) -> DisclosureRequest:
-        words = _words(reason, "reason", "Say why the copy goes out without these parts.")
+        words = words_of_theirs(reason, "reason", "Say why the copy goes out without these parts.")
 
         def accepted(request: DisclosureRequest) -> DisclosureRequest:
             if not request.not_read or request.gathered is None:
@@ -285,10 +181,11 @@ class Desk:
             parts.requests.save(new)
             second = new.second is not None
             parts.note(session, "disclosure.signed", id, about=about, second=second, state=new.state)
+            holding.list_what_waits(parts, new, session.user.reference)
             if new.state is RequestState.MAKING and parts.start_sending is not None:
                 intent = parts.start_sending(parts, session, new)
         if intent is not None:
-            parts.background.begin(f"disclosure {id}", partial(self._make, intent))
+            parts.background.begin(f"disclosure {id}", partial(self._make, new, intent))
         return new
 
     def preview(self, session: ClinicalSession, id: DisclosureId) -> str:
@@ -314,45 +211,18 @@ class Desk:
         need(session, AT_THE_DESK, "what was sent of a record")
         return [_accounted(each) for each in told(self._parts, self._parts.rules, session)]
 
-    def _make(self, intent: IntentId) -> None:
+    def tidy(self) -> int:
+        """What was read for requests that have ended is destroyed, here and in memory; returns how many."""
+        return holding.tidy(self._parts)
+
+    def _make(self, request: DisclosureRequest, intent: IntentId) -> None:
         if not self._parts.engine.run(intent).ended:
             self._parts.queue.wake(after_seconds=5)
+            return
+        self._thinking.forget(request)
+        self.tidy()
 
     # ------------------------------------------------------------------------------------------ inside
-
-    def _mine(self, session: ClinicalSession, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
-        return need_own(session, self._parts.requests.get(id, for_change=for_change))
-
-    def _change(
-        self,
-        session: ClinicalSession,
-        id: DisclosureId,
-        revision: int,
-        action: str,
-        change: Callable[[DisclosureRequest], DisclosureRequest],
-        roles: frozenset[Role] = OFFICERS,
-        *,
-        about: Sequence[ItemKey] = (),
-        **detail: str | int | bool,
-    ) -> DisclosureRequest:
-        need(session, roles, "working on a request for a copy of a record")
-        parts = self._parts
-        if about:
-            self._think_ahead(session, id, revision)
-        with parts.work.transaction():
-            request = self._mine(session, id, for_change=True)
-            course.need_revision(request, revision)
-            course.need_changeable(request)
-            new = change(request)
-            parts.requests.save(new)
-            parts.note(session, action, id, **detail, **({"about": " ".join(about)} if about else {}))
-        return new
-
-    def _think_ahead(self, session: ClinicalSession, id: DisclosureId, revision: int) -> None:
-        """Works out what is decided before anything is locked: with a large record that takes its time."""
-        request = self._mine(session, id)
-        course.need_revision(request, revision)
-        self._thinking.decision(request)
 
     def _looked_at(self, session: ClinicalSession, id: DisclosureId) -> tuple[DisclosureRequest, Decision]:
         need(session, AT_THE_DESK, "requests for copies of a record")
@@ -366,23 +236,6 @@ class Desk:
         if key not in view.revealed(self._parts, session, request):
             raise NotAllowed("Choose a reason before opening a picture.", code="reveal-first")
         return request, decision
-
-
-_AT_FIRST = {"requester": "Choose who asks.", "received": "Give the day on which the request came in."}
-
-
-def _differences(before: DisclosureRequest, after: DisclosureRequest) -> dict[str, object]:
-    names = DisclosureRequest.__dataclass_fields__
-    return {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
-
-
-def _words(text: str, field: str, problem: str) -> str:
-    words = text.strip()
-    if not words:
-        raise Incomplete(problem, fields={field: problem})
-    if len(words) > MOST_WORDS:
-        raise Incomplete("That is too long.", fields={field: f"Write at most {MOST_WORDS} characters."})
-    return words
 
 
 def _accounted(each: Told) -> Accounted:

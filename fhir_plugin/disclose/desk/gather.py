@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeVar
 
@@ -37,8 +37,11 @@ def share_read(parts: DeskParts, id: DisclosureId) -> float | None:
     return told[0]
 
 
-def begin(parts: DeskParts, session: ClinicalSession, id: DisclosureId) -> None:
-    """Begins to read, unless somebody does already."""
+Afterwards = Callable[[ClinicalSession, DisclosureRequest], None]
+
+
+def begin(parts: DeskParts, session: ClinicalSession, id: DisclosureId, *, afterwards: Afterwards) -> None:
+    """Begins to read, unless somebody does already. `afterwards` is told once it is read, with the request as it is."""
     need(session, OFFICERS, "reading a record for a copy")
     with parts.work.transaction():
         request = need_own(session, parts.requests.get(id, for_change=True))
@@ -48,10 +51,10 @@ def begin(parts: DeskParts, session: ClinicalSession, id: DisclosureId) -> None:
             return
         parts.requests.tell_reading(id, 0.0, parts.clock.now())
         parts.note(session, "disclosure.reading", id)
-    parts.background.begin(f"disclosure-read {id}", partial(_run, parts, session, id))
+    parts.background.begin(f"disclosure-read {id}", partial(_run, parts, session, id, afterwards))
 
 
-def _run(parts: DeskParts, session: ClinicalSession, id: DisclosureId) -> None:
+def _run(parts: DeskParts, session: ClinicalSession, id: DisclosureId, afterwards: Afterwards) -> None:
     """What the background does. A record that cannot be read is told on the desk; what was read before stays."""
     kept: list[KeptBytes] = []
 
@@ -72,7 +75,8 @@ def _run(parts: DeskParts, session: ClinicalSession, id: DisclosureId) -> None:
             parts.vault.destroy(each.vault_id)
         _failed(parts, session, id, error.code)
         return
-    _done(parts, session, id, read)
+    if _done(parts, session, id, read):
+        afterwards(session, parts.requests.get(id))
 
 
 def _failed(parts: DeskParts, session: ClinicalSession, id: DisclosureId, code: str) -> None:
@@ -84,13 +88,13 @@ def _failed(parts: DeskParts, session: ClinicalSession, id: DisclosureId, code: 
         parts.note(session, "disclosure.not-read", id, code=code)
 
 
-def _done(parts: DeskParts, session: ClinicalSession, id: DisclosureId, read: Read) -> None:
+def _done(parts: DeskParts, session: ClinicalSession, id: DisclosureId, read: Read) -> bool:
     with parts.work.transaction():
         request = parts.requests.get(id, for_change=True)
         parts.requests.tell_reading(id, None, parts.clock.now())
         if request.state not in TAKES_CHANGES:
             gathered.forget(parts.vault, id)  # it ended meanwhile
-            return
+            return False
         before = before_of(parts, request)
         vault_id = gathered.seal(parts.vault, id, read)
         now = gathered.load(parts.vault, vault_id)
@@ -117,6 +121,7 @@ def _done(parts: DeskParts, session: ClinicalSession, id: DisclosureId, read: Re
             others=read.others,
             not_read=len(read.not_read),
         )
+    return True
 
 
 def before_of(parts: DeskParts, request: DisclosureRequest) -> Gathered | None:

@@ -15,7 +15,8 @@ from typing import Any, Final
 from fhir_plugin.disclose.desk.types import to_ask
 from fhir_plugin.disclose.desk.whose import Whose
 from fhir_plugin.disclose.redact.names import attachments
-from fhir_plugin.errors import AnswerLost, PluginError, RecordRefused, RecordUnavailable, SignInNeeded
+from fhir_plugin.disclose.redact.strict import read_resource, write
+from fhir_plugin.errors import AnswerLost, PluginError, RecordRefused, RecordUnavailable, Refused, SignInNeeded
 from fhir_plugin.ports import ClinicalRecord, Json
 from mappings.model.identifiers import PatientId, VaultId
 from mappings.terminology import systems
@@ -89,11 +90,22 @@ def read_record(
             read.resources.setdefault(_key(resource), resource)
         else:
             read.others += 1
+    _leave_out_ambiguous(read)
     files = list(_files(read.resources))
     for number, (owner, key, url, type_said) in enumerate(files):
         tell(0.8 + 0.2 * number / len(files))
         _read_file(read, record, owner, key, url, type_said, keep)
     return read
+
+
+def _leave_out_ambiguous(read: Read) -> None:
+    """What two programs could understand differently is told, and not taken."""
+    for key, resource in list(read.resources.items()):
+        try:
+            read_resource(write(resource))
+        except Refused as error:
+            del read.resources[key]
+            read.not_read[key] = error.code
 
 
 def _by_target(read: Read, record: ClinicalRecord, later: list[Json]) -> None:

@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fhir_plugin.disclose.decide import Rules
+from fhir_plugin.disclose.desk.values import MOST_WORDS
 from fhir_plugin.errors import Incomplete
 from mappings.model.disclosure import Authority, Competence, ConsentToRelease, Mode, Requester
 from mappings.model.disclosure_request import DisclosureRequest
 
-MOST_WORDS: Final = 2000
-"""Characters of one field."""
 LONGEST_AGO: Final = dt.timedelta(days=3660)
 """A request that came in longer ago is a slip of the keyboard."""
 WORDS: Final = ("recipient", "relationship", "identity_checked", "purpose")

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fhir_plugin.errors import Incomplete
 from mappings.model.identifiers import Reference
+
+MOST_WORDS: Final = 2000
+"""Characters of one field."""
 
 REVEAL_REASONS: Final = (
     "To decide whether it goes out",
@@ -53,3 +57,13 @@ class Accounted:
     images: int
     signed_by: str = field(repr=False)
     reference: Reference | None = None
+
+
+def words_of_theirs(text: str, field: str, problem: str) -> str:
+    """What somebody typed, without spaces around it. Raises `Incomplete` (`field`) where it is empty or too long."""
+    words = text.strip()
+    if not words:
+        raise Incomplete(problem, fields={field: problem})
+    if len(words) > MOST_WORDS:
+        raise Incomplete("That is too long.", fields={field: f"Write at most {MOST_WORDS} characters."})
+    return words
