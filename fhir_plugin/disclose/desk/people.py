@@ -33,7 +33,9 @@ def need_own(session: ClinicalSession, request: DisclosureRequest) -> Disclosure
 
 
 def need_gathered(request: DisclosureRequest) -> VaultId:
-    """Where what was read of the record lies. Raises `Refused` where nothing was."""
+    """Where what was read of the record lies. Raises `Refused` where nothing was, or it was destroyed at the end."""
+    if not request.is_open:
+        raise Refused("This request has ended. What was read for it is kept no longer.", code="request-ended")
     if request.gathered is None:
         raise Refused("The record has not been read yet.", code="not-read")
     return request.gathered
