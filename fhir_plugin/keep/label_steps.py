@@ -145,7 +145,7 @@ class BytesLabelStep:
         gone = [label for label in change.before if label not in change.after and _writable(label)]
         try:
             for reference in self.binaries():
-                self.record.add_labels(reference, elements.security(change.after))
+                self.record.add_labels(reference, elements.security([each for each in change.after if _writable(each)]))
                 if gone and self.order.lowers:
                     self.record.remove_labels(reference, elements.security(gone))
         except RecordRefused:

@@ -45,6 +45,7 @@ from mappings.r4.label_provenance import LabelChange
 from mappings.r4.relabelled import labels_of_image
 from mappings.r4.statement import labels_digest
 from mappings.terminology import systems
+from mappings.terminology.labels import UNREADABLE
 
 SHORTEST, LONGEST = 3, 2000
 """Characters of somebody's own words."""
@@ -149,7 +150,7 @@ class Labels:
             raise Incomplete("Say why it may be less strict.", fields={"reason": "Say why it may be less strict."})
         if len(said) < SHORTEST:
             raise Incomplete("Say it in your own words.", fields={"words": "Say in a sentence why."})
-        order = self._order(session, reference, resource, before, after, reason, said)
+        order = self._order(session, reference, resource, before, after, reason, said, lowers=True)
         if needs_two(before, self._parts.policy, child=child):
             asking.ask(self._parts, session, patient, order)
         else:
@@ -167,7 +168,8 @@ class Labels:
     ) -> None:
         """Hidden here as soon as this has written it down; then the record is told. Never less strict than `before`."""
         parts = self._parts
-        order = self._order(session, reference, resource, before, together(after, before), reason, words)
+        after = together(after, before)
+        order = self._order(session, reference, resource, before, after, reason, words, lowers=False)
         with parts.work.transaction():
             known = parts.labels.find(session.fhir_base, reference, for_change=True)
             if known is not None and known.labels:  # somebody raised it in this very moment: both hold
@@ -271,8 +273,15 @@ class Labels:
         after: Sequence[Label],
         reason: LabelReason,
         words: str,
+        *,
+        lowers: bool,
     ) -> LabelOrder:
         parts = self._parts
+        on_server = labels_of_image(resource)
+        if (
+            UNREADABLE not in on_server
+        ):  # it stood for a note of ours that cannot be read: it restricts, and is no label
+            after = [label for label in after if label != UNREADABLE]
         change = LabelChange(
             target=reference,
             patient=Reference(f"Patient/{session.patient_id}"),
@@ -290,8 +299,8 @@ class Labels:
         )
         return LabelOrder(
             change=change,
-            on_server=labels_of_image(resource),
-            lowers=not at_least_as_strict(after, before),
+            on_server=on_server,
+            lowers=lowers,
             asked_by=session.user.person,
             provenance=parts.new_id(),
         )

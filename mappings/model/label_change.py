@@ -94,6 +94,11 @@ def _rank(label: Label) -> int:
     return _RANKS.get(label.code, _UNKNOWN)
 
 
+def _is_level(label: Label) -> bool:
+    """A confidentiality of today's set, and nothing but how confidential it is."""
+    return label.system == CONFIDENTIALITY and label.code in _RANKS
+
+
 def at_least_as_strict(after: Sequence[Label], before: Sequence[Label]) -> bool:
     """Whether `after` lets nothing out that `before` kept in: no restricting label gone, no lower confidentiality."""
     had, has = confidentiality(before), confidentiality(after)
@@ -113,21 +118,22 @@ def says_the_same(on_server: Sequence[Label], signed: Sequence[Label]) -> bool:
 def weaker_levels(labels: Sequence[Label]) -> tuple[Label, ...]:
     """The confidentialities that lie beside a stricter one."""
     top = confidentiality(labels) or 0
-    return tuple(each for each in labels if each.system == CONFIDENTIALITY and _rank(each) < top)
+    return tuple(each for each in labels if _is_level(each) and _rank(each) < top)
 
 
 def covers(now: Sequence[Label], wanted: Sequence[Label]) -> bool:
     """Whether `now` says all that `wanted` says, and is as confidential at least."""
-    others = {label for label in wanted if label.system != CONFIDENTIALITY}
+    others = {label for label in wanted if not _is_level(label)}
     return others <= set(now) and at_least_as_strict(now, wanted)
 
 
 def together(*sets: Sequence[Label]) -> tuple[Label, ...]:
-    """All labels of all of them with one confidentiality, the strictest; one that is not known counts as restricted."""
+    """All labels of all of them with one confidentiality, the strictest. One that is not known, or of an older set,
+    counts as restricted and stays beside it: it may say more than how confidential it is."""
     every = [label for labels in sets for label in labels]
     rank = confidentiality(every)
     level = [Label(CONFIDENTIALITY, code) for code, each in _RANKS.items() if each == rank]
-    return tuple(dict.fromkeys([*level, *(label for label in every if label.system != CONFIDENTIALITY)]))
+    return tuple(dict.fromkeys([*level, *(label for label in every if not _is_level(label))]))
 
 
 def level_of(labels: Sequence[Label]) -> LabelLevel:
@@ -149,9 +155,13 @@ def lowered(before: Sequence[Label], level: LabelLevel, *, child: bool) -> tuple
     """`before` at `level` without what this app writes for a higher one. Labels of other systems, and `ADOL`, stay,
     and while one of them restricts it, so does the confidentiality."""
     wanted = _wanted(level, child=child or YOUNG in before)
-    kept = [label for label in before if label.system != CONFIDENTIALITY and label not in WRITTEN_HERE]
+    kept = [label for label in before if not _is_level(label) and label not in WRITTEN_HERE]
     still = [*wanted, *kept]
-    if any(label.system == ACT_CODE for label in kept) and RESTRICTED not in wanted and VERY_RESTRICTED not in wanted:
+    if (
+        any(label.system in (ACT_CODE, CONFIDENTIALITY) for label in kept)
+        and RESTRICTED not in wanted
+        and VERY_RESTRICTED not in wanted
+    ):
         still = [RESTRICTED, *(label for label in still if label != NORMAL)]
     return _vouched(together(still))
 
@@ -179,8 +189,8 @@ def _vouched(labels: Sequence[Label]) -> tuple[Label, ...]:
 
 
 def _restricting(labels: Sequence[Label]) -> frozenset[Label]:
-    """Everything but confidentiality and who vouches for it: a label that is not known restricts, too."""
-    return frozenset(label for label in labels if label.system not in (CONFIDENTIALITY, OBSERVATION_VALUE))
+    """Everything but how confidential it is and who vouches for it: a label that is not known restricts, too."""
+    return frozenset(label for label in labels if not _is_level(label) and label.system != OBSERVATION_VALUE)
 
 
 @dataclass(frozen=True)

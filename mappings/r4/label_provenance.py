@@ -18,8 +18,9 @@ from mappings.r4.elements import Json
 from mappings.r4.provenance import from_provenance, our_signature, signature, software
 from mappings.terminology import systems
 from mappings.terminology.label_changes import REASON_WORDS
+from mappings.terminology.labels import UNREADABLE
 
-LABEL: Final = ("LABEL", "label")
+LABEL: Final = ("LABEL", "assign security label")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def to_label_provenance(
     provenance: Json = {"resourceType": "Provenance"}
     if id is not None:
         provenance["id"] = id
-    labels = together(change.after, change.before)
+    labels = [label for label in together(change.after, change.before) if label != UNREADABLE]
     provenance["meta"] = {"security": elements.security(labels), "tag": [elements.coding(systems.ACT, act)]}
     provenance["target"] = [elements.reference(change.target)]
     provenance["recorded"] = recorded

@@ -102,6 +102,7 @@ def _says(texts: Iterable[str], *lists: str) -> bool:
     known = frozenset().union(*(_lists()[name] for name in lists))
     for text in texts:
         words = _WORD.findall(text.lower())
+        words += [part for word in words if "-" in word for part in (word.replace("-", ""), *word.split("-"))]
         pairs = (" ".join(words[place : place + 2]) for place in range(len(words) - 1))
         if known.intersection(words) or known.intersection(pairs):
             return True

@@ -11,6 +11,7 @@ from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.document_reference import document_labels, security_label
 from mappings.r4.elements import Json
+from mappings.terminology.labels import UNREADABLE
 
 _BINARY: Final = re.compile(r"Binary/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?", re.ASCII)
 
@@ -23,17 +24,29 @@ def labels_of_image(resource: Json) -> tuple[Label, ...]:
 
 
 def relabelled(resource: Json, labels: Sequence[Label]) -> Json:
-    """The resource with exactly these labels. A coding that is there already stays as it is written.
+    """The resource with exactly these labels. A coding that is there already stays as it is written; what nobody can
+    read stays if `labels` says so (`UNREADABLE`).
 
     Raises `NotMappable` for a label that cannot be written.
     """
     meta = elements.object_of(resource.get("meta"))
+    written = [label for label in labels if label != UNREADABLE]
     there = {(coding.get("system"), coding.get("code")): coding for coding in elements.objects_of(meta.get("security"))}
-    codings = [there.get((each["system"], each["code"]), each) for each in elements.security(labels)]
+    codings = [there.get((each["system"], each["code"]), each) for each in elements.security(written)]
+    if UNREADABLE in labels:
+        codings += [
+            each for each in elements.objects_of(meta.get("security")) if UNREADABLE in elements.labels_in(each)
+        ]
     changed = {**resource, "meta": {**meta, "security": codings}}
     if resource.get("resourceType") == "DocumentReference":
-        changed["securityLabel"] = security_label(labels)
+        unread = [each for each in elements.objects_of(resource.get("securityLabel")) if _unreadable(each)]
+        changed["securityLabel"] = [*security_label(written), *(unread if UNREADABLE in labels else [])]
     return changed
+
+
+def _unreadable(concept: Json) -> bool:
+    codings = concept.get("coding")
+    return not codings or UNREADABLE in elements.labels_in(codings)
 
 
 def binaries_of(resource: Json, *, base: str) -> list[Reference]:
