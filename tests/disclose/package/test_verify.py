@@ -41,7 +41,7 @@ def test_a_package_as_it_was_made_is_whole_and_says_by_which_key_it_was_signed()
     found = checked(WHOLE)
     assert found.whole, found.faults
     assert (found.package, found.files, found.trusted) == ("2026-0001", 8, None)
-    assert found.key_check == key_check(SIGNER.public_jwks()["keys"][0]) == PACKAGE.proven.key_check  # type: ignore[index]
+    assert found.key_check == key_check(SIGNER.public_jwks()["keys"][0]) == PACKAGE.proven.key_check
     assert found.key_check.encode() in members(WHOLE)["cover.html"]
 
 

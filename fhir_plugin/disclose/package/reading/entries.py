@@ -143,19 +143,18 @@ class Reading:
         facts += [fact for each in _listed(resource.get("contained")) for fact in telling.contained(each)]
         technical = [
             fact
-            for name in _TECHNICAL[:-1]
+            for name in _TECHNICAL
             if name in resource and name not in kind.first
-            for fact in telling.facts(name, resource[name])
+            for fact in telling.facts(name, resource[name] if name != "text" else _around_narrative(resource[name]))
         ]
-        text = resource.get("text")
-        div = text.get("div") if isinstance(text, dict) else None
+        div = _narrative(resource.get("text"))
         return Entry(
             kind=kind.name,
             title=_title(resource, kind, self._naming),
             when=noted.when,
             facts=tuple(facts),
             technical=tuple(technical),
-            narrative=div if isinstance(div, str) else "",
+            narrative=div,
             files=tuple(dict.fromkeys(files)),
         )
 
@@ -187,7 +186,7 @@ class _Telling:
 
     def contained(self, value: object) -> list[Fact]:
         if not isinstance(value, dict):
-            return []
+            return self.facts("part of this entry", value)
         kind = kind_of(primitive(value.get("resourceType")))
         inner = [fact for name, each in value.items() if name != "resourceType" for fact in self.facts(name, each)]
         return [Fact(f"{kind.name} (part of this entry)", tuple(inner))] if inner else []
@@ -217,7 +216,7 @@ class _Telling:
 
     def _extension(self, name: str, value: object) -> list[Fact]:
         if not isinstance(value, dict):
-            return []
+            return self.facts("more", value)
         url = primitive(value.get("url"))
         last = re.split(r"[/:#]", url.rstrip("/"))[-1] if url else "extension"
         label = humps(last.removeprefix("Extension-").removeprefix("UKCore-"))
@@ -227,6 +226,18 @@ class _Telling:
         if len(inner) == 1:
             return [Fact(label, inner[0].value)]
         return [Fact(label, tuple(inner))] if inner else []
+
+
+def _narrative(text: object) -> str:
+    div = text.get("div") if isinstance(text, dict) else None
+    return div if isinstance(div, str) else ""
+
+
+def _around_narrative(text: object) -> object:
+    """What else stands there: as a rule nothing but how the narrative came about."""
+    if not isinstance(text, dict) or not _narrative(text):
+        return text
+    return {name: value for name, value in text.items() if name not in ("div", "status")} or None
 
 
 def _plain(name: str, value: object) -> str:

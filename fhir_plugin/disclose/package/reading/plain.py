@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -90,66 +91,79 @@ def in_words(value: Json, naming: Naming) -> str | None:
 
     What it has no words for makes it None (but for an element's id, a code list's version, who chose a code, a rank).
     """
-    for name, each in value.items():
-        if (isinstance(each, list) and name not in _LISTS) or (isinstance(each, dict) and name not in _OBJECTS):
-            return None
+    if not all(_expected(name, each) for name, each in value.items()):
+        return None
     keys = value.keys() - {"id"}
     for known, words in _KNOWN:
-        if keys <= known and keys:
-            said = words(value, naming)
-            if said:
-                return said
+        if keys and keys <= known:
+            with suppress(_Unsaid):
+                said = words(value, naming)
+                if said:
+                    return said
     return None
+
+
+class _Unsaid(Exception):
+    """A part of it has no words: all of it is listed instead."""
+
+
+def _expected(name: str, value: object) -> bool:
+    """Whether a datatype may have such a value in this field; anything else is not one that is known here."""
+    if isinstance(value, list):
+        inner = dict if name == "coding" else str
+        return name in _LISTS and all(isinstance(each, inner) for each in value)
+    return not isinstance(value, dict) or name in _OBJECTS
+
+
+def _inner(value: object, naming: Naming) -> str:
+    """The words of a datatype within a datatype; empty where there is none."""
+    if value is None:
+        return ""
+    words = in_words(value, naming) if isinstance(value, dict) else primitive(value)
+    if words is None:
+        raise _Unsaid
+    return words
 
 
 def _concept(value: Json, naming: Naming) -> str:
     codings = value.get("coding")
-    said = [_coding(each, naming) for each in codings if isinstance(each, dict)] if isinstance(codings, list) else []
-    text = value.get("text")
-    if not isinstance(text, str) or not text:
-        return "; ".join(said)
-    return "; ".join([text, *(each for each in said if each != text)]) if not _just(said, text) else said[0]
-
-
-def _just(said: list[str], text: str) -> bool:
-    """The one code bears the same words: once is enough."""
-    return len(said) == 1 and said[0].casefold().startswith(f"{text.casefold()} (")
+    said = [_inner(each, naming) for each in codings] if isinstance(codings, list) else []
+    text = primitive(value.get("text"))
+    if not text or (len(said) == 1 and said[0].casefold().startswith(f"{text.casefold()} (")):
+        return "; ".join(said)  # one code with the same words: once is enough
+    return "; ".join([text, *(each for each in said if each != text)])
 
 
 def _coding(value: Json, _naming: Naming) -> str:
-    display, code = value.get("display"), value.get("code")
+    display, code = primitive(value.get("display")), value.get("code")
     name = " ".join(each for each in (system_words(value.get("system")), primitive(code)) if each)
-    if display and name:
-        return f"{display} ({name})"
-    return primitive(display) or name
+    return _with(display, name) if display else name
 
 
 def _quantity(value: Json, _naming: Naming) -> str:
     number = value.get("value")
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int | float | Decimal)):
+    if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
         return ""
     unit = value.get("unit") or value.get("currency") or value.get("code")
-    words = " ".join(primitive(each) for each in (value.get("comparator"), number, unit) if each is not None)
-    return words if number is not None else ""
+    return " ".join(primitive(each) for each in (value.get("comparator"), number, unit) if each is not None)
 
 
 def _period(value: Json, _naming: Naming) -> str:
-    start, end = value.get("start"), value.get("end")
+    start, end = (date_words(primitive(value.get(name))) for name in ("start", "end"))
     if start and end:
-        return f"{date_words(primitive(start))} to {date_words(primitive(end))}"
-    return f"from {date_words(primitive(start))}" if start else f"until {date_words(primitive(end))}"
+        return f"{start} to {end}"
+    return f"from {start}" if start else f"until {end}" if end else ""
 
 
 def _range(value: Json, naming: Naming) -> str:
-    low, high = (in_words(each, naming) if isinstance(each, dict) else None for each in _pick(value, "low", "high"))
+    low, high = (_inner(value.get(name), naming) for name in ("low", "high"))
     if low and high:
         return f"{low} to {high}"
     return f"{low} or more" if low else f"up to {high}" if high else ""
 
 
 def _ratio(value: Json, naming: Naming) -> str:
-    parts = (in_words(each, naming) if isinstance(each, dict) else None for each in _pick(value, *_RATIO))
-    over, under = parts
+    over, under = (_inner(value.get(name), naming) for name in _RATIO)
     return f"{over} to {under}" if over and under else ""
 
 
@@ -157,66 +171,58 @@ def _reference(value: Json, naming: Naming) -> str:
     reference, display = primitive(value.get("reference")), primitive(value.get("display"))
     key = "/".join(reference.split("/_history/")[0].split("/")[-2:])
     name = naming(key) if reference and not reference.startswith("#") else ""
-    if name and display:
-        return f"{display} (see {name})"
-    identifier = value.get("identifier")
-    known_as = _identifier(identifier, naming) if isinstance(identifier, dict) else ""
-    said = name or display or ("a part of this entry: " + reference if reference.startswith("#") else reference)
-    if known_as:
-        said = f"{said} ({known_as})" if said else known_as
-    return said
+    within = f"a part of this entry: {reference}" if reference.startswith("#") else reference
+    said = f"{display} (see {name})" if name and display else name or display or within
+    return _with(said, _inner(value.get("identifier"), naming))
 
 
 def _identifier(value: Json, naming: Naming) -> str:
     number = primitive(value.get("value"))
-    kind = value.get("type")
-    of = (in_words(kind, naming) if isinstance(kind, dict) else None) or system_words(value.get("system"))
     if value.get("system") == "https://fhir.nhs.uk/Id/nhs-number":
         number = nhs_number(number)
-    period, assigner = value.get("period"), value.get("assigner")
-    more = [in_words(each, naming) or "" for each in (period, assigner) if isinstance(each, dict)]
-    words = f"{number} ({of})" if of and number else number or of
-    return ", ".join(each for each in (words, primitive(value.get("use")), *more) if each)
+    kind = _inner(value.get("type"), naming)
+    of = ", ".join(each for each in (kind, system_words(value.get("system"))) if each)
+    more = (primitive(value.get("use")), *(_inner(value.get(name), naming) for name in ("period", "assigner")))
+    return ", ".join(each for each in (_with(number, of), *more) if each)
 
 
 def _contact(value: Json, naming: Naming) -> str:
     if value.get("system") is not None and value.get("system") not in _CONTACT:
         return ""
-    period = value.get("period")
-    when = in_words(period, naming) if isinstance(period, dict) else None
-    more = ", ".join(each for each in (primitive(value.get("system")), primitive(value.get("use")), when or "") if each)
-    return f"{primitive(value.get('value'))} ({more})" if more else primitive(value.get("value"))
+    return _with(primitive(value.get("value")), *_more(value, naming, "system", "use"))
 
 
 def _name(value: Json, naming: Naming) -> str:
     parts = [*_texts(value.get("prefix")), *_texts(value.get("given")), primitive(value.get("family"))]
     whole = " ".join(each for each in [*parts, *_texts(value.get("suffix"))] if each)
-    text = primitive(value.get("text"))
-    said = f"{text} ({whole})" if text and whole and text != whole else text or whole
-    period = value.get("period")
-    when = in_words(period, naming) if isinstance(period, dict) else None
-    more = ", ".join(each for each in (primitive(value.get("use")), when or "") if each and each != "official")
-    return f"{said} ({more})" if said and more else said
+    return _with(_both(primitive(value.get("text")), whole), *_more(value, naming, "use"))
 
 
 def _address(value: Json, naming: Naming) -> str:
     order = ("line", "city", "district", "state", "postalCode", "country")
-    parts = [each for name in order for each in _texts(value.get(name))]
-    whole = ", ".join(each for each in parts if each)
+    whole = ", ".join(each for name in order for each in _texts(value.get(name)) if each)
     text = primitive(value.get("text")).replace("\n", ", ")
-    said = f"{text} ({whole})" if text and whole and text != whole else text or whole
-    period = value.get("period")
-    when = in_words(period, naming) if isinstance(period, dict) else None
-    more = ", ".join(each for each in (primitive(value.get("use")), primitive(value.get("type")), when or "") if each)
-    return f"{said} ({more})" if said and more else said
+    return _with(_both(text, whole), *_more(value, naming, "use", "type"))
 
 
 def _annotation(value: Json, naming: Naming) -> str:
-    who = value.get("authorReference")
-    by = in_words(who, naming) if isinstance(who, dict) else primitive(value.get("authorString"))
-    when = date_words(primitive(value.get("time")))
-    more = ", ".join(each for each in (by or "", when) if each)
-    return f"{primitive(value.get('text'))} ({more})" if more else primitive(value.get("text"))
+    by = _inner(value.get("authorReference"), naming) or primitive(value.get("authorString"))
+    return _with(primitive(value.get("text")), by, date_words(primitive(value.get("time"))))
+
+
+def _both(text: str, whole: str) -> str:
+    return _with(text, whole) if text and whole and text != whole else text or whole
+
+
+def _with(words: str, *more: str) -> str:
+    """The words with what else is known in brackets; that alone where there are none."""
+    known = ", ".join(each for each in more if each)
+    return f"{words} ({known})" if words and known else words or known
+
+
+def _more(value: Json, naming: Naming, *names: str) -> list[str]:
+    said = [_inner(value.get(name), naming) for name in (*names, "period")]
+    return [each for each in said if each != "official"]
 
 
 _RATIO: Final = ("numerator", "denominator")
@@ -240,10 +246,6 @@ _KNOWN: Final[tuple[tuple[frozenset[str], _Words], ...]] = (
     ),
     (frozenset({"text", "time", "authorReference", "authorString"}), _annotation),
 )
-
-
-def _pick(value: Json, *names: str) -> tuple[object, ...]:
-    return tuple(value.get(name) for name in names)
 
 
 def _texts(value: object) -> list[str]:
