@@ -23,21 +23,23 @@ _TEXTS: Final = (b"sec-label", b"onfidentiality")
 _IN_TAGS: Final = (*_TEXTS, b"v3-ActCode")
 
 
-def glance_for(asked: Asked, *, rules: Rules | None = None) -> Callable[[str, frozenset[str], bytes], Release | None]:
-    """For a judge that knows nothing beside the resources: `judge_for` without `known`."""
+def glance_for(
+    asked: Asked, *, rules: Rules | None = None
+) -> Callable[[str, frozenset[str]], tuple[Release, tuple[bytes, ...]] | None]:
+    """For a judge that knows nothing beside the resources: `judge_for` without `known`.
+
+    Of a type and all keys of a resource, at any depth: its verdict, if none of the texts stands in its JSON (which has
+    no escapes but `\\"` and the like); None when it has to be read.
+    """
     use = rules or shipped_rules()
     verdict = strictest(grounds_of_nothing_special(asked, use))
     release = verdict if isinstance(verdict, Release) else None
 
-    def glance(type_: str, keys: frozenset[str], line: bytes) -> Release | None:
+    def glance(type_: str, keys: frozenset[str]) -> tuple[Release, tuple[bytes, ...]] | None:
         if release is None or type_ in _READ or type_ not in RESOURCE_TYPES or not keys.isdisjoint(_KEYS):
             return None
-        if b"\\u" in line:
-            return None
-        if "tag" in keys and any(text in line for text in _IN_TAGS):
-            return None
-        if "url" in keys and any(text in line for text in _TEXTS):  # every extension has one
-            return None
-        return release
+        if "tag" in keys:
+            return release, _IN_TAGS
+        return release, _TEXTS if "url" in keys else ()  # every extension has one
 
     return glance

@@ -22,6 +22,7 @@ _MULTIPLIER: Final = np.uint32(2654435761)
 _FOLD: Final = bytes(each | _CASE for each in range(256))
 _CASES: Final = np.uint32(0x20202020)
 _PIECE: Final = 4
+_SHORTEST: Final = 3
 _SHORTEST_ON_EVEN_PLACES: Final = 5
 _SAMPLE: Final = 1 << 20
 
@@ -37,13 +38,16 @@ class Search:
     """`lines` says which lines may hold a needle: upper and lower case are one. Every needle carries marks (bits)."""
 
     def __init__(self, needles: Mapping[bytes, int], sample: bytes = b"") -> None:
-        """A needle of fewer than four bytes, or with a line break, is in every line."""
+        """A needle of one or two bytes, or with a line break, is in every line."""
         self._marks: dict[bytes, int] = {}
+        self._short: dict[bytes, int] = {}
         self._everywhere = 0
         for needle, marks in needles.items():
             text = folded(needle)
-            if len(text) < _PIECE or b"\n" in needle:
+            if len(text) < _SHORTEST or b"\n" in needle:
                 self._everywhere |= marks
+            elif len(text) < _PIECE:
+                self._short[text] = self._short.get(text, 0) | marks
             else:
                 self._marks[text] = self._marks.get(text, 0) | marks
         self._step = 2 if all(len(each) >= _SHORTEST_ON_EVEN_PLACES for each in self._marks) else 1
@@ -70,20 +74,23 @@ class Search:
         """The numbers of the lines (from 0) that hold needles, and the marks of all that they hold."""
         found: dict[int, int] = {}
         block = _cased(block)
+        places: list[int] = []
+        marks: list[int] = []
+        if self._short:
+            self._find_short(block.translate(_FOLD), places, marks)
         if self._pieces:
-            places: list[int] = []
-            marks: list[int] = []
             for offset in range(0, _PIECE, self._step):
                 words = _words(block, offset)
                 hits = np.flatnonzero(self._table.take(self._hashes(words)))
                 hits = hits[np.isin(words[hits], self._known)] if len(hits) else hits
                 self._compare(block, (hits * _PIECE + offset).tolist(), words[hits].tolist(), places, marks)
-            if places:
-                breaks = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
-                for line, mark in zip(np.searchsorted(breaks, places).tolist(), marks, strict=True):
-                    found[line] = found.get(line, 0) | mark
+        if places:
+            breaks = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+            for line, mark in zip(np.searchsorted(breaks, places).tolist(), marks, strict=True):
+                found[line] = found.get(line, 0) | mark
         if self._everywhere:
-            found = {line: found.get(line, 0) | self._everywhere for line in range(block.count(b"\n") + 1)}
+            lines = block.count(b"\n") + (not block.endswith(b"\n"))
+            found = {line: found.get(line, 0) | self._everywhere for line in range(lines)}
         return found
 
     def marks_in(self, text: bytes) -> int:
@@ -97,6 +104,14 @@ class Search:
         hashes: Words = words * _MULTIPLIER
         hashes >>= self._shift
         return hashes
+
+    def _find_short(self, block: bytes, places: list[int], marks: list[int]) -> None:
+        for needle, mark in self._short.items():
+            at = block.find(needle)
+            while at >= 0:
+                places.append(at)
+                marks.append(mark)
+                at = block.find(needle, at + 1)
 
     def _compare(self, block: bytes, at: list[int], words: list[int], places: list[int], marks: list[int]) -> None:
         for place, word in zip(at, words, strict=True):

@@ -3,9 +3,9 @@
 A line's skeleton is the line with every string that is a value emptied and every run of digits made one. A skeleton is
 read by the strict reader, once. Every line with that skeleton is then valid JSON without a key that stands twice:
 what was taken out (the inside of strings, digits) cannot make a good skeleton of a bad line, because strings are looked
-at for what may not stand in them (control characters, escapes, broken UTF-8) and digits for leading zeros. Where that
-is not certain, a line has no skeleton, and has to be read strictly itself. So this may say "read it" too often, and
-never too seldom.
+at for what may not stand in them (control characters, escapes, broken UTF-8), and numbers for leading zeros, exponents
+and their length. Where that is not certain, a line has no skeleton, and has to be read strictly itself. So this may say
+"read it" too often, and never too seldom.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ _REMEMBERED: Final = 16 * 1024 * 1024
 _LONGEST: Final = 16 * 1024
 """A longer skeleton is hardly ever seen twice."""
 
+_TYPE_FIRST: Final = b'{"resourceType":'
+_LONGEST_TYPE: Final = 48
 _MOST_DIGITS: Final = 900
 _EMPTY: Final = re.compile(rb'""(?!\s*:)')
 _NEWLINE, _RETURN, _SPACE, _QUOTE, _DOT, _ZERO, _NINE, _COLON, _BACKSLASH = 10, 13, 32, 34, 46, 48, 57, 58, 92
+_EXPONENT, _CASE = ord("e"), 32
 _ESCAPABLE: Final = np.isin(np.arange(256), list(b'"\\/bfnrt'))
 
 Bytes = NDArray[np.uint8]
@@ -39,17 +42,21 @@ Places = NDArray[np.intp]
 class Shape:
     """What all lines of one skeleton have in common.
 
-    `type_at`, `id_at`: which of the values, counted from 0, is the resource's type and id (-1: it has no id). `keys`:
-    every key, at any depth, with its digits squeezed. `nested`: there is a resource inside. `odd`: a `meta` or
-    `securityLabel` that is no object. `data`: the values under `data`.
+    `type`: the resource's type, empty where it does not come first. `id_at`: which of the emptied values, counted from
+    0, is its id (-1: it has none). `keys`: every key, at any depth, with its digits squeezed. `nested`: there is a
+    resource inside. `odd`: a `meta` or `securityLabel` that is no object. `data`: the values under `data`.
     """
 
-    type_at: int
+    type: str
     id_at: int
     keys: frozenset[str]
     nested: bool
     odd: bool
     data: tuple[int, ...]
+
+    @property
+    def signed(self) -> bool:
+        return "signature" in self.keys
 
 
 @dataclass
@@ -65,7 +72,9 @@ class Skimmed:
     _firsts: list[int] = field(repr=False)
 
     def value(self, line: int, at: int) -> bytes:
-        """The inside of one value of a line that has a shape, as it stands there."""
+        """The inside of one value of a line that has a shape, as it stands there; empty for -1."""
+        if at < 0:
+            return b""
         place = self._firsts[line] + at
         return self.block[self._opens[place] + 1 : self._closes[place]]
 
@@ -103,6 +112,7 @@ class Skeletons:
         opens, closes = quotes[0::2], quotes[1::2]
         after = np.minimum(closes + 1, len(text) - 1)
         values = text[after] != _COLON
+        values[_first_values(text, starts, opens, closes)] = False
         opens, closes = opens[values], closes[values]
         firsts = np.searchsorted(opens, starts)
         skeletons = self._skeletons(text, breaks, opens, closes, unsure)
@@ -131,10 +141,11 @@ class Skeletons:
         digit = (left - np.uint8(_ZERO)) <= _NINE - _ZERO
         again = np.zeros(len(left), dtype=np.bool_)
         np.logical_and(digit[1:], digit[:-1], out=again[1:])
-        zero = (left[1:-1] == _ZERO) & digit[2:] & ~digit[:-2] & (left[:-2] != _DOT)
+        doubtful = (left[1:-1] == _ZERO) & digit[2:] & ~digit[:-2] & (left[:-2] != _DOT)
+        doubtful |= digit[:-2] & ((left[1:-1] | _CASE) == _EXPONENT)
         lines = np.flatnonzero(left == _NEWLINE)
-        if zero.any():
-            unsure[np.searchsorted(lines, np.flatnonzero(zero) + 1)] = True
+        if doubtful.any():
+            unsure[np.searchsorted(lines, np.flatnonzero(doubtful) + 1)] = True
         if again.any():
             removed = np.searchsorted(lines, np.flatnonzero(again))
             unsure[np.flatnonzero(np.bincount(removed, minlength=len(breaks)) > _MOST_DIGITS)] = True
@@ -172,6 +183,16 @@ def _breaks_and_other_controls(text: Bytes) -> tuple[Places, NDArray[np.bool_]]:
         bad = controls[~is_break & ~((codes == _RETURN) & (following == _NEWLINE))]
         unsure[np.searchsorted(breaks, bad)] = True
     return breaks, unsure
+
+
+def _first_values(text: Bytes, starts: Places, opens: Places, closes: Places) -> Places:
+    """Which values are the type of a resource that says so before anything else: those are kept in the skeleton."""
+    begins = starts[starts + len(_TYPE_FIRST) + _LONGEST_TYPE < len(text)]
+    for at, byte in enumerate(_TYPE_FIRST):
+        begins = begins[text[begins + at] == byte]
+    found = np.searchsorted(opens, begins + len(_TYPE_FIRST))
+    found, begins = found[found < len(opens)], begins[found < len(opens)]
+    return found[(opens[found] - begins <= len(_TYPE_FIRST) + 1) & (closes[found] - opens[found] <= _LONGEST_TYPE)]
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -214,6 +235,7 @@ def _shape(skeleton: bytes) -> Shape | None:
         return None
     if not is_object(value) or not isinstance(value.get("resourceType"), str):
         return None
+    type_ = str(value["resourceType"])  # or the number of its value
     id_ = value.get("id")
     if "id" in value and not isinstance(id_, str):
         return None
@@ -227,7 +249,7 @@ def _shape(skeleton: bytes) -> Shape | None:
         if name == "data" and isinstance(inner, str):
             data.append(int(inner))
     return Shape(
-        type_at=int(str(value["resourceType"])),
+        type=type_ if type_.isalpha() else "",
         id_at=int(id_) if isinstance(id_, str) else -1,
         keys=frozenset(keys),
         nested=resources > 1,

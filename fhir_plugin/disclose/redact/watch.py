@@ -21,7 +21,7 @@ from fhir_plugin.disclose.redact.names import Names
 from fhir_plugin.disclose.redact.search import Search
 from fhir_plugin.disclose.redact.strict import read, write
 
-_NAMED, _DATA, _HINT = 1, 2, 4
+_NAMED, _DATA, _HINT, _TITLE = 1, 2, 4, 8
 _RUN: Final = re.compile(r"[a-z0-9]+")
 _UNESCAPED: Final = 3
 _LINE_BREAKS: Final = re.compile(r"[\r\n]")
@@ -51,6 +51,9 @@ class Watch:
         needles: dict[bytes, int] = {b'"Bundle"': _NAMED, b'"Parameters"': _NAMED}
         for needle in _needles(names):
             needles[needle] = _NAMED
+        for title in names.titles:
+            run = max(_RUN.findall(title), key=len, default="").encode("ascii")
+            needles[run] = needles.get(run, 0) | _TITLE
         for text in map(_as_json, hints.words()):
             needles[text] = needles.get(text, 0) | _HINT
         if signed:
@@ -80,12 +83,14 @@ class Watch:
                     walked.add(number)
         numbers = self._touched.get(name, [])
         if numbers:
-            after = first + block.count(b"\n") + 1
+            after = first + block.count(b"\n") + (not block.endswith(b"\n"))
             walked |= {each - first for each in numbers[bisect_left(numbers, first) : bisect_left(numbers, after)]}
         return sorted(walked)
 
     def _has_to_be_walked(self, line: bytes, text: bytes, marks: int) -> bool:
         if marks & _NAMED or (marks & _DATA and self._names.copies.may_be_in(line)):
+            return True
+        if marks & _TITLE and (b"\\" in text or self._names.titled_in(text.decode("utf-8"))):
             return True
         return bool(marks & _HINT) and speaks_of_pictures(text)
 
@@ -122,9 +127,6 @@ def _needles(names: Names) -> Iterator[bytes]:
         yield _as_json(text)
     for _system, value in names.identifiers:
         yield b'"' + _as_json(value) + b'"'
-    for title in names.titles:
-        runs = _RUN.findall(title)
-        yield max(runs, key=len).encode("ascii") if runs else b""
     for type_ in names.types:
         yield f"{type_}?".encode()
         yield f"{type_}/_search?".encode()
