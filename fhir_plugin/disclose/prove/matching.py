@@ -1,7 +1,7 @@
 """Finding many needles in a window of bytes at once, at a cost that does not grow with their number.
 
-Of each needle one four-byte piece is its anchor. A table over a hash of every four bytes of the window says where an
-anchor may lie (numpy), and only there the needles are compared.
+Of each needle two four-byte pieces are its anchors. A table over a hash of every second four bytes of the window says
+where an anchor may lie (numpy), and only there the needles are compared.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from fhir_plugin.disclose.prove.needles import Kind, Needle
 
-_BITS: Final = 18
 _MULTIPLIER: Final = np.uint32(2654435761)
-_SHIFT: Final = np.uint32(32 - _BITS)
+_MANY: Final = 1000
+"""Patterns, for which a larger table is worth its memory."""
+
 _INSIDE_ID: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
 _ENDS: Final = re.compile(
@@ -52,7 +53,6 @@ class Pattern:
 
     needle: Needle
     data: bytes
-    anchor: int
     form: Form
     shift: int = 0
 
@@ -88,36 +88,50 @@ class Matcher:
 
 
 class _Table:
+    """Two anchors for each pattern, at an even and at an odd distance from its beginning: one of them lies at an even
+    place wherever the pattern stands, so that only every second group of four bytes is looked up."""
+
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._known: dict[bytes, list[Pattern]] = {}
-        self._table = np.zeros(1 << _BITS, dtype=np.bool_)
-        for pattern in patterns:
-            piece = pattern.data[pattern.anchor : pattern.anchor + 4]
-            self._known.setdefault(piece, []).append(pattern)
-            self._table[_hashes(piece)[0]] = True
+        self._known: dict[int, list[tuple[int, Pattern]]] = {}
+        found = list(patterns)
+        self._step = 2 if all(len(each.data) > 4 for each in found) else 1
+        bits = 16 if len(found) < _MANY else 21
+        self._shift = np.uint32(32 - bits)
+        self._table = np.zeros(1 << bits, dtype=np.bool_)
+        for pattern in found:
+            for parity in range(self._step):
+                anchor = _anchor(pattern.data, parity, self._step)
+                piece = int.from_bytes(pattern.data[anchor : anchor + 4], "little")
+                self._known.setdefault(piece, []).append((anchor, pattern))
+        if self._known:
+            self._pieces = np.array(sorted(self._known), dtype=np.uint32)
+            self._table[self._hashes(self._pieces)] = True
 
     def candidates(self, window: bytes) -> Iterator[tuple[int, Pattern]]:
         if len(window) < 4 or not self._known:
             return
-        for found in np.flatnonzero(self._table[_hashes(window)]).tolist():
-            for pattern in self._known.get(window[found : found + 4], ()):
-                start = found - pattern.anchor
-                if start >= 0 and window.startswith(pattern.data, start):
-                    yield start, pattern
+        for offset in range(0, 4, self._step):
+            groups = np.frombuffer(window, dtype="<u4", count=max(0, len(window) - offset) // 4, offset=offset)
+            hits = np.flatnonzero(self._table.take(self._hashes(groups)))
+            if not len(hits):
+                continue
+            hits = hits[np.isin(groups[hits], self._pieces)]
+            for place, piece in zip((hits * 4 + offset).tolist(), groups[hits].tolist(), strict=True):
+                for anchor, pattern in self._known[piece]:
+                    start = place - anchor
+                    if start >= 0 and window.startswith(pattern.data, start):
+                        yield start, pattern
+
+    def _hashes(self, groups: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        hashes: NDArray[np.uint32] = groups * _MULTIPLIER
+        hashes >>= self._shift
+        return hashes
 
 
-def _hashes(window: bytes) -> NDArray[np.uint32]:
-    """A hash of each four bytes that stand together."""
-    flat = np.frombuffer(window, dtype=np.uint8).astype(np.uint32)
-    joined = flat[:-3] | flat[1:-2] << np.uint32(8) | flat[2:-1] << np.uint32(16) | flat[3:] << np.uint32(24)
-    hashes: NDArray[np.uint32] = (joined * _MULTIPLIER) >> _SHIFT
-    return hashes
-
-
-def _anchor(data: bytes) -> int:
+def _anchor(data: bytes, parity: int, step: int) -> int:
     """Where the rarest-looking four bytes begin: digits and signs are rarer than letters; the last of equals."""
-    best, place = -1, 0
-    for start in range(len(data) - 3):
+    best, place = -1, parity
+    for start in range(parity, len(data) - 3, step):
         piece = data[start : start + 4]
         rarity = sum(2 if 48 <= byte <= 57 or byte > 127 else 0 if 97 <= byte <= 122 else 1 for byte in piece)
         rarity = 4 * rarity + len(set(piece))
@@ -136,7 +150,7 @@ def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
             for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
                 forms[words.encode(wide, "replace").lower()] = Form.WIDE
         for data, form in forms.items():
-            yield Pattern(needle, data, _anchor(data), form)
+            yield Pattern(needle, data, form)
 
 
 def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
@@ -149,7 +163,7 @@ def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
             sure = text[_CUT[shift] : len(text) - (0, 3, 2)[rest]]
             for data in {sure, sure.translate(bytes.maketrans(b"+/", b"-_"))}:
                 if len(data) >= 5:
-                    yield Pattern(needle, data, _anchor(data), Form.BASE64, shift)
+                    yield Pattern(needle, data, Form.BASE64, shift)
 
 
 def _stands_alone_in_hex(window: bytes, place: int, end: int) -> bool:
