@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fhir_plugin.disclose.desk.types import to_ask
-from fhir_plugin.disclose.desk.whose import Whose
+from fhir_plugin.disclose.desk.whose import Whose, says_whom
 from fhir_plugin.disclose.redact.names import attachments
 from fhir_plugin.disclose.redact.strict import read_resource, write
 from fhir_plugin.errors import AnswerLost, PluginError, RecordRefused, RecordUnavailable, Refused, SignInNeeded
@@ -25,6 +25,7 @@ MOST_INSIDE: Final = 10 * 1024 * 1024
 """Bytes of a file that is no picture: it goes with the record itself, which is looked through whole."""
 AT_ONCE: Final = 40
 """Targets named in one search for who entered them."""
+UNCLEAR: Final = "subject-unclear"
 NAMES_OTHERS: Final = "names-another-patient"
 _BINARY: Final = re.compile(r"(?:^|/)Binary/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$")
 _FAILED: Final = (RecordRefused, RecordUnavailable, AnswerLost)
@@ -146,12 +147,10 @@ def _take(read: Read, whose: Whose, resource: Json, later: list[Json]) -> None:
         later.append(resource)
     else:
         read.others += 1
-        if not _says_whom(resource) and whose.names_me(resource):
+        if whose.is_unclear(resource):
+            read.not_read[_key(resource)] = UNCLEAR
+        elif not says_whom(resource) and whose.names_me(resource):
             read.not_read[_key(resource)] = NAMES_OTHERS
-
-
-def _says_whom(resource: Mapping[str, Any]) -> bool:
-    return any(name in resource for name in ("subject", "patient", "for", "beneficiary", "individual"))
 
 
 def _files(resources: Mapping[str, Json]) -> Iterator[tuple[str, str | None, str, str]]:

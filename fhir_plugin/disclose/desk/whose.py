@@ -30,14 +30,20 @@ class Whose:
         """True: about this patient and nobody else. False: not to be taken. None: names no patient at all."""
         if resource.get("resourceType") == "Patient":
             return f"Patient/{resource.get('id')}" == self._me
-        about = [self._key(each) for name in SUBJECTS for each in _references(resource.get(name), deep=False)]
-        if about:
-            return all(each == self._me for each in about)
+        if says_whom(resource):
+            about = [self._key(each) for name in SUBJECTS for each in _references(resource.get(name), deep=False)]
+            return bool(about) and all(each == self._me for each in about)
         named = {key for key in map(self._key, _references(resource)) if key.startswith("Patient/") or not key}
         people = {each for each in named if each}
         if not people:
             return None
         return people == {self._me}
+
+    def is_unclear(self, resource: Mapping[str, Any]) -> bool:
+        """Whether it says whom it is about in a way that nobody can follow: by a number, or by a name alone."""
+        return says_whom(resource) and not any(
+            self._key(each) for name in SUBJECTS for each in _references(resource.get(name), deep=False)
+        )
 
     def names_me(self, resource: Mapping[str, Any]) -> bool:
         """Whether it speaks of this patient at all, beside others."""
@@ -56,6 +62,11 @@ class Whose:
         if found["base"] in (None, self._base):
             return key
         return f"Patient/ of {found['base']}" if found["type"] == "Patient" else f"{found['base']}/{key}"
+
+
+def says_whom(resource: Mapping[str, Any]) -> bool:
+    """Whether it has an element that says whom it is about."""
+    return any(resource.get(name) for name in SUBJECTS)
 
 
 def _references(value: Any, *, deep: bool = True) -> Iterator[str]:

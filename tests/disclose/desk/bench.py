@@ -75,7 +75,14 @@ AUDITOR = session("auditor", Role.AUDITOR)
 class DeskBench:
     """Everything in memory. `desk` over `record`."""
 
-    def __init__(self, record: FakeRecord | None = None, *, twin: bool = False, fill: bool = True) -> None:
+    def __init__(
+        self,
+        record: FakeRecord | None = None,
+        *,
+        twin: bool = False,
+        fill: bool = True,
+        worker: FakeImageWorker | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.record = record or FakeRecord(self.clock, types=TYPES)
         if fill:
@@ -90,7 +97,7 @@ class DeskBench:
         self.holds = FakeHolds(self.work)
         self.worklist = FakeWorklist(self.work)
         self.kept = FakeKeptImages(self.work)
-        self.worker = FakeImageWorker()
+        self.worker = worker or FakeImageWorker()
         self.background = InlineBackground()
         self.ledger = FakeLedger(self.work)
         plans: dict[str, PlanFor] = {}

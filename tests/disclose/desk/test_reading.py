@@ -187,7 +187,8 @@ OTHER = {"reference": "Patient/sam"}
         ({"resourceType": "Task", "for": OTHER, "focus": ME}, False),
         ({"resourceType": "Provenance", "target": [{"reference": "Media/1"}]}, None),
         ({"resourceType": "Provenance", "target": [{"reference": "Media/1"}, OTHER]}, False),
-        ({"resourceType": "Condition", "subject": {"identifier": {"value": "9990000018"}}}, None),
+        ({"resourceType": "Condition", "subject": {"identifier": {"value": "9990000018"}}}, False),
+        ({"resourceType": "Provenance", "target": [{"identifier": {"value": "9990000018"}}]}, None),
     ],
 )
 def test_whose_a_resource_is(resource: Json, mine: bool | None) -> None:
@@ -200,3 +201,9 @@ def test_a_meeting_with_somebody_else_is_told_and_not_taken() -> None:
     bench.record.put({"resourceType": "Appointment", "id": "both", "status": "booked", "participant": both})
     request = bench.gathered()
     assert dict(request.not_read) == {"Appointment/both": "names-another-patient"}
+
+
+def test_what_says_whom_it_is_about_by_a_number_alone_is_told_and_not_taken() -> None:
+    bench = DeskBench(FakeRecord(FakeClock(), types=TYPES, lies=frozenset({Lie.FINDS_EVERYTHING})))
+    bench.record.put({"resourceType": "Condition", "id": "who", "subject": {"identifier": {"value": "9990000018"}}})
+    assert dict(bench.gathered().not_read) == {"Condition/who": "subject-unclear"}
