@@ -13,12 +13,15 @@ import pytest
 import requests
 from stream_unzip import IncorrectAESPasswordError, stream_unzip
 
+from fhir_plugin.app import install
 from fhir_plugin.disclose import proven
 from fhir_plugin.disclose.redact import redact_stream
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
+from fhir_plugin.settings import Settings
 from fhir_plugin.walkthrough_disclosures import drawn_thing
+from mappings.model.identifiers import FhirBase, PatientId
 from smart_launch import ClientKey, public_jwks
 from tests.app.commands_here import Answer, CommandLine
 
@@ -105,7 +108,20 @@ def test_an_insurer_gets_a_whole_package_without_what_is_restricted(
     assert {each["id"]: each["verdict"] for each in told["resources"]}[SECRET] == "redact"
     assert told["recipient"] == "Example Insurance" and told["sha256"] == said["sha256"]
     assert ("record.disclosed", told["package_id"]) in here.actions()
-    assert here.run("verify-package", str(out), "--json").status == 0
+    assert here.run("verify-package", str(out)).status == 0
+    kept = sent(here, ehr)
+    assert (kept.state, kept.requester, kept.package.sha256) == ("sent", "insurer", said["sha256"])
+    assert kept.package.images == ("Media/photo-usual-78",)
+
+
+def sent(here: CommandLine, ehr: RunningSandbox) -> Any:
+    """What the desk knows of it, for the accounting."""
+    installation = install(Settings(state=here.state))
+    try:
+        (found,) = installation.desk.parts.requests.of_patient(FhirBase(ehr.fhir_base), PatientId(PATIENT))
+        return found
+    finally:
+        installation.close()
 
 
 def test_the_patient_gets_everything(here: CommandLine, ehr: RunningSandbox, out: Path) -> None:

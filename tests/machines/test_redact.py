@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from fhir_plugin.errors import Unavailable
 from tests.definitions.validator import issues
 from tests.machines.conftest import Shop
 from tests.machines.records import SECRET, bundle, observation, parameters, patient, photograph, record, report, sent
@@ -165,6 +166,31 @@ def test_two_patients_go_one_by_one_unless_the_client_may(shop: Shop) -> None:
     assert (answer.status_code, code_of(answer)) == (422, "two-patients")
     assert "pat-2" not in answer.text
     assert body_of(shop.redact(both, "?purpose=insurer", client="portal")) == both
+
+
+def test_patients_without_an_id_are_counted_too(shop: Shop) -> None:
+    one, other = "urn:uuid:0b4f3c1e-8f0a-4c39-9f0a-111111111111", "urn:uuid:0b4f3c1e-8f0a-4c39-9f0a-222222222222"
+    person = {"resourceType": "Patient", "birthDate": "1980-05-01"}
+    weight = {key: value for key, value in observation().items() if key != "id"}
+
+    def sent_for(*owners: str) -> TestResponse:
+        entries: list[Json] = [{"fullUrl": one, "resource": person}]
+        entries += [{"resource": {**weight, "subject": {"reference": owner}}} for owner in owners]
+        return shop.redact({"resourceType": "Bundle", "type": "collection", "entry": entries}, "?purpose=insurer")
+
+    assert sent_for(one, one).status_code == 200
+    assert shop.entries()[-1].subject is None
+    for owner in (other, "Patient/pat-2", "https://ehr.example/fhir/Patient/pat-2", "Patient?identifier=x|1"):
+        assert sent_for(one, owner).status_code == 422
+
+
+def test_what_cannot_be_written_down_is_not_given_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(_entry: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(shop.installation.audit, "append", down)
+    answer = shop.redact(observation(), "?purpose=insurer")
+    assert answer.status_code == 503 and "Weight" not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -26,11 +26,13 @@ from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
 from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
 from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
-from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey, MadePackage, RequestState
 from mappings.model.identifiers import PatientId, Reference, VaultId
 from mappings.r4.patient import from_patient
 
 ACTION: Final = "record.disclosed"
+MACHINE: Final = Reference("Device/fhir-plugin")
+"""Who made it: nobody signed."""
 
 _Reads = Callable[[KeptBytes], bytes]
 
@@ -53,8 +55,11 @@ class WhatIsAsked:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """`package`: its pieces, once through; then `finish` says that it went out. `findings` and `counts`: what became
-    of each resource. `not_read`: what the server did not give, and why. `pictures`: how many go out."""
+    """`package`: its pieces, once through; then `finish` says that it went out.
+
+    `findings` and `counts`: what became of each resource. `not_read`: what the server did not give, and why.
+    `digests`: a keyed one of each picture that goes out.
+    """
 
     package: Package
     package_id: str
@@ -63,15 +68,20 @@ class Disclosure:
     row: RequesterRow
     mode: Mode
     not_read: Mapping[str, str]
-    others: int
-    pictures: int
+    digests: Mapping[Reference, str] = field(repr=False)
     _parts: DeskParts = field(repr=False)
     _asked: WhatIsAsked = field(repr=False)
+    _request: DisclosureRequest = field(repr=False)
 
     @property
     def waiting(self) -> tuple[Finding, ...]:
         """What a person has to look at first. It is not in the package."""
         return tuple(each for each in self.findings if each.word == "review")
+
+    @property
+    def pictures(self) -> int:
+        """How many go out."""
+        return len(self.digests)
 
     def report(self) -> Json:
         """Types, ids, rules, reasons and counts; never content. Raises `NotProven` where the package is not whole."""
@@ -90,7 +100,10 @@ class Disclosure:
         }
 
     def finish(self) -> None:
-        """Writes down that it went out. Raises `NotProven` where the package is not whole."""
+        """Writes down that it goes out, in the audit chain and where the desk looks for what was sent before.
+
+        Raises `NotProven` where the package is not whole.
+        """
         proven, parts = self.package.proven, self._parts
         detail: dict[str, str | int | bool] = {
             "purpose": self.row.purpose,
@@ -105,7 +118,18 @@ class Disclosure:
         }
         if self._asked.recipient:
             detail["recipient"] = parts.vault.keyed_digest(self._asked.recipient.encode())
+        made = MadePackage(
+            vault_id=None,
+            sha256=proven.sha256,
+            size=proven.size,
+            counts=dict(self.counts),
+            images=tuple(self.digests),
+            at=parts.clock.now(),
+            digests=dict(self.digests),
+            manifest=proven.manifest,
+        )
         with parts.work.transaction():
+            parts.requests.add(replace(self._request, state=RequestState.SENT, package=made))
             parts.audit.append(
                 AuditEntry(
                     action=ACTION,
@@ -146,7 +170,9 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             requester=row.requester,
             received=parts.today,
             created=now,
-            created_by=Reference(""),
+            created_by=MACHINE,
+            created_by_name=f"{asked.by} (command line)",
+            patient_name=person.name,
             born=person.birth_date,
             recipient=asked.recipient,
             consent=ConsentToRelease.GENERAL,
@@ -173,10 +199,10 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             row=row,
             mode=mode,
             not_read=dict(read.not_read),
-            others=read.others,
-            pictures=len(images),
+            digests={each.reference: gathered.pictures[str(each.binary)].digest for each in images},
             _parts=parts,
             _asked=asked,
+            _request=replace(request, not_read=dict(read.not_read)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,7 +83,7 @@ class RedactsForMachines:
         }
         if order.recipient:
             detail["recipient"] = self.digest(order.recipient.encode())
-        self._note(caller, "success", detail, subject=f"Patient/{min(patients)}" if len(patients) == 1 else None)
+        self._note(caller, "success", detail, subject=_subject(patients))
         return Redacted(
             record.parts[0].data if record.parts else None, record.findings, record.counts, row, mode, order.recipient
         )
@@ -107,19 +107,44 @@ class RedactsForMachines:
             self.audit.append(entry)
 
 
+def _subject(patients: frozenset[str]) -> str | None:
+    """For the log: an id of FHIR's form, or nothing."""
+    ids = [each for each in patients if _ID.fullmatch(each)]
+    return f"Patient/{ids[0]}" if len(patients) == len(ids) == 1 else None
+
+
 def patients_in(resource: Json) -> frozenset[str]:
-    """Whose record this is: every Patient in it by id, and everybody whom a resource names as its patient."""
+    """Whose record this is: every Patient in it, and everybody whom a resource names as its patient.
+
+    By id; by how its entry names it, for a Patient that has no id yet.
+    """
     found: set[str] = set()
+    named: set[str] = set()
+    ids: dict[str, str] = {}
     for place in places(resource, ""):
         if place.contained:
             continue
         id_ = place.resource.get("id")
-        if place.resource["resourceType"] == "Patient" and isinstance(id_, str) and _ID.fullmatch(id_):
-            found.add(id_)
+        if place.resource["resourceType"] == "Patient":
+            own = id_ if isinstance(id_, str) and _ID.fullmatch(id_) else place.full_url or ""
+            ids[place.full_url or own] = own
+            found.add(own)
         for name in _OWNER:
-            owner = place.resource.get(name)
-            reference = owner.get("reference") if is_object(owner) else None
-            named = _PATIENT.search(reference) if isinstance(reference, str) else None
-            if named:
-                found.add(named[1])
-    return frozenset(found)
+            owners = place.resource.get(name)
+            named.update(_references(owners if isinstance(owners, list) else [owners]))
+    for reference in named:
+        by_id = _PATIENT.search(reference)
+        if reference in ids:
+            found.add(ids[reference])
+        elif by_id:
+            found.add(by_id[1])
+        elif reference.startswith(("urn:", "Patient?")):
+            found.add(reference)
+    return frozenset(found - {""})
+
+
+def _references(owners: list[object]) -> Iterator[str]:
+    for owner in owners:
+        reference = owner.get("reference") if is_object(owner) else None
+        if isinstance(reference, str):
+            yield reference

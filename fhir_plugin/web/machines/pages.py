@@ -88,7 +88,6 @@ def register_machines(app: Flask, machines: Machines) -> None:
                 "token_endpoint_auth_methods_supported": ["private_key_jwt"],
                 "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
                 "scopes_supported": [SCOPE],
-                "response_types_supported": [],
                 "code_challenge_methods_supported": ["S256"],  # SMART requires the entry of everybody
                 "capabilities": ["client-confidential-asymmetric"],
             }
