@@ -59,7 +59,7 @@ def filed(bench: PracticeBench, *labels: Label, reference: Reference = OURS, kno
     record = bench.record
     resource_type, id = reference.split("/")
     image = labelled(*labels, image_id=f"img-{id}")
-    binary = record.create_binary(JPEG, "image/jpeg", id=f"b-{id}", security_context=reference)
+    binary = record.create_binary(JPEG, "image/jpeg", id=f"b-{id}", security_context=None)
     write = to_media if resource_type == "Media" else to_document_reference
     record.put(write(image, binary_url=binary.reference, id=id))
     said = statement(image, consent=None)
