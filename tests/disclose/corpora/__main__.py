@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 
 from tests.definitions.shapes import structures
-from tests.definitions.source import know_also
+from tests.definitions.source import elements, know_also
 from tests.definitions.walk import walk
 from tests.disclose.corpora.challenges import score, write_challenges
 from tests.disclose.corpora.each_withheld import run
-from tests.disclose.corpora.reading import examples, write_sample
+from tests.disclose.corpora.reading import Json, examples, write_sample
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.disclose.corpora")
     commands = parser.add_subparsers(dest="command", required=True)
     each = commands.add_parser("examples", help="withhold each example among those that name it")
-    each.add_argument("path", type=Path, help="the npm package hl7.fhir.r4.examples 4.0.1")
+    each.add_argument("path", type=Path, help="the npm package hl7.fhir.r4.examples 4.0.1, or another corpus")
+    each.add_argument("--inside", action="store_true", help="take Bundles apart")
     each.add_argument("--every", type=int, default=1, help="only each Nth")
     each.add_argument("--part", default="1/1", help="I/N: the Ith of N parts, for several processes")
     keep = commands.add_parser("sample", help="make the sample that the tests keep")
@@ -36,14 +37,15 @@ def main() -> int:
         found = score(asked.path)
         sys.stdout.write(json.dumps({name: [len(each), each] for name, each in found.items()}, indent=1) + "\n")
         return 0
-    corpus = examples(asked.path)
+    corpus = examples(asked.path, inside=asked.command == "examples" and asked.inside)
     if asked.command == "sample":
         write_sample(corpus)
         return 0
-    know_also(structures(asked.path))
+    if asked.path.name.endswith(".tgz"):
+        know_also(structures(asked.path))
     part, parts = map(int, asked.part.split("/"))
     numbers = list(range(0, len(corpus), asked.every))[part - 1 :: parts]
-    outcome = run(corpus, numbers, lambda resource: list(walk(resource)))
+    outcome = run(corpus, numbers, issues)
     answer = {
         "examples": len(numbers),
         "counts": dict(sorted(outcome.counts.items())),
@@ -53,6 +55,11 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
     return 1 if outcome.faults else 0
+
+
+def issues(resource: Json) -> list[str]:
+    """Of the types whose definitions are known."""
+    return list(walk(resource)) if resource["resourceType"] in elements() else []
 
 
 if __name__ == "__main__":

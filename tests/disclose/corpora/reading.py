@@ -33,17 +33,29 @@ class Example:
         return f"{self.type}/{self.resource.get('id')}"
 
 
-def examples(path: Path) -> list[Example]:
-    """Every resource with an id, in the order of their names; of two with one id the first."""
+def examples(path: Path, *, inside: bool = False) -> list[Example]:
+    """Every resource with an id, in the order of their names; of two with one id the first.
+
+    `inside`: what is in a Bundle instead of the Bundle.
+    """
     found: dict[str, Example] = {}
     for name, data in sorted(_files(path)):
         lines = data.split(b"\n") if ".ndjson" in name else [data]
         for line in lines:
-            resource = _resource(line)
-            if resource is not None and "id" in resource:
-                example = Example(name, line.strip(), resource)
+            for example in _taken_apart(name, line, inside=inside):
                 found.setdefault(example.key, example)
     return list(found.values())
+
+
+def _taken_apart(name: str, line: bytes, *, inside: bool) -> Iterator[Example]:
+    resource = _resource(line)
+    if resource is None:
+        return
+    if inside and resource["resourceType"] == "Bundle":
+        for entry in resource.get("entry", []):
+            yield from _taken_apart(name, json.dumps(entry.get("resource")).encode(), inside=True)
+    elif "id" in resource:
+        yield Example(name, line.strip(), resource)
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
