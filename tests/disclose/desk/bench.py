@@ -82,6 +82,7 @@ class DeskBench:
         twin: bool = False,
         fill: bool = True,
         worker: FakeImageWorker | None = None,
+        sends: bool = True,
     ) -> None:
         self.clock = FakeClock()
         self.record = record or FakeRecord(self.clock, types=TYPES)
@@ -124,7 +125,7 @@ class DeskBench:
             holds=self.holds,
             kept=self.kept,
             background=self.background,
-            start_sending=start,
+            start_sending=start if sends else None,
         )
         self.desk = Desk(self.parts)
         write = partial(write_package, signer=self.parts.signer, worker=self.worker)
