@@ -95,7 +95,7 @@ class _Table:
         self._known: dict[int, list[tuple[int, Pattern]]] = {}
         found = list(patterns)
         self._step = 2 if all(len(each.data) > 4 for each in found) else 1
-        bits = 16 if len(found) < _MANY else 21
+        bits = 16 if len(found) < _MANY else 20
         self._shift = np.uint32(32 - bits)
         self._table = np.zeros(1 << bits, dtype=np.bool_)
         for pattern in found:
@@ -115,8 +115,9 @@ class _Table:
             hits = np.flatnonzero(self._table.take(self._hashes(groups)))
             if not len(hits):
                 continue
-            hits = hits[np.isin(groups[hits], self._pieces)]
-            for place, piece in zip((hits * 4 + offset).tolist(), groups[hits].tolist(), strict=True):
+            found = groups[hits]
+            same = self._pieces.take(np.searchsorted(self._pieces, found), mode="clip") == found
+            for place, piece in zip((hits[same] * 4 + offset).tolist(), found[same].tolist(), strict=True):
                 for anchor, pattern in self._known[piece]:
                     start = place - anchor
                     if start >= 0 and window.startswith(pattern.data, start):

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_BITS: Final = (16, 21)
+_BITS: Final = (16, 20)
 """Of the table's size: for a few needles, and for many."""
 
 _MANY: Final = 500
@@ -82,8 +82,11 @@ class Search:
             for offset in range(0, _PIECE, self._step):
                 words = _words(block, offset)
                 hits = np.flatnonzero(self._table.take(self._hashes(words)))
-                hits = hits[np.isin(words[hits], self._known)] if len(hits) else hits
-                self._compare(block, (hits * _PIECE + offset).tolist(), words[hits].tolist(), places, marks)
+                if not len(hits):
+                    continue
+                perhaps = words[hits]
+                same = self._known.take(np.searchsorted(self._known, perhaps), mode="clip") == perhaps
+                self._compare(block, (hits[same] * _PIECE + offset).tolist(), perhaps[same].tolist(), places, marks)
         if places:
             breaks = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
             for line, mark in zip(np.searchsorted(breaks, places).tolist(), marks, strict=True):

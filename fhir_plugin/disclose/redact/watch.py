@@ -23,8 +23,6 @@ from fhir_plugin.disclose.redact.strict import read, write
 
 _NAMED, _DATA, _HINT, _TITLE = 1, 2, 4, 8
 _RUN: Final = re.compile(r"[a-z0-9]+")
-_UNESCAPED: Final = 3
-_LINE_BREAKS: Final = re.compile(r"[\r\n]")
 
 
 class Watch:
@@ -66,21 +64,14 @@ class Watch:
     def lines(self, block: bytes, name: str, first: int) -> list[int]:
         """The numbers (from 0) of the lines of a block that have to be walked. `first`: the number of its first one."""
         found = self._search.lines(block)
-        walked = {line for line, marks in found.items() if marks & _NAMED}
-        perhaps = {line: marks for line, marks in found.items() if line not in walked}
         escaped = _lines_with_escapes(block)
-        if perhaps or escaped:
-            lines = block.split(b"\n")
-            for number in set(perhaps) | escaped:
-                if number in walked:
-                    continue
-                line = lines[number]
-                if number in escaped:
-                    text, marks = self._unescaped(line)
-                else:
-                    text, marks = line, perhaps[number]
-                if self._has_to_be_walked(line, text, marks):
-                    walked.add(number)
+        lines = block.split(b"\n") if found or escaped else []
+        plain = self._unescaped(sorted(escaped), lines, found) if escaped else {}
+        walked = {
+            number
+            for number, marks in found.items()
+            if marks & _NAMED or self._has_to_be_walked(lines[number], plain.get(number, lines[number]), marks)
+        }
         numbers = self._touched.get(name, [])
         if numbers:
             after = first + block.count(b"\n") + (not block.endswith(b"\n"))
@@ -88,23 +79,30 @@ class Watch:
         return sorted(walked)
 
     def _has_to_be_walked(self, line: bytes, text: bytes, marks: int) -> bool:
-        if marks & _NAMED or (marks & _DATA and self._names.copies.may_be_in(line)):
+        if marks & _DATA and self._names.copies.may_be_in(line):
             return True
         if marks & _TITLE and (b"\\" in text or self._names.titled_in(text.decode("utf-8"))):
             return True
         return bool(marks & _HINT) and speaks_of_pictures(text)
 
-    def _unescaped(self, line: bytes) -> tuple[bytes, int]:
-        """A line without the escapes of JSON, and the marks of what stands in it in any reading."""
-        if not line.strip():
-            return line, 0
-        plain = write(read(line))
-        marks = self._search.marks_in(plain)
-        text = plain.decode("utf-8")
-        for number, reading in enumerate(pointers.readings(text)):
-            if number:
-                marks |= self._search.marks_in(_LINE_BREAKS.sub(" ", reading).encode("utf-8", "surrogatepass"))
-        return plain, marks
+    def _unescaped(self, numbers: list[int], lines: list[bytes], found: dict[int, int]) -> dict[int, bytes]:
+        """These lines without escapes of JSON that could hide a name. Adds to `found` what stands in any reading."""
+        plain = {}
+        for number in numbers:
+            line = lines[number]
+            hidden = (b"\\u" in line or b"\\/" in line) and line.strip()
+            plain[number] = write(read(line)) if hidden else line.rstrip(b"\r")
+        text = b"\n".join(plain.values()).decode("utf-8")
+        for reading in pointers.readings(text):
+            if reading.count("\n") != len(numbers) - 1:  # an escape was a line break: each by itself
+                for number in numbers:
+                    for one in pointers.readings(plain[number].decode("utf-8")):
+                        marks = self._search.marks_in(one.encode("utf-8", "surrogatepass"))
+                        found[number] = found.get(number, 0) | marks
+                break
+            for at, marks in self._search.lines(reading.encode("utf-8", "surrogatepass")).items():
+                found[numbers[at]] = found.get(numbers[at], 0) | marks
+        return plain
 
 
 def _lines_with_escapes(block: bytes) -> set[int]:
@@ -124,9 +122,10 @@ def _lines_with_escapes(block: bytes) -> set[int]:
 def _needles(names: Names) -> Iterator[bytes]:
     """A piece of every name that is there wherever it is named, whatever stands around it."""
     for text in (*names.keys, *names.words, *names.copies.hashes, *_urls(names)):
-        yield _as_json(text)
+        yield from _spellings(text)
     for _system, value in names.identifiers:
-        yield b'"' + _as_json(value) + b'"'
+        for each in _spellings(value):
+            yield b'"' + each + b'"'
     for type_ in names.types:
         yield f"{type_}?".encode()
         yield f"{type_}/_search?".encode()
@@ -136,6 +135,11 @@ def _urls(names: Names) -> Iterator[str]:
     for url in names.urls:
         bare = pointers.base(url)
         yield bare if len(bare) >= 4 else url
+
+
+def _spellings(text: str) -> set[bytes]:
+    """As JSON has it, and as it is where escapes of another kind stood."""
+    return {_as_json(text), text.encode("utf-8", "surrogatepass")}
 
 
 def _as_json(text: str) -> bytes:
