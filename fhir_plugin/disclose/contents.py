@@ -54,6 +54,11 @@ class CoverSheet:
     """Where to ask again: an address, telephone number or both. Empty: whoever sent it."""
 
 
+def named(organisation: str) -> str:
+    """How a cover sheet names whoever makes a copy: a policy that came with the app is anybody's ("any")."""
+    return "the practice" if organisation in ("", "any") else organisation
+
+
 @dataclass(frozen=True)
 class PackageContents:
     """Everything that one package holds. `record`: redacted parts (NDJSON lines or one Bundle), given anew each time.

@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from fhir_plugin.disclose.contents import CoverSheet
+from fhir_plugin.disclose.contents import CoverSheet, named
 from fhir_plugin.disclose.redact import RedactedRecord
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.disclosure import Redact, RequesterRow
@@ -19,6 +19,7 @@ CHECKED: Final = (
     "Everything that carries a label was checked against the rules for this recipient.",
     "Whatever was not included was looked for again, by another program, in every byte of this package.",
 )
+NOBODY: Final = ("Nobody. A program made this copy by the rules for this recipient.",)
 NOT_CHECKED: Final = (
     "No person has read this package before it was made.",
     "Text about other people was not checked.",
@@ -49,8 +50,8 @@ def cover_of(
         purpose=row.purpose,
         received=today,
         made=now,
-        signed_by=(),
-        organisation=policy.organisation,
+        signed_by=NOBODY,
+        organisation=named(policy.organisation),
         counts=record.counts,
         checked=CHECKED,
         not_checked=NOT_CHECKED,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from fhir_plugin.disclose.contents import CoverSheet, PackageContents, PackagedImage
+from fhir_plugin.disclose.contents import CoverSheet, PackageContents, PackagedImage, named
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
@@ -143,7 +143,7 @@ def _cover(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> 
         received=request.received,
         made=made,
         signed_by=tuple(each.by_name for each in signed),
-        organisation=parts.policy.organisation,
+        organisation=named(parts.policy.organisation),
         counts=decision.record.counts,
         checked=CHECKED,
         not_checked=not_checked,
