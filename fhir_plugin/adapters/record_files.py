@@ -11,9 +11,10 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
@@ -234,9 +235,11 @@ def _lines(file: RecordFile) -> Iterator[Part]:
         number -= block.endswith(b"\n")
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        while piece := stream.read(1024 * 1024):
+        stream.seek(start)
+        while start < end and (piece := stream.read(min(BLOCK, end - start))):
+            start += len(piece)
             yield piece
 
 
@@ -328,12 +331,28 @@ class WholeOutput:
             yield copy
             copy.rest()
 
-    def contents(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """What would appear: every file by its name, in pieces, as its bytes will be."""
+    def pieces(self, jobs: int = 1) -> list[list[tuple[str, Callable[[], Iterator[bytes]]]]]:
+        """What would appear, as its bytes will be: by name, for so many processes."""
         self._close()
-        for path in sorted((self._aside / "out").rglob("*")):
-            if path.is_file():
-                yield str(path.relative_to(self._aside / "out")), _pieces(path)
+        made = self._aside / "out"
+        paths = sorted(path for path in made.rglob("*") if path.is_file())
+        share = sum(path.stat().st_size for path in paths) // jobs + 1
+        found: list[list[tuple[str, Callable[[], Iterator[bytes]]]]] = [[]]
+        left = share
+        for path in paths:
+            file = RecordFile(path, str(path.relative_to(made)))
+            start, size = 0, path.stat().st_size
+            while start < size:
+                whole = file.is_packed or not file.has_lines or size - start <= left
+                end = size if whole else _line_end(file, start + left)
+                name = f"{file.name} (from byte {start})" if start else file.name
+                found[-1].append((name, partial(_pieces, path, start, end)))
+                left -= end - start
+                start = end
+                if left <= 0:
+                    found.append([])
+                    left = share
+        return [each for each in found if each]
 
     def finish(self) -> None:
         """Put everything in its place. A file of lines of which none is left is empty; a document is not there."""

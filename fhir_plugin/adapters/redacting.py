@@ -122,7 +122,7 @@ class FileRedaction:
         def look(range_: Range) -> Surveyed:
             return _surveyed(survey, range_)
 
-        with self._at_once(look, self._ranges) as found:
+        with at_once(look, self._ranges, self._jobs) as found:
             for range_, said in zip(self._ranges, found, strict=True):
                 first = first if range_.file.name == name else 1
                 name = range_.file.name
@@ -153,7 +153,7 @@ class FileRedaction:
             return _walked(watch, report, *task)
 
         tasks = list(zip(self._ranges, self._firsts, strict=True))
-        with self._at_once(look, tasks) as found:
+        with at_once(look, tasks, self._jobs) as found:
             for file in self._files.files:
                 if not file.has_lines:
                     continue
@@ -198,15 +198,16 @@ class FileRedaction:
                 return block[:_SAMPLE]
         return b""
 
-    @contextmanager
-    def _at_once(self, look: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> Iterator[Iterator[_Result]]:
-        """What `look` finds in each, in order, by as many processes as there may be."""
-        if self._jobs == 1 or len(tasks) < 2:
-            yield map(look, tasks)
-            return
-        context = multiprocessing.get_context("fork")
-        with context.Pool(self._jobs, initializer=_start, initargs=(look,)) as pool:
-            yield pool.imap(_run, tasks)
+
+@contextmanager
+def at_once(look: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int) -> Iterator[Iterator[_Result]]:
+    """What `look` finds in each, in order, by as many processes as there may be. They are ended with the block."""
+    if jobs == 1 or len(tasks) < 2:
+        yield map(look, tasks)
+        return
+    context = multiprocessing.get_context("fork")
+    with context.Pool(min(jobs, len(tasks)), initializer=_start, initargs=(look,)) as pool:
+        yield pool.imap(_run, tasks)
 
 
 def _surveyed(survey: BlockSurvey, range_: Range) -> Surveyed:

@@ -61,7 +61,7 @@ def redact(
     """
     from fhir_plugin.adapters.clock import SystemClock
     from fhir_plugin.adapters.record_files import RecordFiles, WholeOutput
-    from fhir_plugin.adapters.redacting import FileRedaction
+    from fhir_plugin.adapters.redacting import FileRedaction, at_once
     from fhir_plugin.disclose.decide import (
         Together,
         glance_for,
@@ -71,7 +71,7 @@ def redact(
         shipped_rules,
     )
     from fhir_plugin.disclose.kept_back import KeptBack
-    from fhir_plugin.disclose.proven import prove_files
+    from fhir_plugin.disclose.proven import FileProof
     from fhir_plugin.disclose.redact import Redaction
     from mappings.model.disclosure import Mode
 
@@ -93,7 +93,9 @@ def redact(
                 reported=report is not None,
             )
             redaction = passes.redact(out, told)
-            prove_files(out.contents(), told.kept_back.needles(redaction.common))
+            proof = FileProof(told.kept_back.needles(redaction.common))
+            with at_once(proof.look, out.pieces(jobs), jobs) as found:
+                proof.clean(found)
             told.finish({"purpose": row.purpose, "requester": row.requester, "recipient": recipient, "mode": chosen})
             out.finish()
     summary = {"output": output, "counts": dict(told.counts), "review": told.waiting}

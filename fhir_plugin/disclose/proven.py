@@ -6,7 +6,7 @@ The proof looks for everything that is kept back, in the bytes that would go out
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -79,18 +79,24 @@ def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:
     return _clean(prove(((part.name, [part.data]) for part in parts), needles))
 
 
-def prove_files(files: Iterable[tuple[str, Iterable[bytes]]], needles: Needles) -> Clean:
-    """The same for files in pieces. What is raised says in which file and where in it, never what."""
-    if not needles.needles and not needles.pixel_hashes:
-        return Clean(0, 0, 0)
-    names: list[str] = []
+class FileProof:
+    """The same for files in pieces, some by one process and some by another: `look` at each, then `clean` of all."""
 
-    def read() -> Iterator[tuple[str, Iterable[bytes]]]:
-        for name, pieces in files:
-            names.append(name)
-            yield name, pieces
+    def __init__(self, needles: Needles) -> None:
+        self._needles = needles
 
-    return _clean(prove(read(), needles), names)
+    def look(self, files: Sequence[tuple[str, Callable[[], Iterable[bytes]]]]) -> tuple[Clean | Leaks, tuple[str, ...]]:
+        """What is found in these files, and their names."""
+        names = tuple(name for name, _read in files)
+        if not self._needles.needles and not self._needles.pixel_hashes:
+            return Clean(0, 0, 0), names
+        return prove(((name, read()) for name, read in files), self._needles), names
+
+    @staticmethod
+    def clean(found: Iterable[tuple[Clean | Leaks, tuple[str, ...]]]) -> None:
+        """Raises `NotProven` or `CannotLook`, saying in which file and where in it, never what."""
+        for verdict, names in found:
+            _clean(verdict, names)
 
 
 def _clean(verdict: Clean | Leaks, names: Sequence[str] = ()) -> Clean:

@@ -67,7 +67,7 @@ def test_what_nobody_can_look_into_is_refused(record: Path) -> None:
 def test_titles_and_ids_that_others_bear_in_their_own_right_are_no_leak(record: Path) -> None:
     same: list[Json] = [
         {"resourceType": "Device", "id": ID, "status": "active"},
-        {"resourceType": "Questionnaire", "id": "q", "status": "active", "title": TITLE},
+        {"resourceType": "Patient", "id": "q", "photo": [{"contentType": "text/plain", "title": TITLE}]},
     ]
     (record / "Other.ndjson").write_bytes(lines(*same))
     done = redact(record)
