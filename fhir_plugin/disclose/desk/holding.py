@@ -45,6 +45,7 @@ def hold(parts: DeskParts, session: ClinicalSession, request: DisclosureRequest)
             by_name=session.user.display,
             words=f"A request for a copy of the record came in on {request.received.isoformat()}.",
             policy=parts.policy.reference,
+            follows=request.id,
         )
     )
 

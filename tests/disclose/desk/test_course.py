@@ -113,6 +113,12 @@ class Course(RuleBasedStateMachine):
 
         self.act(id, sign, behind)
 
+    @rule(id=requests, others=st.lists(PEOPLE, min_size=1, max_size=3))
+    def is_signed_until_it_is_made(self, id: DisclosureId, others: list[ClinicalSession]) -> None:
+        self.settles(id)
+        for who in (OFFICER, *others):
+            self.signs(id, who, True, 0)
+
     @rule(id=consumes(requests), who=PEOPLE, closed=st.booleans())
     def ends(self, id: DisclosureId, who: ClinicalSession, closed: bool) -> None:
         self.act(id, lambda now: self.bench.desk.refuse(who, id, "No.", closed=closed, revision=now.revision))
