@@ -11,11 +11,11 @@ from playwright.sync_api import Page, expect
 from mappings.model.disclosure_request import ItemKey, RequestState
 from mappings.model.images import Geometry
 from mappings.model.people import Role
+from tests.web.chromium import Open, address, chromium, launch, well
 from tests.web.fake import FakeParts
 from tests.web.fake_desk import a_record
 from tests.web.test_disclosing import a_request, officer, path
 from tests.web.test_home import become
-from tests.web.test_in_the_browser import Open, address, chromium, launch, well
 
 __all__ = ["address", "chromium", "launch"]
 
