@@ -16,7 +16,7 @@ class KeptBack:
     """`add` everything that stays; then `needles` says what must not be found."""
 
     def __init__(self) -> None:
-        self._needles: dict[tuple[Kind, bytes, bool, bool], Needle] = {}
+        self._needles: dict[tuple[Kind, bytes, bool, bool, bytes], Needle] = {}
 
     def add(self, places: Iterable[Place]) -> None:
         """These resources do not go out."""
@@ -24,7 +24,7 @@ class KeptBack:
             of = f"{place.resource['resourceType']}/{place.resource.get('id')}"
             urls = [(of, place.full_url)] if place.full_url is not None else []
             for each in what_to_look_for([alone(place)], full_urls=urls).needles:
-                self._needles.setdefault((each.kind, each.text, each.whole, each.fold), each)
+                self._needles.setdefault((each.kind, each.text, each.whole, each.fold, each.near), each)
 
     def needles(self, common: Collection[str] = ()) -> Needles:
         """`common`: ids and titles that something that goes out bears in its own right, and which tell of nothing."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhir_plugin.disclose.prove.needles import Kind, Needle
+from fhir_plugin.disclose.prove.types import type_before
 
 _MULTIPLIER: Final = np.uint32(2654435761)
 _MANY: Final = 1000
@@ -72,6 +73,7 @@ class Matcher:
                 same = needle.fold or window[place:end] == needle.text
                 alone = not needle.whole or _stands_alone(window, place, end, first=first, last=last)
                 alone = alone and needle.near in window[max(place - _NEAR, 0) : end + _NEAR]
+                alone = alone and not _is_anothers(needle, window, place)
             elif pattern.form is Form.HEX:
                 same = True
                 alone = not needle.whole or _stands_alone_in_hex(window, place, end)
@@ -174,6 +176,13 @@ def _stands_alone_in_hex(window: bytes, place: int, end: int) -> bool:
     return _stands_alone(text, left, left + (end - place) // 2, first=True, last=True)
 
 
+def _is_anothers(needle: Needle, text: bytes, place: int) -> bool:
+    """Whether a bare id stands behind the type of another resource, which has the same."""
+    if needle.kind is not Kind.ID or b"/" in needle.text:
+        return False
+    return type_before(text, place) not in (b"", needle.of.partition("/")[0].encode())
+
+
 def _stands_alone(window: bytes, place: int, end: int, *, first: bool, last: bool) -> bool:
     """Whether it does not go on to a longer id or word. A full stop ends it unless an id goes on behind it."""
     if (place == 0 and not first) or (end + _LONGEST_ENDING > len(window) and not last):
@@ -189,7 +198,8 @@ def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:
     if group < 0:
         return False
     start = group
-    for _ in range(2):  # eight characters before, where they are base64, show what stands before
+    before = 20 if pattern.needle.kind is Kind.ID else 2  # groups that show what stands before, where they are base64
+    for _ in range(before):
         if start >= 4 and _BASE64.fullmatch(window, start - 4, start):
             start -= 4
     run = _BASE64.match(window, place)
@@ -200,7 +210,8 @@ def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:
     needle = pattern.needle
     found = decoded.find(needle.text)
     while found >= 0:
-        if not needle.whole or _stands_alone(decoded, found, found + len(needle.text), first=True, last=True):
+        alone = not needle.whole or _stands_alone(decoded, found, found + len(needle.text), first=True, last=True)
+        if alone and not _is_anothers(needle, decoded, found):
             return True
         found = decoded.find(needle.text, found + 1)
     return False

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
+from fhir_plugin.disclose.prove.types import TYPES
+from fhir_plugin.disclose.redact.shapes import shapes
 from tests.disclose.prove.wrapped import PADDING, WRAPPINGS, pdf, zipped
 
 BYTES = random.Random(5).randbytes(6000)
@@ -374,3 +376,15 @@ def test_a_packages_own_signature_is_not_that_of_what_stays_but_a_copy_of_that_i
     assert isinstance(prove([("manifest.jws", [own])], needles), Clean)
     for copied in (signature, base64.b64encode(signature)):
         assert isinstance(prove([("record", [copied])], needles), Leaks)
+
+
+def test_a_bare_id_behind_another_type_is_that_resources() -> None:
+    needles = what_to_look_for([{"resourceType": "Media", "id": "scan-20260304"}])
+    assert finds(b'{"reference":"https://ehr.example/fhir/Patient/scan-20260304"}', needles) == []
+    assert finds(PADDING + base64.b64encode(b'{"reference":"Patient/scan-20260304"}' * 3), needles) == []
+    for left in (b"", b"photos/", b"Pictures/", b"Media/", b"APatient/"):
+        assert Kind.ID in finds(b" " + left + b"scan-20260304 ", needles), left
+
+
+def test_the_types_are_all_there_are() -> None:
+    assert {each.decode() for each in TYPES} == shapes().resources
