@@ -135,8 +135,6 @@ class ClientAssertions:
         key = self._keys.find(client, header["kid"])
         if key is None:
             raise _unknown("kid")
-        if ALGORITHM_OF[key.key_type] != header["alg"]:
-            raise _unknown("alg-of-key")
         return client, key
 
     def _judge(self, claims: Mapping[str, Any], client: BackendClient) -> None:
