@@ -24,6 +24,7 @@ PLAIN: Final = "PackageVera"
 BOLD: Final = "PackageVeraBold"
 WIDTH, HEIGHT = A4
 _TOTAL: Final = "total"
+_END: Final = b"endstream\nendobj\n"
 
 
 @dataclass
@@ -277,6 +278,8 @@ def _written(document: Any, catalog: Any, info: Any) -> Iterator[bytes]:
     while (number := len(offsets) + 1) in document.numberToId:
         name = document.numberToId[number]
         data: bytes = pdfdoc.PDFIndirectObject(name, document.idToObject[name]).format(document)
+        if data.endswith(_END) and not isinstance(document.idToObject[name], _Raw | _Jpeg):
+            data = data[: -len(_END)] + b"\r\n" + _END  # as ISO 32000-1, 7.3.8.1 wants it, and reportlab does not
         offsets.append(offset)
         offset += len(data)
         yield data
@@ -296,7 +299,7 @@ def _array(document: Any, names: list[str]) -> bytes:
 
 
 def _stream(content: bytes, entries: str) -> bytes:
-    return f"<< {entries} /Length {len(content)} >>\nstream\n".encode("ascii") + content + b"\nendstream\n"
+    return f"<< {entries} /Length {len(content)} >>\nstream\n".encode("ascii") + content + b"\r\nendstream\n"
 
 
 def _string(words: str) -> str:

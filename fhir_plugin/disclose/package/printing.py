@@ -23,6 +23,8 @@ _LABELS: Final = 130.0
 _STEP: Final = 12.0
 _DEEPEST: Final = 6
 _HIGHEST_PICTURE: Final = 330.0
+_LONGEST_WORD: Final = 400
+"""Letters of a word that are measured at once; of a longer one, each such piece begins a line."""
 _BOX: Final = "\N{WHITE SQUARE}"
 
 
@@ -142,20 +144,20 @@ class Flow:
 def wrapped(line: str, font: str, size: float, room: float) -> Iterator[str]:
     """The line in pieces that fit; a word that is too long is broken."""
     out, width, space = "", 0.0, _width(" ", font, size)
-    for word in line.split(" "):
-        its = _width(word, font, size)
-        if out and width + space + its > room:
-            yield out
-            out, width = "", 0.0
-        elif out:
-            out, width = f"{out} {word}", width + space + its
-            continue
-        while its > room:
-            fits = _fitting(word, font, size, room)
-            yield word[:fits]
-            word = word[fits:]
+    for whole in line.split(" "):
+        for word in (whole[at : at + _LONGEST_WORD] for at in range(0, len(whole) or 1, _LONGEST_WORD)):
             its = _width(word, font, size)
-        out, width = word, its
+            if out and width + space + its <= room and word is whole:
+                out, width = f"{out} {word}", width + space + its
+                continue
+            if out:
+                yield out
+            while its > room:
+                fits = _fitting(word, font, size, room)
+                yield word[:fits]
+                word = word[fits:]
+                its = _width(word, font, size)
+            out, width = word, its
     yield out
 
 
