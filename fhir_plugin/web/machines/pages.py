@@ -31,7 +31,7 @@ SCOPE: Final = "urn:fhir-plugin:operation:redact"
 """The operation's canonical URL: SMART has no syntax for scopes on operations (docs/adr/0024)."""
 
 AT_ONCE: Final = 2
-"""How many records one process redacts at a time: each may need ten times its size in memory."""
+"""How many records one process redacts at a time: one of many small resources needs 25 times its size in memory."""
 TOKEN_BYTES: Final = 32_768
 
 _JSON: Final = (FHIR_JSON, "application/json")
