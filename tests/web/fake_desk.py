@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import itertools
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -185,7 +187,10 @@ class FakeDesk:
 
     def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
         self._get(session, id)
-        return "record.zip", iter([b"PK\x05\x06", bytes(18)])
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as made:
+            made.writestr("record.html", self.page)
+        return "record.zip", iter([out.getvalue()])
 
     def accounting(self, session: ClinicalSession) -> Sequence[Accounted]:
         return self.sent

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -26,7 +28,7 @@ OFFICER, PRIVACY = Role.DISCLOSURE_OFFICER, Role.PRIVACY_OFFICER
 SECOND = frozenset({OFFICER, PRIVACY, Role.CALDICOTT_GUARDIAN})
 WHO = {
     **dict.fromkeys(("new", "begin", "facts", "set_facts", "gather", "accept_unread"), frozenset({OFFICER})),
-    **dict.fromkeys(("package", "ending", "extend", "refuse"), frozenset({OFFICER})),
+    **dict.fromkeys(("package", "locked_package", "ending", "extend", "refuse"), frozenset({OFFICER})),
     **dict.fromkeys(("at_the_desk", "accounting", "one", "progress", "shown", "decide", "read", "ask"), SECOND),
     **dict.fromkeys(("upright", "editor", "black_out"), frozenset({OFFICER})),
     **dict.fromkeys(("preview", "preview_page", "signing", "sign"), SECOND),
@@ -232,6 +234,21 @@ def test_signed_with_ones_own_name_about_what_was_shown(person: Person, parts: F
     assert package.data.startswith(b"PK") and package.mimetype == "application/zip"
     assert package.headers["Content-Disposition"] == "attachment; filename=record.zip"
     assert package.headers["Cache-Control"] == "no-store"
+
+
+def test_the_package_behind_the_password_that_the_page_shows(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    request = decided(parts)
+    person.get(at(request, "sign"))
+    person.post(at(request, "sign"), {"name": "Jo Desk", "about": "digest-0", "revision": "0"})
+    shown = [re.search(r'name="password" value="([^"]+)"', person.get(at(request, "")).text) for _ in range(2)]
+    passwords = [found[1] for found in shown if found]
+    assert len(set(passwords)) == 2 and all(len(each) == 35 for each in passwords)
+    package = person.post(at(request, "package"), {"password": passwords[1]})
+    assert package.mimetype == "application/zip" and passwords[1].encode() not in package.data
+    with zipfile.ZipFile(io.BytesIO(package.data)) as found:
+        assert found.namelist() == ["record.html"] and all(each.flag_bits & 1 for each in found.infolist())
+    assert person.post(at(request, "package"), {"password": "short"}).status_code == 400
 
 
 def test_a_second_person_is_somebody_else(person: Person, parts: FakeParts) -> None:

@@ -91,7 +91,7 @@ def test_from_the_letter_to_the_package(launch: Open, parts: FakeParts, size: tu
     expect(page.get_by_role("heading", level=1)).to_contain_text("The package is made")
     check("made")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download the package").click()
+        page.get_by_role("link", name="Download without a password").click()
     assert download.value.suggested_filename == "record.zip"
     page.get_by_role("link", name="What was sent to whom").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Copies of your record that we sent")

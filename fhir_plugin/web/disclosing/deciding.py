@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR
+from fhir_plugin.disclose.package import new_password
 from fhir_plugin.errors import AnswersChanged, Incomplete
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import asked_by_script, same_patient
@@ -46,7 +47,7 @@ def one(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
     if waits(view):
         return _progress(session, view)
     if view.request.state in (RequestState.SENT, RequestState.REFUSED, RequestState.CLOSED):
-        return page("ended.html", session, **shared(view))
+        return page("ended.html", session, password=new_password(), **shared(view))
     return _list_page(session, view, None, NONE)
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import AnswersChanged, Incomplete
+from fhir_plugin.disclose.package.locking import locked
+from fhir_plugin.errors import AnswersChanged, Incomplete, Refused
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import same_patient
+from fhir_plugin.web.asking import parts, same_patient
 from fhir_plugin.web.disclosing.blueprint import DESK, NONE, OFFICERS, Trouble, desk, disclosing, page, revision_seen
 from fhir_plugin.web.disclosing.deciding import shared
 from fhir_plugin.web.security import readable_response
 from mappings.model.disclosure_request import DisclosureId, RequestState
 from mappings.model.people import ClinicalSession
+
+SHORTEST: Final = 12
+LONGEST: Final = 200
+"""Characters of a password: ours has 35."""
 
 
 @disclosing.get("/<disclosure_id>/preview")
@@ -76,6 +84,22 @@ def sign(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
 def package(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
     """The ZIP, as a file to keep."""
     name, pieces = desk().package(session, DisclosureId(disclosure_id))
+    return _as_file(name, pieces)
+
+
+@disclosing.post("/<disclosure_id>/package")
+@launched(*OFFICERS)
+def locked_package(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
+    """The same behind the password that the page has shown. It is in no address, no log, and kept nowhere."""
+    same_patient(session)
+    password = request.form.get("password", "")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Refused("Go back and take the password that the page shows.", code="password")
+    name, pieces = desk().package(session, DisclosureId(disclosure_id))
+    return _as_file(name, locked(pieces, password, parts().clock.now()))
+
+
+def _as_file(name: str, pieces: Iterator[bytes]) -> Response:
     response = Response(pieces, content_type="application/zip")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

@@ -13,7 +13,7 @@ from fhir_plugin.disclose.package.password import new_password
 from fhir_plugin.disclose.package.verify import verify_package
 from tests.disclose.package.made import contents, image, lines, media, written
 
-WHEN = dt.datetime(2026, 3, 2, 9, 30)
+WHEN = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
 
 
 def test_it_verifies_with_its_password_alone() -> None:

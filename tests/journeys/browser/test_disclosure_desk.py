@@ -85,7 +85,7 @@ def sign(app: Frame) -> None:
 
 def fetched(page: Page, app: Frame) -> zipfile.ZipFile:
     with page.expect_download() as download:
-        app.get_by_role("link", name="Download the package").click()
+        app.get_by_role("link", name="Download without a password").click()
     return zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes()))
 
 
