@@ -135,6 +135,7 @@ def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapp
 
 
 _NONE: Final[_Key] = (b"", False, False, b"")
+_WORDS: Final = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+")
 _TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
 
@@ -253,9 +254,10 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
         raw = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return
-    for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4}:
-        piece = raw[start : start + _SLICE]
-        if len(piece) == _SLICE and len(set(piece)) >= 12:
+    size = LONGEST if _WORDS.fullmatch(raw) else _SLICE  # letters are often alike: more of one is looked for
+    for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
+        piece = raw[start : start + size]
+        if len(piece) >= _SLICE and len(set(piece)) >= 12:
             yield Kind.BYTES, piece
 
 

@@ -110,6 +110,7 @@ class Pointing:
                     keys.update(f"{type_}/{id_}" for type_, id_ in _KEY.findall(text))
                     keys.update(f"{type_}/{id_.rpartition('.')[0]}" for type_, id_ in _KEY.findall(text) if "." in id_)
                 if ":" in text and " " not in text:
+                    urls.add(text.removeprefix("urn:uuid:"))
                     urls.add(re.split(r"[|#?]", text, maxsplit=1)[0])
             for key in keys:
                 self._by_key.setdefault(key, []).append(number)
@@ -119,7 +120,8 @@ class Pointing:
     def at(self, resource: Json) -> list[int]:
         """The numbers of those that name it by `Type/id` or by its URL, itself among them."""
         key = f"{resource['resourceType']}/{resource.get('id')}"
-        return sorted({*self._by_key.get(key, ()), *self._by_url.get(str(resource.get("url", "")), ())})
+        urls = (str(resource.get("url", "")), str(resource.get("id")))  # an id that is a UUID is named by its URN, too
+        return sorted({*self._by_key.get(key, ()), *(at for url in urls for at in self._by_url.get(url, ()))})
 
 
 SAMPLE = Path(__file__).with_name("r4-examples.ndjson.xz")

@@ -90,8 +90,11 @@ class Surroundings:
 
 
 def _speaks(example: Example) -> bool:
-    """Collections have parts of their own, and the audit log is never sent."""
-    return example.type not in ("Bundle", "Parameters", "AuditEvent")
+    """Collections have parts of their own, the audit log is never sent, and some are published with a label."""
+    labels = example.resource.get("meta", {}).get("security", [])
+    return example.type not in ("Bundle", "Parameters", "AuditEvent") and not {"R", "V"} & {
+        each.get("code") for each in labels
+    }
 
 
 def _with_inner(resource: Json) -> Iterator[Json]:
