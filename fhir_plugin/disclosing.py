@@ -51,6 +51,7 @@ def join_desk(
             worklist=parts.worklist,
             holds=parts.holds,
             kept=parts.kept,
+            labels=parts.labels,
             background=parts.background,
             start_sending=start,
         )

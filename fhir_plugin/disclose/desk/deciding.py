@@ -19,6 +19,7 @@ from fhir_plugin.disclose.decide.facts import Fact, Said, read
 from fhir_plugin.disclose.decide.rules import Moved
 from fhir_plugin.disclose.decide.verdict import all_private_sites, circumstances_of, grounds
 from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.in_force import with_labels_in_force
 from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.titles import day_of, title_of, words_of
@@ -27,6 +28,7 @@ from fhir_plugin.disclose.kept_back import KeptBack
 from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding, RedactedRecord, Redaction, redact_stream
 from fhir_plugin.disclose.redact.report import counts as count
+from fhir_plugin.disclose.redact.report import review_by
 from mappings.model.disclosure import (
     Asked,
     Judge,
@@ -96,22 +98,27 @@ class Decision:
 
 
 def decide(
-    parts: DeskParts, request: DisclosureRequest, gathered: Gathered, *, on: dt.date, sent_before: Mapping[str, int]
+    parts: DeskParts, request: DisclosureRequest, read_then: Gathered, *, on: dt.date, sent_before: Mapping[str, int]
 ) -> Decision:
     """`on`: the day whose age counts. `sent_before`: how many earlier packages held each image."""
+    labels = parts.labels.of_patient(request.fhir_base, request.patient)
+    gathered, unreadable = with_labels_in_force(read_then, labels)
     asked = request.asked(on, concern=parts.concern(request))
     rules = parts.rules
     shown = shown_by(gathered)
     known = facts_known(parts, request, gathered, shown)
     around = Together(gathered.resources)
     private = parts.policy.intimate_sites
-    policy = judge_for(asked, rules=rules, around=around, known=known, private_sites=private)
+    policy = _unless_unreadable(
+        judge_for(asked, rules=rules, around=around, known=known, private_sites=private), unreadable
+    )
     found = verdicts(request, gathered, policy, shown)
     record, needles = _redacted(gathered, found.judge(policy), request)
     sites = all_private_sites(rules, private)
     said = {key: read(resource) for key, resource in gathered.by_key.items()}
     facts = {
         key: frozenset(fact for fact, _ in grounds(asked, each, rules, around, known(key), sites))
+        | ({Fact.UNREADABLE_LABEL} if key in unreadable else set())
         for key, each in said.items()
     }
     at = {f"record:{number}": key for number, key in enumerate(gathered.keys, start=1)}
@@ -125,6 +132,17 @@ def decide(
     seconds = _seconds(rules, asked, items, facts, circumstances)
     digest = _digest(request, gathered, items, rules, asked)
     return Decision(items, facts, asked, gathered, record, needles, seconds, digest)
+
+
+def _unless_unreadable(judge: Judge, unreadable: frozenset[ItemKey]) -> Judge:
+    """What we say about the label of these images cannot be read: a person looks before anything else is decided."""
+
+    def judged(resource: Mapping[str, object]) -> Verdict:
+        verdict = judge(resource)
+        key = ItemKey(f"{resource['resourceType']}/{resource.get('id')}")
+        return review_by("unread-label") if key in unreadable and isinstance(verdict, Release) else verdict
+
+    return judged
 
 
 def _redacted(gathered: Gathered, judge: Judge, request: DisclosureRequest) -> tuple[RedactedRecord, Needles]:
@@ -248,6 +266,7 @@ def _digest(
         "watermark": request.watermark,
         "rules": rules.version,
         "record": gathered.digest,
+        "labels": hashlib.sha256(b"\n".join(gathered.lines)).hexdigest(),
         "not_read": sorted(request.not_read.items()),
         "accepted": request.accepted_unread,
         "read": sorted(request.read_words),

@@ -20,6 +20,7 @@ from fhir_plugin.ports import (
     Clock,
     DisclosureRequests,
     Holds,
+    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
@@ -68,6 +69,7 @@ class DeskParts:
     worklist: Worklist
     holds: Holds
     kept: KeptImages
+    labels: ImageLabels
     background: Background
     start_sending: StartsSending | None = None
 

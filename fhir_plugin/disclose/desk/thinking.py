@@ -48,7 +48,9 @@ class Thinking:
         on = self._day(request)
         sent = self._sent_before(request)
         hidden = tuple(item.vault_id for item in self._parts.vault.items(compartment=Compartment.AUDIT_COPY))
-        key = (request.id, request.revision, on, self._parts.concern(request), hidden, tuple(sorted(sent.items())))
+        labels = tuple(self._parts.labels.of_patient(request.fhir_base, request.patient))
+        concern = self._parts.concern(request)
+        key = (request.id, request.revision, on, concern, hidden, labels, tuple(sorted(sent.items())))
         with self._lock:
             found = self._decided.get(key)
         if found is None:

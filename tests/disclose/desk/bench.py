@@ -25,6 +25,7 @@ from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
 from tests.fakes.clock import FakeClock
 from tests.fakes.disclosure_requests import FakeDisclosureRequests
+from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeHolds
@@ -98,6 +99,7 @@ class DeskBench:
         self.holds = FakeHolds(self.work)
         self.worklist = FakeWorklist(self.work)
         self.kept = FakeKeptImages(self.work)
+        self.labels = FakeImageLabels(self.work)
         self.worker = worker or FakeImageWorker()
         self.background = InlineBackground()
         self.ledger = FakeLedger(self.work)
@@ -124,6 +126,7 @@ class DeskBench:
             worklist=self.worklist,
             holds=self.holds,
             kept=self.kept,
+            labels=self.labels,
             background=self.background,
             start_sending=start if sends else None,
         )

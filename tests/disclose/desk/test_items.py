@@ -10,7 +10,11 @@ from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.disclosure import Opinion, Redact, Release, Review, Reviewer, Withhold
 from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey
+from mappings.model.identifiers import Reference
+from mappings.model.label_change import ImageLabel
+from mappings.model.labels import RESTRICTED, SEXUALITY, Label
 from mappings.model.work import WorkKind
+from mappings.terminology.labels import UNREADABLE
 from tests.disclose.desk.bench import AMY, DOCTOR, HERE, INSURER, OFFICER, PRIVACY, SAID, DeskBench
 from tests.fakes.whole_record import INTIMATE, ORDINARY, TWIN
 
@@ -127,6 +131,36 @@ def test_the_same_picture_under_another_name_stays_back_with_it() -> None:
     assert isinstance(bench.item(request, f"Media/{TWIN}").decided, Redact), "not by another door"
     mine = bench.gathered()
     assert isinstance(bench.item(mine, f"Media/{TWIN}").decided, Release)
+
+
+# --------------------------------------------------------------------------------------------- labels of our own
+
+
+def ours(bench: DeskBench, *labels: Label) -> None:
+    bench.labels.keep(ImageLabel(HERE, Reference(ARM), AMY, labels=labels))
+
+
+def test_a_label_that_the_server_lost_holds_all_the_same(bench: DeskBench) -> None:
+    request = bench.gathered(INSURER)
+    seen = bench.view(request)
+    assert isinstance(bench.item(request, ARM).decided, Release)
+    ours(bench, RESTRICTED, SEXUALITY)
+    assert isinstance(bench.item(request, ARM).decided, Redact), "raised while the officer looks"
+    assert bench.view(request).digest != seen.digest
+    court = bench.gathered(COURT)
+    decide(bench, court, [ARM, PRIVATE], Decided.RELEASE)
+    after = bench.desk.words(OFFICER, court.id, ARM).after
+    assert after is not None and "SEX" in after, "it goes out with its label"
+    assert isinstance(bench.item(bench.gathered(), ARM).decided, Release)
+
+
+def test_a_label_of_ours_that_cannot_be_read_is_looked_at(bench: DeskBench) -> None:
+    ours(bench, UNREADABLE)
+    request = bench.gathered()
+    assert bench.item(request, ARM).asks is Reviewer.OFFICER
+    decide(bench, request, [ARM], Decided.RELEASE)
+    after = bench.desk.words(OFFICER, request.id, ARM).after
+    assert after is not None and "unreadable" not in after
 
 
 # ------------------------------------------------------------------------------------------------------ hidden items
