@@ -12,6 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
+from fhir_plugin.adapters.backend_clients import UnusableKeys, public_keys
 from fhir_plugin.adapters.client_assertions import ASK_AGAIN, KEEP_KEYS
 from smart_launch import ClientKey, public_jwks
 from smart_launch.client_auth import ASSERTION_TYPE
@@ -305,17 +306,23 @@ def test_a_key_set_that_cannot_be_used(
         assert refused(shop.ask(shop.assertion("published")))[2] == NOBODY
 
 
-def test_keys_that_are_too_weak_or_meant_for_something_else_are_none(
-    client_keys: dict[str, ClientKey], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    good = client_keys["published"]
-    p256 = ECKey.generate_key("P-256", private=True)
+def test_keys_that_are_too_weak_or_meant_for_something_else_are_none(client_keys: dict[str, ClientKey]) -> None:
+    good = {name: value for name, value in client_keys["published"].public_jwk().items() if name != "key_ops"}
+    rsa = {name: value for name, value in client_keys["portal"].public_jwk().items() if name != "key_ops"}
+    assert public_keys({"keys": [good, rsa]}).keys() == {"published-1", "portal-1"}
+    bare = {name: value for name, value in good.items() if name not in ("use", "alg")}
+    assert public_keys({"keys": [bare]}).keys() == {"published-1"}
+    p256 = ECKey.generate_key("P-256", private=True).as_dict(private=False)
     for jwk in (
-        {**good.public_jwk(), "use": "enc"},
-        {**good.public_jwk(), "alg": "ES256"},
-        {**p256.as_dict(private=False), "kid": good.kid},
-        {"kty": "RSA", "e": "AQAB", "n": "v" * 171, "kid": good.kid},  # 1,024 bits
+        {**good, "use": "enc"},
+        {**good, "alg": "ES256"},
+        {**rsa, "alg": "RS256"},
+        {**p256, "kid": "p256"},
+        {"kty": "RSA", "e": "AQAB", "n": "v" * 171, "kid": "weak"},  # 1,024 bits
+        {**good, "kid": 7},
+        {**good, "kty": "OKP"},
     ):
-        with opened(tmp_path_factory.mktemp("weak"), client_keys) as shop:
-            shop.transport._script.append(Answer(200, {"keys": [jwk]}))
-            assert refused(shop.ask(shop.assertion("published")))[2] == NOBODY
+        assert public_keys({"keys": [jwk]}) == {}
+    for wrong in ({"keys": [good, good]}, {"keys": [{**good, "x": "!"}]}, {"keys": [{**rsa, "n": 5}]}, {"keys": [3]}):
+        with pytest.raises(UnusableKeys):
+            public_keys(wrong)
