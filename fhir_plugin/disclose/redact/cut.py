@@ -36,6 +36,7 @@ MASKED: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _IN_PLACE: Final = ("authorReference", "assigner", "onBehalfOf", "sender", "recipient", "source", "encounter")
 """Who spoke or where: when such a pointer is cut, what stands beside it says nothing about it, and stays."""
 
+_OF_ANOTHER_VERSION: Final = re.compile(r"http://hl7\.org/fhir/\d\.\d/StructureDefinition/extension-")
 _HEADING: Final = "heading"
 """The title of a document, a list or a section, which may be a picture's; a file may be called as another one is."""
 _SCENARIO: Final = frozenset(
@@ -129,6 +130,7 @@ class Cutter:
                 lost = lost or shapes().must_have(kind, name) or (name in ("item", "answer", "data", "part"))
             elif new is not inner:
                 changed[name] = new
+            lost = lost or (name == "extension" and new is not inner and _loses_an_element(inner, new))
         if not changed and not dropped:
             return value, False
         if root:
@@ -351,6 +353,13 @@ class Cutter:
 
 def _is_picture(value: Mapping[str, object]) -> bool:
     return str(value.get("contentType", "")).strip().lower().startswith(("image/", "video/", "audio/"))
+
+
+def _loses_an_element(before: object, after: object) -> bool:
+    """Whether one of the extensions that were cut stands for an element of another version of FHIR."""
+    kept = after if isinstance(after, list) else []
+    gone = [each for each in before if each not in kept] if isinstance(before, list) else []
+    return any(is_object(each) and _OF_ANOTHER_VERSION.match(str(each.get("url"))) for each in gone)
 
 
 def is_instance_of_scenario(value: Json) -> bool:
