@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from fhir_plugin.keep.parts import KeepParts
-from fhir_plugin.ledger.intents import Intent
+from fhir_plugin.ledger.intents import intended_by
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.identifiers import IntentId, Reference
 from mappings.model.label_change import ImageLabel, LabelReason
@@ -85,19 +85,7 @@ def begin(parts: KeepParts, session: ClinicalSession, order: LabelOrder) -> Inte
     ):
         parts.vault.destroy(untold.vault_id)  # this takes its place
     kept = parts.vault.put(to_bytes(order), compartment=Compartment.DRAFT, owner=intent)
-    parts.ledger.add(
-        Intent(
-            id=intent,
-            kind=KIND,
-            subject=change.target,
-            fhir_base=session.fhir_base,
-            patient=session.patient_id,
-            user=session.user.reference,
-            launch=session.launch_id,
-            created=change.at,
-            plan=kept,
-        )
-    )
+    parts.ledger.add(intended_by(session, id=intent, kind=KIND, subject=change.target, created=change.at, plan=kept))
     return intent
 
 

@@ -102,6 +102,7 @@ class DisclosureHarness(Harness):
         told: dict[str, Any] = {
             "state": request.state.value,
             "intents": [each.state.value for each in installation.ledger.for_subject(request.id)],
+            "why": request.why_not,
             "held": any(each.id == request.id for each in installation.parts.holds.of_patient(*_whose(session))),
         }
         record = installation.records.record_of(session.launch_id)

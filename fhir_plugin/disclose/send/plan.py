@@ -13,10 +13,10 @@ from fhir_plugin.disclose.decide import Rules
 from fhir_plugin.disclose.send.making import Contents, MakePackage, ProvePackage, whole_of
 from fhir_plugin.disclose.send.parts import Making, SendParts
 from fhir_plugin.disclose.send.spool import Spooled, forget, read_whole
-from fhir_plugin.errors import ReadBackMismatch, Refused
-from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, LedgerStore, Plan, Step
+from fhir_plugin.errors import ReadBackMismatch, Refused, WrongPatient
+from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, LedgerStore, Plan, Step, intended_by
 from fhir_plugin.ledger.record_steps import WriteOnce
-from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
+from fhir_plugin.ports import ClinicalRecord, Json
 from mappings.model.disclosed import Disclosed
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, MadePackage, RequestState
 from mappings.model.identifiers import IntentId, Reference, VaultId
@@ -51,8 +51,10 @@ def start(parts: Starting, session: ClinicalSession, request: DisclosureRequest)
     """Writes down, in the open transaction, that this signed request is to be made, proven and written down.
 
     Called with the request as it is saved, in state MAKING. Called twice it begins once. Raises `Refused` for a
-    request that nobody signed.
+    request that nobody signed, `WrongPatient` for one of another patient than the launch's.
     """
+    if (request.fhir_base, request.patient) != (session.fhir_base, session.patient_id):
+        raise WrongPatient("This request is about another patient.")
     if request.state is not RequestState.MAKING or request.first is None:
         raise Refused("This request has not been signed.", code="not-signed")
     for begun in parts.ledger.for_subject(request.id):
@@ -60,18 +62,7 @@ def start(parts: Starting, session: ClinicalSession, request: DisclosureRequest)
             return begun.id
     intent = IntentId(str(uuid.uuid5(_NAMESPACE, f"{request.id}/{request.revision}")))
     signed = request.second or request.first
-    parts.ledger.add(
-        Intent(
-            id=intent,
-            kind=KIND,
-            subject=request.id,
-            fhir_base=request.fhir_base,
-            patient=request.patient,
-            user=session.user.reference,
-            launch=session.launch_id,
-            created=signed.at,
-        )
-    )
+    parts.ledger.add(intended_by(session, id=intent, kind=KIND, subject=request.id, created=signed.at))
     return intent
 
 
@@ -236,15 +227,11 @@ class _Sending:
 
     def _audit(self, intent: Intent, action: str, outcome: str, **detail: str | int) -> None:
         self._parts.audit.append(
-            AuditEntry(
-                action=action,
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=intent.subject,
+            intent.entry(
+                action,
+                {"requester": self._request.requester.value, **detail},
                 policy=f"{self._parts.policy.reference} {self._rules.version}",
                 outcome=outcome,
-                detail={"intent": intent.id, "requester": self._request.requester.value, **detail},
             )
         )
 

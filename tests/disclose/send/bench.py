@@ -9,7 +9,7 @@ import itertools
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fhir_plugin.disclose.contents import CoverSheet, PackageContents, PackagedImage
@@ -267,7 +267,8 @@ class SendBench:
         with self.work.transaction():
             self.requests.add(request)
             self.holds.add(Hold(request.id, HoldKind.ACCESS_REQUEST, request.fhir_base, self.patient, START, OFFICER))
-            return start(self.parts, session or at_the_desk(), request)
+            here = replace(at_the_desk(), fhir_base=request.fhir_base, patient_id=request.patient)
+            return start(self.parts, session or here, request)
 
     def send(self, request: DisclosureRequest | None = None) -> Intent:
         return self.engine.run(self.sign(request))

@@ -12,7 +12,7 @@ import pytest
 
 from fhir_plugin.disclose.send import ToSend, pieces_of, resume_for, start
 from fhir_plugin.disclose.send import spool as spooling
-from fhir_plugin.errors import RecordRefused, Refused, SignInNeeded, UnacceptableImage
+from fhir_plugin.errors import RecordRefused, Refused, SignInNeeded, UnacceptableImage, WrongPatient
 from fhir_plugin.ledger.engine import BACKOFF_SECONDS
 from fhir_plugin.ledger.intents import Intent, IntentState, Outcome
 from fhir_plugin.ports import Compartment, Json
@@ -115,6 +115,8 @@ def test_nothing_is_done_before_the_last_signature_and_begun_twice_it_is_begun_o
         with pytest.raises(Refused, match="not been signed"):
             start(bench.parts, at_the_desk(), unsigned)
     intent = bench.sign()
+    with pytest.raises(WrongPatient):
+        start(bench.parts, at_the_desk(patient="somebody-else"), now(bench))
     assert start(bench.parts, at_the_desk(), now(bench)) == intent
     assert now(bench).state is RequestState.MAKING and bench.vault.items() == []
 
