@@ -218,6 +218,14 @@ def test_headers(shop: Shop, headers: dict[str, str], status: int) -> None:
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
+@pytest.mark.parametrize("scheme", ["Basic", "DPoP", "Token", ""])
+def test_a_token_is_borne_and_nothing_else(shop: Shop, scheme: str) -> None:
+    token = shop.token()
+    for sent_as, status in ((f"{scheme} {token}".strip(), 401), (f"bearer  {token}", 200)):
+        answer = shop.redact(observation(), "?purpose=insurer", headers={"Authorization": sent_as})
+        assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "$redact"), ("PUT", "$redact"), ("GET", "Patient/1"), ("POST", ""), ("GET", "token")],
