@@ -225,9 +225,9 @@ class Labels:
                 parts.engine.run(intent.id)
         if Role.CLINICIAN not in session.user.roles:
             return
-        capability = parts.records(session.launch_id).capability()
-        for label in parts.labels.of_patient(session.fhir_base, session.patient_id):
-            if label.untold and not label.pending and capability.may(label.reference.split("/")[0], "update"):
+        known = parts.labels.of_patient(session.fhir_base, session.patient_id)
+        for label in (each for each in known if each.untold and not each.pending):
+            if parts.records(session.launch_id).capability().may(label.reference.split("/")[0], "update"):
                 self._tell_again(session, label.reference)
 
     # ------------------------------------------------------------------------------------------ inside
