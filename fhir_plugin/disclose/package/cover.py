@@ -135,9 +135,10 @@ def _taken_out(cover: CoverSheet) -> Section | None:
     if cover.mode is not Mode.MARKED or not marked:
         return None
     total = sum(marked.values())
-    first = f"{_number(total, 'entry was', 'entries were')} taken out. A mark stands in the place of each."
+    first = f"{_number(total, 'entry was', 'entries were')} taken out."
+    second = "Where the record can hold a mark, one stands there."
     rows = [f"{number}: {reason}" for reason, number in sorted(marked.items())]
-    return Section("What was taken out, and why", sentences=[first], points=rows)
+    return Section("What was taken out, and why", sentences=[f"{first} {second}"], points=rows)
 
 
 def _whole(cover: CoverSheet, inside: Inside) -> Section:

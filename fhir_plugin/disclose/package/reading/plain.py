@@ -62,7 +62,7 @@ def date_words(text: str) -> str:
     words = f"{int(day)} {_MONTHS[int(month) - 1]} {year}"
     if hour is None:
         return words
-    return f"{words}, {hour}:{minute}" + ({None: "", "Z": " (UTC)"}.get(zone, f" (UTC{zone})"))
+    return f"{words}, {hour}:{minute}" + ({None: "", "Z": " (UTC)", "+00:00": " (UTC)"}.get(zone, f" (UTC{zone})"))
 
 
 def day_words(day: dt.date) -> str:
