@@ -338,12 +338,17 @@ def test_a_page_that_waits_looks_again_and_then_goes_on(person: Person, parts: F
     assert person.get(path(request, "Media/m1")).status_code == 303
 
 
-def test_nothing_can_be_changed_once_it_has_been_signed(person: Person, parts: FakeParts) -> None:
+def test_whoever_changes_something_after_the_first_signature_is_told_what_that_does(
+    person: Person, parts: FakeParts
+) -> None:
     officer(parts)
     request = decided(parts)
-    parts.desk.requests[request.id] = replace(request, state=RequestState.WAITS_FOR_SECOND)
-    page = person.get(path(request, "Media/m1")).text
-    assert 'name="decided"' not in page and 'name="item"' not in page and "Sign as second person" in page
+    parts.desk.needs_second = True
+    person.get(at(request, "sign"))
+    person.post(at(request, "sign"), {"name": "Jo Desk", "about": "digest-0", "revision": "0"})
+    page = person.get(path(request, "Media/m1"))
+    assert "Jo Desk has signed what is here." in words_of(page.text) and "Sign as second person" in page.text
+    assert 'name="decided"' in page.text
 
 
 # ------------------------------------------------------------------------------------------ the difference

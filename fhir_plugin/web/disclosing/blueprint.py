@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from flask import Blueprint, request
 
+from fhir_plugin.disclose.desk.course import TAKES_CHANGES
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound
 from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.web.disclosing.words import day_said, token
 from mappings.model.disclosure import Mode, Release, Review, Reviewer
-from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest, RequestState
+from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest
 from mappings.model.people import ClinicalSession, Role
 
 disclosing = Blueprint("disclosing", __name__, url_prefix="/l/<launch>/disclosures")
@@ -106,7 +107,8 @@ def visible_item(session: ClinicalSession, disclosure_id: str, wanted: str) -> t
 
 
 def may_change(found: DisclosureRequest) -> bool:
-    return found.state is RequestState.OPEN
+    """Whether decisions are still taken. One after the first signature takes that signature away."""
+    return found.state in TAKES_CHANGES
 
 
 def page(template: str, session: ClinicalSession, **values: Any) -> str:
