@@ -14,11 +14,12 @@ from joserfc.jwk import ECKey, OctKey
 
 from fhir_plugin.adapters.backend_clients import UnusableKeys, public_keys
 from fhir_plugin.adapters.client_assertions import ASK_AGAIN, KEEP_KEYS
+from fhir_plugin.adapters.machine_tokens import Access, MachineTokens
 from smart_launch import ClientKey, public_jwks
 from smart_launch.client_auth import ASSERTION_TYPE
 from smart_launch.errors import AnswerLost
 from tests.fakes.transport import Answer
-from tests.machines.conftest import BASE, TOKEN_URL, Shop, opened
+from tests.machines.conftest import BASE, CLIENTS, TOKEN_URL, Shop, opened
 from tests.machines.records import observation
 
 Json = dict[str, Any]
@@ -68,6 +69,23 @@ def test_a_token_with_a_changed_byte_is_none(shop: Shop) -> None:
         answer = shop.redact(observation(), "?purpose=insurer", headers={"Authorization": f"Bearer {changed}"})
         assert answer.status_code == 401
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_client_that_is_registered_no_more_is_refused_with_the_token_it_has(
+    client_keys: dict[str, ClientKey], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("unregistered")
+    with opened(folder, client_keys) as first:
+        carried = {"Authorization": f"Bearer {first.token('portal')}"}
+    with opened(folder, client_keys, CLIENTS.split('[[client]]\nclient_id = "portal"')[0]) as second:
+        answer = second.redact(observation(), "?purpose=insurer", headers=carried)
+    assert answer.status_code == 401
+
+
+def test_a_token_without_the_scope_does_not_reach_the_operation(shop: Shop) -> None:
+    tokens = MachineTokens(shop.installation.masters, shop.clock)
+    carried = {"Authorization": f"Bearer {tokens.give(Access('claims', frozenset({'openid'})))}"}
+    assert shop.redact(observation(), "?purpose=insurer", headers=carried).status_code == 403
 
 
 @pytest.mark.parametrize(
