@@ -15,7 +15,7 @@ from fhir_plugin.sandbox.people import staff
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.drawn import disc
 from tests.journeys.browser.keyboard import Keyboard
-from tests.journeys.browser.ward import ADULT_B, answer, begin, choose, expect_filed, file, filed_for, place
+from tests.journeys.browser.ward import ADULT_B, expect_filed, file, filed_for, one_picture
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -55,10 +55,7 @@ def test_raised_at_once_lowered_by_two_and_a_set_labelled(open_desk: OpenDesk, w
     gp.sign_in()
     known = {media["id"] for media in filed_for(ward, ADULT_B)}
     app = gp.launch_in_frame(ADULT_B)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     file(app)
     expect_filed(app, 1)
     [id] = {media["id"] for media in filed_for(ward, ADULT_B)} - known
