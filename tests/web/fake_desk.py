@@ -164,12 +164,14 @@ class FakeDesk:
         item = self._item(session, id, key)
         before = {"resourceType": item.type, "status": "completed", "derivedFrom": [{"reference": "Media/m13"}]}
         after = {name: value for name, value in before.items() if name != "derivedFrom"}
-        out = isinstance(item.decided, Release | Review)
+        if isinstance(item.decided, Redact):
+            after = {"resourceType": item.type, "status": "unknown"}
+        out = not isinstance(item.decided, Withhold)
         return ItemWords(
             facts=(("Status", "completed"), ("Body site", "Forearm")),
             text=self.texts.get(key, "See the other picture." if item.cuts else ""),
             before=json.dumps(before, indent=2),
-            after=json.dumps(after if item.cuts else before, indent=2) if out else None,
+            after=json.dumps(before if isinstance(item.decided, Release) and not item.cuts else after) if out else None,
         )
 
     def picture(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> tuple[bytes, str]:

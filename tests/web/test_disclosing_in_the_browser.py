@@ -173,13 +173,10 @@ def test_a_page_that_waits_goes_on_by_itself(launch: Open, parts: FakeParts, scr
     expect(page.get_by_role("heading", level=1)).to_contain_text("Refused: nothing was sent")
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_a_picture_is_opened_with_a_reason_and_blacked_out(
-    launch: Open, parts: FakeParts, size: tuple[int, int]
-) -> None:
+def test_a_picture_is_opened_with_a_reason_and_blacked_out(launch: Open, parts: FakeParts) -> None:
     officer(parts)
     request = a_request(parts)
-    page = launch("amy", width=size[0], height=size[1])
+    page = launch("amy")
     go(page, path(request, "Media/m13"))
     opened(page, "Picture of the forearm 13")
     assert page.locator("main img").count() == 0
@@ -201,14 +198,13 @@ def test_a_picture_is_opened_with_a_reason_and_blacked_out(
     assert isinstance(geometry, Geometry) and geometry.black_out[0].left == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_a_clinician_is_asked_about_harm_and_answers(launch: Open, parts: FakeParts, size: tuple[int, int]) -> None:
+def test_a_clinician_is_asked_about_harm_and_answers(launch: Open, parts: FakeParts) -> None:
     officer(parts)
     request = a_request(parts)
     session = parts.sessions.known["amy"]
     parts.desk.ask_opinion(session, request.id, ItemKey("Media/m13"), "Was she told?", revision=0)
     become(parts, Role.CLINICIAN, name="Dr Priya Shah")
-    page = launch("amy", width=size[0], height=size[1])
+    page = launch("amy", width=PHONE[0], height=PHONE[1])
     go(page, "disclosures/opinions")
     well(page, "what waits")
     page.get_by_role("link", name="Picture of the forearm 13").click()
@@ -221,11 +217,10 @@ def test_a_clinician_is_asked_about_harm_and_answers(launch: Open, parts: FakePa
     expect(page.get_by_text("Dr Priya Shah has answered")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_the_privacy_officer_decides_what_is_hidden(launch: Open, parts: FakeParts, size: tuple[int, int]) -> None:
+def test_the_privacy_officer_decides_what_is_hidden(launch: Open, parts: FakeParts) -> None:
     become(parts, Role.PRIVACY_OFFICER, name="Pat Privacy")
     a_request(parts)
-    page = launch("amy", width=size[0], height=size[1])
+    page = launch("amy", width=PHONE[0], height=PHONE[1])
     go(page, "disclosures")
     expect(page.get_by_text("1 hidden item: you decide.")).to_be_visible()
     well(page, "the privacy officer's desk")

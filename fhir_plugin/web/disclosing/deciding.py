@@ -135,7 +135,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         said = desk().words(session, view.request.id, open_item.key)
         detail = {
             "said": said,
-            "difference": difference(said.before, said.after),
+            "difference": difference(said.before, said.after if words.fate(open_item) in ("out", "needs") else None),
             "before": shortened(said.before),
             "after": shortened(said.after) if said.after is not None else None,
             "to_read": _to_read(open_item),
