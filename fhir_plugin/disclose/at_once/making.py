@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,16 +11,14 @@ from typing import Final
 
 from fhir_plugin.disclose.at_once.cover import cover_of
 from fhir_plugin.disclose.contents import PackageContents, PackagedImage
-from fhir_plugin.disclose.decide import Together, judge_for
+from fhir_plugin.disclose.desk.deciding import Decision, decide
 from fhir_plugin.disclose.desk.gathered import Gathered
-from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
 from fhir_plugin.disclose.desk.titles import day_of, title_of
-from fhir_plugin.disclose.desk.verdicts import shown_by, verdicts
+from fhir_plugin.disclose.desk.verdicts import shown_by
 from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.package.spool import Aside, SealedSpool
-from fhir_plugin.disclose.proven import Proven, redact_as_judged
 from fhir_plugin.disclose.redact import Finding
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
@@ -58,7 +56,7 @@ class Disclosure:
     """`package`: its pieces, once through; then `finish` says that it went out.
 
     `findings` and `counts`: what became of each resource. `not_read`: what the server did not give, and why.
-    `digests`: a keyed one of each picture that goes out.
+    `pictures`: how many go out; `digests`: keyed ones of their bytes, by what shows them.
     """
 
     package: Package
@@ -68,6 +66,7 @@ class Disclosure:
     row: RequesterRow
     mode: Mode
     not_read: Mapping[str, str]
+    pictures: int
     digests: Mapping[Reference, str] = field(repr=False)
     _parts: DeskParts = field(repr=False)
     _asked: WhatIsAsked = field(repr=False)
@@ -77,11 +76,6 @@ class Disclosure:
     def waiting(self) -> tuple[Finding, ...]:
         """What a person has to look at first. It is not in the package."""
         return tuple(each for each in self.findings if each.word == "review")
-
-    @property
-    def pictures(self) -> int:
-        """How many go out."""
-        return len(self.digests)
 
     def report(self) -> Json:
         """Types, ids, rules, reasons and counts; never content. Raises `NotProven` where the package is not whole."""
@@ -179,59 +173,45 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             authority=Authority.SEEN,
             mode=mode,
         )
-        proven = _redacted(parts, request, gathered)
-        images = tuple(_images(gathered, proven, lambda kept: spool.get(aside[kept.vault_id])))
-        cover = cover_of(person, row, asked, proven.record, now=now, today=parts.today, policy=parts.policy)
+        decision = decide(parts, request, gathered, on=parts.today, sent_before={})
+        if not decision.record.parts:
+            raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
+        images = tuple(_images(decision, lambda kept: spool.get(aside[kept.vault_id])))
+        cover = cover_of(person, row, asked, decision.record, now=now, today=parts.today, policy=parts.policy)
         package_id = parts.new_id()
         package = write_package(
-            PackageContents(lambda: proven.record.parts, images, cover, watermark=_watermark(asked, parts.today)),
+            PackageContents(lambda: decision.record.parts, images, cover, watermark=_watermark(asked, parts.today)),
             package_id=package_id,
             signer=parts.signer,
-            needles=proven.needles,
+            needles=decision.needles,
             worker=parts.worker,
             password=asked.password,
         )
         yield Disclosure(
             package=package,
             package_id=package_id,
-            findings=proven.record.findings,
-            counts=proven.record.counts,
+            findings=decision.record.findings,
+            counts=decision.record.counts,
             row=row,
             mode=mode,
             not_read=dict(read.not_read),
-            digests={each.reference: gathered.pictures[str(each.binary)].digest for each in images},
+            pictures=len(images),
+            digests=_digests(images, gathered),
             _parts=parts,
             _asked=asked,
             _request=replace(request, not_read=dict(read.not_read)),
         )
 
 
-def _redacted(parts: DeskParts, request: DisclosureRequest, gathered: Gathered) -> Proven:
-    """As the desk would decide it before any person has."""
-    shown = shown_by(gathered)
-    policy = judge_for(
-        request.asked(parts.today, concern=parts.concern(request)),
-        rules=parts.rules,
-        around=Together(gathered.resources),
-        known=facts_known(parts, request, gathered, shown),
-        private_sites=parts.policy.intimate_sites,
-    )
-    judge = verdicts(request, gathered, policy, shown).judge(policy)
-    proven = redact_as_judged(list(gathered.parts()), judge, request.mode)
-    if not proven.record.parts:
-        raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
-    return proven
-
-
-def _images(gathered: Gathered, proven: Proven, read: _Reads) -> Iterator[PackagedImage]:
+def _images(decision: Decision, read: _Reads) -> Iterator[PackagedImage]:
     """Each picture whose Binary goes out, with the resource that shows it."""
-    released = {f"{each.type}/{each.id}" for each in proven.record.findings if each.word == "release"}
+    gathered, released = decision.gathered, decision.released
     shown = shown_by(gathered)
     for binary, kept in sorted(gathered.pictures.items()):
         owners = sorted(shown.get(binary, frozenset()) & released)
-        if binary not in released or not owners:
+        if ItemKey(binary) not in released or not owners:
             continue
-        resource = gathered.by_key[ItemKey(owners[0])]
+        resource = gathered.by_key[owners[0]]
         yield PackagedImage(
             reference=Reference(owners[0]),
             binary=Reference(binary),
@@ -240,6 +220,13 @@ def _images(gathered: Gathered, proven: Proven, read: _Reads) -> Iterator[Packag
             taken=day_of(resource),
             read=partial(read, kept),
         )
+
+
+def _digests(images: Sequence[PackagedImage], gathered: Gathered) -> dict[Reference, str]:
+    found: dict[Reference, list[str]] = {}
+    for each in images:
+        found.setdefault(each.reference, []).append(gathered.pictures[str(each.binary)].digest)
+    return {reference: " ".join(digests) for reference, digests in found.items()}
 
 
 def _watermark(asked: WhatIsAsked, today: dt.date) -> str:
