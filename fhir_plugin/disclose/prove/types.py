@@ -39,10 +39,10 @@ TYPES: Final = frozenset(
 )
 """R4, R4B and R5."""
 
-_BEFORE: Final = re.compile(rb"([A-Za-z]{2,60})/\Z")
+_BEFORE: Final = re.compile(rb"([A-Za-z]{2,60})\\?/\Z")
 
 
 def type_before(text: bytes, place: int) -> bytes:
     """The resource type that an id at this place stands behind (`Patient/` before `123`); empty when there is none."""
-    found = _BEFORE.search(text, max(place - 61, 0), place)
+    found = _BEFORE.search(text, max(place - 62, 0), place)
     return found.group(1) if found and found.group(1) in TYPES else b""

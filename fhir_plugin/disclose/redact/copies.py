@@ -17,6 +17,7 @@ MIN_BYTES: Final = 8
 """Shorter content is in too many things to say anything."""
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_LETTERS: Final = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(rb'"contentType"\s*:\s*"([^"]*)"')
 _PICTURE: Final = re.compile(rb"(?:image|video|audio)/")
@@ -88,11 +89,9 @@ class Copies:
         self._ends.add(_end(base64.b64encode(data).decode("ascii")))
         names = tuple(_hashes(data))
         self._hashes.update(names)
-        middle = len(data) // 2
-        for needle in (data[:64], data[max(0, middle - 32) : middle + 32]):
-            if len(needle) >= 16:
-                self._needles.add(needle)
-                self._texts.update(_base64_forms(needle))
+        for needle in _telling(data):
+            self._needles.add(needle)
+            self._texts.update(_base64_forms(needle))
         return names
 
     @property
@@ -148,6 +147,19 @@ class Copies:
                 return True
         dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
         return any(text in dense for text in self._texts)
+
+
+def _telling(data: bytes) -> Iterator[bytes]:
+    """Pieces by which these bytes are known inside others. Not the beginning: pictures of one camera begin alike; and
+    of letters all, since their parts are often the same words."""
+    if _LETTERS.fullmatch(data):
+        whole = data.strip()
+        yield whole if len(whole) <= 4096 else whole[len(whole) // 2 - 2048 : len(whole) // 2 + 2048]
+        return
+    for middle in (len(data) // 2, len(data) * 3 // 4):
+        piece = data[max(0, middle - 32) : middle + 32]
+        if len(piece) >= 16 and len(set(piece)) >= 8:
+            yield piece
 
 
 def _without_texts(line: bytes) -> tuple[bytes, list[bytes]]:

@@ -382,6 +382,7 @@ def test_a_bare_id_behind_another_type_is_that_resources() -> None:
     needles = what_to_look_for([{"resourceType": "Media", "id": "scan-20260304"}])
     assert finds(b'{"reference":"https://ehr.example/fhir/Patient/scan-20260304"}', needles) == []
     assert finds(PADDING + base64.b64encode(b'{"reference":"Patient/scan-20260304"}' * 3), needles) == []
+    assert finds(b'{"reference":"Patient\\/scan-20260304"}', needles) == []
     for left in (b"", b"photos/", b"Pictures/", b"Media/", b"APatient/"):
         assert Kind.ID in finds(b" " + left + b"scan-20260304 ", needles), left
 

@@ -18,6 +18,7 @@ from tests.disclose.redact.records import (
     PIXELS,
     PLAIN,
     collection,
+    entry,
     media,
     only,
     redacted,
@@ -110,3 +111,23 @@ def test_the_bytes_that_a_withheld_image_points_at_are_withheld(mode: Mode) -> N
     }
     out, _record = redacted(bundle, mode)
     assert "b77" not in str(out) and "c29t" not in str(out) and "open" not in str(out)
+
+
+@BOTH
+def test_pictures_of_one_camera_and_letters_of_one_clinic_are_no_copies(mode: Mode) -> None:
+    """They begin alike, and parts of letters are the same words."""
+    header = bytes(range(200))
+    secret, open_ = (header + bytes(at * step % 251 for at in range(3000)) for step in (7, 11))
+    greeting = b"# Chief complaint\nNo complaints.\n\n# History\nThe patient has never smoked. " * 5
+    image = media(content={"contentType": "image/jpeg", "data": base64.b64encode(secret).decode()})
+    letter = media(id="l1", content={"data": base64.b64encode(greeting + b"About the rash.").decode()})
+    document: dict[str, Any] = {"resourceType": "DocumentReference", "id": "d1", "status": "current"}
+    others = {"d1": b"%PDF-1.4\nstream\n" + open_ + b"\nendstream", "d2": greeting + b"About the cough."}
+    copies = {"d3": b"%PDF-1.4\nstream\n" + secret + b"\nendstream", "d4": b"> " + greeting + b"About the rash."}
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "collection", "entry": [entry(image), entry(letter)]}
+    for id_, data in {**others, **copies}.items():
+        kind = "application/pdf" if data.startswith(b"%PDF") else "text/plain"
+        attachment = {"contentType": kind, "data": base64.b64encode(data).decode()}
+        bundle["entry"].append(entry({**document, "id": id_, "content": [{"attachment": attachment}]}))
+    out, _record = redacted(bundle, mode)
+    assert {each["id"] for each in resources(out) if each["id"].startswith("d")} == set(others)
