@@ -14,7 +14,7 @@ import requests
 from stream_unzip import IncorrectAESPasswordError, stream_unzip
 
 from fhir_plugin.app import install
-from fhir_plugin.disclose import proven
+from fhir_plugin.disclose.desk import deciding
 from fhir_plugin.disclose.redact import redact_stream
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
@@ -178,7 +178,7 @@ def test_where_the_redactor_misses_something_nothing_appears(
         list(redact_stream(redaction, read_parts, listed, stays))
         return iter(read_parts())
 
-    monkeypatch.setattr(proven, "redact_stream", lets_all_through)
+    monkeypatch.setattr(deciding, "redact_stream", lets_all_through)
     answer = disclose(here, ehr, out)
     assert (answer.status, answer.json()["refused"]["code"]) == (1, "not-proven")
     assert SECRET not in answer.out + answer.err
