@@ -70,9 +70,9 @@ class Members:
         self._pointing.files(listed, loose)
         yield self._record()
         page = readable_page(self._contents.cover, self._reading, self._picture_of)
-        yield Member(names.READABLE_PAGE, _HTML, page)
+        yield Member(names.READABLE_PAGE, _HTML, page, self._most_bytes_to_read)
         print_ = printable_record(self._contents.cover, self._reading, self._printed)
-        yield Member(names.READABLE_PRINT, _PDF, print_)
+        yield Member(names.READABLE_PRINT, _PDF, print_, self._most_bytes_to_read)
         inside = self._inside(len(loose))
         yield Member(names.COVER_PAGE, _HTML, cover_page(self._contents.cover, inside))
         yield Member(names.COVER_SHEET, _PDF, cover_sheet(self._contents.cover, inside))
@@ -87,6 +87,11 @@ class Members:
             package_id=self._id,
             key_check=self._key.check,
         )
+
+    @property
+    def _most_bytes_to_read(self) -> int:
+        """Of a page or print: where it might be over 4 GB, its place in the ZIP is made for that."""
+        return max(_UNKNOWN_SIZE, 64 * self._record_bytes + 2 * sum(aside.size for aside, _ in self._small.values()))
 
     @property
     def _record_name(self) -> str:

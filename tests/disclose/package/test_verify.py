@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from stream_unzip import stream_unzip
+from stream_zip import ZIP_64, stream_zip
 
 from fhir_plugin.cli import main
 from fhir_plugin.disclose.package.archive import NotOpened
 from fhir_plugin.disclose.package.manifest import key_check
 from fhir_plugin.disclose.package.verify import Verified, verify_package
-from tests.disclose.package.made import SIGNER, EcSigner, contents, members, written
+from tests.disclose.package.made import MADE, SIGNER, EcSigner, contents, members, written
 
 WHOLE, PACKAGE = written(contents())
 PASSWORD = "lusab-babad-gutih-tugad-nuvop-zutik"
@@ -47,6 +48,16 @@ def test_a_package_as_it_was_made_is_whole_and_says_by_which_key_it_was_signed()
 
 def test_packed_anew_with_the_same_files_it_is_still_whole() -> None:
     assert checked(packed(members(WHOLE))).whole
+
+
+def test_a_package_over_four_gigabytes_has_another_kind_of_directory_and_is_whole_as_well() -> None:
+    files = [(name, MADE, 0o100644, ZIP_64, [content]) for name, content in members(WHOLE).items()]
+    package = b"".join(stream_zip(files))
+    assert b"PK\x06\x06" in package
+    assert checked(package).whole
+    assert not checked(package + b"x").whole
+    closed = b"".join(stream_zip(files, password=PASSWORD))
+    assert checked(closed, password=PASSWORD).whole
 
 
 @pytest.mark.parametrize("name", sorted(members(WHOLE)))
