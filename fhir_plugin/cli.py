@@ -72,12 +72,26 @@ main.add_command(verify_package)
 main.add_command(disclose)
 
 
-@main.command(params=bench_of_imaging.params)
-def bench(as_json: bool, rounds: int, photos: tuple[Path, ...]) -> None:
+@main.group(params=bench_of_imaging.params, invoke_without_command=True)
+@click.pass_context
+def bench(context: click.Context, as_json: bool, rounds: int, photos: tuple[Path, ...]) -> None:
     """Measure cleaning photographs, filing one, uploading and this help, each against a yardstick of the same run."""
+    if context.invoked_subcommand is not None:
+        return
     from fhir_plugin.bench import measure_app
 
     print_figures({**measure_photos(rounds, photos), **measure_app(rounds=rounds)}, as_json=as_json)
+
+
+@bench.command("redact")
+@click.option("--megabytes", type=click.FloatRange(min=0.1), default=200, show_default=True, help="Of NDJSON.")
+@click.option("--rounds", type=click.IntRange(min=1), default=1, show_default=True)
+@json_option
+def bench_redact(megabytes: float, rounds: int, as_json: bool) -> None:
+    """Measure redacting an export that is drawn up for it, against a round trip of each line through orjson."""
+    from fhir_plugin.bench_redact import measure_redact
+
+    print_figures(measure_redact(megabytes, rounds=rounds), as_json=as_json)
 
 
 @contextmanager
