@@ -19,7 +19,7 @@ from fhir_plugin.disclose.decide.facts import Fact, Said, read
 from fhir_plugin.disclose.decide.rules import Moved
 from fhir_plugin.disclose.decide.verdict import all_private_sites, circumstances_of, grounds
 from fhir_plugin.disclose.desk.gathered import Gathered
-from fhir_plugin.disclose.desk.in_force import with_labels_in_force
+from fhir_plugin.disclose.desk.in_force import unless_unreadable, with_labels_in_force
 from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.titles import day_of, title_of, words_of
@@ -28,7 +28,6 @@ from fhir_plugin.disclose.kept_back import KeptBack
 from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding, RedactedRecord, Redaction, redact_stream
 from fhir_plugin.disclose.redact.report import counts as count
-from fhir_plugin.disclose.redact.report import review_by
 from mappings.model.disclosure import (
     Asked,
     Judge,
@@ -94,7 +93,10 @@ class Decision:
     @property
     def released(self) -> frozenset[ItemKey]:
         """What goes out, Binaries included."""
-        return frozenset(ItemKey(f"{each.type}/{each.id}") for each in self.record.findings if each.word == "release")
+        at = {f"record:{number}": key for number, key in enumerate(self.gathered.keys, start=1)}
+        return frozenset(
+            at[each.within] for each in self.record.findings if each.within in at and each.word == "release"
+        )
 
 
 def decide(
@@ -109,7 +111,7 @@ def decide(
     known = facts_known(parts, request, gathered, shown)
     around = Together(gathered.resources)
     private = parts.policy.intimate_sites
-    policy = _unless_unreadable(
+    policy = unless_unreadable(
         judge_for(asked, rules=rules, around=around, known=known, private_sites=private), unreadable
     )
     found = verdicts(request, gathered, policy, shown)
@@ -132,17 +134,6 @@ def decide(
     seconds = _seconds(rules, asked, items, facts, circumstances)
     digest = _digest(request, gathered, items, rules, asked)
     return Decision(items, facts, asked, gathered, record, needles, seconds, digest)
-
-
-def _unless_unreadable(judge: Judge, unreadable: frozenset[ItemKey]) -> Judge:
-    """What we say about the label of these images cannot be read: a person looks before anything else is decided."""
-
-    def judged(resource: Mapping[str, object]) -> Verdict:
-        verdict = judge(resource)
-        key = ItemKey(f"{resource['resourceType']}/{resource.get('id')}")
-        return review_by("unread-label") if key in unreadable and isinstance(verdict, Release) else verdict
-
-    return judged
 
 
 def _redacted(gathered: Gathered, judge: Judge, request: DisclosureRequest) -> tuple[RedactedRecord, Needles]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.redact.report import review_by
 from fhir_plugin.disclose.redact.strict import Json, is_object, read_resource, write
+from mappings.model.disclosure import Judge, Release, Verdict
 from mappings.model.disclosure_request import ItemKey
 from mappings.model.label_change import ImageLabel
 from mappings.model.labels import Label
@@ -31,6 +33,17 @@ def with_labels_in_force(gathered: Gathered, known: Sequence[ImageLabel]) -> tup
         return gathered, unreadable
     lines = tuple(changed.get(key, line) for key, line in zip(gathered.keys, gathered.lines, strict=True))
     return replace(gathered, lines=lines), unreadable
+
+
+def unless_unreadable(judge: Judge, unreadable: frozenset[ItemKey]) -> Judge:
+    """What we say about the label of these images cannot be read: a person looks before anything else is decided."""
+
+    def judged(resource: Mapping[str, object]) -> Verdict:
+        verdict = judge(resource)
+        key = ItemKey(f"{resource['resourceType']}/{resource.get('id')}")
+        return review_by("unread-label") if key in unreadable and isinstance(verdict, Release) else verdict
+
+    return judged
 
 
 def _labelled(resource: Json, labels: Sequence[Label]) -> bytes | None:
