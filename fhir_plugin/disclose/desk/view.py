@@ -27,7 +27,7 @@ def view(parts: DeskParts, session: ClinicalSession, request: DisclosureRequest,
     hidden = sum(is_kept_hidden(each) for each in decision.items) if decision is not None else 0
     missing = what_is_missing(parts, request, decision)
     return DeskView(
-        request=_without_hidden(request, decision) if not sees_hidden(session) else request,
+        request=_for(session, request, decision),
         items=items,
         hidden=hidden,
         counts=counts(items),
@@ -40,6 +40,21 @@ def view(parts: DeskParts, session: ClinicalSession, request: DisclosureRequest,
         digest=decision.digest if decision is not None else "",
         reading=share_read(parts, request.id),
     )
+
+
+def _for(session: ClinicalSession, request: DisclosureRequest, decision: Decision | None) -> DisclosureRequest:
+    """As much of the request as this person works with."""
+    if sees_hidden(session):
+        return request
+    if only_opines(session):
+        return for_professionals(request)
+    return _without_hidden(request, decision)
+
+
+def for_professionals(request: DisclosureRequest) -> DisclosureRequest:
+    """What a health professional needs who is asked about an item: who asks, and what was asked."""
+    bare = name_and_clock(request)
+    return replace(bare, opinions=request.opinions, opinions_asked=request.opinions_asked)
 
 
 def _without_hidden(request: DisclosureRequest, decision: Decision | None) -> DisclosureRequest:

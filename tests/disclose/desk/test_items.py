@@ -228,6 +228,9 @@ def test_a_health_professional_is_asked_and_answers(bench: DeskBench) -> None:
     with pytest.raises(Refused):
         decide(bench, request, [ARM], Decided.RELEASE)
     assert [each.key for each in bench.view(request, DOCTOR).items] == [ARM], "what is asked, and no more"
+    (listed,) = bench.desk.of_patient(DOCTOR)
+    for seen in (listed, bench.view(request, DOCTOR).request):
+        assert not seen.recipient and not seen.identity_checked and dict(seen.opinions_asked) == {ARM: "canary: harm?"}
     with pytest.raises(NotFound):
         bench.desk.words(DOCTOR, request.id, PRIVATE)
     request = bench.desk.opine(
