@@ -1,4 +1,4 @@
-"""`python -m tests.disclose.corpora examples PATH [--every N] [--part I/N]`: see `each_withheld`."""
+"""`python -m tests.disclose.corpora COMMAND`: see `--help`, and the modules beside this one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 import sys
 from pathlib import Path
 
+from mappings.model.disclosure import Requester
 from tests.definitions.shapes import structures
 from tests.definitions.source import elements, know_also
 from tests.definitions.walk import walk
 from tests.disclose.corpora.challenges import score, write_challenges
 from tests.disclose.corpora.each_withheld import run
+from tests.disclose.corpora.judged import clinical, judged, per_thousand, practice
 from tests.disclose.corpora.reading import Json, examples, write_sample
 
 
@@ -29,7 +31,17 @@ def main() -> int:
     put.add_argument("path", type=Path)
     answered = commands.add_parser("score", help="what a redactor let through of them, from the folder it wrote")
     answered.add_argument("path", type=Path)
+    human = commands.add_parser("judged", help="how much is left to a person, for each who asks")
+    human.add_argument("path", type=Path, nargs="?", help="a corpus; the sandbox's practice without one")
     asked = parser.parse_args()
+    if asked.command == "judged":
+        resources = clinical(examples(asked.path)) if asked.path else practice()
+        for requester in Requester:
+            found = judged(resources, requester)
+            line = {"who": requester, **per_thousand(found), "by": dict(sorted(found.items()))}
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+        return 0
     if asked.command == "challenges":
         write_challenges(asked.path)
         return 0
