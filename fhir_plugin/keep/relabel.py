@@ -74,6 +74,8 @@ class LabelStanding:
     seen: str
     last: Intent | None
     """The latest change that was ordered here, however it stands."""
+    is_open: bool
+    """Whether the picture may be seen now, and with it what people wrote about it."""
 
 
 class Labels:
@@ -105,6 +107,7 @@ class Labels:
             two_people=needs_two(before, self._parts.policy, child=is_child(entry, patient, self._parts)),
             seen=labels_digest(before),
             last=self._last(session, reference),
+            is_open=self._gallery.is_open(session, entry),
         )
 
     def known(self, session: ClinicalSession, reference: Reference) -> ImageLabel | None:

@@ -132,6 +132,12 @@ class Gallery:
             raise NotFound("there is no such picture", status=404)
         return _in_force(entry, self._parts.labels.find(session.fhir_base, reference)), resource
 
+    def is_open(self, session: ClinicalSession, entry: RecordedImage) -> bool:
+        """Whether this launch may see it now: it is ordinary, or a reason was given since it was labelled so."""
+        if not is_restricted(list(entry.labels)):
+            return True
+        return _opens(self._revealed_at(session), self._parts.labels.find(session.fhir_base, entry.reference))
+
     def ended(self, launch: LaunchId) -> None:
         """A launch is over: no video that was being played in it is kept in memory."""
         self._played.end(launch)
@@ -161,10 +167,7 @@ class Gallery:
             raise NotAllowed("Only clinicians may open a sensitive picture. Ask one of them.", code="role")
 
     def _need_revealed(self, session: ClinicalSession, entry: RecordedImage) -> None:
-        if not is_restricted(list(entry.labels)):
-            return
-        known = self._parts.labels.find(session.fhir_base, entry.reference)
-        if not _opens(self._revealed_at(session), known):
+        if not self.is_open(session, entry):
             raise NotAllowed("Choose a reason before opening a sensitive picture.", code="reveal-first")
 
     def _revealed_at(self, session: ClinicalSession) -> dt.datetime | None:

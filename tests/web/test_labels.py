@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import LaunchId, Reference
 from mappings.model.label_change import LabelLevel, LabelReason
 from mappings.model.work import WorkKind
 from tests.fakes.practice_parts import PracticeBench
@@ -56,7 +57,11 @@ def test_a_stricter_label_needs_no_reason_and_counts_at_once(person: Person, ben
     assert {"R", "SEX"} <= on_server(bench, OURS)
     after = person.get(PAGE).text
     assert "set to “private area” by Dr Priya Shah" in after
-    assert "More &lt;b&gt;than&lt;/b&gt; I saw" in after and "It shows a private area." in after
+    assert "It shows a private area." in after
+    assert "I saw" not in after and "opens with the picture" in after
+    bench.clock.advance(seconds=5)
+    bench.gallery.reveal(replace(at(), launch_id=LaunchId("amy")), OURS, bench.policy.reveal_reasons[0])
+    assert "More &lt;b&gt;than&lt;/b&gt; I saw" in person.get(PAGE).text
 
 
 def test_what_is_missing_is_marked_and_every_word_stays(person: Person, bench: PracticeBench) -> None:
