@@ -121,7 +121,11 @@ class ProvePackage:
     def do(self) -> Evidence:
         _whole, spooled = whole_of(self.parts, self.contents.intent)
         pieces = _alive(content_of(self.parts.vault, spooled), self.parts)
-        verdict = prove([("package.zip", pieces)], self.contents.get().needles)
+        needles = self.contents.get().needles
+        if not needles.needles:  # nothing stays, so that nothing can be in what nobody can look into
+            looked_at = sum(len(piece) for piece in pieces)
+            return {"sha256": spooled.sha256, "bytes": str(looked_at), "inside": "0"}
+        verdict = prove([("package.zip", pieces)], needles)
         if isinstance(verdict, Leaks):
             raise Refused(_found(verdict), code=NOT_CLEAN)
         return {"sha256": spooled.sha256, "bytes": str(verdict.bytes), "inside": str(verdict.inside)}

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from fhir_plugin.disclose.prove import what_to_look_for
 from fhir_plugin.disclose.send import ToSend, pieces_of, resume_for, start
 from fhir_plugin.disclose.send import spool as spooling
 from fhir_plugin.errors import RecordRefused, Refused, SignInNeeded, UnacceptableImage, WrongPatient
@@ -147,6 +148,17 @@ def test_a_package_in_which_something_that_stays_is_found_is_not_sent(bench: Sen
     assert KEPT_BACK in now(bench).why_not, "the officer learns which"
     (said,) = bench.audit.entries(action="disclosure.not-sent")
     assert said.entry.outcome == "failure" and said.entry.detail["reason"] == "package-not-clean"
+
+
+def test_what_nobody_can_look_into_stops_a_package_only_where_something_stays(bench: SendBench) -> None:
+    """An encrypted letter goes to the patient whose whole record it is; beside something that stays it may hold it."""
+    bench.writer.leak = b"%PDF-1.4\n1 0 obj << /Encrypt 2 0 R >>\n%%EOF"
+    assert bench.send().reason == "package-not-clean"
+    whole = SendBench()
+    whole.writer.leak = bench.writer.leak
+    whole.plan_anew(lambda request, launch: replace(whole.prepare(request, launch), needles=what_to_look_for([])))
+    is_truthful(whole, whole.send())
+    assert now(whole).state is RequestState.SENT
 
 
 def test_what_is_found_while_it_is_written_stops_it_too(bench: SendBench) -> None:
