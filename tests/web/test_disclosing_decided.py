@@ -22,6 +22,7 @@ from tests.web.fake_desk import LOOK, an_item
 from tests.web.test_access_and_headers import APP, path_of
 from tests.web.test_disclosing import a_request, officer, path
 from tests.web.test_home import become, words_of
+from tests.web.test_hostile_words import MARKUP
 
 DISCLOSING = [rule for rule in APP.url_map.iter_rules() if rule.endpoint.startswith("disclosing.")]
 OFFICER, PRIVACY = Role.DISCLOSURE_OFFICER, Role.PRIVACY_OFFICER
@@ -349,6 +350,22 @@ def test_whoever_changes_something_after_the_first_signature_is_told_what_that_d
     page = person.get(path(request, "Media/m1"))
     assert "Jo Desk has signed what is here." in words_of(page.text) and "Sign as second person" in page.text
     assert 'name="decided"' in page.text
+
+
+def test_markup_in_every_word_is_only_text(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    bad = {"title": MARKUP, "words": MARKUP, "category": MARKUP, "sensitive": True}
+    parts.desk.fresh = lambda: [an_item(1, Review(LOOK, Reviewer.OFFICER), **bad)]
+    parts.desk.texts[ItemKey("Media/m1")] = MARKUP
+    request = a_request(parts, recipient=MARKUP, purpose=MARKUP, identity_checked=MARKUP)
+    item = path(request, "Media/m1")
+    token = item.rsplit("/", 1)[1]
+    pages = [person.get(where) for where in ("disclosures", item, *(at(request, t) for t in ("facts", "sign", "end")))]
+    said = {"item": token, "at": token, "decided": "", "reason": MARKUP, "revision": "0"}
+    pages += [person.post(at(request, "decide"), said), person.get(at(request, "preview"))]
+    for page in pages:
+        assert page.status_code in (200, 422)
+        assert "<img src=x" not in page.text and "<script>alert" not in page.text and "{{ 7*7 }}" in page.text
 
 
 # ------------------------------------------------------------------------------------------ the difference
