@@ -78,9 +78,11 @@ def _best(rounds: int, export: Path, folder: Path, jobs: int) -> Figures:
 _CHILD: Final = """
 import json, resource, sys
 from fhir_plugin.cli import main
-main(sys.argv[1:], standalone_mode=False)
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(json.dumps({"peak": max(each.ru_maxrss for each in used) // 1024}), file=sys.stderr)
+try:
+    main(sys.argv[1:], standalone_mode=False)
+finally:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"peak": max(each.ru_maxrss for each in used) // 1024}), file=sys.stderr)
 """
 
 

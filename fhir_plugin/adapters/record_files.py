@@ -161,8 +161,15 @@ class RecordFiles:
             raise UnusableFiles("Standard input can be read once.", code="same-name")
         self._aside = Path(tempfile.mkdtemp(prefix="redact-"))
         path = self._aside / "input"
+        line = 0
         with path.open("wb") as kept:
-            shutil.copyfileobj(sys.stdin.buffer, kept, 1024 * 1024)
+            while piece := sys.stdin.buffer.read(BLOCK):
+                kept.write(piece)
+                at = piece.rfind(b"\n")
+                line = line + len(piece) if at < 0 else len(piece) - at
+                if line > MAX_DOCUMENT:
+                    self.__exit__(None, None, None)
+                    raise UnusableFiles(f"A line of standard input is over {MAX_DOCUMENT >> 20} MB.", code="too-large")
         return _file(path, "input.ndjson" if _looks_like_lines(path) else "input.json")
 
 
