@@ -13,7 +13,7 @@ import pytest
 
 from fhir_plugin.disclose.package import new_password, write_package
 from fhir_plugin.disclose.prove import what_to_look_for
-from fhir_plugin.disclose.proven import NotProven
+from fhir_plugin.disclose.proven import CannotLook, NotProven
 from fhir_plugin.disclose.redact import Part, UnreadableRecord
 from fhir_plugin.errors import Refused, UnacceptableImage, Unavailable
 from fhir_plugin.imaging.jpeg import look_at_jpeg
@@ -181,6 +181,18 @@ def test_what_must_stay_back_stops_it_wherever_it_stands_and_there_is_no_proof()
         assert list(package) == [], "and nothing more comes"
     _whole, package = written(contents(), needles=needles)
     assert package.proven.looked_at > 0
+
+
+def test_what_nobody_can_look_into_stops_it_only_where_something_stays() -> None:
+    """An encrypted letter goes to the patient whose whole record it is."""
+    pdf = base64.b64encode(b"%PDF-1.4\n1 0 obj << /Encrypt 2 0 R >>\n%%EOF").decode()
+    attachment = {"attachment": {"contentType": "application/pdf", "data": pdf}}
+    letter = {"resourceType": "DocumentReference", "id": "l", "status": "current", "content": [attachment]}
+    needles = what_to_look_for([{"resourceType": "Media", "id": "secret-000123"}])
+    with pytest.raises(CannotLook):
+        written(contents(lines(letter)), needles=needles)
+    _whole, package = written(contents(lines(letter)), needles=NOTHING)
+    assert package.proven.files > 0
 
 
 def test_there_is_no_proof_of_a_package_that_was_not_made_to_its_end() -> None:
