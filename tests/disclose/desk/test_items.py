@@ -8,14 +8,26 @@ import pytest
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.ports import Compartment, kept_under
+from mappings.model.consent import (
+    ConsentAnswer,
+    ConsentForm,
+    ConsentGiver,
+    ConsentScope,
+    Grantor,
+    PhotoConsent,
+    ScopeDecision,
+)
 from mappings.model.disclosure import Opinion, Redact, Release, Review, Reviewer, Withhold
 from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import CaptureId, Reference
+from mappings.model.kept import KeptImage
 from mappings.model.label_change import ImageLabel
 from mappings.model.labels import RESTRICTED, SEXUALITY, Label
 from mappings.model.work import WorkKind
+from mappings.r4.consent import to_consent
 from mappings.terminology.labels import UNREADABLE
 from tests.disclose.desk.bench import AMY, DOCTOR, HERE, INSURER, OFFICER, PRIVACY, SAID, DeskBench
+from tests.fakes.clock import START
 from tests.fakes.whole_record import INTIMATE, ORDINARY, TWIN
 
 ARM, PRIVATE, LETTER = (ItemKey(key) for key in (f"Media/{ORDINARY}", f"Media/{INTIMATE}", "Communication/letter-1"))
@@ -305,3 +317,29 @@ def test_an_earlier_package_is_told(bench: DeskBench) -> None:
     again = bench.gathered(INSURER)
     assert bench.item(again, ARM).sent_before == 1 and bench.item(again, LETTER).sent_before == 0
     assert replace(again, revision=0) != replace(first, revision=0)
+
+
+def test_what_a_competent_child_confided_is_kept_from_a_parent(bench: DeskBench) -> None:
+    bench.record.put({**bench.record.read("Patient", AMY), "birthDate": "2012-05-04"})
+    consent = PhotoConsent(
+        capture_id=CaptureId("c1"),
+        patient=Reference("Patient/amy"),
+        recorded_by=Reference("Practitioner/gp"),
+        recorded_at=START,
+        decisions=(ScopeDecision(ConsentScope.STORE, ConsentAnswer.GIVEN, START),),
+        form=ConsentForm.WRITTEN,
+        understood=True,
+        policy_version="strict/1",
+        giver=ConsentGiver(Grantor.COMPETENT_CHILD),
+    )
+    bench.record.put({**to_consent(consent, images=[Reference(ARM)]), "id": "consent-1"})
+    image = KeptImage(HERE, Reference(ARM), AMY, CaptureId("c1"), START, consent=Reference("Consent/consent-1"))
+    bench.kept.keep(image)
+    parent = SAID | {"requester": "parent-or-proxy", "authority": "covers", "competence": "not-competent"}
+    request = bench.gathered(parent)
+    assert isinstance(bench.item(request, ARM).decided, Withhold | Redact | Review)
+    with pytest.raises(Refused) as raised:
+        decide(bench, request, [ARM], Decided.RELEASE)
+    assert raised.value.code == "patients-yes"
+    own = bench.gathered(SAID | {"competence": "competent"})
+    assert isinstance(bench.item(own, ARM).decided, Release), "the child's own request reaches it"
