@@ -183,6 +183,8 @@ def draw_bundle(path: Path) -> None:
                 if pictures > 1:
                     continue
                 each["meta"] = _private()
+            if each["resourceType"] == "Observation":
+                each["component"] = [{"code": each["code"], "valueQuantity": each["valueQuantity"]}] * 13
             if len(entries) < _SMALL_RESOURCES:
                 entries.append({"fullUrl": f"urn:uuid:{each['id']}", "resource": each})
     picture = next(each["resource"] for each in entries if each["resource"]["resourceType"] == "Media")

@@ -28,9 +28,21 @@ def redact_documents(
     parts = list(documents)
     parsed = [read_part(part) for part in parts]
     redaction = Redaction(judge, mode, cleared=cleared)
-    found: list[Finding] = []
-    written = list(_redact(redaction, lambda: zip(parts, parsed, strict=True), found.extend, lambda _places: None))
-    return RedactedRecord(tuple(written), tuple(found), counts(found))
+    for part, resource in zip(parts, parsed, strict=True):
+        redaction.survey(resource, part.place)
+    redaction.signed = any(b'"signature"' in part.data or b"\\u" in part.data for part in parts)
+    while True:  # a pass that learns nothing new has written what goes out
+        before = redaction.learnt
+        redaction.start_writing()
+        new = [redaction.write(each, part.place, part.data) for part, each in zip(parts, parsed, strict=True)]
+        if redaction.learnt == before:
+            break
+    written = tuple(
+        part if after is before_ else Part(part.name, write(after), part.line)
+        for part, before_, after in zip(parts, parsed, new, strict=True)
+        if after is not None
+    )
+    return RedactedRecord(written, tuple(redaction.findings), counts(redaction.findings))
 
 
 Listed = Callable[[list[Finding]], None]

@@ -27,6 +27,9 @@ from fhir_plugin.disclose.redact.watch import Watch
 from mappings.model.disclosure import Judge, Mode, Redact, Release, Review, Verdict
 
 _NEVER: Final = ("AuditEvent",)
+_REMEMBERED: Final = 20_000
+"""Verdicts of places that are told again in the report without asking again."""
+
 _STUB: Final = Release(reason("stub"))
 
 
@@ -43,6 +46,7 @@ class Redaction:
         self._decided: dict[str, Verdict] = {}
         self._changed: set[str] = set()
         self._touched: set[str] = set()
+        self._released_for: dict[str, Release] = {}
         self._part = ""
         self._places: dict[int, Place] = {}
         self._next = 1
@@ -78,6 +82,8 @@ class Redaction:
             verdict = verdicts[place.path]
             if not isinstance(verdict, Release):
                 self._keep_out(place, verdict)
+            elif len(self._released_for) < _REMEMBERED:
+                self._released_for[place.path] = verdict
         return len(found)
 
     def needs_no_survey(self, resource: Json) -> int | None:
@@ -231,7 +237,7 @@ class Redaction:
             self.common |= cutter.common_titles
 
     def _released_verdict(self, place: Place) -> Verdict:
-        found = self._verdict(place)
+        found = self._released_for.get(place.path) or self._verdict(place)
         return found if isinstance(found, Release) else Release(found.reason)
 
     def _goes_by_a_withheld_name(self, place: Place) -> bool:
