@@ -106,6 +106,8 @@ def what_to_look_for(
             add(kind, of, text, whole=kind not in (Kind.BYTES, Kind.HASH), fold=kind is Kind.TITLE)
         for text, system in _identifiers(resource):
             add(Kind.IDENTIFIER, of, text, whole=True, near=system)
+        for first, second in _letters(resource):
+            add(Kind.BYTES, of, first, whole=False, near=second)
     for of, url in full_urls:
         for kind, text in _of_url(url):
             add(kind, of, text, whole=True)
@@ -255,10 +257,27 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
     except (binascii.Error, ValueError):
         return
     size = LONGEST if _WORDS.fullmatch(raw) else _SLICE  # letters are often alike: more of one is looked for
+    if size == LONGEST and len(raw) >= 2 * LONGEST:
+        return
     for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
         piece = raw[start : start + size]
         if len(piece) >= _SLICE and len(set(piece)) >= 12:
             yield Kind.BYTES, piece
+
+
+def _letters(resource: Mapping[str, Any]) -> Iterator[tuple[bytes, str]]:
+    """The beginning of each text of some length, where dates and names stand, and what comes next and has to stand
+    near it: the middle of many letters is the same words."""
+    for node in _objects(resource):
+        data = node.get("data")
+        if not isinstance(data, str) or len(data) < 2 * LONGEST:
+            continue
+        try:
+            raw = base64.b64decode(data).strip()
+        except (binascii.Error, ValueError):
+            continue
+        if len(raw) >= 2 * LONGEST and _WORDS.fullmatch(raw):
+            yield raw[:LONGEST], raw[LONGEST : 2 * LONGEST].decode("ascii")
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
