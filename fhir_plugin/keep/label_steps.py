@@ -71,6 +71,9 @@ class ImageLabelStep:
                 break
             if not tries_left:
                 raise VersionConflict(f"{self.order.reference} changes all the time", status=412)
+        beside = [each for each in weaker_levels(elements.labels_of(self._read())) if each not in before]
+        if beside and self._takes_away():
+            self.record.remove_labels(self.order.reference, elements.security(beside))
         if not at_least_as_strict(labels_of_image(self._read()), before):
             raise ReadBackMismatch(f"{self.order.reference} has not got its label back", code="label-lost")
         return ()
