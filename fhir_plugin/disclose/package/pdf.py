@@ -147,7 +147,7 @@ class PdfPages:
         yield from _written(document, catalog, info)
 
     def _describe(self, document: Any) -> None:
-        """Structure, language and metadata, as PDF/UA-1 wants them."""
+        """Structure, language and metadata as PDF/UA-1 wants them; it is not claimed: no validator has said so."""
         catalog = document.Catalog
         catalog.MarkInfo = pdfdoc.PDFDictionary({"Marked": "true"})
         catalog.Metadata = _Raw(lambda _doc: _stream(self._xmp(), "/Type /Metadata /Subtype /XML"))
@@ -196,11 +196,11 @@ class PdfPages:
             '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
             '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
             '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" '
-            'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">'
+            'xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
             f'<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(self._title)}</rdf:li></rdf:Alt></dc:title>'
             f"<dc:creator><rdf:Seq><rdf:li>{escape(self._organisation)}</rdf:li></rdf:Seq></dc:creator>"
             "<dc:language><rdf:Bag><rdf:li>en-GB</rdf:li></rdf:Bag></dc:language>"
-            f"<xmp:CreateDate>{made}</xmp:CreateDate><pdfuaid:part>1</pdfuaid:part>"
+            f"<xmp:CreateDate>{made}</xmp:CreateDate>"
             '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
         ).encode()
 
