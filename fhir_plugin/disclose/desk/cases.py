@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fhir_plugin.disclose.desk import course, gather, holding, view
 from fhir_plugin.disclose.desk.due import days_left, due_day
 from fhir_plugin.disclose.desk.parts import DeskParts
-from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own, only_opines
+from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own, only_opines, sees_hidden
 from fhir_plugin.disclose.desk.said import with_what_was_said
 from fhir_plugin.disclose.desk.thinking import Thinking
 from fhir_plugin.disclose.desk.values import Facts, words_of_theirs
@@ -43,7 +43,7 @@ class Cases:
         found = self._parts.requests.of_patient(session.fhir_base, session.patient_id)
         if only_opines(session):
             return [view.for_professionals(each) for each in found if each.is_open]
-        return found
+        return found if sees_hidden(session) else [view.without_items(each) for each in found]
 
     def of_practice(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
         need(session, SECOND, "requests for copies of a record")

@@ -57,6 +57,19 @@ def for_professionals(request: DisclosureRequest) -> DisclosureRequest:
     return replace(bare, opinions=request.opinions, opinions_asked=request.opinions_asked)
 
 
+def without_items(request: DisclosureRequest) -> DisclosureRequest:
+    """For a list: without what it says about items, of which some may be hidden from whoever looks."""
+    return replace(
+        request,
+        overrides={},
+        opinions={},
+        opinions_asked={},
+        changed=frozenset(),
+        read_words=frozenset(),
+        black_outs={},
+    )
+
+
 def _without_hidden(request: DisclosureRequest, decision: Decision | None) -> DisclosureRequest:
     """The request without what it says about items that only the privacy officer may see."""
     kept = {each.key for each in decision.items if is_kept_hidden(each)} if decision is not None else set()
@@ -67,6 +80,7 @@ def _without_hidden(request: DisclosureRequest, decision: Decision | None) -> Di
         overrides={key: each for key, each in request.overrides.items() if key not in kept},
         opinions={key: each for key, each in request.opinions.items() if key not in kept},
         opinions_asked={key: each for key, each in request.opinions_asked.items() if key not in kept},
+        black_outs={key: each for key, each in request.black_outs.items() if key not in kept},
         changed=request.changed - kept,
         read_words=request.read_words - kept,
     )

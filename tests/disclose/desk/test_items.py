@@ -200,6 +200,7 @@ def test_the_officer_sees_that_something_is_hidden_and_the_privacy_officer_decid
     decide(bench, request, [ARM], Decided.REDACT, PRIVACY)
     seen = bench.view(request)
     assert seen.may_sign and ARM not in seen.request.overrides, "the officer learns no more than that it is decided"
+    assert ARM not in repr([each.overrides for each in bench.desk.of_patient(OFFICER)])
     decide(bench, request, [ARM], Decided.RELEASE, PRIVACY)
     assert isinstance(bench.item(request, ARM).decided, Release), "who signs sees what they sign for"
     with pytest.raises(NotAllowed):
