@@ -37,8 +37,8 @@ def main() -> int:
     if asked.command == "judged":
         resources = clinical(examples(asked.path)) if asked.path else practice()
         for requester in Requester:
-            found = judged(resources, requester)
-            line = {"who": requester, **per_thousand(found), "by": dict(sorted(found.items()))}
+            became = judged(resources, requester)
+            line = {"who": requester, **per_thousand(became), "by": dict(sorted(became.items()))}
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
         return 0
