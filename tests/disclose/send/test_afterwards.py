@@ -14,12 +14,15 @@ from fhir_plugin.ports import Compartment, Json
 from mappings.model.disclosure import Requester
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import Reference
+from mappings.model.practice import Hold, HoldKind
 from mappings.r4.audit_event import to_audit_event
 from mappings.r4.disclosure_event import to_disclosure_event
 from mappings.terminology.audit import Operation, Outcome
 from tests.disclose.send.bench import (
+    AMY,
     DIGEST,
     GUARDIAN,
+    HERE,
     PIXELS,
     RECIPIENT,
     SEEN,
@@ -47,6 +50,12 @@ def sent(bench: SendBench, id: str = "d1", **changed: object) -> DisclosureReque
 
 def fetch(bench: SendBench, request: DisclosureRequest) -> bytes:
     return b"".join(pieces_of(bench.parts, at_the_desk(), request))
+
+
+def test_only_the_hold_of_this_request_is_lifted(bench: SendBench) -> None:
+    bench.holds.add(Hold("concern-1", HoldKind.SAFEGUARDING, HERE, AMY, START, GUARDIAN))
+    bench.send()
+    assert [each.id for each in bench.holds.of_patient(HERE, AMY)] == ["concern-1"]
 
 
 # ------------------------------------------------------------------------------------------------ fetching

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from fhir_plugin.disclose.send import KIND, Disclosures, Making
+from fhir_plugin.disclose.send import spool as spooling
+from fhir_plugin.disclose.send.spool import read_whole
 from fhir_plugin.ledger.engine import Engine
 from mappings.model.disclosure_request import RequestState
 from tests.disclose.send.bench import SendBench, at_the_desk
@@ -111,9 +113,13 @@ def leaks(bench: SendBench) -> RequestState:
 @pytest.mark.parametrize("our_ids", [True, False])
 @pytest.mark.parametrize("case", [sends, leaks])
 def test_every_end_is_truthful(
-    case: Callable[[SendBench], RequestState], our_ids: bool, pytestconfig: pytest.Config
+    case: Callable[[SendBench], RequestState],
+    our_ids: bool,
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every fourth moment, each case from another one on; with `--exhaustive` every moment."""
+    monkeypatch.setattr(spooling, "PIECE", 200)
     every = 1 if pytestconfig.getoption("--exhaustive") else 4
     first = 1 if every == 1 else 1 + (2 if our_ids else 0) + (case is leaks)
     killed = 0
@@ -127,6 +133,9 @@ def test_every_end_is_truthful(
         revived(bench)
         is_truthful(bench, bench.ledger.get(intent))
         assert now(bench).state is wanted, f"killed at {moment}"
+        if (package := now(bench).package) is not None and package.vault_id is not None:
+            pieces = read_whole(bench.vault, package.vault_id).pieces
+            assert {each.vault_id for each in bench.vault.items()} == {package.vault_id, *pieces}, "and nothing else"
     assert 40 < killed * every < MOMENTS, "it was tried to its end"
 
 

@@ -15,7 +15,7 @@ from fhir_plugin.disclose.send import ToSend, pieces_of, resume_for, start
 from fhir_plugin.disclose.send import spool as spooling
 from fhir_plugin.errors import RecordRefused, Refused, SignInNeeded, UnacceptableImage, WrongPatient
 from fhir_plugin.ledger.engine import BACKOFF_SECONDS
-from fhir_plugin.ledger.intents import Intent, IntentState, Outcome
+from fhir_plugin.ledger.intents import Intent, IntentState, Outcome, StepRecord, StepState
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import FhirBase, LaunchId, Reference, VaultId
@@ -161,7 +161,8 @@ def test_what_nobody_can_look_into_stops_a_package_only_where_something_stays(be
     assert now(whole).state is RequestState.SENT
 
 
-def test_what_is_found_while_it_is_written_stops_it_too(bench: SendBench) -> None:
+def test_what_is_found_while_it_is_written_stops_it_too(bench: SendBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "PIECE", 64)  # with pieces in the vault already
     bench.writer.found = "Something that must stay back is in record.ndjson."
     intent = bench.send()
     assert intent.reason == "package-not-clean"
@@ -263,11 +264,12 @@ def test_whatever_a_server_says_what_is_sent_is_in_the_record(lie: Lie, our_ids:
         assert request.package is None and request.state in (RequestState.OPEN, RequestState.MAKING)
 
 
-def test_a_record_that_changes_what_it_was_told_is_not_believed() -> None:
+@pytest.mark.parametrize("trimmed", ["signature", "entity"])
+def test_a_record_that_changes_what_it_was_told_is_not_believed(trimmed: str) -> None:
     class Trimming(FakeRecord):
         def read(self, resource_type: str, id: str) -> Json:
             found = super().read(resource_type, id)
-            found.pop("signature", None)
+            found.pop(trimmed, None)
             return found
 
     bench = SendBench(record=Trimming())
@@ -301,6 +303,27 @@ def test_signed_again_after_it_failed_it_is_another_disclosure_of_the_same_reque
     bench.engine.run(intent)
     is_truthful(bench, bench.ledger.get(intent))
     assert now(bench).state is RequestState.SENT and now(bench).why_not == ""
+
+
+def test_a_package_of_which_a_piece_is_gone_is_made_again(bench: SendBench) -> None:
+    assert isinstance(bench.record, FakeRecord)
+    bench.record.go_down()
+    intent = bench.send()
+    for piece in bench.vault.items(compartment=Compartment.PACKAGE_PART, owner=intent.id):
+        bench.vault.destroy(piece.vault_id)
+    bench.ledger.save_step(intent.id, 0, StepRecord("package", StepState.TRYING))
+    bench.record.on_call = lambda _call, _what: None
+    bench.clock.advance(seconds=max(BACKOFF_SECONDS))
+    bench.engine.run_due()
+    is_truthful(bench, bench.ledger.get(intent.id))
+    assert now(bench).state is RequestState.SENT and bench.writer.written == 2
+
+
+def test_what_lies_in_the_vault_is_what_was_proven_or_nothing_is_sent(bench: SendBench) -> None:
+    bench.writer.proves_another = True
+    intent = bench.send()
+    assert intent.reason == "package-not-clean"
+    is_truthful(bench, intent)
 
 
 def test_a_large_package_lies_in_pieces_and_never_whole(bench: SendBench, monkeypatch: pytest.MonkeyPatch) -> None:
