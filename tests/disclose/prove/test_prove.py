@@ -263,8 +263,9 @@ def test_thousands_of_needles() -> None:
     assert finds(PADDING * 20 + b"Media/img-0471 Media/img-047110", many) == []
 
 
-def test_pixels_are_compared_wherever_a_picture_lies() -> None:
-    picture = b"\xff\xd8\xff" + random.Random(9).randbytes(3000)
+@pytest.mark.parametrize("begins", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x1cftypheic", b"RIFF"])
+def test_pixels_are_compared_wherever_a_picture_lies(begins: bytes) -> None:
+    picture = begins + random.Random(9).randbytes(3000)
     seen: list[int] = []
 
     def pixels(data: bytes) -> frozenset[str] | None:
@@ -395,7 +396,7 @@ def test_letters_that_are_alike_in_part_are_not_the_same_and_a_copy_is() -> None
     start = b"# Chief complaint\nNo complaints.\n# History\nThe patient is a non-smoker. " * 4
     letter = b"4 March 2026\n" + start + b"Seen for a rash on the left forearm."
     other = b"11 May 2026\n" + start + b"Seen for a cough since last week."
-    document = {"resourceType": "DocumentReference", "id": "d1"}
+    document: dict[str, Any] = {"resourceType": "DocumentReference", "id": "d1"}
     document["content"] = [{"attachment": {"contentType": "text/plain", "data": base64.b64encode(letter).decode()}}]
     needles = what_to_look_for([document])
     assert not finds(other, needles) and not finds(PADDING + base64.b64encode(PADDING + other), needles)
