@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from joserfc.jws import serialize_compact
 from stream_unzip import stream_unzip
 from stream_zip import ZIP_64, stream_zip
 
@@ -122,6 +123,14 @@ def test_no_other_algorithm_will_do(header: dict[str, object]) -> None:
     for end in (signature, ""):
         files["manifest.jws"] = f"{head}..{end}".encode()
         assert "signature" in {each.code for each in checked(packed(files)).faults}
+
+
+def test_a_signature_whose_header_says_more_is_not_ours() -> None:
+    files = members(WHOLE)
+    header = {"alg": "ES384", "kid": SIGNER.kid, "jku": "https://evil.example/keys"}
+    head, _, end = serialize_compact(header, files["manifest.json"], SIGNER.key, algorithms=["ES384"]).split(".")
+    files["manifest.jws"] = f"{head}..{end}".encode()
+    assert [each.code for each in checked(packed(files)).faults] == ["signature"]
 
 
 # ------------------------------------------------------------------------------------------------- structure
