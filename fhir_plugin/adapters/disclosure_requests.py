@@ -37,7 +37,7 @@ class DatabaseDisclosureRequests:
         with self._database.connection() as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         if row is None:
-            raise NotFound(f"there is no disclosure request {id}", status=404)
+            raise NotFound("There is no such request.", status=404)
         return self._open(row)
 
     def save(self, request: DisclosureRequest) -> None:

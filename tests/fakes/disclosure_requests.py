@@ -24,7 +24,7 @@ class FakeDisclosureRequests:
 
     def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
         if id not in self._rows:
-            raise NotFound(f"there is no disclosure request {id}", status=404)
+            raise NotFound("There is no such request.", status=404)
         return self._rows[id]
 
     def save(self, request: DisclosureRequest) -> None:

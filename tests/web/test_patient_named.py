@@ -29,6 +29,7 @@ WRITES_TO_THE_RECORD = {
     "receipt.check_again",
     "concern.raise_one",
     "consult.ask",
+    "disclosing.sign",
     "labels.answer",
     "labels.change",
     "labels.decide",
@@ -53,6 +54,13 @@ STAYS_WITH_US = {
     "consult.decline",
     "consult.prepared",
     "consult.read",
+    *(
+        f"disclosing.{page}"
+        for page in (
+            *("accept_unread", "ask", "begin", "black_out", "decide", "extend", "gather", "locked_package", "opine"),
+            *("read", "refuse", "reveal", "set_facts"),
+        )
+    ),
     "editing.change",
     "editing.editor",
     "gallery.reveal",

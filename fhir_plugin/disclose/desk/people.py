@@ -28,7 +28,7 @@ def need(session: ClinicalSession, roles: frozenset[Role], what: str) -> None:
 def need_own(session: ClinicalSession, request: DisclosureRequest) -> DisclosureRequest:
     """The request, if it is about the patient of this launch. For every other launch it does not exist."""
     if (request.fhir_base, request.patient) != (session.fhir_base, session.patient_id):
-        raise NotFound(f"there is no disclosure request {request.id}", status=404)
+        raise NotFound("There is no such request.", status=404)
     return request
 
 
