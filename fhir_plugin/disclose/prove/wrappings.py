@@ -29,7 +29,7 @@ _BEGINNINGS: Final = (b"PK", b"\x1f\x8b", b"%PDF", b"\xff\xd8", b"\x89PNG", b"GI
 _PADDING: Final = ord("=")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _A85_GROUP: Final = re.compile(rb"z|[!-u]{5}")
-SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|stream\r?\n")
+SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|(?<!end)stream\r?\n")
 
 
 class Inner(Protocol):
