@@ -3,6 +3,7 @@
 `disclose(parts, record, asked)` gives a package in pieces; nothing of it may be released before `finish`.
 """
 
-from fhir_plugin.disclose.at_once.making import Disclosure, WhatIsAsked, disclose
+from fhir_plugin.disclose.at_once.asked import WhatIsAsked
+from fhir_plugin.disclose.at_once.making import Disclosure, disclose
 
 __all__ = ["Disclosure", "WhatIsAsked", "disclose"]

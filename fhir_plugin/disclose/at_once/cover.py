@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from fhir_plugin.disclose.at_once.asked import WhatIsAsked
 from fhir_plugin.disclose.contents import CoverSheet, named
 from fhir_plugin.disclose.redact import RedactedRecord
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.disclosure import Redact, RequesterRow
 from mappings.model.people import Patient
-
-if TYPE_CHECKING:
-    from fhir_plugin.disclose.at_once.making import WhatIsAsked
 
 CHECKED: Final = (
     "Everything that carries a label was checked against the rules for this recipient.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from fhir_plugin.disclose.at_once.asked import WhatIsAsked
 from fhir_plugin.disclose.at_once.cover import cover_of
 from fhir_plugin.disclose.contents import PackageContents, PackagedImage
 from fhir_plugin.disclose.desk.deciding import Decision, decide
@@ -25,7 +26,7 @@ from fhir_plugin.errors import Refused
 from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
 from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey, MadePackage, RequestState
-from mappings.model.identifiers import PatientId, Reference, VaultId
+from mappings.model.identifiers import Reference, VaultId
 from mappings.r4.patient import from_patient
 
 ACTION: Final = "record.disclosed"
@@ -33,22 +34,6 @@ MACHINE: Final = Reference("Device/fhir-plugin")
 """Who made it: nobody signed."""
 
 _Reads = Callable[[KeptBytes], bytes]
-
-
-@dataclass(frozen=True)
-class WhatIsAsked:
-    """`purpose`: the name or code of a row; naming it says that its right was seen. `by`: who runs this, for the log.
-
-    `password`: AES-256. `watermark`: whether each picture says for whom it is.
-    """
-
-    patient: PatientId
-    purpose: str
-    mode: Mode
-    recipient: str = field(default="", repr=False)
-    by: str = ""
-    password: str | None = field(default=None, repr=False)
-    watermark: bool = False
 
 
 @dataclass(frozen=True)
