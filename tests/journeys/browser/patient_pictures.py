@@ -62,7 +62,6 @@ def take_pictures(browser: Browser, folder: Path) -> None:
         phone.add([sharp, *drawn(Path(taken), 1, blurred=True)])
         phone.have(2)
         expect(phone.page.locator("#photo-2 [data-doubt=blurred]")).to_be_visible()
-        phone.page.locator("#so-far").scroll_into_view_if_needed()
         phone.page.evaluate("document.getElementById('so-far').scrollIntoView()")
         _save(phone, folder, "photos")
         phone.context.set_offline(True)

@@ -35,7 +35,7 @@ from tests.journeys.browser.ward import (
     open_ward,
     place,
 )
-from tests.journeys.browser.watch import PHONE, until
+from tests.journeys.browser.watch import PHONE, settle, until
 
 FOLDER = Path(__file__).parents[3] / "docs" / "pictures"
 MOST_BYTES = 200_000
@@ -166,6 +166,7 @@ def _save(page: Page, app: Frame, path: Path, *, size: tuple[int, int] | None = 
         small.save(path, "PNG", optimize=True)
     if before is not None:
         page.set_viewport_size(before)
+        settle(page, app)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ _WORDS = ("whitlock", "anand", "priya", "thomas", "9993395633", "9999939082", "c
 _TOKENS = re.compile(r"eyJ[\w-]{10,}\.|access_token|refresh_token|id_token|csrf")
 
 
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 FITS = "(width) => window.innerWidth === width && document.documentElement.scrollWidth <= width"
 
 
@@ -79,6 +80,21 @@ def check_page(page: Page, frame: Frame, where: str, *, widths: Sequence[Viewpor
         until(fits, f"{where} scrolls sideways at {size['width']}", seconds=3)
     if before:
         page.set_viewport_size(before)
+        settle(page, frame)
+
+
+def settle(page: Page, frame: Frame) -> None:
+    """Waits until the frame has its new size and both have been drawn with it: until then the browser sends a click on
+    to where something was before."""
+
+    def has_its_size() -> bool:
+        wide: int = frame.evaluate("innerWidth")
+        room: int = frame.frame_element().evaluate("(frame) => frame.clientWidth") if frame.parent_frame else wide
+        return wide == room
+
+    until(has_its_size, "the frame keeps another size than its place")
+    for each in (page.main_frame, frame, page.main_frame):
+        each.evaluate(DRAWN)
 
 
 def size_of(page: Page) -> ViewportSize:
