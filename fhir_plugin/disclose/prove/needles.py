@@ -137,7 +137,7 @@ def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapp
 
 
 _NONE: Final[_Key] = (b"", False, False, b"")
-_WORDS: Final = re.compile(rb"[\t\n\r\x20-\x7e]+")
+_WORDS: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+")
 _TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
 
@@ -256,9 +256,9 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
         raw = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return
-    size = LONGEST if _WORDS.fullmatch(raw) else _SLICE  # letters are often alike: more of one is looked for
-    if size == LONGEST and len(raw) >= 2 * LONGEST:
-        return
+    size = LONGEST if _is_letter(raw) else _SLICE  # letters are often alike: more of one is looked for
+    if size == LONGEST and len(raw.strip()) > LONGEST:
+        return  # see `_letters`
     for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
         piece = raw[start : start + size]
         if len(piece) >= _SLICE and len(set(piece)) >= 12:
@@ -267,17 +267,25 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
 
 def _letters(resource: Mapping[str, Any]) -> Iterator[tuple[bytes, str]]:
     """The beginning of each text of some length, where dates and names stand, and what comes next and has to stand
-    near it: the middle of many letters is the same words."""
+    near it: two notes of one clinic are alike in part."""
     for node in _objects(resource):
         data = node.get("data")
-        if not isinstance(data, str) or len(data) < 2 * LONGEST:
+        if not isinstance(data, str) or len(data) <= LONGEST:
             continue
         try:
             raw = base64.b64decode(data).strip()
         except (binascii.Error, ValueError):
             continue
-        if len(raw) >= 2 * LONGEST and _WORDS.fullmatch(raw):
-            yield raw[:LONGEST], raw[LONGEST : 2 * LONGEST].decode("ascii")
+        if len(raw) > LONGEST and _is_letter(raw):
+            size = min(LONGEST, len(raw) // 2)
+            yield raw[:size], raw[size : 2 * size].decode(errors="ignore")
+
+
+def _is_letter(raw: bytes) -> bool:
+    try:
+        return _WORDS.fullmatch(raw.decode()) is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
