@@ -166,12 +166,11 @@ class ProcessImageWorker:
             answer, parts = self._ask({"job": "preview", **size}, received.content, self._bounds)
         return _only_jpeg(answer, parts)
 
-    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
+    def mark(self, received: ReceivedImage, words: str) -> bytes:
         """See `ImageWorker.mark`."""
         if sniff_video(received.content) is not None:
             raise refuse("video")
-        job = {"job": "mark", "words": words, "below": below}
-        return _only_jpeg(*self._ask(job, received.content, self._bounds))
+        return _only_jpeg(*self._ask({"job": "mark", "words": words}, received.content, self._bounds))
 
     def _clean_video(
         self,

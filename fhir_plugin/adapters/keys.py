@@ -47,8 +47,6 @@ class KeyUse(StrEnum):
     WORK = "work"
     REQUESTS = "requests"
     OPINIONS = "opinions"
-    MACHINES = "machines"
-    DISCLOSURES = "disclosures"
 
 
 class MasterKeys:

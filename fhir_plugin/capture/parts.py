@@ -20,7 +20,6 @@ from fhir_plugin.ports import (
     ClinicalRecord,
     Clock,
     Holds,
-    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
@@ -58,7 +57,6 @@ class CaptureParts:
     worklist: Worklist
     holds: Holds
     kept: KeptImages
-    labels: ImageLabels
     background: Background
 
     @property

@@ -29,12 +29,7 @@ def _object(value: Json, kind: str, path: str) -> Iterator[str]:
         return
     present: set[str] = set()
     for name, inner in value.items():
-        if name == "resourceType":
-            continue
-        if name.startswith("_"):  # a primitive without a value, only with extensions, is there
-            twin = _definition(known, name[1:])
-            if twin is not None and name[1:] not in value:
-                present.add(twin[0]["path"])
+        if name == "resourceType" or name.startswith("_"):
             continue
         found = _definition(known, name)
         if found is None:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import requests
 
 from fhir_plugin.app import Installation, create_app, install
-from fhir_plugin.capability import SCOPES, WHOLE_RECORD
+from fhir_plugin.capability import SCOPES
 from fhir_plugin.cli import _drawn_photograph
 from fhir_plugin.demo import KEY_ID
 from fhir_plugin.errors import PluginError, Unavailable
@@ -99,9 +99,6 @@ class CountedTransport(Transport):
 
 
 class Harness:
-    user = "gp"
-    """Who launches."""
-
     def __init__(self, setting: Mapping[str, Any]) -> None:
         self.origin: str = setting["ehr_origin"]
         self.launch = LaunchId("")
@@ -115,7 +112,7 @@ class Harness:
                     client_id=setting["client_id"],
                     auth_method="private_key_jwt",
                     key_id=KEY_ID,
-                    scopes=(*SCOPES, WHOLE_RECORD),
+                    scopes=SCOPES,
                     frame_ancestors=(self.origin,),
                     sandbox=True,
                 )
@@ -187,7 +184,7 @@ class Harness:
         chain = installation.audit.verify()
         clock.by += dt.timedelta(hours=2)  # a sweep spares what is young, for others may still be writing it
         installation.vault.sweep()
-        swept = {"vault": len(installation.vault.items()), "files": files_of(state)}
+        swept = {"vault": len(installation.vault.items()), "files": _files(state)}
         installation.close()
         return {**second, **swept, "stable": first == second, "chain": chain.intact}
 
@@ -196,7 +193,7 @@ class Harness:
         app = run(server, origin, create_app(installation))
         asked = requests.post(
             f"{self.origin}/_sandbox/launch",
-            json={"client_id": "patient-images", "user": self.user, "patient": "p-adult-2"},
+            json={"client_id": "patient-images", "user": "gp", "patient": "p-adult-2"},
             timeout=5,
         )
         try:
@@ -211,11 +208,11 @@ class Harness:
     def _standing(self, installation: Installation, state: Path) -> dict[str, Any]:
         name = state / "capture"
         if not name.exists():
-            return {"capture": None, "vault": len(installation.vault.items()), "files": files_of(state)}
+            return {"capture": None, "vault": len(installation.vault.items()), "files": _files(state)}
         try:
             draft = installation.parts.drafts.get(CaptureId(name.read_text()))
         except PluginError:
-            return {"capture": None, "vault": len(installation.vault.items()), "files": files_of(state)}
+            return {"capture": None, "vault": len(installation.vault.items()), "files": _files(state)}
         intent = installation.ledger.get(draft.intent) if draft.intent else None
         items = installation.vault.items()
         expected = set(draft.vault_items)
@@ -231,7 +228,7 @@ class Harness:
             "lost": len([item for item in expected if item not in {each.vault_id for each in items}]),
             "thumbnails": len(kept),
             "vault": len(items),
-            "files": files_of(state),
+            "files": _files(state),
             "filed": (draft.result or {}).get("filed", []),
         }
 
@@ -239,10 +236,10 @@ class Harness:
         """One launch, one child, one kill, one recovery."""
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
             state = Path(folder) / "app"
-            self.launch = LaunchId(in_child(lambda: self._prepare(state), group=True)["launch"])
-            ran = in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
+            self.launch = LaunchId(_in_child(lambda: self._prepare(state), group=True)["launch"])
+            ran = _in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
             requests.delete(f"{self.origin}/_sandbox/faults", timeout=5)
-            recovered = in_child(lambda: self.recover(state, relaunch=True), group=True)
+            recovered = _in_child(lambda: self.recover(state, relaunch=True), group=True)
         return {"ran": ran, "recovered": recovered}
 
     def _prepare(self, state: Path) -> dict[str, Any]:
@@ -252,11 +249,11 @@ class Harness:
         return {"launch": launch}
 
 
-def files_of(state: Path) -> int:
+def _files(state: Path) -> int:
     return sum(1 for each in (state / "vault").rglob("*") if each.is_file())
 
 
-def in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, Any]:
+def _in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, Any]:
     """The answer of `work` in a forked child; {"killed": signal} if it died, {"failed": traceback} if it raised."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -281,8 +278,8 @@ def in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, An
     return told
 
 
-def main(kind: type[Harness] = Harness) -> None:
-    harness = kind(json.loads(sys.stdin.readline()))
+def main() -> None:
+    harness = Harness(json.loads(sys.stdin.readline()))
     for line in sys.stdin:
         command = json.loads(line)
         print(json.dumps(harness.kill(command["kill_at"], command["faults"], command["expire"])), flush=True)  # noqa: T201

@@ -42,12 +42,10 @@ FAULTS: list[tuple[str, list[dict[str, Any]], bool]] = [
 class Killer:
     """The harness process, with a sandbox that outlives every kill."""
 
-    def __init__(
-        self, setting: dict[str, Any], sandbox: RunningSandbox, harness: str = "tests.journeys.crash_harness"
-    ) -> None:
+    def __init__(self, setting: dict[str, Any], sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
         self.process = subprocess.Popen(
-            [sys.executable, "-m", harness],
+            [sys.executable, "-m", "tests.journeys.crash_harness"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -73,9 +71,9 @@ class Killer:
         self.process.stdout.close()
 
 
-def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness") -> Iterator[Killer]:
-    """A sandbox of that kind, and a harness that knows it."""
-    demo = start_demo(state, like=like)
+@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
+def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
+    demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     key = demo.installation.client_keys.by_kid("demo-client")
     assert key is not None
     port = int(demo.app.origin.rsplit(":", 1)[1])
@@ -88,15 +86,10 @@ def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness
         "port": port,
         "key": key.as_pem().decode(),
     }
-    killer = Killer(setting, demo.sandbox, harness)
-    yield killer
-    killer.close()
+    killing = Killer(setting, demo.sandbox)
+    yield killing
+    killing.close()
     demo.sandbox.stop()
-
-
-@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
-def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    yield from killing(tmp_path_factory.mktemp("ehr"), request.param)
 
 
 def check(killer: Killer, answer: dict[str, Any], what: str) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from smart_launch import AnswerLost, NotSent, Reply, Transport, TransportError, UnusableReply
-from tests.smart_launch.loopback import always, answer, once, serving
-from tests.smart_launch.sending import CANARY, transport
+from smart_launch import AnswerLost, NotSent, Reply, ReplyTooLarge, Transport, TransportError, UnusableReply
+from tests.smart_launch.loopback import always, answer, certificate_for, once, serving
 
-__all__ = ["transport"]
+CANARY = "canary-5f1c"
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    sender = Transport(connect_timeout=2, read_timeout=2, total_timeout=5)
+    yield sender
+    sender.close()
 
 
 def test_a_reply_is_whole_and_its_headers_ignore_case(transport: Transport) -> None:
@@ -69,6 +77,263 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
         assert transport.send("GET", server.url).content == b"server"
     assert proxy.requests == []
     assert b"authorization" not in server.requests[0].lower()
+
+
+def test_a_refused_connection_was_surely_not_sent(transport: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NotSent) as caught:
+        transport.send("POST", f"http://127.0.0.1:{port}/?{CANARY}", content=b"x")
+    assert caught.value.code == "refused"
+    assert CANARY not in str(caught.value)
+
+
+def test_a_server_without_tls_gets_nothing(transport: Transport) -> None:
+    with serving(once(b"HTTP/1.1 400 no\r\n\r\n"), read=False) as server, pytest.raises(NotSent) as caught:
+        transport.send("POST", f"https://127.0.0.1:{server.port}/", content=CANARY.encode())
+    assert caught.value.code == "tls"
+
+
+def test_an_untrusted_certificate_gets_nothing(transport: Transport, tmp_path: Path) -> None:
+    context, _ = certificate_for("127.0.0.1", tmp_path)
+    with serving(always(answer()), tls=context) as server, pytest.raises(NotSent) as caught:
+        transport.send("POST", f"https://127.0.0.1:{server.port}/", content=CANARY.encode())
+    assert caught.value.code == "tls"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n12345",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n12345\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345",
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["nothing", "status", "head", "length", "chunk", "in-chunk", "bad-chunk", "bad-gzip", "no-http"],
+)
+def test_half_an_answer_is_an_answer_lost(transport: Transport, data: bytes) -> None:
+    with serving(once(data)) as server, pytest.raises(AnswerLost):
+        transport.send("POST", server.url, content=b"x")
+
+
+def test_a_truncated_gzip_stream_does_not_pass_for_a_whole_one(transport: Transport) -> None:
+    whole = gzip.compress(bytes(range(256)) * 500)
+    data = answer(whole[: len(whole) // 2], headers="Content-Encoding: gzip\r\n")
+    with serving(always(data)) as server, pytest.raises(AnswerLost) as caught:
+        transport.send("GET", server.url)
+    assert caught.value.code == "damaged"
+
+
+def test_gzip_in_several_members_and_none(transport: Transport) -> None:
+    packed = gzip.compress(b"one") + gzip.compress(b"two")
+    with serving(always(answer(packed, headers="Content-Encoding: gzip\r\n"))) as server:
+        assert transport.send("GET", server.url).content == b"onetwo"
+    with serving(always(answer(b"", headers="Content-Encoding: gzip\r\n"))) as server:
+        assert transport.send("GET", server.url).content == b""
+
+
+def test_an_encoding_that_was_not_asked_for_is_no_answer(transport: Transport) -> None:
+    with serving(always(answer(b"xx", headers="Content-Encoding: br\r\n"))) as server:
+        with pytest.raises(AnswerLost) as caught:
+            transport.send("GET", server.url, headers={"Accept-Encoding": "br"})
+        assert b"accept-encoding: gzip\r\n" in server.requests[0].lower()
+    assert caught.value.code == "damaged"
+
+
+def test_a_silent_server_times_out() -> None:
+    quick = Transport(read_timeout=0.2)
+    with serving(lambda _connection, _request: time.sleep(1)) as server:
+        started = time.monotonic()
+        with pytest.raises(AnswerLost) as caught:
+            quick.send("POST", server.url, content=b"x")
+    assert caught.value.code == "timeout"
+    assert time.monotonic() - started < 3
+    quick.close()
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_a_dripping_server_does_not_hold_us_for_ever(head: bytes) -> None:
+    quick = Transport(read_timeout=2, total_timeout=0.5)
+    gone = threading.Event()
+
+    def drip(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(head)
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"x" * 200:
+            if gone.wait(0.05):
+                return
+            connection.sendall(bytes([byte]))
+
+    with serving(drip) as server:
+        started = time.monotonic()
+        with pytest.raises(AnswerLost) as caught:
+            quick.send("GET", server.url)
+        gone.set()
+    assert caught.value.code == "timeout"
+    assert time.monotonic() - started < 2
+    quick.close()
+
+
+def test_a_server_that_does_not_read_does_not_hold_us_for_ever() -> None:
+    quick = Transport(read_timeout=0.3, total_timeout=1)
+    done = threading.Event()
+
+    def stare(_connection: socket.socket, _request: bytes) -> None:
+        done.wait(10)
+
+    with serving(stare, read=False) as server:
+        started = time.monotonic()
+        with pytest.raises(AnswerLost):
+            quick.send("PUT", server.url, content=b"x" * 40_000_000)
+        done.set()
+    assert time.monotonic() - started < 4
+    quick.close()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "500 Oops"])
+def test_a_gzip_bomb_is_cut_off(transport: Transport, status: str) -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    assert len(bomb) < 100_000
+    packed = answer(bomb, status=status, headers="Content-Encoding: gzip\r\n")
+    with serving(always(packed)) as server, pytest.raises(ReplyTooLarge) as caught:
+        transport.send("GET", server.url, max_bytes=1_000_000)
+    assert caught.value.status == int(status[:3])
+
+
+def test_an_endless_answer_is_cut_off(transport: Transport) -> None:
+    def flood(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    with serving(flood) as server, pytest.raises(ReplyTooLarge):
+        transport.send("GET", server.url, max_bytes=100_000)
+
+
+def test_the_size_limit_is_exact(transport: Transport) -> None:
+    with serving(always(answer(b"x" * 1000))) as server:
+        assert len(transport.send("GET", server.url, max_bytes=1000).content) == 1000
+        with pytest.raises(ReplyTooLarge):
+            transport.send("GET", server.url, max_bytes=999)
+        assert transport.send("HEAD", server.url + "/h", max_bytes=10).content == b""
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://example.org/", "insecure-url"),
+        ("http://10.0.0.1/", "insecure-url"),
+        ("http://localhost.example.org/", "insecure-url"),
+        ("ftp://localhost/", "insecure-url"),
+        ("file:///etc/passwd", "bad-url"),
+        ("https://user@example.org/", "bad-url"),
+        ("https://", "bad-url"),
+        ("https://[::1", "bad-url"),
+        ("https://localhost:99999/", "bad-url"),
+        ("nonsense", "bad-url"),
+        ("https://10.0.0.1/", "blocked-address"),
+        ("https://192.168.1.1/", "blocked-address"),
+        ("https://169.254.169.254/latest/meta-data", "blocked-address"),
+        ("https://[fe80::1]/", "blocked-address"),
+        ("https://[fd00:ec2::254]/", "blocked-address"),
+        ("https://[::ffff:10.0.0.1]/", "blocked-address"),
+        ("https://[64:ff9b::a00:1]/", "blocked-address"),
+        ("https://0.0.0.0/", "blocked-address"),
+        ("https://100.100.100.200/", "blocked-address"),
+        ("https://168.63.129.16/", "blocked-address"),
+        ("https://0x7f.1/", "blocked-address"),
+        ("https://2130706433/", "blocked-address"),
+    ],
+)
+def test_where_nothing_is_sent(transport: Transport, url: str, code: str) -> None:
+    with pytest.raises(NotSent) as caught:
+        transport.send("GET", url + "?" + CANARY)
+    assert caught.value.code == code
+    assert CANARY not in str(caught.value)
+
+
+class Resolver:
+    """Stands in for DNS: each look-up of a name gives the next of its answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
+        self.asked: list[str] = []
+        self._answers = list(answers)
+        monkeypatch.setattr("smart_launch.connections.socket.getaddrinfo", self._look_up)
+
+    def _look_up(self, host: str, port: int, **_: Any) -> list[Any]:
+        self.asked.append(host)
+        addresses = self._answers.pop(0) if self._answers else []
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0"])
+def test_a_public_name_at_a_private_address_is_refused(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    Resolver(monkeypatch, [address])
+    with pytest.raises(NotSent) as caught:
+        transport.send("GET", "https://fhir.example.org/")
+    assert caught.value.code == "blocked-address"
+
+
+def test_a_loopback_name_that_resolves_elsewhere_is_refused(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, ["93.184.215.14"])
+    with pytest.raises(NotSent) as caught:
+        transport.send("GET", "http://localhost/")
+    assert caught.value.code == "blocked-address"
+
+
+def test_an_unknown_name_was_surely_not_sent(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    Resolver(monkeypatch)
+    with pytest.raises(NotSent) as caught:
+        transport.send("GET", "https://fhir.example.org/")
+    assert caught.value.code == "dns"
+
+
+def test_a_registered_private_host_is_reached_at_the_address_that_was_judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context, bundle = certificate_for("fhir.example.org", tmp_path)
+    resolver = Resolver(monkeypatch, ["127.0.0.1"], ["10.0.0.1"])
+    sender = Transport(allowed_private_hosts=frozenset({"FHIR.example.org"}), ca_bundle=bundle)
+    with serving(always(answer(b"secure")), tls=context) as server:
+        for _ in range(2):
+            reply = sender.send("GET", f"https://fhir.example.org:{server.port}/")
+            assert reply.content == b"secure"
+    assert resolver.asked == ["fhir.example.org"]
+    sender.close()
+
+
+def test_registration_is_no_pass_to_the_metadata_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    Resolver(monkeypatch, ["169.254.169.254"])
+    sender = Transport(allowed_private_hosts=frozenset({"fhir.example.org"}))
+    with pytest.raises(NotSent) as caught:
+        sender.send("GET", "https://fhir.example.org/")
+    assert caught.value.code == "blocked-address"
+
+
+def test_a_certificate_for_another_name_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    context, bundle = certificate_for("other.example.org", tmp_path)
+    Resolver(monkeypatch, ["127.0.0.1"])
+    sender = Transport(allowed_private_hosts=frozenset({"fhir.example.org"}), ca_bundle=bundle)
+    with serving(always(answer()), tls=context) as server, pytest.raises(NotSent) as caught:
+        sender.send("GET", f"https://fhir.example.org:{server.port}/")
+    assert caught.value.code == "tls"
+    assert server.requests == []
+
+
+def test_names_below_localhost_mean_this_machine(transport: Transport) -> None:
+    with serving(always(answer(b"here"))) as server:
+        assert transport.send("GET", f"http://ehr.localhost:{server.port}/").content == b"here"
 
 
 def test_connections_are_kept_per_thread(transport: Transport) -> None:

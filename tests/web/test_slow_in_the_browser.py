@@ -8,7 +8,8 @@ from playwright.sync_api import Dialog, Page, expect
 
 from mappings.model.identifiers import CaptureId
 from tests.browsing import held
-from tests.web.chromium import (
+from tests.web.fake import FakeParts
+from tests.web.test_in_the_browser import (
     Open,
     add,
     address,
@@ -20,7 +21,6 @@ from tests.web.chromium import (
     place,
     say,
 )
-from tests.web.fake import FakeParts
 
 __all__ = ["address", "chromium", "launch", "photos"]
 

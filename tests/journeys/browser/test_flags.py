@@ -12,6 +12,8 @@ from tests.journeys.browser.ward import (
     ADULT_A,
     ADULT_B,
     Desk,
+    answer,
+    begin,
     card,
     choose,
     expect_filed,
@@ -19,7 +21,7 @@ from tests.journeys.browser.ward import (
     filed_for,
     go_on,
     justify,
-    one_picture,
+    place,
     say,
 )
 from tests.journeys.browser.watch import NARROWEST, PHONE, check_page
@@ -36,7 +38,10 @@ CHAPERONED = {"chaperone": "present", "chaperone_family": "no", "chaperone_train
 def test_a_child_of_fifteen(desk: Desk, ward: Demo, photos: list[Path], said: dict[str, str]) -> None:
     before = len(filed_for(ward, "p-child-15"))
     app = desk.launch_in_frame("p-child-15")
-    one_picture(app, photos[:1])
+    begin(app)
+    choose(app, photos[:1])
+    answer(app)
+    place(app, 1, "abdomen")
     asked = go_on(app, **said, **SAFE)
     assert {"gillick", "child_view", "keep_best_interests"} <= set(asked)
     assert ("giver_name" in asked) == (said is PARENT)
@@ -51,7 +56,10 @@ def test_a_child_of_fifteen(desk: Desk, ward: Demo, photos: list[Path], said: di
 
 def test_a_child_who_does_not_want_it_is_not_overruled_by_one_person(desk: Desk, photos: list[Path]) -> None:
     app = desk.launch_in_frame("p-child-15")
-    one_picture(app, photos[:1])
+    begin(app)
+    choose(app, photos[:1])
+    answer(app)
+    place(app, 1, "abdomen")
     go_on(app, **COMPETENT | {"child_view": "objects"}, **SAFE)
     expect(app.locator(".app-hold")).to_contain_text("does not want it")
     expect(app.locator("#file")).to_have_count(0)
@@ -59,7 +67,10 @@ def test_a_child_who_does_not_want_it_is_not_overruled_by_one_person(desk: Desk,
 
 def test_an_intimate_picture_with_a_chaperone(desk: Desk, ward: Demo, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_B)
-    one_picture(app, photos[:1], intimacy="intimate")
+    begin(app)
+    choose(app, photos[:1])
+    answer(app, intimacy="intimate")
+    place(app, 1, "abdomen")
     asked = go_on(app, **CHAPERONED, **SAFE)
     assert len([name for name in asked if name.startswith("chaperone_")]) == 7
     justify(app, 1)
@@ -72,7 +83,10 @@ def test_an_intimate_picture_with_a_chaperone(desk: Desk, ward: Demo, photos: li
 
 def test_an_attorney_s_no_binds(desk: Desk, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_A)
-    one_picture(app, photos[:1], consent_receive="not-asked", consent_store="not-asked", consent_form="", understood="")
+    begin(app)
+    choose(app, photos[:1])
+    answer(app, consent_receive="not-asked", consent_store="not-asked", consent_form="", understood="")
+    place(app, 1, "abdomen")
     app.locator('label[for="capacity_doubt"]').click()
     expect(app.locator("#open-question")).to_have_count(1)
     attorney = {"authority": "attorney", "authority_covers": "yes", "authority_answer": "refused"}

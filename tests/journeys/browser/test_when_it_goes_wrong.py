@@ -19,11 +19,14 @@ from tests.journeys.browser.ward import (
     CHROMIUM,
     Desk,
     ShiftedClock,
+    answer,
+    begin,
+    choose,
     expect_filed,
     file,
     filed_for,
     framed,
-    one_picture,
+    place,
     say,
 )
 from tests.journeys.browser.watch import DESKTOP, check_page
@@ -44,7 +47,10 @@ def moving_clock(ward_clock: ShiftedClock) -> Iterator[ShiftedClock]:
 
 
 def ready(app: Frame, photos: list[Path]) -> None:
-    one_picture(app, photos[:1])
+    begin(app)
+    choose(app, photos[:1])
+    answer(app)
+    place(app, 1, "abdomen")
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
 
 

@@ -1,1 +1,0 @@
-"""The disclosure officer's desk: pages over `contract.Desk`."""
