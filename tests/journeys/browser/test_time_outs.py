@@ -31,7 +31,7 @@ from tests.journeys.browser.ward import (
     place,
     scripts_have_begun,
 )
-from tests.journeys.browser.watch import check_page
+from tests.journeys.browser.watch import check_page, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -404,8 +404,12 @@ def test_the_last_words_before_a_page_is_left_are_kept(desk: Desk, photos: list[
     here = app.url
     app.locator("#advice").evaluate("(field) => { field.value = 'Typed and gone'; location.assign('/healthz') }")
     app.wait_for_url("**/healthz")
-    app.goto(here)
-    expect(app.locator("#advice")).to_have_value("Typed and gone")
+
+    def kept() -> bool:  # the browser sends it on when the page is gone, in its own time
+        app.goto(here)
+        return app.locator("#advice").input_value() == "Typed and gone"
+
+    until(kept, "the last words are lost")
 
 
 def test_changes_to_a_picture_are_not_called_saved(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
