@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import structlog
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -20,11 +19,12 @@ from fhir_plugin.adapters.background import BackgroundThreads
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import load_job_roles
+from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
-from fhir_plugin.adapters.issuers_file import IssuersFile
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
@@ -53,12 +53,19 @@ from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.damage import unless_damaged
-from fhir_plugin.errors import SignInNeeded, Tampered, Unavailable
+from fhir_plugin.disclose.desk.desk import Desk
+from fhir_plugin.disclosing import join_desk, tidy_packages
+from fhir_plugin.errors import SignInNeeded
+from fhir_plugin.from_settings import master_keys, registered_ehrs
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.label_order import KIND as LABEL_CHANGE
+from fhir_plugin.keep.label_plan import LabelChanges
+from fhir_plugin.keep.label_review import LabelReviews
 from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
 from fhir_plugin.keep.opinion_events import OpinionActs
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
@@ -68,12 +75,14 @@ from fhir_plugin.ledger.concern_note import ConcernNotes
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
+from fhir_plugin.machines import machines
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.readiness import ready_for_patients
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import register_launch
+from fhir_plugin.web.machines.pages import register_machines
 from fhir_plugin.web.pages import register_pages
 from fhir_plugin.web.patient.wording import shipped
 from fhir_plugin.web.unforeseen import DiscreetFlask
@@ -83,8 +92,6 @@ from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.terminology.job_roles import JobRoles
 from smart_launch import ClientKey, IssuerRegistry, SmartClient, Transport, UnknownIssuer
-
-log = structlog.get_logger(__name__)
 
 P = TypeVar("P")
 
@@ -139,6 +146,9 @@ class Installation:
     withdrawals: Withdrawals
     reviews: Reviews
     consultations: Consultations
+    labels: Labels
+    label_reviews: LabelReviews
+    desk: Desk
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -149,6 +159,8 @@ class Installation:
         unless_damaged("captures", lambda: mend(self.parts), 0)
         unless_damaged("reviews", self.reviews.raise_due, 0)
         unless_damaged("opinions", self.consultations.tidy, 0)
+        unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
+        unless_damaged("disclosures", self.desk.tidy, 0)
         for part, step in (
             ("audit", self.audit.sign_head),
             ("pending", self.pending.purge),
@@ -186,12 +198,12 @@ def install(
     clock = clock or SystemClock()
     folder = SecretsFolder(settings.secrets)
     if registry is None:
-        registry = _registry(settings, folder)
+        registry = registered_ehrs(settings, folder)
     transport = transport or Transport(
         allowed_private_hosts=registry.private_hosts, ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None
     )
     job_roles = load_job_roles(settings.job_roles_file)
-    masters = _masters(settings)
+    masters = master_keys(settings)
     database = Database(settings.database)
     database.upgrade()
     signer: StatementSigner = around("signer", DatabaseStatementSigner(database, masters, clock))
@@ -257,6 +269,7 @@ def install(
         worklist=worklist,
         holds=holds,
         kept=kept,
+        labels=around("labels", DatabaseImageLabels(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
     practice_parts = WorkParts(
@@ -279,6 +292,7 @@ def install(
     plans[CONCERN] = ConcernNotes(holds, audit, records.record_of)
     plans[CONSENT_CHANGE] = ConsentChanges(parts)
     plans[OPINION_ACT] = OpinionActs(parts)
+    plans[LABEL_CHANGE] = LabelChanges(parts)
     request_parts = RequestParts(
         capture=parts,
         requests=around("requests", DatabasePhotoRequests(database, masters)),
@@ -288,8 +302,11 @@ def install(
     )
     gallery, practice = Gallery(parts), Practice(practice_parts)
     records.also_forget(gallery.ended)
+    labels = Labels(parts, gallery)
     opinions = around("opinions", DatabaseSecondOpinions(database, masters))
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
+    captures = Captures(parts)
+    disclosures = around("disclosures", DatabaseDisclosureRequests(database, masters))
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -315,7 +332,7 @@ def install(
         client_keys=keys,
         engine=engine,
         parts=parts,
-        captures=Captures(parts),
+        captures=captures,
         gallery=gallery,
         job_roles=job_roles,
         appointments=Appointments(database, masters, audit, clock),
@@ -325,9 +342,12 @@ def install(
         withdrawals=Withdrawals(parts),
         reviews=Reviews(parts),
         consultations=Consultations(parts, opinions, gallery, practice.clinicians),
+        labels=labels,
+        label_reviews=LabelReviews(parts, gallery, labels),
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
+        desk=join_desk(parts, disclosures, captures.patient, plans),
     )
     return installation
 
@@ -365,32 +385,14 @@ def create_app(installation: Installation) -> Flask:
         policy_notices=lambda: installation.policy.notices(installation.clock.now().date()),
     )
     register_launch(app, launching(installation))
+    if (for_machines := machines(installation)) is not None:
+        register_machines(app, for_machines)
     if proxies := installation.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask's own documents do
             app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
         )
     shut_by_default(app)
     return app
-
-
-def _registry(settings: Settings, folder: SecretsFolder) -> IssuerRegistry:
-    if settings.issuers_file is not None and not settings.issuers_file.exists():
-        raise Unavailable("The file of registered EHRs that the settings name is not there.", code="issuers-file")
-    return IssuersFile(settings.issuers, secret=folder.secret).read()
-
-
-def _masters(settings: Settings) -> MasterKeys:
-    text = settings.master_key.get_secret_value()
-    if text:
-        return MasterKeys.from_text(text)
-    key_file = settings.state / "master.key"
-    if not key_file.exists() and (settings.state / "vault").exists():
-        # A fresh key would open nothing that is there, and would hide that the right one is gone.
-        raise Tampered(
-            "The master key of this installation is missing: put it back before anything else.",
-            code="master-key-missing",
-        )
-    return MasterKeys.from_file(key_file)
 
 
 def app_from_environment() -> Flask:

@@ -79,7 +79,7 @@ class _Free:
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 0) -> bytes:
         return self.cleaned.thumbnail
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return self.cleaned.thumbnail
 
 

@@ -27,6 +27,10 @@ SCOPES = (
 )
 """What this app asks an EHR for, unless the EHR's entry says otherwise; each thing for what it files or reads."""
 
+WHOLE_RECORD = "patient/*.rs"
+"""What the disclosure desk needs beside these, to read all that a request reaches. Not asked for unless the EHR's entry
+names it: where nobody answers requests with this app, nobody's token opens a whole record."""
+
 
 @dataclass(frozen=True)
 class VendorFacts:
@@ -73,6 +77,13 @@ class Capability:
     def takes_our_id(self, resource_type: str) -> bool:
         """Whether PUT with an id of ours creates (R4 `updateCreate`)."""
         return resource_type in self.update_create and self.may(resource_type, "update")
+
+    def changes_labels(self, resource_type: str, *, remove: bool) -> bool:
+        """Whether labels can be added to, or taken from, a resource without writing it (HAPI's `$meta-add` and
+        `$meta-delete`): told for the type or for all, to a launch that may change that type."""
+        name = "$meta-delete" if remove else "$meta-add"
+        told = {name, f"{resource_type}/{name}"} & self.operations
+        return bool(told) and self.may(resource_type, "update")
 
     @property
     def may_transact(self) -> bool:

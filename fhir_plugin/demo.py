@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from fhir_plugin.app import Around, Installation, create_app, install, unwrapped
-from fhir_plugin.capability import SCOPES
+from fhir_plugin.capability import SCOPES, WHOLE_RECORD
 from fhir_plugin.ports import Clock, ImageWorker
 from fhir_plugin.running import RunningApp, bind, run
 from fhir_plugin.sandbox.app import SandboxConfig
@@ -99,7 +99,7 @@ def _issuer(running: RunningSandbox) -> Issuer:
         client_id=CLIENT_ID,
         auth_method="private_key_jwt",
         key_id=KEY_ID,
-        scopes=SCOPES,
+        scopes=(*SCOPES, WHOLE_RECORD),
         frame_ancestors=(running.origin,),
         sandbox=True,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fhir_plugin.adapters.ehr_users import find_user
 from fhir_plugin.adapters.sessions import LaunchSession
 from fhir_plugin.damage import unless_damaged
+from fhir_plugin.disclose.send import resume_for as resume_disclosures
 from fhir_plugin.ports import Json
 from fhir_plugin.web.launch import Launching, NewSession
 from mappings.model.people import ClinicalSession, User
@@ -56,8 +57,10 @@ def launching(installation: Installation) -> Launching:
             ("captures", installation.captures.resume_for),
             ("concerns", installation.concerns.resume_for),
             ("withdrawals", installation.withdrawals.resume_for),
+            ("labels", installation.labels.resume_for),
             ("opinions", installation.consultations.resume_for),
             ("requests", installation.requests.resume_for),
+            ("disclosures", partial(resume_disclosures, installation.desk.parts)),
         ):
             unless_damaged(part, partial(step, session), None)
 

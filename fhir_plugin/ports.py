@@ -7,20 +7,25 @@ the embedded default and on real servers alike.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from fhir_plugin.capability import Capability
+from fhir_plugin.record_port import BinaryContent as BinaryContent
+from fhir_plugin.record_port import ClinicalRecord as ClinicalRecord
+from fhir_plugin.record_port import EntryOutcome as EntryOutcome
+from fhir_plugin.record_port import Json as Json
+from fhir_plugin.record_port import Stored as Stored
+from fhir_plugin.record_port import TransactionEntry as TransactionEntry
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 from mappings.model.kept import KeptImage
+from mappings.model.label_change import ImageLabel
 from mappings.model.practice import Hold
 from mappings.model.work import WorkItem, WorkKind
-
-Json = dict[str, Any]
 
 
 class Clock(Protocol):
@@ -38,98 +43,6 @@ class UnitOfWork(Protocol):
 
         Never open one around HTTP.
         """
-
-
-# ---------------------------------------------------------------------------------- the clinical record
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A resource as the server said it stored it. `version` is None where the server does not version."""
-
-    resource_type: str
-    id: str
-    version: str | None = None
-
-    @property
-    def reference(self) -> Reference:
-        return Reference(f"{self.resource_type}/{self.id}")
-
-
-@dataclass(frozen=True)
-class BinaryContent:
-    content: bytes = field(repr=False)
-    content_type: str
-
-
-@dataclass(frozen=True)
-class TransactionEntry:
-    """`PUT` with `resource["id"]` ours, `POST` with a `full_url` (urn:uuid:...), or `DELETE` of `url`."""
-
-    method: str
-    url: str
-    resource: Json | None = None
-    full_url: str | None = None
-    if_match: str | None = None
-
-
-@dataclass(frozen=True)
-class EntryOutcome:
-    """What the server said of one entry. `status` is the number in entry.response.status; 0 where it said none."""
-
-    status: int
-    stored: Stored | None
-    message: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-
-class ClinicalRecord(Protocol):
-    """A FHIR R4 record: the EHR's server, our companion store, or the two as one.
-
-    Raises `RecordUnavailable` when it surely did not happen, `AnswerLost` when nobody knows, `SignInNeeded`
-    on a dead token, and `RecordRefused` (NotFound, Gone, VersionConflict, TooLarge) when the server said no.
-    Never follows a link to another host. Resources go in and come out as plain JSON, numbers untouched.
-    """
-
-    @property
-    def base(self) -> FhirBase: ...
-
-    def capability(self) -> Capability: ...
-
-    def read(self, resource_type: str, id: str) -> Json: ...
-
-    def read_version(self, resource_type: str, id: str, version: str) -> Json: ...
-
-    def history(self, resource_type: str, id: str) -> list[Json]:
-        """The entries' resources, newest first; a deletion is `{"resourceType", "id", "meta": {"deleted": true}}`."""
-
-    def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
-        """All pages (bounded); only resources of `resource_type`. Ask with `handling=strict`, and check what comes
-        back: some servers ignore a parameter they do not know and return everything."""
-
-    def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
-        """POST: the server chooses the id. Not idempotent."""
-
-    def put(self, resource: Json, *, version: str | None = None) -> Stored:
-        """PUT to `resource["id"]`; with `version`, only over that version (If-Match)."""
-
-    def delete(self, resource_type: str, id: str) -> None:
-        """Idempotent: gone or never there is not an error."""
-
-    def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
-        """One outcome per entry, in order. A 200 outside proves nothing: look at every outcome."""
-
-    def create_binary(
-        self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
-    ) -> Stored:
-        """Raw where the server takes it, else as JSON with spliced base64. With `id`, by PUT."""
-
-    def read_binary(self, url: str) -> BinaryContent:
-        """`url` as found in an attachment: relative or absolute, within `base` only. Whatever form the server
-        answers in (raw, or Binary as JSON), the decoded bytes."""
 
 
 # ---------------------------------------------------------------------------------- bytes not in the record
@@ -290,8 +203,11 @@ class ImageWorker(Protocol):
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         """A JPEG without metadata of the upright, turned, uncropped picture, for the editor."""
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
-        """A JPEG without metadata, with `words` burnt all over it: who looks at it, and when. Never of a video."""
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
+        """A JPEG without metadata, with `words` burnt all over it: who looks at it, and when. Never of a video.
+
+        `below`: on a strip under the whole picture instead, which itself stays as it is, at its full size.
+        """
 
 
 # ---------------------------------------------------------------------------------- work later
@@ -351,6 +267,20 @@ class Messages(Protocol):
         """Removes what was never fetched and is past its time; returns how many."""
 
 
+class ImageLabels(Protocol):
+    """What we say about the labels of images, ours and other systems', whatever a server keeps of it. Joins the open
+    transaction. Who shows, sends or redacts an image takes `ImageLabel.in_force` over the labels on the server."""
+
+    def keep(self, label: ImageLabel) -> None:
+        """Adds it, or takes the place of what is known of this reference."""
+
+    def find(self, fhir_base: FhirBase, reference: Reference, *, for_change: bool = False) -> ImageLabel | None:
+        """None: we say nothing about it. What cannot be read restricts: a label that nobody can read."""
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId, *, for_change: bool = False) -> list[ImageLabel]:
+        """By reference. `for_change`: nobody else changes any of them until the open transaction ends."""
+
+
 class Holds(Protocol):
     """What forbids destroying anything of a patient. Every method joins the open transaction."""
 
@@ -391,3 +321,30 @@ class KeptImages(Protocol):
 
     def forget(self, fhir_base: FhirBase, reference: Reference) -> None:
         """The image is in the record no more. Idempotent."""
+
+
+class DisclosureRequests(Protocol):
+    """Requests for a copy of a record. Every method joins the open transaction."""
+
+    def add(self, request: DisclosureRequest) -> None: ...
+
+    def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
+        """Raises `NotFound`; `Tampered` for a row that was changed past the app."""
+
+    def save(self, request: DisclosureRequest) -> None:
+        """Takes the place of the one with the revision before. Raises `AnswersChanged` where that is no more."""
+
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[DisclosureRequest]:
+        """Newest first. One that cannot be read is logged, left out, and counted by `unreadable`."""
+
+    def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
+        """How many of a patient's cannot be read."""
+
+    def open_at(self, fhir_base: FhirBase) -> list[DisclosureRequest]:
+        """Every open one at this EHR, oldest first."""
+
+    def tell_reading(self, id: DisclosureId, share: float | None, at: dt.datetime) -> None:
+        """How much of the record somebody has read, from 0 to 1; None once nobody reads. Changes no revision."""
+
+    def reading(self, id: DisclosureId) -> tuple[float, dt.datetime] | None:
+        """What was told last, and when; None while nobody reads."""

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     administrator: str = ""
     """Whom people ask when they cannot go on, unless their EHR's entry names somebody; shown to them."""
 
+    backend_clients_file: FilePath | None = None
+    """TOML with the systems that may ask `POST /fhir/$redact`; unset: nothing below `/fhir` is there."""
+    redact_megabytes: int = Field(default=32, ge=1, le=256)
+    """The largest record that `$redact` takes."""
     patient_languages: str = ""
     """Languages that the patient's page offers besides English, by tag: `cy`. Those that come with the app are made by
     machine and marked so in their files; offer one once somebody who speaks it has checked it."""

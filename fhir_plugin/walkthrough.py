@@ -20,6 +20,7 @@ import requests
 
 from fhir_plugin.demo import CLIENT_ID, Demo
 from fhir_plugin.errors import PluginError, Refused, Unavailable
+from fhir_plugin.walkthrough_disclosures import OFFICER, disclosures, drawn_thing, intimate_answers
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId, LaunchId
 from mappings.r4.attachment import attachment_of, inline_content
@@ -177,8 +178,11 @@ def capture_of(page: Page) -> CaptureId:
     return CaptureId(urlsplit(page.url).path.split("/")[4])
 
 
-def walk(demo: Demo, photo: bytes, declared_type: str) -> dict[str, Any]:
-    """The journey for one photo. Returns what the command prints; raises `JourneyRefused` or `PluginError`."""
+def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None = None) -> dict[str, Any]:
+    """The journey for one photo. Returns what the command prints; raises `JourneyRefused` or `PluginError`.
+
+    `packages`: a folder for what is disclosed afterwards; without one, nothing is.
+    """
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -202,7 +206,27 @@ def walk(demo: Demo, photo: bytes, declared_type: str) -> dict[str, Any]:
                 raise _what_stops(demo, capture)
             _need(receipt, 200, "file")
         with timed("read_back"):
-            return {**_what_the_ehr_holds(demo, receipt, photo), "seconds": seconds}
+            result = _what_the_ehr_holds(demo, receipt, photo)
+        if packages is not None:
+            with timed("file_intimate"):
+                intimate = _file_an_intimate_one(demo, browser, gallery)
+            with open_browser() as desk:
+                officer = clinical_session(demo.installation.sessions.get(launch_of(launch(demo, desk, user=OFFICER))))
+                result |= {"intimate_media": intimate, **disclosures(demo, officer, intimate, packages, timed)}
+        return {**result, "seconds": seconds}
+
+
+def _file_an_intimate_one(demo: Demo, browser: Browser, gallery: Page) -> str:
+    """A second image, of a thing, said to be intimate: the one that an insurer must not get."""
+    photo = drawn_thing()
+    capture = begin(browser, gallery)
+    image = add(browser, capture, photo, "image/jpeg")
+    form = {**answers_for([image]), **intimate_answers(image)}
+    _need(browser.post(capture, f"{capture.url}/answers", form), 200, "save the answers")
+    receipt = browser.post(capture, f"{capture.url}/file", form)
+    if receipt.status == 422:
+        raise _what_stops(demo, capture)
+    return str(_what_the_ehr_holds(demo, _need(receipt, 200, "file"), photo)["media"])
 
 
 def _what_stops(demo: Demo, page: Page) -> JourneyRefused:

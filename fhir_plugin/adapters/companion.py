@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_bundles import in_processing_order, rewrite_references
 from fhir_plugin.adapters.fhir_json import dump, parse_object
+from fhir_plugin.adapters.fhir_meta import with_labels
 from fhir_plugin.adapters.fhir_urls import resource_path
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
 from fhir_plugin.adapters.search_answers import CONTROLS, REFERENCES, TOKENS, answers, literal_target
@@ -79,6 +80,7 @@ class CompanionRecord:
             update_create=HELD_TYPES,
             conditional_create=HELD_TYPES,
             search_params=dict.fromkeys(HELD_TYPES, _PARAMETERS),
+            operations=frozenset({"$meta-add", "$meta-delete"}),
             vendor=VendorFacts(name="companion", raw_binary=False, atomic_transaction=True),
         )
 
@@ -152,6 +154,17 @@ class CompanionRecord:
         _held_type(resource.get("resourceType"))
         with self._database.transaction():
             return self._write(resource, version)
+
+    def add_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels(reference, add=codings)
+
+    def remove_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels(reference, remove=codings)
+
+    def _change_labels(self, reference: Reference, *, add: Sequence[Json] = (), remove: Sequence[Json] = ()) -> None:
+        with self._database.transaction():
+            resource = self.read(*reference.split("/"))
+            self._write({**resource, "meta": with_labels(resource.get("meta"), add=add, remove=remove)}, None)
 
     def delete(self, resource_type: str, id: str) -> None:
         resource_path(resource_type, id)

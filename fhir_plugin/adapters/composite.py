@@ -153,6 +153,16 @@ class CompositeRecord:
                 raise
         return self._companion.put(resource, version=version)
 
+    def add_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._holder_of(reference).add_labels(reference, codings)
+
+    def remove_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._holder_of(reference).remove_labels(reference, codings)
+
+    def _holder_of(self, reference: Reference) -> ClinicalRecord:
+        resource_type, _, id = reference.partition("/")
+        return self._companion if self._lives_here(resource_type, id) else self._ehr
+
     def delete(self, resource_type: str, id: str) -> None:
         """In both places, because a crash between them may have left it in both."""
         here = self._lives_here(resource_type, id)

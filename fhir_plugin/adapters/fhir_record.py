@@ -178,6 +178,23 @@ class FhirServerRecord:
         reply = self._ask("PUT", f"{self.base}/{path}", f"put {path}", headers=headers, content=body)
         return _accepted(reply, f"put {path}", resource_type, id)
 
+    def add_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels(reference, codings, "$meta-add")
+
+    def remove_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels(reference, codings, "$meta-delete")
+
+    def _change_labels(self, reference: Reference, codings: Sequence[Json], operation: str) -> None:
+        """HAPI's operations on `meta` alone: nothing else of the resource goes over the wire."""
+        resource_type, _, id = reference.partition("/")
+        path, what = resource_path(resource_type, id), f"{operation} of {reference}"
+        if not self.capability().changes_labels(resource_type, remove=operation == "$meta-delete"):
+            raise RecordRefused(f"{what}: not offered here", status=405, code="operation-not-supported")
+        asked = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"security": [*codings]}}]}
+        headers = {"Content-Type": FHIR_JSON}
+        reply = self._ask("POST", f"{self.base}/{path}/{operation}", what, headers=headers, content=dump(asked))
+        accept_write(reply, what)
+
     def delete(self, resource_type: str, id: str) -> None:
         path = resource_path(resource_type, id)
         what = f"delete {path}"

@@ -166,11 +166,12 @@ class ProcessImageWorker:
             answer, parts = self._ask({"job": "preview", **size}, received.content, self._bounds)
         return _only_jpeg(answer, parts)
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         """See `ImageWorker.mark`."""
         if sniff_video(received.content) is not None:
             raise refuse("video")
-        return _only_jpeg(*self._ask({"job": "mark", "words": words}, received.content, self._bounds))
+        job = {"job": "mark", "words": words, "below": below}
+        return _only_jpeg(*self._ask(job, received.content, self._bounds))
 
     def _clean_video(
         self,

@@ -47,6 +47,8 @@ class KeyUse(StrEnum):
     WORK = "work"
     REQUESTS = "requests"
     OPINIONS = "opinions"
+    MACHINES = "machines"
+    DISCLOSURES = "disclosures"
 
 
 class MasterKeys:

@@ -159,6 +159,7 @@ class DatabaseHolds:
             "lifted_by": hold.lifted_by,
             "lifted_by_name": hold.lifted_by_name,
             "lifted_because": hold.lifted_because,
+            "follows": hold.follows,
         }
         return {
             "id": hold.id,

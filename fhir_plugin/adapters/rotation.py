@@ -14,7 +14,9 @@ from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
@@ -44,10 +46,12 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "photo-requests": DatabasePhotoRequests(database, masters).rotate_master(),
         "work-items": DatabaseWorklist(database, masters).rotate_master(),
         "kept-images": DatabaseKeptImages(database, masters).rotate_master(),
+        "image-labels": DatabaseImageLabels(database, masters).rotate_master(),
         "colleagues": DatabaseColleagues(database, masters).rotate_master(),
         "absences": DatabaseAbsences(database, masters).rotate_master(),
         "holds": DatabaseHolds(database, masters).rotate_master(),
         "second-opinions": DatabaseSecondOpinions(database, masters).rotate_master(),
+        "disclosure-requests": DatabaseDisclosureRequests(database, masters).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

@@ -13,6 +13,8 @@ from fhir_plugin.adapters.columns import instant as _instant
 from fhir_plugin.adapters.columns import metadata as metadata
 from fhir_plugin.adapters.columns import sealed as _sealed
 from fhir_plugin.adapters.columns import text as _text
+from fhir_plugin.adapters.tables_of_images import image_labels as image_labels
+from fhir_plugin.adapters.tables_of_images import kept_images as kept_images
 
 # ------------------------------------------------------------------------------------------- the vault
 
@@ -306,22 +308,6 @@ holds = sa.Table(
 )
 """What forbids destroying anything of a patient: a safeguarding concern, a complaint, a request for the record."""
 
-kept_images = sa.Table(
-    "kept_images",
-    metadata,
-    sa.Column("fhir_base", sa.Text, primary_key=True),
-    sa.Column("reference", sa.Text, primary_key=True),
-    _text("patient"),
-    _text("capture_id", index=True),
-    _instant("filed"),
-    sa.Column("review_at_16", sa.Date, nullable=True),
-    sa.Column("review_at_18", sa.Date, nullable=True),
-    sa.Column("retention_review", sa.Date, nullable=True),
-    _sealed("sealed"),
-    sa.Index("ix_kept_images_fhir_base_patient", "fhir_base", "patient"),
-)
-"""What we filed and somebody must look at again: at maturity (G-R245) and when its retention ends (G-R169)."""
-
 photo_requests = sa.Table(
     "photo_requests",
     metadata,
@@ -360,6 +346,24 @@ second_opinions = sa.Table(
     sa.Index("ix_second_opinions_fhir_base_patient", "fhir_base", "patient"),
     sa.Index("ix_second_opinions_fhir_base_recipient", "fhir_base", "recipient"),
 )
+
+disclosure_requests = sa.Table(
+    "disclosure_requests",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("fhir_base"),
+    _text("patient"),
+    _text("state"),
+    sa.Column("revision", sa.Integer, nullable=False),
+    _instant("created"),
+    sa.Column("reading", sa.Float, nullable=True),
+    _instant("reading_at", nullable=True),
+    _sealed("sealed"),
+    sa.Index("ix_disclosure_requests_fhir_base_patient", "fhir_base", "patient"),
+    sa.Index("ix_disclosure_requests_fhir_base_state", "fhir_base", "state"),
+)
+"""`reading`: how much of the record has been read, from 0 to 1, while somebody reads it; `reading_at`: their last sign
+of life. Neither is sealed, nor part of what `revision` counts."""
 
 packs_in_force = sa.Table(
     "packs_in_force",

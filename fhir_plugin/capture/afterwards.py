@@ -20,6 +20,7 @@ from fhir_plugin.policy.review_days import with_review_days
 from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference, WorkId
 from mappings.model.kept import KeptImage
+from mappings.model.label_change import ImageLabel
 from mappings.model.labels import is_restricted
 from mappings.model.people import ClinicalSession
 from mappings.model.work import WorkItem, WorkKind
@@ -46,6 +47,18 @@ def keep_register(parts: CaptureParts, intent: Intent, order: FilingOrder, evide
         )
         private = is_restricted(list(image.labels))
         parts.kept.keep(with_review_days(plain, parts.policy, filed, private=private))
+        parts.labels.keep(
+            ImageLabel(
+                fhir_base=plain.fhir_base,
+                reference=plain.reference,
+                patient=plain.patient,
+                labels=image.labels,
+                since=order.recorded_at,
+                by=order.user,
+                by_name=order.user_display,
+                statement=Reference(evidence[f"provenance-{image.image_id}"]["reference"]),
+            )
+        )
 
 
 def shut_kept(

@@ -8,7 +8,7 @@ from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, order_to_json
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.ledger.intents import Intent
+from fhir_plugin.ledger.intents import intended_by
 from mappings.model.identifiers import CaptureId, IntentId
 from mappings.model.people import ClinicalSession
 
@@ -16,18 +16,7 @@ from mappings.model.people import ClinicalSession
 def begin_filing(parts: CaptureParts, session: ClinicalSession, draft: Draft, order: FilingOrder) -> None:
     """The intent and the order that every run carries out; joins the open transaction."""
     now = parts.clock.now()
-    parts.ledger.add(
-        Intent(
-            id=order.intent_id,
-            kind=KIND,
-            subject=draft.capture_id,
-            fhir_base=session.fhir_base,
-            patient=session.patient_id,
-            user=session.user.reference,
-            launch=session.launch_id,
-            created=now,
-        )
-    )
+    parts.ledger.add(intended_by(session, id=order.intent_id, kind=KIND, subject=draft.capture_id, created=now))
     parts.drafts.save(
         replace(
             draft,

@@ -19,7 +19,7 @@ from fhir_plugin.capture.write import FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
 from fhir_plugin.policy.choices import KeepOriginal
-from fhir_plugin.ports import AuditEntry, Compartment, kept_under
+from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.identifiers import CaptureId, ImageId, PatientId, VaultId
 
 
@@ -117,15 +117,12 @@ class CarryOut:
         opened = replace(draft, state=DraftState.OPEN, filing=None, updated=parts.clock.now())
         parts.drafts.save(opened)
         parts.audit.append(
-            AuditEntry(
-                action="capture.undone",
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=draft.capture_id,
+            intent.entry(
+                "capture.undone",
+                {"reason": intent.reason, "residue": len(intent.residue)},
                 policy=parts.policy.reference,
+                subject=draft.capture_id,
                 outcome="failure",
-                detail={"reason": intent.reason, "intent": intent.id, "residue": len(intent.residue)},
             )
         )
         if draft.filing is not None:
@@ -133,13 +130,10 @@ class CarryOut:
 
     def _audit(self, intent: Intent, action: str, subject: str, order: FilingOrder, **detail: str | int) -> None:
         self._parts.audit.append(
-            AuditEntry(
-                action=action,
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=subject,
+            intent.entry(
+                action,
+                {"capture": order.capture_id, **detail},
                 policy=order.consent.policy_version,
-                detail={"capture": order.capture_id, "intent": intent.id, **detail},
+                subject=subject,
             )
         )

@@ -20,6 +20,7 @@ from fhir_plugin.ports import (
     ClinicalRecord,
     Clock,
     Holds,
+    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
@@ -57,6 +58,7 @@ class CaptureParts:
     worklist: Worklist
     holds: Holds
     kept: KeptImages
+    labels: ImageLabels
     background: Background
 
     @property

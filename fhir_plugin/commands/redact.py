@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ import click
 from fhir_plugin.commands.answers import SOMEBODY_MUST_LOOK, json_option, mendable, say
 
 if TYPE_CHECKING:
-    from fhir_plugin.adapters.record_files import RecordFiles
     from fhir_plugin.disclose.decide import Together
-    from fhir_plugin.disclose.redact import Finding
+    from fhir_plugin.disclose.kept_back import KeptBack
+    from fhir_plugin.disclose.redact import Finding, Part
+    from fhir_plugin.disclose.redact.places import Place
 
 
 @click.command()
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
-    expose_value=False,
-    help="Processes it may use at most: it uses one.",
+    show_default=True,
+    help="Processes that read at the same time. The output is the same.",
 )
 @json_option
 def redact(
@@ -48,16 +50,29 @@ def redact(
     policy: Path | None,
     report: Path | None,
     cleared: tuple[str, ...],
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Redact a resource, a Bundle, NDJSON (also .gz), the folder of a bulk export, or - (standard input).
 
-    Exits with 3 when something waits for a person: it is in the report, and not in the output.
+    What comes out has been searched for everything that stays, by a second program; where that finds anything, nothing
+    comes out and this exits with 1. Exits with 3 when something waits for a person: it is in the report, and not in
+    the output.
     """
     from fhir_plugin.adapters.clock import SystemClock
     from fhir_plugin.adapters.record_files import RecordFiles, WholeOutput
-    from fhir_plugin.disclose.decide import Together, judge_for, on_their_word, rules_of_an_organisation, shipped_rules
-    from fhir_plugin.disclose.redact import Redaction, redact_stream
+    from fhir_plugin.adapters.redacting import FileRedaction, at_once
+    from fhir_plugin.disclose.decide import (
+        Together,
+        glance_for,
+        judge_for,
+        on_their_word,
+        rules_of_an_organisation,
+        shipped_rules,
+    )
+    from fhir_plugin.disclose.kept_back import KeptBack
+    from fhir_plugin.disclose.proven import FileProof
+    from fhir_plugin.disclose.redact import Redaction
     from mappings.model.disclosure import Mode
 
     if as_json and output == "-":
@@ -67,12 +82,20 @@ def redact(
         row = rules.row(purpose)
         chosen = rules.mode_for(row.requester, Mode(mode))
         asked = on_their_word(row.requester, SystemClock().now().date())
-        with RecordFiles(inputs) as files, WholeOutput(output, files) as out, _Report(report) as told:
+        with RecordFiles(inputs) as files, WholeOutput(output, files) as out, _Report(report, KeptBack()) as told:
             around = Together()
-            _look_around(files, around)
-            redaction = Redaction(judge_for(asked, rules=rules, around=around), chosen, cleared=cleared)
-            for part in redact_stream(redaction, files.parts, told.list):
-                out.write(part)
+            passes = FileRedaction(
+                files,
+                lambda: Redaction(judge_for(asked, rules=rules, around=around), chosen, cleared=cleared),
+                glance_for(asked, rules=rules),
+                look_around=lambda: _look_around(files.parts, around),
+                jobs=jobs,
+                reported=report is not None,
+            )
+            redaction = passes.redact(out, told)
+            proof = FileProof(told.kept_back.needles(redaction.common))
+            with at_once(proof.look, out.pieces(jobs), jobs) as found:
+                proof.clean(found)
             told.finish({"purpose": row.purpose, "requester": row.requester, "recipient": recipient, "mode": chosen})
             out.finish()
     summary = {"output": output, "counts": dict(told.counts), "review": told.waiting}
@@ -86,13 +109,13 @@ def redact(
         sys.exit(SOMEBODY_MUST_LOOK)
 
 
-def _look_around(files: RecordFiles, around: Together) -> None:
+def _look_around(parts: Callable[[], Iterator[Part]], around: Together) -> None:
     """Let the judge know who describes each Binary: only lines that speak of one are read for it."""
     from fhir_plugin.disclose.redact import read_part
     from fhir_plugin.disclose.redact.places import places
 
     contexts: set[str] = set()
-    for part in files.parts():
+    for part in parts():
         if b"Binary" not in part.data and b"\\u" not in part.data:
             continue
         for place in places(read_part(part), ""):
@@ -102,7 +125,7 @@ def _look_around(files: RecordFiles, around: Together) -> None:
                 contexts.add("/".join(context["reference"].split("/")[-2:]))
     if not contexts:
         return
-    for part in files.parts():
+    for part in parts():
         if b"Binary" in part.data or b"\\u" in part.data:
             continue
         for place in places(read_part(part), ""):
@@ -113,12 +136,13 @@ def _look_around(files: RecordFiles, around: Together) -> None:
 class _Report:
     """Written as it comes, so that a long record costs no memory; put in its place at the end."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, kept_back: KeptBack) -> None:
         self._path = path
         self._aside = path.with_name(f".{path.name}.part") if path else None
         self._stream: IO[str] | None = None
         self.counts: Counter[str] = Counter(release=0, redact=0, withhold=0, review=0, changed=0)
         self.waiting: list[dict[str, object]] = []
+        self.kept_back = kept_back
 
     def __enter__(self) -> _Report:
         if self._aside is not None:
@@ -132,7 +156,15 @@ class _Report:
         if self._aside is not None:
             self._aside.unlink(missing_ok=True)
 
-    def list(self, findings: list[Finding]) -> None:
+    def begin_again(self) -> None:
+        self.counts = Counter(release=0, redact=0, withhold=0, review=0, changed=0)
+        self.waiting = []
+        if self._stream is not None:
+            self._stream.seek(0)
+            self._stream.truncate()
+            self._stream.write('{"resources": [')
+
+    def list(self, findings: Sequence[Finding]) -> None:
         for each in findings:
             first = not sum(self.counts[word] for word in ("release", "redact", "withhold", "review"))
             self.counts[each.word] += 1
@@ -141,6 +173,12 @@ class _Report:
                 self.waiting.append(each.as_json())
             if self._stream is not None:
                 self._stream.write(("\n" if first else ",\n") + json.dumps(each.as_json(), ensure_ascii=False))
+
+    def as_they_came(self, number: int) -> None:
+        self.counts["release"] += number
+
+    def stay(self, places: Sequence[Place]) -> None:
+        self.kept_back.add(places)
 
     def finish(self, more: dict[str, Any]) -> None:
         if self._stream is None or self._path is None or self._aside is None:

@@ -20,7 +20,7 @@ from fhir_plugin.imaging import wire
 from fhir_plugin.imaging.clean import clean_content, preview
 from fhir_plugin.imaging.cleaned import Cleaned
 from fhir_plugin.imaging.video import clean_video, preview_video
-from fhir_plugin.imaging.watermark import mark
+from fhir_plugin.imaging.watermark import mark, mark_below
 
 _REQUESTS, _ANSWERS = 0, 1
 _MAX_OPEN_FILES = 32
@@ -139,7 +139,8 @@ def _answer(header: wire.Header, content: bytes, progress: _Progress) -> tuple[w
             small = preview_video(content, quarter_turns=header["quarter_turns"], longest_side=header["longest_side"])
             return {"status": "preview"}, [small]
         if header["job"] == "mark":
-            return {"status": "preview"}, [mark(content, header["words"])]
+            marking = mark_below if header["below"] else mark
+            return {"status": "preview"}, [marking(content, header["words"])]
         geometry = wire.geometry_from_json(header["geometry"])
         if header["job"] == "video":
             terms = wire.terms_from_json(header["terms"])

@@ -14,6 +14,7 @@ MOST_LETTERS = 120
 LONGEST_SIDE = 2000
 """Of what is shown, in pixels: enough to judge, and no second original."""
 _QUALITY = 88
+_QUALITY_BELOW = 95
 _OPACITY = 110
 """Of 255: readable over every ground, and what lies under it stays visible."""
 _ANGLE = 28
@@ -41,6 +42,37 @@ def mark(content: bytes, words: str) -> bytes:
     ground.info = {}
     ground.save(out, "JPEG", quality=_QUALITY, subsampling="4:2:0", comment=b"", exif=b"")
     return out.getvalue()
+
+
+def mark_below(content: bytes, words: str) -> bytes:
+    """A JPEG without metadata at its full size, `words` in black on a white strip under it: nothing of the picture is
+    covered. Raises `UnacceptableImage`."""
+    image, _ = upright_pixels(look(content))
+    lines, letter = _fitted(plain_letters(words), image.width)
+    font = ImageFont.load_default(letter)
+    high = int(len(lines) * letter * 1.4 + letter)
+    whole = Image.new("RGB", (image.width, image.height + high), (255, 255, 255))
+    whole.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
+    pen = ImageDraw.Draw(whole)
+    for number, line in enumerate(lines):
+        pen.text((letter // 2, image.height + letter * (0.4 + 1.4 * number)), line, fill=(0, 0, 0), font=font)
+    out = io.BytesIO()
+    whole.save(out, "JPEG", quality=_QUALITY_BELOW, subsampling="4:4:4", comment=b"", exif=b"")
+    return out.getvalue()
+
+
+def _fitted(words: str, width: int) -> tuple[list[str], int]:
+    """The words in lines that fit under the picture, and the height of their letters in pixels."""
+    letter = max(10, width // 50)
+    font = ImageFont.load_default(letter)
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width - letter:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines or [""], letter
 
 
 def _lines(size: tuple[int, int], words: str, *, inner: bool) -> Image.Image:

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.keep.parts import KeepParts
-from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
+from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step, intended_by
 from fhir_plugin.ledger.record_steps import ChangeOnce
-from fhir_plugin.ports import AuditEntry, Compartment, Json
+from fhir_plugin.ports import Compartment, Json
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision, withdrawn
 from mappings.model.identifiers import IntentId, Reference, VaultId, WorkId
 from mappings.model.people import ClinicalSession
@@ -95,19 +95,7 @@ def begin(parts: KeepParts, session: ClinicalSession, change: ConsentChange) -> 
     """Writes down what is intended, in the open transaction."""
     intent = IntentId(parts.new_id())
     kept = parts.vault.put(json.dumps(_to_json(change)).encode(), compartment=Compartment.DRAFT, owner=intent)
-    parts.ledger.add(
-        Intent(
-            id=intent,
-            kind=KIND,
-            subject=change.consent,
-            fhir_base=session.fhir_base,
-            patient=session.patient_id,
-            user=session.user.reference,
-            launch=session.launch_id,
-            created=change.at,
-            plan=kept,
-        )
-    )
+    parts.ledger.add(intended_by(session, id=intent, kind=KIND, subject=change.consent, created=change.at, plan=kept))
     return intent
 
 
@@ -237,15 +225,11 @@ class _ChangePlan:
     def _audit(self, intent: Intent, outcome: str, **detail: str) -> None:
         scopes = " ".join(sorted(self._change.scopes))
         self._parts.audit.append(
-            AuditEntry(
-                action="consent.changed",
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=self._change.consent,
+            intent.entry(
+                "consent.changed",
+                {"answer": self._change.answer, "scopes": scopes, **detail},
                 policy=self._parts.policy.reference,
                 outcome=outcome,
-                detail={"intent": intent.id, "answer": self._change.answer, "scopes": scopes, **detail},
             )
         )
 

@@ -16,9 +16,9 @@ from fhir_plugin import VERSION
 from fhir_plugin.errors import Gone, NotFound, RecordRefused
 from fhir_plugin.keep.opinion import OpinionAct, SecondOpinions, act_from_json, act_to_json
 from fhir_plugin.keep.parts import KeepParts
-from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Plan, Step
+from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Plan, Step, intended_by
 from fhir_plugin.ledger.record_steps import WriteOnce
-from fhir_plugin.ports import AuditEntry, ClinicalRecord, Compartment, Json
+from fhir_plugin.ports import ClinicalRecord, Compartment, Json
 from mappings.model.identifiers import IntentId, Reference
 from mappings.model.labels import RESTRICTED, Label
 from mappings.model.people import ClinicalSession, Role
@@ -45,17 +45,7 @@ def begin_to_tell(parts: KeepParts, opinions: SecondOpinions, session: ClinicalS
                 words = {"image": held.image, "recipient": held.recipient, "act": act_to_json(act)}
                 plan = parts.vault.put(json.dumps(words).encode(), compartment=Compartment.DRAFT, owner=intent)
                 parts.ledger.add(
-                    Intent(
-                        id=intent,
-                        kind=KIND,
-                        subject=held.id,
-                        fhir_base=session.fhir_base,
-                        patient=session.patient_id,
-                        user=session.user.reference,
-                        launch=session.launch_id,
-                        created=parts.clock.now(),
-                        plan=plan,
-                    )
+                    intended_by(session, id=intent, kind=KIND, subject=held.id, created=parts.clock.now(), plan=plan)
                 )
                 begun.append(intent)
             opinions.save(replace(held, untold=()))
@@ -160,14 +150,10 @@ class _Plan:
 
     def _audit(self, intent: Intent, outcome: str, **detail: str) -> None:
         self._parts.audit.append(
-            AuditEntry(
-                action="opinion.recorded",
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=intent.subject,
+            intent.entry(
+                "opinion.recorded",
+                {"act": self._act.action, **detail},
                 policy=self._parts.policy.reference,
                 outcome=outcome,
-                detail={"intent": intent.id, "act": self._act.action, **detail},
             )
         )

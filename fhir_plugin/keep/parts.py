@@ -12,9 +12,11 @@ from fhir_plugin.ports import (
     AuditTrail,
     ClinicalRecord,
     Clock,
+    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
+    StatementSigner,
     UnitOfWork,
     Vault,
     Worklist,
@@ -43,6 +45,10 @@ class KeepParts(Protocol):
     def worklist(self) -> Worklist: ...
     @property
     def kept(self) -> KeptImages: ...
+    @property
+    def labels(self) -> ImageLabels: ...
+    @property
+    def signer(self) -> StatementSigner: ...
     @property
     def ledger(self) -> LedgerStore: ...
     @property

@@ -6,8 +6,9 @@ also where we look whether it happened, so that a log that was lost never shows 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_plugin.errors import NotAllowed, NotFound, RecordRefused, UnacceptableImage
 from fhir_plugin.keep.parts import KeepParts
@@ -16,6 +17,7 @@ from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.filing import RecordedImage
 from mappings.model.identifiers import ImageId, LaunchId, Reference, Sha256
 from mappings.model.images import ReceivedImage
+from mappings.model.label_change import ImageLabel
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
 from mappings.r4.attachment import inline_content
@@ -52,27 +54,37 @@ class Gallery:
 
     def images(self, session: ClinicalSession) -> list[GalleryItem]:
         """Newest first. Those entered in error, in preparation or superseded are not current and do not show."""
+        return [item for item, _resource in self.with_resources(session)]
+
+    def with_resources(self, session: ClinicalSession) -> list[tuple[GalleryItem, Json]]:
+        """The same, each with the resource as the record gave it. The item's labels are those in force: what the
+        record says and what we say, together."""
         record = self._parts.records(session.launch_id)
-        revealed = self._is_revealed(session)
-        entries = [entry for entry in self._entries(record, session) if entry.status in CURRENT]
-        items = []
-        for entry in sorted(entries, key=_when, reverse=True):
-            sensitive = is_restricted(list(entry.labels))
-            items.append(GalleryItem(entry, sensitive, not sensitive or revealed, category(entry.labels)))
-        return items
+        revealed = self._revealed_at(session)
+        said = {each.reference: each for each in self._parts.labels.of_patient(session.fhir_base, session.patient_id)}
+        found = []
+        for entry, resource in self._entries(record, session):
+            if entry.status not in CURRENT:
+                continue
+            known = said.get(entry.reference)
+            in_force = _in_force(entry, known)
+            sensitive = is_restricted(list(in_force.labels))
+            opened = not sensitive or _opens(revealed, known)
+            found.append((GalleryItem(in_force, sensitive, opened, category(in_force.labels)), resource))
+        return sorted(found, key=lambda each: _when(each[0].entry), reverse=True)
 
     def reveal(self, session: ClinicalSession, reference: Reference, reason: str) -> None:
         """One reason opens this patient's restricted images for this launch. Logged before anything is sent."""
         self._need_clinician(session)
         if reason not in self._parts.policy.reveal_reasons:
             raise NotAllowed("Choose a reason before opening a sensitive picture.", code="reason-needed")
-        self._entry(session, reference)
+        self.entry(session, reference)
         with self._parts.work.transaction():
             self._parts.note(session, REVEALED, reference, reason=reason)
 
     def picture(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
         """The image and its type. Raises `NotAllowed` for a restricted one that has not been revealed."""
-        entry, resource = self._entry(session, reference)
+        entry, resource = self.entry(session, reference)
         self._need_revealed(session, entry)
         viewing = (session.launch_id, reference, entry.version or "")
         if entry.is_video and entry.version and (going_on := self._played.get(viewing)) is not None:
@@ -92,7 +104,7 @@ class Gallery:
 
     def thumbnail(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]:
         """A small picture, kept in the vault only and under the same label. Made now for images of other systems."""
-        entry, resource = self._entry(session, reference)
+        entry, resource = self.entry(session, reference)
         self._need_revealed(session, entry)
         owner = kept_under(session.fhir_base, reference)
         kept = self._parts.vault.items(compartment=Compartment.THUMBNAIL, owner=owner)
@@ -106,24 +118,9 @@ class Gallery:
         self._parts.vault.put(small, compartment=Compartment.THUMBNAIL, owner=owner)
         return small, "image/jpeg"
 
-    def ended(self, launch: LaunchId) -> None:
-        """A launch is over: no video that was being played in it is kept in memory."""
-        self._played.end(launch)
-
-    # ------------------------------------------------------------------------------------------ inside
-
-    def _entries(self, record: ClinicalRecord, session: ClinicalSession) -> list[RecordedImage]:
-        patient = session.patient_id
-        capability = record.capability()
-        found: list[RecordedImage] = []
-        for resource_type in ("Media", "DocumentReference"):
-            if capability.may(resource_type, "search-type"):
-                resources = record.search(resource_type, {"patient": patient})
-                found += [_read(each) for each in resources if _is_about(each, session) and _is_picture(each)]
-        return found
-
-    def _entry(self, session: ClinicalSession, reference: Reference) -> tuple[RecordedImage, Json]:
-        """The image and its resource, if it is this patient's. Otherwise it does not exist for this launch."""
+    def entry(self, session: ClinicalSession, reference: Reference) -> tuple[RecordedImage, Json]:
+        """The image, with the labels in force, and its resource, if it is this patient's. Otherwise it does not exist
+        for this launch."""
         resource_type, _, id = reference.partition("/")
         if resource_type not in ("Media", "DocumentReference") or not id:
             raise NotFound("there is no such picture", status=404)
@@ -133,7 +130,29 @@ class Gallery:
         entry = _read(resource)
         if entry.status not in CURRENT:
             raise NotFound("there is no such picture", status=404)
-        return entry, resource
+        return _in_force(entry, self._parts.labels.find(session.fhir_base, reference)), resource
+
+    def is_open(self, session: ClinicalSession, entry: RecordedImage) -> bool:
+        """Whether this launch may see it now: it is ordinary, or a reason was given since it was labelled so."""
+        if not is_restricted(list(entry.labels)):
+            return True
+        return _opens(self._revealed_at(session), self._parts.labels.find(session.fhir_base, entry.reference))
+
+    def ended(self, launch: LaunchId) -> None:
+        """A launch is over: no video that was being played in it is kept in memory."""
+        self._played.end(launch)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _entries(self, record: ClinicalRecord, session: ClinicalSession) -> list[tuple[RecordedImage, Json]]:
+        patient = session.patient_id
+        capability = record.capability()
+        found: list[tuple[RecordedImage, Json]] = []
+        for resource_type in ("Media", "DocumentReference"):
+            if capability.may(resource_type, "search-type"):
+                resources = record.search(resource_type, {"patient": patient})
+                found += [(_read(each), each) for each in resources if _is_about(each, session) and _is_picture(each)]
+        return found
 
     def _bytes(self, session: ClinicalSession, entry: RecordedImage, resource: Json) -> tuple[bytes, str]:
         if entry.inline:
@@ -148,12 +167,25 @@ class Gallery:
             raise NotAllowed("Only clinicians may open a sensitive picture. Ask one of them.", code="role")
 
     def _need_revealed(self, session: ClinicalSession, entry: RecordedImage) -> None:
-        if is_restricted(list(entry.labels)) and not self._is_revealed(session):
+        if not self.is_open(session, entry):
             raise NotAllowed("Choose a reason before opening a sensitive picture.", code="reveal-first")
 
-    def _is_revealed(self, session: ClinicalSession) -> bool:
+    def _revealed_at(self, session: ClinicalSession) -> dt.datetime | None:
+        """When a reason was last given in this launch; None: never."""
         patient = f"Patient/{session.patient_id}"
-        return bool(self._parts.audit.entries(patient=patient, launch=session.launch_id, action=REVEALED))
+        given = self._parts.audit.entries(patient=patient, launch=session.launch_id, action=REVEALED)
+        return max((each.at for each in given), default=None)
+
+
+def _in_force(entry: RecordedImage, known: ImageLabel | None) -> RecordedImage:
+    return entry if known is None else replace(entry, labels=known.in_force(entry.labels))
+
+
+def _opens(revealed: dt.datetime | None, known: ImageLabel | None) -> bool:
+    """Whether the reason that was given opens it: one that was given before it was labelled so strictly does not."""
+    if revealed is None:
+        return False
+    return known is None or known.hidden_since is None or revealed > known.hidden_since
 
 
 def category(labels: Sequence[Label]) -> str:

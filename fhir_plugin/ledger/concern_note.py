@@ -9,7 +9,7 @@ from typing import Final
 
 from fhir_plugin.ledger.intents import Evidence, Intent, LedgerStore, Plan, Step
 from fhir_plugin.ledger.record_steps import WriteOnce
-from fhir_plugin.ports import AuditEntry, AuditTrail, ClinicalRecord, Holds
+from fhir_plugin.ports import AuditTrail, ClinicalRecord, Holds
 from mappings.model.identifiers import IntentId, LaunchId, Reference
 from mappings.model.practice import Hold
 from mappings.r4.concern import is_concern, to_concern
@@ -81,14 +81,4 @@ class _NotePlan:
         self._audit(intent, "concern.not-noted", intent.subject, reason=intent.reason)
 
     def _audit(self, intent: Intent, action: str, subject: str, **detail: str) -> None:
-        self._notes.audit.append(
-            AuditEntry(
-                action=action,
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=subject,
-                policy=self._hold.policy,
-                detail={"intent": intent.id, **detail},
-            )
-        )
+        self._notes.audit.append(intent.entry(action, detail, policy=self._hold.policy, subject=subject))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -72,6 +73,7 @@ class Engine:
         self._plans = plans
         self._owner = owner
         self._runs = itertools.count()
+        self._here = threading.local()
 
     def run(self, intent_id: IntentId) -> Intent:
         """Takes the intent as far as it goes now and returns where it stands. Never raises for the world's sake."""
@@ -83,12 +85,26 @@ class Engine:
             intent = replace(intent, attempts=intent.attempts + 1)
             # Should this run die, the next one comes after a while: one that always dies must not starve the others.
             self._store.save(replace(intent, next_attempt=self._after_a_while(intent)))
+        before = getattr(self._here, "run", None)
+        self._here.run = (intent, owner)
         try:
             return self._advance(intent, owner)
         except LeaseLost:
             return self._store.get(intent_id)
         finally:
+            self._here.run = before
             self._store.release(intent_id, owner)
+
+    def keep_lease(self) -> None:
+        """Called now and then by a step that may take longer than a lease, in the thread that runs it.
+
+        Raises `LeaseLost` where another worker has taken over meanwhile: the step then stops as it stands.
+        """
+        run = getattr(self._here, "run", None)
+        if run is not None:
+            intent, owner = run
+            with self._work.transaction():
+                self._renew(intent, owner)
 
     def run_due(self) -> list[Intent]:
         """Every intent whose time has come. Safe to call from any number of workers at once."""

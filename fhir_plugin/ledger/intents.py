@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from fhir_plugin.ports import AuditEntry
 from mappings.model.identifiers import FhirBase, IntentId, LaunchId, PatientId, Reference, VaultId
+from mappings.model.people import ClinicalSession
 
 Evidence = Mapping[str, str]
 """Ids, versions and keyed digests of what a step left in the world. Never content."""
@@ -76,6 +78,50 @@ class Intent:
     @property
     def ended(self) -> bool:
         return self.state is IntentState.ENDED
+
+    def entry(
+        self,
+        action: str,
+        detail: Mapping[str, str | int | bool],
+        *,
+        policy: str,
+        subject: str = "",
+        outcome: str = "success",
+    ) -> AuditEntry:
+        """What became of it, for the audit trail. `subject`: its own, unless said otherwise."""
+        return AuditEntry(
+            action=action,
+            actor=self.user,
+            patient=f"Patient/{self.patient}",
+            launch=self.launch,
+            subject=subject or self.subject,
+            policy=policy,
+            outcome=outcome,
+            detail={"intent": self.id, **detail},
+        )
+
+
+def intended_by(
+    session: ClinicalSession,
+    *,
+    id: IntentId,
+    kind: str,
+    subject: str,
+    created: dt.datetime,
+    plan: VaultId | None = None,
+) -> Intent:
+    """What somebody intends for the patient of their launch."""
+    return Intent(
+        id=id,
+        kind=kind,
+        subject=subject,
+        fhir_base=session.fhir_base,
+        patient=session.patient_id,
+        user=session.user.reference,
+        launch=session.launch_id,
+        created=created,
+        plan=plan,
+    )
 
 
 @dataclass(frozen=True)

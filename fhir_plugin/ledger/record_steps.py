@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch, RecordRefused, VersionConflict
+from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused, VersionConflict
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, Json, Stored
 from mappings.model.identifiers import Reference
 
+WITHOUT_STATUS = frozenset({"AuditEvent", "Provenance"})
+"""Types that cannot be marked as entered in error: R4 gives them no status."""
 TRIES = 3
 """How often a change is made anew over a version that somebody wrote meanwhile, before a person is asked."""
 
@@ -49,15 +51,21 @@ class WriteOnce:
         found = self.record.read(stored.resource_type, stored.id)
         if not self.is_ours(found):
             raise ReadBackMismatch(f"{stored.reference} is not what was written")
-        return (self._oldest() if self.our_id is None else None) or _evidence(found)
+        try:
+            return (self._oldest() if self.our_id is None else None) or _evidence(found)
+        except AnswerLost:  # it cannot be searched, so its answer is all there is
+            return _evidence(found)
 
     def _oldest(self) -> Evidence | None:
-        """What bears our identifier, once: some servers, and proxies before them, write a create twice."""
-        ours = [
-            each
-            for each in self.record.search(self.resource_type, self.search)
-            if self.is_ours(each) and each.get("status") != "entered-in-error"
-        ]
+        """What bears our identifier, once: some servers, and proxies before them, write a create twice.
+
+        Raises `AnswerLost` where the record cannot be searched for it.
+        """
+        try:
+            answer = self.record.search(self.resource_type, self.search)
+        except RecordRefused as refused:
+            raise AnswerLost(f"this server would not say whether {self.name} was written") from refused
+        ours = [each for each in answer if self.is_ours(each) and each.get("status") != "entered-in-error"]
         if not ours:
             return None
         first, *doubles = sorted(ours, key=_age)
@@ -70,6 +78,8 @@ class WriteOnce:
         try:
             self.record.delete(resource_type, id)
         except RecordRefused:
+            if resource_type in WITHOUT_STATUS:
+                return (f"{evidence['reference']} remains: this server does not delete it",)
             with contextlib.suppress(NotFound, Gone):
                 resource = self.record.read(resource_type, id)
                 self.record.put({**resource, "status": "entered-in-error"})

@@ -265,6 +265,7 @@ class PolicyPack:
     shortest_justification_child: int
     video_most_bytes: int
     video_most_seconds: int
+    label_lowered_alone: bool
     video_sound: bool
     """Whether sound may be kept where somebody asks for it with a reason."""
     request_most_images: int
@@ -275,6 +276,9 @@ class PolicyPack:
     """How long a request that is over stays readable, before only its bones are kept."""
     withdraw_window: dt.timedelta
     """How long after sending the patient can take it back by the link."""
+    package_kept: dt.timedelta
+    package_again: dt.timedelta
+    """How long packages of disclosures can be fetched: those that nobody fetched, and those that somebody did."""
     opinion_lasts: dt.timedelta
     ask_online_record: bool
     online_default_ordinary: bool

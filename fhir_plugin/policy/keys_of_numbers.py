@@ -110,6 +110,15 @@ NUMBER_KEYS = (
     Key("video.most_bytes", "video_most_bytes", Whole(1, 2**30, "bytes"), "Size of one video", "G-R9, G-R206"),
     Key("video.most_seconds", "video_most_seconds", Whole(1, 600, "seconds"), "Length of one video", "G-R9, G-R206"),
     Key(
+        "label.lower",
+        "label_lowered_alone",
+        Pair("second-clinician", "one-clinician"),
+        "Who makes the label of a filed image less strict",
+        "G-R186, G-R254",
+        "always with a reason, and two clinicians for what is very sensitive or of somebody under 18; nobody waits to "
+        "make a label stricter",
+    ),
+    Key(
         "video.sound",
         "video_sound",
         Pair("dropped", "kept-when-asked"),
@@ -138,6 +147,20 @@ NUMBER_KEYS = (
         "requests_kept",
         days(30, 3650),
         "How long a request that is over stays readable; then only ids, dates and how it ended are kept",
+        "the project's own",
+    ),
+    Key(
+        "disclosure.package_days",
+        "package_kept",
+        days(1, 90),
+        "How long a package that was sent and that nobody fetched can still be fetched",
+        "the project's own",
+    ),
+    Key(
+        "disclosure.again_hours",
+        "package_again",
+        hours(1, 336),
+        "How long a package that was fetched can be fetched again; then only what went out, to whom, is kept",
         "the project's own",
     ),
     Key(
@@ -205,5 +228,7 @@ WORK_KEYS = tuple(
         (WorkKind.SOURCE, "G-R130, G-R275", ""),
         (WorkKind.SAFEGUARDING, "G-R312", "24 at most"),
         (WorkKind.SECOND_OPINION, "G-R224", ""),
+        (WorkKind.DISCLOSURE_SECOND, "X25", ""),
+        (WorkKind.HARM_OPINION, "Data Protection Act 2018, Schedule 3, paragraph 5", ""),
     )
 )

@@ -24,6 +24,7 @@ from smart_launch import BINDING_COOKIE, binding_cookie, binding_of
 _MARK = "_who_may"
 PUBLIC = "public"
 LAUNCHED = "launched"
+MACHINE = "machine"
 UNATTENDED_HEADER = "X-Unattended"
 """Our scripts send it with what they ask by a timer: nobody is there, so it keeps no session alive."""
 UNATTENDED_PARAMETER = "unattended"
@@ -80,6 +81,12 @@ class AccessParts(Protocol):
 def public(view: View) -> View:
     """Marks a page that anybody may ask for: no patient, no session."""
     setattr(view, _MARK, PUBLIC)
+    return view
+
+
+def machine(view: View) -> View:
+    """Marks a page for other systems: no cookie is read there; a bearer token, or nothing that needs one."""
+    setattr(view, _MARK, MACHINE)
     return view
 
 

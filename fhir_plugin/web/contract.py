@@ -17,11 +17,14 @@ from fhir_plugin.capture.standing import CaptureView
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.label_review import LabelReviews
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import Clock
+from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import CaptureId, ImageId, Reference
@@ -121,7 +124,13 @@ class PageParts(Protocol):
     @property
     def consultations(self) -> Consultations: ...
     @property
+    def labels(self) -> Labels: ...
+    @property
+    def label_reviews(self) -> LabelReviews: ...
+    @property
     def requests(self) -> Requests: ...
+    @property
+    def desk(self) -> Desk: ...
     @property
     def policy(self) -> PolicyPack: ...
     @property

@@ -77,6 +77,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         due=due_here(session),
         to_be_asked=parts().reviews.waiting_to_be_asked(session),
         unreadable=parts().reviews.unreadable(session),
+        to_label=parts().label_reviews.count(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )
@@ -109,6 +110,7 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
         parts().captures.patient(session),
         item=item,
         reasons=parts().policy.reveal_reasons,
+        label=parts().labels.known(session, reference),
         opinions=parts().consultations.of_image(session, reference),
         site_of=site_of,
     )

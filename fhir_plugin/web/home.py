@@ -15,6 +15,7 @@ from fhir_plugin.capture.routing import WaitingHere, WaitsFor
 from fhir_plugin.errors import NoRole
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, show
+from fhir_plugin.web.disclosing.blueprint import DESK
 from fhir_plugin.web.errors import answer_plugin_error, status_and_explanation, wants_json
 from mappings.model.people import ClinicalSession, Role
 
@@ -65,21 +66,34 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
         ),
         Role.DISCLOSURE_OFFICER: RoleWords(
             name="disclosure officer",
-            may=(),
-            may_not=("add or file pictures", "see images from here"),
-            nothing="Requests for copies of images are not handled in this app yet: nothing waits for you here.",
+            may=(
+                "take requests for copies of this record, and see how long there is to answer each",
+                "decide what goes out, and say why where you decide otherwise than policy",
+                "open a picture at your desk after giving a reason",
+                "sign with your own name, and make the package",
+            ),
+            may_not=(
+                "add or file pictures",
+                "see or decide what is hidden in the record",
+                "give an opinion about harm",
+            ),
+            nothing="Requests for copies of this record are on your desk.",
         ),
         Role.CALDICOTT_GUARDIAN: RoleWords(
             name="Caldicott Guardian",
-            may=(),
+            may=("sign a request for a copy of the record as its second person",),
             may_not=("add or file pictures", "see images from here"),
             nothing="Images cannot be destroyed through this app yet: nothing waits for your approval.",
         ),
         Role.PRIVACY_OFFICER: RoleWords(
             name="privacy officer",
-            may=("ask whoever runs this app for the audit trail",),
-            may_not=("add or file pictures", "see images from here"),
-            nothing="Questions about access are not handled in this app yet: nothing waits for you here.",
+            may=(
+                "decide about what is hidden in the record, where a request for a copy reaches it",
+                "sign such a request as its second person",
+                "ask whoever runs this app for the audit trail",
+            ),
+            may_not=("add or file pictures", "take requests for copies"),
+            nothing="What is hidden and asked for waits at the desk.",
         ),
         Role.AUDITOR: RoleWords(
             name="auditor",
@@ -108,8 +122,13 @@ def waiting_words(item: WaitingHere) -> str:
 @home.get("/enter")
 @launched(*Role)
 def enter(session: ClinicalSession) -> ResponseReturnValue:
-    """Chooses where somebody goes after the launch: pictures first, where the role includes them."""
-    first = "gallery.timeline" if Role.CLINICIAN in session.user.roles else ".at_this_chart"
+    """Chooses where somebody goes after the launch: pictures first, where the role includes them, then the desk."""
+    roles = session.user.roles
+    first = ".at_this_chart"
+    if Role.CLINICIAN in roles:
+        first = "gallery.timeline"
+    elif Role.DISCLOSURE_OFFICER in roles:
+        first = "disclosing.at_the_desk"
     return redirect(url_for(first), 303)
 
 
@@ -129,6 +148,7 @@ def at_this_chart(session: ClinicalSession) -> ResponseReturnValue:
         roles=[(role, WORDS[role]) for role in roles],
         waiting=[(waiting_words(item), item) for item in waiting],
         clinician=Role.CLINICIAN in roles,
+        at_the_desk=bool(frozenset(DESK) & frozenset(roles)),
     )
 
 

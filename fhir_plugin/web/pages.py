@@ -17,10 +17,12 @@ from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
 from fhir_plugin.web.concern import concern
 from fhir_plugin.web.consult import consult
+from fhir_plugin.web.disclosing.pages import disclosing
 from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
 from fhir_plugin.web.gallery import gallery
 from fhir_plugin.web.home import home
+from fhir_plugin.web.labels import labels
 from fhir_plugin.web.patient.pages import patient
 from fhir_plugin.web.policy import policy
 from fhir_plugin.web.receipt import receipt
@@ -98,8 +100,10 @@ def register_pages(
         concern,
         policy,
         reviews,
+        labels,
         consult,
         requests,
+        disclosing,
         patient,
     ):
         app.register_blueprint(blueprint)

@@ -165,11 +165,24 @@ def _policy(origins: Sequence[str]) -> str:
             "img-src 'self'",
             "media-src 'self'",
             "connect-src 'self'",
+            *(("frame-src 'self'",) if g.get("frames_own_pages") else ()),
             f"form-action {_form_targets()}",
             "base-uri 'none'",
             f"frame-ancestors {ancestors}",
         )
     )
+
+
+def readable_response(page: str) -> Response:
+    """A whole page that we made to be sent to somebody: shown in a frame of ours, as they get it. It runs nothing,
+    fetches nothing and leads nowhere."""
+    response = Response(page, content_type="text/html; charset=utf-8")
+    ancestors = " ".join(("'self'", *g.get("frame_ancestors", ())))
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors {ancestors}; sandbox"
+    )
+    return response
 
 
 def picture_response(content: bytes, content_type: str) -> Response:

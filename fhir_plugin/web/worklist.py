@@ -14,7 +14,7 @@ from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.keep.review import REVIEWED
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
-from fhir_plugin.work.listing import FOR_CLINICIANS, Listed, Whose
+from fhir_plugin.work.listing import AT_THE_DESK, FOR_CLINICIANS, Listed, Whose
 from mappings.model.identifiers import CaptureId, Reference, WorkId
 from mappings.model.people import ClinicalSession, Role
 from mappings.model.work import WorkKind
@@ -37,6 +37,9 @@ KINDS: Final[Mapping[WorkKind, str]] = MappingProxyType(
         WorkKind.SOURCE: "Mailbox or device still to be emptied",
         WorkKind.SAFEGUARDING: "Safeguarding concern",
         WorkKind.SECOND_OPINION: "Second opinion",
+        WorkKind.DISCLOSURE: "A copy of the record is due",
+        WorkKind.DISCLOSURE_SECOND: "A second person has to sign",
+        WorkKind.HARM_OPINION: "Would it cause serious harm? An opinion is asked for",
     }
 )
 """Each kind as people read it. None of these says what a picture shows."""
@@ -66,12 +69,16 @@ def page_of(item: Listed) -> str:
     if item.kind is WorkKind.SECOND_OPINION:
         id = item.subject.removesuffix("#ended")
         return url_for("consult.asked" if item.beside_the_chart else "consult.one", opinion_id=id)
+    if item.kind is WorkKind.HARM_OPINION:
+        return url_for("disclosing.opinions")
     if item.kind is WorkKind.SAFEGUARDING:
         return url_for("concern.one", hold_id=item.subject)
     if item.kind in REVIEWED:
         return url_for("reviews.review", work_id=item.id)
     if item.kind is WorkKind.CAME_BACK:
         return url_for("requests.of_patient")
+    if item.kind is WorkKind.SECOND_PERSON and "/" in item.subject:
+        return url_for("labels.lowering", work_id=item.id)
     if item.kind is WorkKind.SECOND_PERSON and not item.not_for_me:
         return url_for("second_person.shown", capture_id=item.subject)
     return url_for("worklist.item", work_id=item.id)
@@ -101,7 +108,7 @@ def _kind(session: ClinicalSession) -> WorkKind | None:
 def offered_kinds(session: ClinicalSession) -> list[WorkKind]:
     """The kinds that this person may filter by: nobody learns by filtering what a line does not say."""
     clinician = Role.CLINICIAN in session.user.roles
-    return [kind for kind in WorkKind if clinician or kind not in FOR_CLINICIANS]
+    return [kind for kind in WorkKind if kind not in AT_THE_DESK and (clinician or kind not in FOR_CLINICIANS)]
 
 
 @worklist.app_template_filter()

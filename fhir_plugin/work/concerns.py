@@ -129,6 +129,12 @@ class Concerns:
         parts, now = self._parts, self._parts.clock.now()
         with parts.work.transaction():
             hold = self._mine(session, id, for_change=True)
+            if hold.follows:
+                raise Refused(
+                    "It ends when the request for a copy of the record has been answered or closed: the disclosure "
+                    "officer does that.",
+                    code="ends-with-request",
+                )
             if hold.lifted is not None:
                 raise Refused("Somebody has closed this meanwhile.", code="closed-meanwhile")
             lifted = replace(

@@ -16,8 +16,10 @@ from mappings.model.people import ClinicalSession, Role
 from mappings.model.practice import Absence
 from mappings.model.work import WorkItem, WorkKind
 
-FOR_CLINICIANS = frozenset({WorkKind.SAFEGUARDING})
+FOR_CLINICIANS = frozenset({WorkKind.SAFEGUARDING, WorkKind.HARM_OPINION})
 """Kinds that say more than whom to ask: triage sees that something waits, not what."""
+AT_THE_DESK = frozenset({WorkKind.DISCLOSURE, WorkKind.DISCLOSURE_SECOND})
+"""Kinds that wait at the disclosure desk, which has a list of its own: on nobody else's."""
 
 
 class Whose(StrEnum):
@@ -95,7 +97,8 @@ def listed(
     items: Iterable[WorkItem], session: ClinicalSession, away: Mapping[Reference, Absence], now: dt.datetime
 ) -> list[Listed]:
     """The lines for this person, in the order given; nothing of another EHR."""
-    return [_line(item, session, away, now) for item in items if item.fhir_base == session.fhir_base]
+    here = [item for item in items if item.fhir_base == session.fhir_base and item.kind not in AT_THE_DESK]
+    return [_line(item, session, away, now) for item in here]
 
 
 def chosen(lines: Iterable[Listed], whose: Whose, kind: WorkKind | None) -> list[Listed]:

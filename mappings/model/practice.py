@@ -50,7 +50,8 @@ class Hold:
     """Until it is lifted with a reason, nothing of this patient at this EHR may be destroyed.
 
     `about` and `told` are a safeguarding concern's: about whom it is, and who was told (G-R313, G-R318). `note`: where
-    the record holds the note of it, once it does.
+    the record holds the note of it, once it does. `follows`: the disclosure request with which it ends; nobody lifts
+    such a one by hand.
     """
 
     id: str
@@ -69,3 +70,4 @@ class Hold:
     lifted_by: Reference | None = None
     lifted_by_name: str = field(default="", repr=False)
     lifted_because: str = field(default="", repr=False)
+    follows: str = ""

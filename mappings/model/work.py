@@ -34,6 +34,12 @@ class WorkKind(StrEnum):
     """A mailbox or device that still holds the picture (G-R130, G-R275)."""
     SAFEGUARDING = "safeguarding"
     SECOND_OPINION = "second-opinion"
+    DISCLOSURE = "disclosure"
+    """A copy of the record is due, on the day that the law says."""
+    DISCLOSURE_SECOND = "disclosure-second"
+    """What goes out of a record was signed once, and policy asks for a second person."""
+    HARM_OPINION = "harm-opinion"
+    """A health professional is asked whether something would cause serious harm, were the patient to see it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class WorkItem:
         """Whether its owner sees to it without being at this patient's chart, or knowing whose it is: a second opinion
         that they were asked for (G-R220). Nobody else can see to it."""
         return self.kind is WorkKind.SECOND_OPINION and not self.subject.endswith("#ended")
+
+    @property
+    def about_a_label(self) -> bool:
+        """Whether a second person is asked about the label of an image in the record, and not about a capture."""
+        return self.kind is WorkKind.SECOND_PERSON and "/" in self.subject
 
     def late(self, now: dt.datetime) -> bool:
         return self.done_at is None and now > self.due

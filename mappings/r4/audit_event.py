@@ -64,7 +64,7 @@ def to_audit_event(
     for an instant without an offset.
     """
     recorded = elements.instant(at)
-    labels = elements.merged_labels(_copied(each.labels) for each in objects) or (NORMAL,)
+    labels = elements.merged_labels(copied_labels(each.labels) for each in objects) or (NORMAL,)
     event: Json = {"resourceType": "AuditEvent"}
     if id is not None:
         event["id"] = id
@@ -158,11 +158,11 @@ def _entity(audited: AuditedObject) -> Json:
             systems.DICOM_LIFECYCLE, audited.lifecycle.value, audit.LIFECYCLE_DISPLAYS[audited.lifecycle]
         )
     if audited.labels:
-        entity["securityLabel"] = elements.security(_copied(audited.labels))
+        entity["securityLabel"] = elements.security(copied_labels(audited.labels))
     return entity
 
 
-def _copied(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+def copied_labels(labels: tuple[Label, ...]) -> tuple[Label, ...]:
     """Labels as another resource had them. One that could not be read stands as restricted: the audit must not fail."""
     return elements.merged_labels([tuple(RESTRICTED if label == UNREADABLE else label for label in labels)])
 

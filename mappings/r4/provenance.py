@@ -16,7 +16,7 @@ from mappings.model.images import Arrival, Photographer
 from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.elements import Json
-from mappings.r4.statement import statement_extension, statement_in
+from mappings.r4.statement import STATEMENTS, statement_extension, statement_in
 from mappings.terminology import systems
 from mappings.terminology.photographs import PHOTOGRAPHER_WORDS
 
@@ -99,7 +99,7 @@ def to_provenance(
         *(_ground(each, labelled.capture_id) for each in grounds),
     ]
     if statement is not None and jws is not None:
-        provenance["signature"] = [_signature(statement, jws, recorded, software_version)]
+        provenance["signature"] = [signature(statement, jws, recorded, software_version)]
     return provenance
 
 
@@ -109,7 +109,7 @@ def from_provenance(json: object) -> RecordedProvenance:
     agents = list(elements.objects_of(provenance.get("agent")))
     entities = list(elements.objects_of(provenance.get("entity")))
     policies = provenance.get("policy")
-    signature = _our_signature(provenance)
+    ours = our_signature(provenance)
     return RecordedProvenance(
         id=elements.text_of(provenance.get("id")) or None,
         targets=tuple(
@@ -140,8 +140,8 @@ def from_provenance(json: object) -> RecordedProvenance:
         ),
         sha256_received=_received_in(entities),
         grounds=_grounds_in(entities, elements.capture_of(provenance)),
-        statement=statement_in(signature) if signature is not None else None,
-        jws=_jws_in(signature) if signature is not None else None,
+        statement=statement_in(ours) if ours is not None else None,
+        jws=jws_in(ours) if ours is not None else None,
     )
 
 
@@ -180,7 +180,8 @@ def _photographer_agent(labelled: LabelledImage, known: Reference | None) -> Jso
     return agent
 
 
-def _signature(statement: Json, jws: str, when: str, software_version: str) -> Json:
+def signature(statement: Json, jws: str, when: str, software_version: str) -> Json:
+    """R4 Signature over a statement of ours: `jws` is the detached JWS, `when` an R4 instant."""
     return {
         "extension": [statement_extension(statement)],
         "type": [elements.coding(systems.SIGNATURE_TYPE, *VERIFICATION_SIGNATURE)],
@@ -192,13 +193,15 @@ def _signature(statement: Json, jws: str, when: str, software_version: str) -> J
     }
 
 
-def _our_signature(provenance: Json) -> Json | None:
+def our_signature(provenance: Json) -> Json | None:
+    """The one signature beside which a statement of ours stands; None where there is none, or more than one."""
     signatures = list(elements.objects_of(provenance.get("signature")))
-    ours = [each for each in signatures if any(elements.extensions_of(each, systems.STATEMENT_EXTENSION))]
+    ours = [each for each in signatures if any(any(elements.extensions_of(each, url)) for url in STATEMENTS.values())]
     return ours[0] if len(ours) == 1 else None
 
 
-def _jws_in(signature: Json) -> str | None:
+def jws_in(signature: Json) -> str | None:
+    """The detached JWS of a signature of ours; None where it is no base64, or empty."""
     try:
         text = base64.b64decode(elements.text_of(signature.get("data")), validate=True).decode("ascii")
     except (binascii.Error, ValueError):

@@ -1,4 +1,5 @@
-"""Our own statement about one filed image: what is signed, how it lies in the record, what it must agree with.
+"""Our own statements about one image, when it is filed and when its label is changed: what is signed, how it lies in
+the record, what it must agree with.
 
 Servers rewrite `meta`, so whole resources cannot be signed (and R4's static canonicalisation leaves the labels
 out). The statement is plain JSON of strings, canonicalised by RFC 8785 and signed as a detached JWS; it is kept in
@@ -8,27 +9,49 @@ record says now.
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 from mappings.model.filing import LabelledImage
-from mappings.model.identifiers import Sha256
+from mappings.model.identifiers import Reference, Sha256
 from mappings.model.labels import Label
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.terminology import systems
 
 VERSION: Final = "1"
+LABEL_VERSION: Final = "label-1"
+"""Of the statement of a change of label."""
 
-_TEXTS: Final = (
-    "version",
-    "capture",
-    "image",
-    "patient",
-    "sha256_clean",
-    "sha256_received",
-    "consent",
-    "policy_version",
-)
+_TEXTS: Final = {
+    VERSION: (
+        "version",
+        "capture",
+        "image",
+        "patient",
+        "sha256_clean",
+        "sha256_received",
+        "consent",
+        "policy_version",
+    ),
+    LABEL_VERSION: (
+        "version",
+        "target",
+        "image",
+        "patient",
+        "labels_before_sha256",
+        "reason",
+        "at",
+        "by",
+        "second",
+        "policy_version",
+    ),
+}
+STATEMENTS: Final = {VERSION: systems.STATEMENT_EXTENSION, LABEL_VERSION: systems.LABEL_STATEMENT_EXTENSION}
+"""The extension that each form lies in."""
+_MAY_BE_MISSING: Final = {VERSION: frozenset({"consent"}), LABEL_VERSION: frozenset({"image", "second"})}
 
 
 def statement(labelled: LabelledImage, *, consent: str | None) -> Json:
@@ -50,13 +73,53 @@ def statement(labelled: LabelledImage, *, consent: str | None) -> Json:
     }
 
 
+def label_statement(
+    *,
+    target: Reference,
+    image: str | None,
+    patient: Reference,
+    before: Iterable[Label],
+    after: Iterable[Label],
+    reason: str,
+    at: dt.datetime,
+    by: Reference,
+    second: Reference | None,
+    policy_version: str,
+) -> Json:
+    """What the signature of a change of label covers: the labels from now on, sorted, and the digest of those before.
+
+    `image` is our identifier of it, None for an image of another system. Of the labels before only a digest stands
+    here: what was taken away is not told again wherever the statement goes.
+    """
+    return {
+        "version": LABEL_VERSION,
+        "target": target,
+        "image": image,
+        "patient": patient,
+        "labels": signed_labels(tuple(after)),
+        "labels_before_sha256": labels_digest(before),
+        "reason": reason,
+        "at": elements.instant(at),
+        "by": by,
+        "second": second,
+        "policy_version": elements.string(policy_version),
+    }
+
+
+def labels_digest(labels: Iterable[Label]) -> str:
+    """SHA-256, in hexadecimal, of a set of labels in the form that statements hold them, one to a line."""
+    return hashlib.sha256("\n".join(signed_labels(tuple(labels))).encode()).hexdigest()
+
+
 def statement_extension(statement: Json) -> Json:
     """The statement as an R4 extension of Provenance.signature; all strings: no server rewrites a reference in it."""
     parts: list[Json] = [
-        {"url": key, "valueString": statement[key]} for key in _TEXTS if statement.get(key) is not None
+        {"url": key, "valueString": statement[key]}
+        for key in _TEXTS[statement["version"]]
+        if statement.get(key) is not None
     ]
     parts.extend({"url": "label", "valueString": label} for label in statement["labels"])
-    return {"url": systems.STATEMENT_EXTENSION, "extension": parts}
+    return {"url": STATEMENTS[statement["version"]], "extension": parts}
 
 
 def statement_in(signature: Json) -> Json | None:
@@ -64,12 +127,14 @@ def statement_in(signature: Json) -> Json | None:
 
     A part that is there twice makes it unreadable: nobody could say which one was signed.
     """
-    found = list(elements.extensions_of(signature, systems.STATEMENT_EXTENSION))
+    found = [(version, each) for version, url in STATEMENTS.items() for each in elements.extensions_of(signature, url)]
     if len(found) != 1:
         return None
-    read: Json = dict.fromkeys(_TEXTS)
+    version, extension = found[0]
+    parts = list(elements.objects_of(extension.get("extension")))
+    read: Json = dict.fromkeys(_TEXTS[version])
     labels: list[str] = []
-    for part in elements.objects_of(found[0].get("extension")):
+    for part in parts:
         key, value = part.get("url"), part.get("valueString")
         if not isinstance(value, str):
             return None
@@ -79,7 +144,7 @@ def statement_in(signature: Json) -> Json | None:
             read[key] = value
         else:
             return None
-    if any(read[key] is None for key in _TEXTS if key != "consent"):
+    if read["version"] != version or any(read[key] is None for key in read.keys() - _MAY_BE_MISSING[version]):
         return None
     read["labels"] = labels
     return read

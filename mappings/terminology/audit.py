@@ -64,6 +64,7 @@ PURPOSE_DISPLAYS: dict[str, str] = {
     "FAMRQT": "family requested",
     "PWATRNY": "power of attorney",
     "HLEGAL": "legal",
+    "PUBHLTH": "public health",
     "COVERAGE": "coverage under policy or program",
     "RECORDMGT": "records management",
     "LABELING": "labeling",
@@ -76,8 +77,17 @@ PURPOSE_DISPLAYS: dict[str, str] = {
 PATIENT_RECORD = ("110110", "Patient Record")
 """DICOM: a patient record was created, read, updated or deleted."""
 
+EXPORT = ("110106", "Export")
+"""DICOM: data left the system."""
+DISCLOSE = ("disclose", "Disclose Record Lifecycle Event")
+"""ISO 21089: a record was released outward."""
+SOURCE_ROLE = ("110153", "Source Role ID")
+DESTINATION_ROLE = ("110152", "Destination Role ID")
+
 APPLICATION_SERVER = ("4", "Application Server")
 PERSON = ("1", "Person")
 SYSTEM_OBJECT = ("2", "System Object")
 PATIENT_ROLE = ("1", "Patient")
+REPORT_ROLE = ("3", "Report")
+JOB_ROLE = ("20", "Job")
 DOMAIN_RESOURCE_ROLE = ("4", "Domain Resource")

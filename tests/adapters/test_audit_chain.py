@@ -222,7 +222,7 @@ def _append_many(url: str, process: int, threads: int, each: int) -> None:
                     trail.append(AuditEntry("step", f"{process}/{thread}", detail={"number": number}))
                     if number % 5 == 4:
                         trail.append(AuditEntry("second", f"{process}/{thread}", detail={"number": number}))
-        except Exception as error:  # noqa: BLE001 - reported below, in the main thread
+        except Exception as error:  # noqa: BLE001 - whatever a thread raises is lost unless the main one tells
             failures.append(error)
 
     workers = [threading.Thread(target=work, args=(thread,)) for thread in range(threads)]

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.photo_requests import DatabasePhotoRequests
@@ -27,6 +29,8 @@ from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
+from tests.contracts.test_disclosure_requests import FULL as REQUEST
+from tests.contracts.test_image_labels import LABEL
 from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
 from tests.contracts.test_second_opinions import FULL
 
@@ -64,11 +68,13 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     item = WorkItem(WorkId("w-1"), WorkKind.CALL_ME, FhirBase(BASE), PatientId("p1"), "r-1", now, now, words="Please")
     DatabaseWorklist(own.database, own.masters).add(item)
     DatabaseKeptImages(own.database, own.masters).keep(KEPT)
+    DatabaseImageLabels(own.database, own.masters).keep(LABEL)
     DatabaseColleagues(own.database, own.masters).seen(COLLEAGUE)
     DatabaseAbsences(own.database, own.masters).set(ABSENCE)
     DatabaseHolds(own.database, own.masters).add(HOLD)
     DatabasePhotoRequests(own.database, own.masters).add(Asking().prepared())
     DatabaseSecondOpinions(own.database, own.masters).add(FULL)
+    DatabaseDisclosureRequests(own.database, own.masters).add(REQUEST)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)

@@ -366,7 +366,7 @@ def _ask_many(url: str, state: Path, requests: int) -> None:
     def ask() -> None:
         try:
             token = source.current(LAUNCH)
-        except Exception as error:  # noqa: BLE001 - reported below, in the main thread
+        except Exception as error:  # noqa: BLE001 - whatever a thread raises is lost unless the main one tells
             wrong.append(error)
         else:
             if token != f"{CANARY}-access-new":

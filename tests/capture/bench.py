@@ -26,6 +26,7 @@ from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
 from tests.fakes.clock import FakeClock
 from tests.fakes.drafts import FakeDrafts
+from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeHolds
@@ -106,6 +107,7 @@ class Bench:
         self.worklist = FakeWorklist(self.work)
         self.holds = FakeHolds(self.work)
         self.kept = FakeKeptImages(self.work)
+        self.labels = FakeImageLabels(self.work)
         self.signer = FakeStatementSigner()
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
@@ -129,6 +131,7 @@ class Bench:
             worklist=self.worklist,
             holds=self.holds,
             kept=self.kept,
+            labels=self.labels,
             background=self.background,
         )
         plans[KIND] = CarryOut(self.parts)

@@ -26,7 +26,7 @@ from mappings.r4.provenance import RestsOn, from_provenance
 from mappings.r4.questionnaire_response import from_questionnaire_response, with_conversation
 from mappings.terminology import systems
 from tests.capture.bench import CANARY, PATIENT, SESSION, Bench
-from tests.capture.test_filing import check_complete, current_images, notes
+from tests.capture.in_the_record import check_complete, current_images, notes
 from tests.definitions.validator import issues
 from tests.fakes.record import TYPES, FakeRecord
 from tests.mappings.samples import NOW, photo_consent

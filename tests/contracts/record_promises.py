@@ -122,6 +122,25 @@ def replaces_labels(place: Place) -> None:
         assert left == labels_of(relabelled)
 
 
+def changes_labels_alone(place: Place) -> None:
+    """`$meta-add` and `$meta-delete`: sets of labels, nothing else touched; told before it is tried, refused else."""
+    stored, resource = place.make()
+    if not place.record.capability().changes_labels("Media", remove=True):
+        with pytest.raises(RecordRefused):
+            place.record.remove_labels(stored.reference, [dict(SENSITIVE)])
+        assert labels_of(place.record.read("Media", stored.id)) == labels_of(resource)
+        return
+    for _ in range(2):
+        place.record.remove_labels(stored.reference, [dict(SENSITIVE), dict(NORMAL)])
+        place.record.add_labels(stored.reference, [dict(RESTRICTED)])
+    found = place.record.read("Media", stored.id)
+    assert labels_of(found) == {(RESTRICTED["system"], RESTRICTED["code"])}
+    assert len(found["meta"]["security"]) == 1
+    assert content_of(found) == content_of(resource)
+    place.record.add_labels(stored.reference, [dict(SENSITIVE)])
+    assert labels_of(place.record.read("Media", stored.id)) == labels_of(resource)
+
+
 def keeps_numbers(place: Place) -> None:
     stored, _ = place.make(duration=Decimal("1.50"), height=9007199254740993 % 2**31, width=4032)
     found = place.record.read("Media", stored.id)
@@ -432,6 +451,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     creates_one_and_only_one,
     keeps_labels_and_tags,
     replaces_labels,
+    changes_labels_alone,
     keeps_numbers,
     keeps_every_script,
     puts_under_our_id,

@@ -76,6 +76,7 @@ HOLD = Hold(
     lifted_by=NURSE,
     lifted_by_name=f"Nurse {CANARY}",
     lifted_because=f"{CANARY} because",
+    follows="d1",
 )
 KEPT = KeptImage(
     fhir_base=HERE,

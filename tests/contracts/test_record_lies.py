@@ -15,6 +15,7 @@ CAUGHT_BY: dict[Lie, Promise] = {
     Lie.STORES_NOTHING: promises.creates_and_reads,
     Lie.CORRUPTS_BYTES: promises.keeps_a_large_binary,
     Lie.DROPS_LABELS: promises.keeps_labels_and_tags,
+    Lie.KEEPS_LABELS: promises.changes_labels_alone,
     Lie.TRANSACTION_AS_BATCH: promises.tells_the_truth_of_a_failed_transaction,
     Lie.DELETES_NOTHING: promises.deletes,
     Lie.IGNORES_VERSION: promises.puts_over_the_expected_version_only,

@@ -5,8 +5,8 @@ PACKAGE is the npm package hl7.fhir.r4.examples 4.0.1; R4B and R5 come from fhir
 - `fhir_plugin/disclose/redact/shapes.json`: every resource type, and which elements must be there, so that taking one
   out leaves a resource that still keeps its definition. What one version requires counts for all: too much is cut then,
   never too little.
-- `r4-pointers.json`: every element path of R4 that can point at something or hold an attachment, for the canaries.
 
+The element paths for the canaries come from `pointers.py`.
 The output is the same, byte for byte, whenever the input is.
 """
 
@@ -25,13 +25,10 @@ from typing import Any
 Json = dict[str, Any]
 
 SHAPES = Path(__file__).parents[2] / "fhir_plugin" / "disclose" / "redact" / "shapes.json"
-POINTERS = Path(__file__).with_name("r4-pointers.json")
 
 _ABSTRACT = ("Resource", "DomainResource")
 _WHOLE = ("Extension", "Resource", "Narrative")
 """Cut as a whole wherever they stand, so that what they require never matters."""
-
-_POINTING = ("Reference", "canonical", "uri", "url", "Attachment")
 
 
 class Shapes:
@@ -107,15 +104,7 @@ def choices(path: str, name: str, kinds: list[str], element: Json) -> Iterator[t
 
 def add_models(shapes: Shapes, package: str) -> None:
     """What the models of fhir.resources say: R4B, and R5."""
-    home = importlib.import_module(package)
-    types = importlib.import_module(f"{package}.fhirtypes")
-    classes: dict[str, Any] = {}
-    for module in sorted(one.name for one in pkgutil.iter_modules(home.__path__)):
-        if module in ("fhirtypes", "fhirresourcemodel", "tests") or module.startswith("_"):
-            continue
-        for value in vars(importlib.import_module(f"{package}.{module}")).values():
-            if isinstance(value, type) and "__resource_type__" in vars(value):
-                classes[value.__dict__["__resource_type__"]] = value
+    classes = model_classes(package)
     domain = classes["Resource"]
     for name, model in sorted(classes.items()):
         if issubclass(model, domain):
@@ -125,7 +114,19 @@ def add_models(shapes: Shapes, package: str) -> None:
     for name in sorted(set(shapes.required) | {"Annotation", "Signature"}):
         if name in classes and not issubclass(classes[name], domain):
             _add_model(shapes, classes, name, classes[name], set())
-    assert types
+
+
+def model_classes(package: str) -> dict[str, Any]:
+    """Every model of one version of FHIR, by the name of its type."""
+    home = importlib.import_module(package)
+    classes: dict[str, Any] = {}
+    for module in sorted(one.name for one in pkgutil.iter_modules(home.__path__)):
+        if module in ("fhirtypes", "fhirresourcemodel", "tests") or module.startswith("_"):
+            continue
+        for value in vars(importlib.import_module(f"{package}.{module}")).values():
+            if isinstance(value, type) and "__resource_type__" in vars(value):
+                classes[value.__dict__["__resource_type__"]] = value
+    return classes
 
 
 def _add_model(shapes: Shapes, classes: dict[str, Any], owner: str, model: Any, above: set[str]) -> None:
@@ -139,7 +140,7 @@ def _add_model(shapes: Shapes, classes: dict[str, Any], owner: str, model: Any, 
         required = bool(info.is_required() or extra.get("element_required"))
         if choice:
             shapes.add(owner, f"{choice}[x]", None, bool(extra.get("one_of_many_required")))
-        kind = _class_name(info.annotation)
+        kind = class_name(info.annotation)
         found = classes.get(kind or "")
         if found is None:
             shapes.add(owner, name, None, required and not choice)
@@ -153,11 +154,12 @@ def _add_model(shapes: Shapes, classes: dict[str, Any], owner: str, model: Any, 
 _SHARED = ("Dosage", "ElementDefinition", "Timing", "DataRequirement")
 
 
-def _class_name(annotation: Any) -> str | None:
+def class_name(annotation: Any) -> str | None:
+    """The FHIR type that a field of a model holds; None for a primitive."""
     for one in (annotation, *_inner(annotation)):
-        name = getattr(one, "__resource_type__", None)
-        if isinstance(name, str):
-            return name
+        model = getattr(one, "_model_klass", None)
+        if isinstance(model, str):
+            return model.rpartition(".")[2]
     return None
 
 
@@ -165,25 +167,6 @@ def _inner(annotation: Any) -> Iterator[Any]:
     for one in typing.get_args(annotation):
         yield one
         yield from _inner(one)
-
-
-def pointers(definitions: list[Json]) -> list[Json]:
-    """Every path of an R4 resource that can point or hold an attachment: steps, each with whether it repeats."""
-    found: list[Json] = []
-    for definition in sorted(definitions, key=lambda one: str(one["type"])):
-        if definition["kind"] != "resource" or definition["type"] in _ABSTRACT:
-            continue
-        repeats = {one["path"]: one["max"] != "1" for one in definition["snapshot"]["element"]}
-        for element in definition["snapshot"]["element"][1:]:
-            for one in element.get("type", []):
-                if one["code"] not in _POINTING:
-                    continue
-                steps = element["path"].split(".")
-                named = [[step, repeats[".".join(steps[: at + 2])]] for at, step in enumerate(steps[1:])]
-                named[-1][0] = named[-1][0].replace("[x]", one["code"][0].upper() + one["code"][1:])
-                targets = sorted(url.rpartition("/")[2] for url in one.get("targetProfile", []))
-                found.append({"type": steps[0], "steps": named, "kind": one["code"], "targets": targets})
-    return found
 
 
 def main(package: Path) -> None:
@@ -194,8 +177,6 @@ def main(package: Path) -> None:
         add_models(shapes, models)
     parts = [f"{json.dumps(name)}: {_block(value)}" for name, value in shapes.as_json().items()]
     SHAPES.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    lines = ",\n".join(json.dumps(one) for one in pointers(definitions))
-    POINTERS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def _block(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 _HERE: Final = Path(__file__).parent
+_more: list[Json] = []
 
 
 @cache
@@ -21,7 +23,14 @@ def definitions() -> tuple[Json, ...]:
     r5 = json.loads((_HERE / "r5-attachment.json").read_bytes())
     folder = resources.files("mappings.profiles") / "extensions"
     ours = [json.loads(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".json")]
-    return (*official, *r5, *ours)
+    return (*official, *r5, *ours, *_more)
+
+
+def know_also(more: Iterable[Json]) -> None:
+    """Know more definitions in this process than are kept here. Before `validator` is first used."""
+    _more.extend(more)
+    for each in (definitions, value_sets, elements, primitive_formats, extensions):
+        each.cache_clear()
 
 
 @cache

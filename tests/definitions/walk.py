@@ -29,7 +29,12 @@ def _object(value: Json, kind: str, path: str) -> Iterator[str]:
         return
     present: set[str] = set()
     for name, inner in value.items():
-        if name == "resourceType" or name.startswith("_"):
+        if name == "resourceType":
+            continue
+        if name.startswith("_"):  # a primitive without a value, only with extensions, is there
+            twin = _definition(known, name[1:])
+            if twin is not None and name[1:] not in value:
+                present.add(twin[0]["path"])
             continue
         found = _definition(known, name)
         if found is None:

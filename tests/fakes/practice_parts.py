@@ -11,9 +11,14 @@ from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
 from fhir_plugin.keep.copies import Pictures
+from fhir_plugin.keep.label_order import KIND as LABEL_CHANGE
+from fhir_plugin.keep.label_plan import LabelChanges
+from fhir_plugin.keep.label_review import LabelReviews
 from fhir_plugin.keep.opinion_events import KIND as OPINION_ACT
 from fhir_plugin.keep.opinion_events import OpinionActs
+from fhir_plugin.keep.relabel import Labels
 from fhir_plugin.keep.review import Reviews
+from fhir_plugin.keep.view import Gallery
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.ledger.concern_note import KIND as CONCERN
 from fhir_plugin.ledger.concern_note import ConcernNotes
@@ -25,9 +30,11 @@ from fhir_plugin.ports import (
     AuditTrail,
     ClinicalRecord,
     Clock,
+    ImageLabels,
     ImageWorker,
     JobQueue,
     KeptImages,
+    StatementSigner,
     UnitOfWork,
     Vault,
     Worklist,
@@ -39,12 +46,14 @@ from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.clock import FakeClock
+from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.practice import FakeAbsences, FakeColleagues, FakeHolds
 from tests.fakes.queue import InlineQueue
 from tests.fakes.record import FakeRecord
 from tests.fakes.second_opinions import FakeSecondOpinions
+from tests.fakes.signer import FakeStatementSigner
 from tests.fakes.unit_of_work import FakeUnitOfWork
 from tests.fakes.vault import FakeVault
 from tests.fakes.worker import FakeImageWorker
@@ -64,6 +73,8 @@ class Keeping:
     clock: Clock
     worklist: Worklist
     kept: KeptImages
+    labels: ImageLabels
+    signer: StatementSigner
     ledger: LedgerStore
     engine: Engine
     queue: JobQueue
@@ -123,6 +134,8 @@ class PracticeBench:
         self.concerns = Concerns(self.parts)
         self.vault = FakeVault(self.clock, self.work)
         self.kept = FakeKeptImages(self.work)
+        self.labels = FakeImageLabels(self.work)
+        self.signer = FakeStatementSigner()
         self.opinions = FakeSecondOpinions(self.work)
         self.worker = FakeImageWorker()
         self.keeping = keeping = Keeping(
@@ -135,12 +148,18 @@ class PracticeBench:
             clock=self.clock,
             worklist=self.worklist,
             kept=self.kept,
+            labels=self.labels,
+            signer=self.signer,
             ledger=self.ledger,
             engine=self.engine,
             queue=InlineQueue(),
             new_id=self.parts.new_id,
         )
         self.withdrawals, self.reviews = Withdrawals(keeping), Reviews(keeping)
+        self.gallery = Gallery(keeping)
+        self.relabelling = Labels(keeping, self.gallery)
+        self.label_reviews = LabelReviews(keeping, self.gallery, self.relabelling)
+        plans[LABEL_CHANGE] = LabelChanges(keeping)
         plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
         plans[CONSENT_CHANGE] = ConsentChanges(keeping)
         plans[OPINION_ACT] = OpinionActs(keeping)

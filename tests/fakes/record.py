@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_plugin.adapters.fhir_bundles import in_processing_order, rewrite_references
+from fhir_plugin.adapters.fhir_meta import with_labels
 from fhir_plugin.adapters.search_answers import CONTROLS, REFERENCES, TOKENS, answers
 from fhir_plugin.capability import Capability, VendorFacts
 from fhir_plugin.errors import (
@@ -61,6 +62,7 @@ class Lie(StrEnum):
     STORES_NOTHING = "says 201 and stores nothing"
     CORRUPTS_BYTES = "stores other bytes than it was sent"
     DROPS_LABELS = "drops meta.security"
+    KEEPS_LABELS = "says that it took a label away, or added one, and did not"
     TRANSACTION_AS_BATCH = "runs a transaction as a batch, says 200 and keeps what succeeded"
     DELETES_NOTHING = "says that it deleted and did not"
     IGNORES_VERSION = "overwrites whatever If-Match says"
@@ -77,7 +79,9 @@ class FakeRecord:
     """`ClinicalRecord` in memory.
 
     `types` are the types that it holds; `refuses` maps a type to the error that a write of it raises, whatever
-    the capability says; `largest` is the most bytes of a Binary; `our_ids` says whether PUT creates.
+    the capability says; `largest` is the most bytes of a Binary; `our_ids` says whether PUT creates;
+    `merges_labels`: a PUT only ever adds to `meta.security`, as HAPI does; `meta_operations`: `$meta-add` and
+    `$meta-delete`.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class FakeRecord:
         transactions: bool = True,
         our_ids: bool = True,
         largest: int | None = None,
+        merges_labels: bool = False,
+        meta_operations: bool = True,
     ) -> None:
         self._clock = clock or FakeClock()
         self._base = FhirBase(base)
@@ -100,6 +106,8 @@ class FakeRecord:
         self._transactions = transactions
         self._our_ids = our_ids
         self._largest = largest
+        self._merges_labels = merges_labels
+        self._meta_operations = meta_operations
         self._versions: dict[tuple[str, str], list[Json]] = {}
         self._bytes: dict[tuple[str, str], list[BinaryContent]] = {}
         self._ids = itertools.count(1)
@@ -123,6 +131,7 @@ class FakeRecord:
             update_create=held if self._our_ids else frozenset(),
             conditional_create=held,
             search_params=dict.fromkeys(held, frozenset({"_id", *TOKENS, *REFERENCES})),
+            operations=frozenset({"$meta-add", "$meta-delete"} if self._meta_operations else ()),
             vendor=VendorFacts(name="fake", raw_binary=True),
         )
 
@@ -219,6 +228,31 @@ class FakeRecord:
         self.on_call("put", f"{resource_type}/{id}")
         return self._done("put", self._put(resource, version))
 
+    def add_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels("add_labels", reference, add=codings)
+
+    def remove_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
+        self._change_labels("remove_labels", reference, remove=codings)
+
+    def _change_labels(
+        self, call: str, reference: Reference, *, add: Sequence[Json] = (), remove: Sequence[Json] = ()
+    ) -> None:
+        """In the current version itself, as HAPI does: no version says that a label was changed."""
+        self.on_call(call, reference)
+        resource_type, id = reference.split("/")
+        if not self._meta_operations:
+            raise RecordRefused(call, status=405, code="operation-not-supported")
+        resource = self._existing(resource_type, id)
+        if Lie.KEEPS_LABELS not in self.lies:
+            self.tamper(reference, lambda meta: with_labels(meta, add=add, remove=remove))
+        self._done(call, _stored(resource))
+
+    def tamper(self, reference: str, change: Callable[[Json], Json]) -> None:
+        """`meta` of the current version changed past everybody, without a new version."""
+        resource_type, id = reference.split("/")
+        resource = self._existing(resource_type, id)
+        resource["meta"] = change(resource["meta"])
+
     def delete(self, resource_type: str, id: str) -> None:
         self.on_call("delete", f"{resource_type}/{id}")
         self._delete(resource_type, id)
@@ -283,6 +317,8 @@ class FakeRecord:
             raise VersionConflict(f"{resource_type}/{id}", status=412)
         if Lie.NEW_IDS in self.lies:
             resource = {**resource, "id": self._new_id()}
+        if self._merges_labels and current is not None:
+            resource = {**resource, "meta": with_labels(resource.get("meta"), add=current["meta"].get("security", []))}
         return self._keep(resource)
 
     def _delete(self, resource_type: str, id: str) -> None:

@@ -58,5 +58,5 @@ class FakeImageWorker:
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         return b"preview %d %d " % (quarter_turns, longest_side) + received.content
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return b"marked " + words.encode() + b" " + received.content

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging.jpeg import look_at_jpeg
-from fhir_plugin.imaging.watermark import LONGEST_SIDE, mark, plain_letters
+from fhir_plugin.imaging.watermark import LONGEST_SIDE, mark, mark_below, plain_letters
 from mappings.model.identifiers import ImageId, Sha256
 from mappings.model.images import ReceivedImage
 
@@ -63,3 +63,29 @@ def test_it_happens_in_the_worker_process_and_a_broken_picture_is_refused() -> N
         assert opened(worker.mark(received, WORDS)).size == (640, 480)
         with pytest.raises(UnacceptableImage):
             worker.mark(ReceivedImage(ImageId("i"), b"not a picture", "image/jpeg", Sha256("0" * 64)), WORDS)
+
+
+def test_below_it_covers_nothing_and_takes_nothing_away() -> None:
+    marked = opened(mark_below(plain((190, 130, 110), (3000, 1000)), WORDS))
+    assert marked.width == 3000
+    assert marked.height > 1000
+    above = ImageChops.difference(
+        marked.crop((0, 0, 3000, 990)), opened(plain((190, 130, 110), (3000, 1000))).crop((0, 0, 3000, 990))
+    )
+    assert max(high for _low, high in above.getextrema()) <= 4, "the picture itself is as it was"  # type: ignore[misc]
+    strip = marked.crop((0, 1010, 3000, marked.height)).convert("L")
+    assert strip.getextrema()[0] < 60, "black letters"  # type: ignore[operator]
+    assert not look_at_jpeg(mark_below(plain((1, 2, 3)), WORDS)).found
+
+
+@pytest.mark.parametrize("size", [(40, 30), (200, 4000), (64, 64)])
+def test_below_a_narrow_picture_the_words_go_over_several_lines(size: tuple[int, int]) -> None:
+    marked = opened(mark_below(plain((0, 90, 200), size), WORDS))
+    assert marked.width == size[0]
+    assert marked.height > size[1] + 20
+
+
+def test_below_happens_in_the_worker_process_too() -> None:
+    with ProcessImageWorker(workers=1) as worker:
+        received = ReceivedImage(ImageId("i"), plain((0, 90, 200)), "image/jpeg", Sha256("0" * 64))
+        assert opened(worker.mark(received, WORDS, below=True)).height > 480

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import requests
 
 from fhir_plugin.app import Installation, create_app, install
-from fhir_plugin.capability import SCOPES
+from fhir_plugin.capability import SCOPES, WHOLE_RECORD
 from fhir_plugin.cli import _drawn_photograph
 from fhir_plugin.demo import KEY_ID
 from fhir_plugin.errors import PluginError, Unavailable
@@ -99,6 +99,9 @@ class CountedTransport(Transport):
 
 
 class Harness:
+    user = "gp"
+    """Who launches."""
+
     def __init__(self, setting: Mapping[str, Any]) -> None:
         self.origin: str = setting["ehr_origin"]
         self.launch = LaunchId("")
@@ -112,7 +115,7 @@ class Harness:
                     client_id=setting["client_id"],
                     auth_method="private_key_jwt",
                     key_id=KEY_ID,
-                    scopes=SCOPES,
+                    scopes=(*SCOPES, WHOLE_RECORD),
                     frame_ancestors=(self.origin,),
                     sandbox=True,
                 )
@@ -184,7 +187,7 @@ class Harness:
         chain = installation.audit.verify()
         clock.by += dt.timedelta(hours=2)  # a sweep spares what is young, for others may still be writing it
         installation.vault.sweep()
-        swept = {"vault": len(installation.vault.items()), "files": _files(state)}
+        swept = {"vault": len(installation.vault.items()), "files": files_of(state)}
         installation.close()
         return {**second, **swept, "stable": first == second, "chain": chain.intact}
 
@@ -193,7 +196,7 @@ class Harness:
         app = run(server, origin, create_app(installation))
         asked = requests.post(
             f"{self.origin}/_sandbox/launch",
-            json={"client_id": "patient-images", "user": "gp", "patient": "p-adult-2"},
+            json={"client_id": "patient-images", "user": self.user, "patient": "p-adult-2"},
             timeout=5,
         )
         try:
@@ -208,11 +211,11 @@ class Harness:
     def _standing(self, installation: Installation, state: Path) -> dict[str, Any]:
         name = state / "capture"
         if not name.exists():
-            return {"capture": None, "vault": len(installation.vault.items()), "files": _files(state)}
+            return {"capture": None, "vault": len(installation.vault.items()), "files": files_of(state)}
         try:
             draft = installation.parts.drafts.get(CaptureId(name.read_text()))
         except PluginError:
-            return {"capture": None, "vault": len(installation.vault.items()), "files": _files(state)}
+            return {"capture": None, "vault": len(installation.vault.items()), "files": files_of(state)}
         intent = installation.ledger.get(draft.intent) if draft.intent else None
         items = installation.vault.items()
         expected = set(draft.vault_items)
@@ -228,7 +231,7 @@ class Harness:
             "lost": len([item for item in expected if item not in {each.vault_id for each in items}]),
             "thumbnails": len(kept),
             "vault": len(items),
-            "files": _files(state),
+            "files": files_of(state),
             "filed": (draft.result or {}).get("filed", []),
         }
 
@@ -236,10 +239,10 @@ class Harness:
         """One launch, one child, one kill, one recovery."""
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
             state = Path(folder) / "app"
-            self.launch = LaunchId(_in_child(lambda: self._prepare(state), group=True)["launch"])
-            ran = _in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
+            self.launch = LaunchId(in_child(lambda: self._prepare(state), group=True)["launch"])
+            ran = in_child(lambda: self.capture(state, kill_at, faults, expire), group=True)
             requests.delete(f"{self.origin}/_sandbox/faults", timeout=5)
-            recovered = _in_child(lambda: self.recover(state, relaunch=True), group=True)
+            recovered = in_child(lambda: self.recover(state, relaunch=True), group=True)
         return {"ran": ran, "recovered": recovered}
 
     def _prepare(self, state: Path) -> dict[str, Any]:
@@ -249,11 +252,11 @@ class Harness:
         return {"launch": launch}
 
 
-def _files(state: Path) -> int:
+def files_of(state: Path) -> int:
     return sum(1 for each in (state / "vault").rglob("*") if each.is_file())
 
 
-def _in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, Any]:
+def in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, Any]:
     """The answer of `work` in a forked child; {"killed": signal} if it died, {"failed": traceback} if it raised."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -278,8 +281,8 @@ def _in_child(work: Callable[[], dict[str, Any]], *, group: bool) -> dict[str, A
     return told
 
 
-def main() -> None:
-    harness = Harness(json.loads(sys.stdin.readline()))
+def main(kind: type[Harness] = Harness) -> None:
+    harness = kind(json.loads(sys.stdin.readline()))
     for line in sys.stdin:
         command = json.loads(line)
         print(json.dumps(harness.kill(command["kill_at"], command["faults"], command["expire"])), flush=True)  # noqa: T201

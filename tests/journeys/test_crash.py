@@ -42,10 +42,12 @@ FAULTS: list[tuple[str, list[dict[str, Any]], bool]] = [
 class Killer:
     """The harness process, with a sandbox that outlives every kill."""
 
-    def __init__(self, setting: dict[str, Any], sandbox: RunningSandbox) -> None:
+    def __init__(
+        self, setting: dict[str, Any], sandbox: RunningSandbox, harness: str = "tests.journeys.crash_harness"
+    ) -> None:
         self.sandbox = sandbox
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journeys.crash_harness"],
+            [sys.executable, "-m", harness],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -71,9 +73,9 @@ class Killer:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
-def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
+def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness") -> Iterator[Killer]:
+    """A sandbox of that kind, and a harness that knows it."""
+    demo = start_demo(state, like=like)
     key = demo.installation.client_keys.by_kid("demo-client")
     assert key is not None
     port = int(demo.app.origin.rsplit(":", 1)[1])
@@ -86,10 +88,15 @@ def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "port": port,
         "key": key.as_pem().decode(),
     }
-    killing = Killer(setting, demo.sandbox)
-    yield killing
-    killing.close()
+    killer = Killer(setting, demo.sandbox, harness)
+    yield killer
+    killer.close()
     demo.sandbox.stop()
+
+
+@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
+def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
+    yield from killing(tmp_path_factory.mktemp("ehr"), request.param)
 
 
 def check(killer: Killer, answer: dict[str, Any], what: str) -> None:

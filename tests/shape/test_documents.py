@@ -89,7 +89,10 @@ def commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
     """Every command that does something, by what is typed after `fhir-plugin`."""
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():
-        found |= commands(command, f"{before}{name} ") if isinstance(command, click.Group) else {before + name: command}
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{before}{name} ")
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found[before + name] = command
     return found
 
 

@@ -43,6 +43,7 @@ from mappings.terminology.body_sites import site_with_code
 from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
 from tests.fakes.practice_parts import PracticeBench
+from tests.web.fake_desk import FakeDesk
 from tests.web.fake_gallery import FakeGallery, as_jpeg
 from tests.web.patients import PillowWorker
 from tests.web.people import AMY, BASE, DOCTOR, SAM, FakeSessions
@@ -460,3 +461,5 @@ class FakeParts:
         self.withdrawals, self.reviews = self.bench.withdrawals, self.bench.reviews
         self.bench.keeping = replace(self.bench.keeping, worker=PillowWorker())
         self.consultations = self.bench.consultations(self.gallery)
+        self.labels, self.label_reviews = self.bench.relabelling, self.bench.label_reviews
+        self.desk = FakeDesk(self.clock)

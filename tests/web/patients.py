@@ -86,7 +86,7 @@ class PillowWorker:
     def preview(self, received: ReceivedImage, *, quarter_turns: int = 0, longest_side: int = 1200) -> bytes:
         return _jpeg(self._upright(received).rotate(-90 * quarter_turns, expand=True))
 
-    def mark(self, received: ReceivedImage, words: str) -> bytes:
+    def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return mark(received.content, words)
 
     @staticmethod

@@ -10,9 +10,11 @@ from werkzeug.routing import Rule
 
 from fhir_plugin.web.access import mark_of, shut_by_default
 from fhir_plugin.web.pages import register_pages
+from mappings.model.people import Role
 from tests.web.app import page_app
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
+from tests.web.test_home import become
 
 APP = page_app(FakeParts())
 WRITES = [
@@ -33,6 +35,8 @@ SAMPLE = {
     "hold_id": "h1",
     "opinion_id": "o1",
     "request_id": "r1",
+    "disclosure_id": "d1",
+    "item": "0" * 16,
 }
 
 
@@ -54,6 +58,8 @@ def test_every_write_refuses_a_page_made_for_somebody_else(
 ) -> None:
     capture, image = person.ready()
     assert (capture, image) == (SAMPLE["capture_id"], SAMPLE["image_id"])
+    if rule.endpoint.startswith("disclosing."):
+        become(parts, *Role)
     before = (dict(parts.captures.drafts), dict(parts.gallery.revealed), list(parts.captures.filed_with))
     guard = dict(person.guard)
     if wrong == "another patient":

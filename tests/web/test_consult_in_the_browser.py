@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.chromium import Open, address, chromium, launch, well
 from tests.web.fake import FakeParts
 from tests.web.test_consult import at_sams_chart
-from tests.web.test_in_the_browser import Open, address, chromium, launch, well
 from tests.web.test_worklist import furnish, with_consent
 
 __all__ = ["address", "chromium", "launch"]

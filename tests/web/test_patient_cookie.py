@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.web.patients import Clinic
-from tests.web.test_patient_page import another, heading, visitor
+from tests.web.visitor import another, heading, visitor
 
 
 @pytest.fixture

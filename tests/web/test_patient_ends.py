@@ -11,7 +11,7 @@ from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.practice import Hold, HoldKind
 from tests.capture.bench import BASE
 from tests.web.patients import Clinic
-from tests.web.test_patient_page import visitor
+from tests.web.visitor import visitor
 
 WAYS = ("decline", "call-me", "receive", "expire", "withdraw")
 

@@ -13,9 +13,12 @@ from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.receipt import MESSAGES, Receipt
 from fhir_plugin.web.access import mark_of
 from mappings.model.identifiers import CaptureId
+from tests.keep.labelled import filed, foreign
+from tests.keep.test_relabel import INTIMATE, lower
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.people import AMY
+from tests.work.test_practice import NURSE, at
 
 NAME = "Amy LEE"
 NUMBER, BORN = "999 000 0018", "21 June 1984"
@@ -26,6 +29,10 @@ WRITES_TO_THE_RECORD = {
     "receipt.check_again",
     "concern.raise_one",
     "consult.ask",
+    "disclosing.sign",
+    "labels.answer",
+    "labels.change",
+    "labels.decide",
     "reviews.decide",
     "reviews.withdraw",
 }
@@ -47,9 +54,17 @@ STAYS_WITH_US = {
     "consult.decline",
     "consult.prepared",
     "consult.read",
+    *(
+        f"disclosing.{page}"
+        for page in (
+            *("accept_unread", "ask", "begin", "black_out", "decide", "extend", "gather", "locked_package", "opine"),
+            *("read", "refuse", "reveal", "set_facts"),
+        )
+    ),
     "editing.change",
     "editing.editor",
     "gallery.reveal",
+    "labels.take_back",
     "receipt.source_emptied",
     "requests.cancel",
     "requests.cover",
@@ -97,6 +112,22 @@ def editor(person: Person, _parts: FakeParts) -> str:
     return f"captures/{capture}/images/{image}/edit"
 
 
+def label(_person: Person, parts: FakeParts) -> str:
+    return f"images/{filed(parts.bench)}/label"
+
+
+def label_list(_person: Person, parts: FakeParts) -> str:
+    foreign(parts.bench, bodySite={"text": "Groin"})
+    return "label-review"
+
+
+def label_asked(_person: Person, parts: FakeParts) -> str:
+    filed(parts.bench, *INTIMATE)
+    lower(parts.bench, session=at(NURSE))
+    [item] = parts.bench.worklist.of_patient(at().fhir_base, at().patient_id)
+    return f"labels/{item.id}"
+
+
 def receipt_in(state: str) -> Reach:
     def reach(person: Person, parts: FakeParts) -> str:
         capture = CaptureId(person.ready()[0])
@@ -113,7 +144,17 @@ def receipt_in(state: str) -> Reach:
 
 
 STATES = ("filed", "filing", "unresolved", "waiting-for-sign-in", "nothing-current")
-PAGES: list[Reach] = [gallery, hidden_picture, empty_capture, ready_capture, note_only, editor]
+PAGES: list[Reach] = [
+    gallery,
+    hidden_picture,
+    empty_capture,
+    ready_capture,
+    note_only,
+    editor,
+    label,
+    label_list,
+    label_asked,
+]
 PAGES += [receipt_in(state) for state in STATES]
 
 

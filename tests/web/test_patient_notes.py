@@ -13,7 +13,7 @@ from tests.capture.requests.test_own_words import answered
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.patients import Clinic
-from tests.web.test_patient_page import Visitor, visitor
+from tests.web.visitor import Visitor, visitor
 
 WROTE = "It bleeds at night.\nI am afraid of <b>him</b>"
 

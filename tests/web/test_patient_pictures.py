@@ -11,7 +11,7 @@ from PIL import Image
 
 from mappings.model.images import Geometry, Region
 from tests.web.patients import Clinic, photo
-from tests.web.test_patient_page import HIDDEN, Visitor, heading, visitor
+from tests.web.visitor import HIDDEN, Visitor, heading, visitor
 
 
 @pytest.fixture

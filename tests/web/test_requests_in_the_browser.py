@@ -12,9 +12,9 @@ from playwright.sync_api import Page, expect
 from fhir_plugin.capture.requests.parts import Door
 from tests.capture.requests.bench import FIRST, FORM, LAST
 from tests.fakes.worker import picture
+from tests.web.chromium import Open, address, chromium, launch, mark, well
 from tests.web.fake import FakeParts
 from tests.web.people import AMY
-from tests.web.test_in_the_browser import Open, address, chromium, launch, mark, well
 from tests.web.test_requests import cover
 
 __all__ = ["address", "chromium", "cover", "launch"]

@@ -8,8 +8,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from mappings.model.identifiers import CaptureId
 from tests.browsing import held
-from tests.web.fake import FakeParts
-from tests.web.test_in_the_browser import (
+from tests.web.chromium import (
     Open,
     add,
     address,
@@ -21,6 +20,7 @@ from tests.web.test_in_the_browser import (
     place,
     say,
 )
+from tests.web.fake import FakeParts
 
 __all__ = ["address", "chromium", "launch", "photos"]
 

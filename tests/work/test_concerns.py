@@ -176,6 +176,15 @@ def test_one_that_is_closed_leaves_the_others_in_force(bench: PracticeBench) -> 
     assert [reason.code for reason in bench.concerns.held(HERE, PatientId("amy"))] == codes[1:]
 
 
+def test_the_hold_of_an_open_request_for_the_record_ends_with_it_and_not_by_hand(bench: PracticeBench) -> None:
+    hold = bench.concerns.set_hold(at(GP), HoldKind.ACCESS_REQUEST, "By her solicitor.")
+    bench.holds.save(replace(hold, follows="d1"))
+    with pytest.raises(Refused) as raised:
+        bench.concerns.lift(at(GP), hold.id, "Because.")
+    assert raised.value.code == "ends-with-request"
+    assert bench.concerns.held(HERE, PatientId("amy"))
+
+
 def test_a_hold_needs_words_and_a_concern_its_own_page(bench: PracticeBench) -> None:
     with pytest.raises(Incomplete):
         bench.concerns.set_hold(at(GP), HoldKind.COMPLAINT, "")

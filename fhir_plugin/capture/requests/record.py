@@ -14,7 +14,7 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import Asked, PhotoRequest, RequestState
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Plan, Step
 from fhir_plugin.ledger.record_steps import ChangeOnce, WriteOnce
-from fhir_plugin.ports import AuditEntry, ClinicalRecord
+from fhir_plugin.ports import ClinicalRecord
 from mappings.model.identifiers import IntentId, Reference, RequestId
 from mappings.model.people import ClinicalSession
 from mappings.r4.communication_request import (
@@ -117,15 +117,7 @@ class _Plan:
 
     def _audit(self, intent: Intent, action: str, subject: str, **detail: str) -> None:
         self._parts.capture.audit.append(
-            AuditEntry(
-                action=action,
-                actor=intent.user,
-                patient=f"Patient/{intent.patient}",
-                launch=intent.launch,
-                subject=subject,
-                policy=self._request.policy,
-                detail={"intent": intent.id, "request": intent.subject, **detail},
-            )
+            intent.entry(action, {"request": intent.subject, **detail}, policy=self._request.policy, subject=subject)
         )
 
 

@@ -5,6 +5,7 @@
 
 from fhir_plugin.disclose.decide.around import Around, Together
 from fhir_plugin.disclose.decide.floors import rules_of_an_organisation
+from fhir_plugin.disclose.decide.glance import glance_for
 from fhir_plugin.disclose.decide.rules import (
     Rules,
     SilenceNotAllowed,
@@ -21,6 +22,7 @@ __all__ = [
     "Together",
     "UnknownPurpose",
     "UnusableRules",
+    "glance_for",
     "judge_for",
     "on_their_word",
     "rules_of_an_organisation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Final
 
@@ -87,6 +87,14 @@ def _verdicts(rules: Rules) -> Iterator[str]:
                 yield f"{where}: not without the patient’s yes to exactly this"
             if isinstance(verdict, Redact) and not _may_be_kept_from_the_patient(requester, fact, now):
                 yield f"{where}: only a health professional’s opinion keeps something from the patient"
+
+
+def not_without_their_yes(requester: Requester, facts: Iterable[Fact], now: Circumstances) -> Fact | None:
+    """What of these facts forbids a release to this requester while the patient has not said yes to exactly this.
+
+    No person at the desk can set that aside: what they can do is ask the patient, and write down what they said.
+    """
+    return next((fact for fact in facts if not _may_be_released(requester, fact, now)), None)
 
 
 def _may_be_released(requester: Requester, fact: Fact, now: Circumstances) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -91,6 +92,39 @@ class Rule:
         return Review(self.reason, self.by)
 
 
+class Moved(StrEnum):
+    """How a person's decision about an item stands to what policy proposed."""
+
+    AS_PROPOSED = "as-proposed"
+    LET_OUT = "let-out"
+    """Policy keeps it back, and a person lets it out."""
+    KEPT_BACK = "kept-back"
+    """Policy lets it out, and a person keeps it back."""
+
+
+@dataclass(frozen=True)
+class SecondPerson:
+    """When a second person has to sign, too: an item goes out (or is kept back) that is all of `about`, moved so."""
+
+    requesters: frozenset[Requester]
+    about: frozenset[Fact]
+    moved: frozenset[Moved]
+    when: Mapping[str, frozenset[str]]
+    reason: Reason
+
+    def fits(
+        self, requester: Requester, facts: frozenset[Fact], moved: Moved, circumstances: Circumstances, *, out: bool
+    ) -> bool:
+        """`out`: whether the item goes out."""
+        return (
+            requester in self.requesters
+            and self.about <= facts
+            and moved in self.moved
+            and (out or moved is Moved.KEPT_BACK)
+            and all(circumstances[name] in values for name, values in self.when.items())
+        )
+
+
 NO_RULE: Final = Review(
     Reason("no-rule", "No rule speaks of this, so a person has to look.", "G-R258"),
     Reviewer.OFFICER,
@@ -109,6 +143,7 @@ class Rules:
     as_if: frozenset[Label]
     rules: tuple[Rule, ...]
     by_case: Mapping[tuple[Requester, Fact], tuple[Rule, ...]]
+    seconds: tuple[SecondPerson, ...] = ()
 
     def row(self, purpose: str) -> RequesterRow:
         """The row of a name (`insurer`) or code (`COVERAGE`). Raises `UnknownPurpose`."""
@@ -158,6 +193,7 @@ def read_rules(text: str) -> Rules:
             as_if=frozenset(Label(*_text(each).split("|", 1)) for each in private["as_if"]),
             rules=rules,
             by_case=_by_case(rules),
+            seconds=tuple(_second(each, groups) for each in said.get("second-person", ())),
         )
     except KeyError as error:
         raise UnusableRules(f"The rules miss {error}.") from error
@@ -165,7 +201,7 @@ def read_rules(text: str) -> Rules:
         raise UnusableRules(f"The rules cannot be read: {error}") from error
     if result.rows.keys() != set(Requester):
         raise UnusableRules(f"The rules miss a requester: {', '.join(sorted(set(Requester) - result.rows.keys()))}.")
-    names = [rule.reason.rule for rule in rules]
+    names = [rule.reason.rule for rule in rules] + [second.reason.rule for second in result.seconds]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UnusableRules(f"There are two rules named {', '.join(sorted(twice))}.")
@@ -186,13 +222,8 @@ def _only(said: Mapping[str, Any], known: set[str], where: str) -> None:
 def _rule(said: Mapping[str, Any], groups: Mapping[str, frozenset[Requester]]) -> Rule:
     name = _text(said["id"])
     _only(said, {"id", "for", "about", "when", "verdict", "by", "text", "source"}, f"rule {name}")
-    requesters: frozenset[Requester] = frozenset()
-    for each in said["for"]:
-        requesters |= groups[each] if each in groups else frozenset({Requester(each)})
-    when = {condition: frozenset(map(str, values)) for condition, values in said.get("when", {}).items()}
-    for condition, values in when.items():
-        if condition not in CONDITIONS or not values or values - set(CONDITIONS[condition]):
-            raise ValueError(f"rule {name}: no such condition {condition} = {sorted(values)}")
+    requesters = _requesters(said["for"], groups)
+    when = _when(said, name)
     if said["verdict"] not in {"release", "review", "redact", "withhold"}:
         raise ValueError(f"rule {name}: no such verdict {said['verdict']}")
     if "by" in said and said["verdict"] != "review":
@@ -202,6 +233,36 @@ def _rule(said: Mapping[str, Any], groups: Mapping[str, frozenset[Requester]]) -
         raise ValueError(f"rule {name}: speaks of nothing, or of nobody")
     reason = Reason(name, _text(said["text"]), _text(said["source"]))
     return Rule(requesters, about, when, said["verdict"], Reviewer(said.get("by", Reviewer.OFFICER)), reason)
+
+
+def _second(said: Mapping[str, Any], groups: Mapping[str, frozenset[Requester]]) -> SecondPerson:
+    name = _text(said["id"])
+    _only(said, {"id", "for", "about", "moved", "when", "text", "source"}, f"second person {name}")
+    requesters = _requesters(said["for"], groups)
+    if not requesters:
+        raise ValueError(f"second person {name}: speaks of nobody")
+    return SecondPerson(
+        requesters=requesters,
+        about=frozenset(map(Fact, said.get("about", ()))),
+        moved=frozenset(map(Moved, said.get("moved", tuple(Moved)))),
+        when=_when(said, name),
+        reason=Reason(name, _text(said["text"]), _text(said["source"])),
+    )
+
+
+def _requesters(said: Sequence[str], groups: Mapping[str, frozenset[Requester]]) -> frozenset[Requester]:
+    found: frozenset[Requester] = frozenset()
+    for each in said:
+        found |= groups[each] if each in groups else frozenset({Requester(each)})
+    return found
+
+
+def _when(said: Mapping[str, Any], name: str) -> dict[str, frozenset[str]]:
+    when = {condition: frozenset(map(str, values)) for condition, values in said.get("when", {}).items()}
+    for condition, values in when.items():
+        if condition not in CONDITIONS or not values or values - set(CONDITIONS[condition]):
+            raise ValueError(f"rule {name}: no such condition {condition} = {sorted(values)}")
+    return when
 
 
 def _row(requester: Requester, said: Mapping[str, Any]) -> RequesterRow:

@@ -63,8 +63,7 @@ def judge_for(
     """
     use = rules or shipped_rules()
     about = around or Alone()
-    sites = use.private_codes | {code for code, listed in body_sites().items() if listed.site.private}
-    private = sites | frozenset(private_sites)
+    private = all_private_sites(use, private_sites)
 
     def judge(resource: Mapping[str, object]) -> Verdict:
         said = read(resource)
@@ -73,11 +72,16 @@ def judge_for(
     return judge
 
 
+def all_private_sites(rules: Rules, more: Iterable[str] = ()) -> frozenset[str]:
+    """The SNOMED CT codes of private places: the shipped ones, those of the rules, and `more`."""
+    return rules.private_codes | {code for code, listed in body_sites().items() if listed.site.private} | set(more)
+
+
 def grounds(
     asked: Asked, said: Said, rules: Rules, around: Around, item: ItemFacts, private_sites: frozenset[str]
 ) -> tuple[Ground, ...]:
     """Everything that the rules say about one item, from the least to the most particular fact."""
-    circumstances = _circumstances(asked, item)
+    circumstances = circumstances_of(asked, item)
     whole, elsewhere, described = _with_what_is_around(said, around)
     facts = {Fact.ANY} | _facts_of_labels(whole.labels, rules, rules.rows[asked.requester].purpose)
     named = {
@@ -99,6 +103,11 @@ def grounds(
     return tuple((fact, rules.verdict(asked.requester, fact, circumstances)) for fact in ordered)
 
 
+def grounds_of_nothing_special(asked: Asked, rules: Rules) -> tuple[Ground, ...]:
+    """What the rules say about a resource of which nothing is known but that it is one."""
+    return ((Fact.ANY, rules.verdict(asked.requester, Fact.ANY, circumstances_of(asked, _NOTHING_KNOWN))),)
+
+
 def strictest(found: Iterable[Ground]) -> Verdict:
     """The strictest; of equals the one that most people need to look at, then that of the most particular fact."""
     return min(found, key=_strictness)[1]
@@ -110,7 +119,8 @@ def _strictness(ground: Ground) -> tuple[int, int, int]:
     return openness(verdict), who, -_PARTICULAR[fact]
 
 
-def _circumstances(asked: Asked, item: ItemFacts) -> dict[str, str]:
+def circumstances_of(asked: Asked, item: ItemFacts) -> dict[str, str]:
+    """A value for each of `CONDITIONS`."""
     agrees = {None: "not-asked", True: "yes", False: "no"}
     return {
         "consent": asked.consent,

@@ -160,7 +160,7 @@ class Look:
     def _go_inside(self, new: bytes) -> None:
         """Hand the new bytes to what is open, then open what begins in them (or across the edge before them)."""
         self._taps = [tap for tap in self._taps if tap.feed(new)]
-        edge = self._tail[-7:]
+        edge = self._tail[-10:]
         both = edge + new
         for found in SIGNATURES.finditer(both):
             if found.end() <= len(edge):

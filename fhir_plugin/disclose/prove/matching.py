@@ -1,7 +1,7 @@
 """Finding many needles in a window of bytes at once, at a cost that does not grow with their number.
 
-Of each needle one four-byte piece is its anchor. A table over a hash of every four bytes of the window says where an
-anchor may lie (numpy), and only there the needles are compared.
+Of each needle two four-byte pieces are its anchors. A table over a hash of every second four bytes of the window says
+where an anchor may lie (numpy), and only there the needles are compared.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhir_plugin.disclose.prove.needles import Kind, Needle
+from fhir_plugin.disclose.prove.types import type_before
 
-_BITS: Final = 18
 _MULTIPLIER: Final = np.uint32(2654435761)
-_SHIFT: Final = np.uint32(32 - _BITS)
+_MANY: Final = 1000
+"""Patterns, for which a larger table is worth its memory."""
+
 _INSIDE_ID: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
 _ENDS: Final = re.compile(
@@ -31,6 +33,8 @@ _ENDS: Final = re.compile(
 """A longer id goes on with a full stop; a sentence ends with one, and a file name goes on with its kind."""
 _LONGEST_ENDING: Final = 8
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\-]*")
+_NEAR: Final = 400
+"""Bytes within which a number's system must stand."""
 _CUT: Final = (0, 2, 3)
 """How many characters of base64 depend on what stands before, for each of the three shifts."""
 
@@ -50,7 +54,6 @@ class Pattern:
 
     needle: Needle
     data: bytes
-    anchor: int
     form: Form
     shift: int = 0
 
@@ -69,6 +72,8 @@ class Matcher:
             if pattern.form is Form.PLAIN:
                 same = needle.fold or window[place:end] == needle.text
                 alone = not needle.whole or _stands_alone(window, place, end, first=first, last=last)
+                alone = alone and needle.near in window[max(place - _NEAR, 0) : end + _NEAR]
+                alone = alone and not _is_anothers(needle, window, place)
             elif pattern.form is Form.HEX:
                 same = True
                 alone = not needle.whole or _stands_alone_in_hex(window, place, end)
@@ -85,36 +90,51 @@ class Matcher:
 
 
 class _Table:
+    """Two anchors for each pattern, at an even and at an odd distance from its beginning: one of them lies at an even
+    place wherever the pattern stands, so that only every second group of four bytes is looked up."""
+
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._known: dict[bytes, list[Pattern]] = {}
-        self._table = np.zeros(1 << _BITS, dtype=np.bool_)
-        for pattern in patterns:
-            piece = pattern.data[pattern.anchor : pattern.anchor + 4]
-            self._known.setdefault(piece, []).append(pattern)
-            self._table[_hashes(piece)[0]] = True
+        self._known: dict[int, list[tuple[int, Pattern]]] = {}
+        found = list(patterns)
+        self._step = 2 if all(len(each.data) > 4 for each in found) else 1
+        bits = 16 if len(found) < _MANY else 20
+        self._shift = np.uint32(32 - bits)
+        self._table = np.zeros(1 << bits, dtype=np.bool_)
+        for pattern in found:
+            for parity in range(self._step):
+                anchor = _anchor(pattern.data, parity, self._step)
+                piece = int.from_bytes(pattern.data[anchor : anchor + 4], "little")
+                self._known.setdefault(piece, []).append((anchor, pattern))
+        if self._known:
+            self._pieces = np.array(sorted(self._known), dtype=np.uint32)
+            self._table[self._hashes(self._pieces)] = True
 
     def candidates(self, window: bytes) -> Iterator[tuple[int, Pattern]]:
         if len(window) < 4 or not self._known:
             return
-        for found in np.flatnonzero(self._table[_hashes(window)]).tolist():
-            for pattern in self._known.get(window[found : found + 4], ()):
-                start = found - pattern.anchor
-                if start >= 0 and window.startswith(pattern.data, start):
-                    yield start, pattern
+        for offset in range(0, 4, self._step):
+            groups = np.frombuffer(window, dtype="<u4", count=max(0, len(window) - offset) // 4, offset=offset)
+            hits = np.flatnonzero(self._table.take(self._hashes(groups)))
+            if not len(hits):
+                continue
+            found = groups[hits]
+            same = self._pieces.take(np.searchsorted(self._pieces, found), mode="clip") == found
+            for place, piece in zip((hits[same] * 4 + offset).tolist(), found[same].tolist(), strict=True):
+                for anchor, pattern in self._known[piece]:
+                    start = place - anchor
+                    if start >= 0 and window.startswith(pattern.data, start):
+                        yield start, pattern
+
+    def _hashes(self, groups: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        hashes: NDArray[np.uint32] = groups * _MULTIPLIER
+        hashes >>= self._shift
+        return hashes
 
 
-def _hashes(window: bytes) -> NDArray[np.uint32]:
-    """A hash of each four bytes that stand together."""
-    flat = np.frombuffer(window, dtype=np.uint8).astype(np.uint32)
-    joined = flat[:-3] | flat[1:-2] << np.uint32(8) | flat[2:-1] << np.uint32(16) | flat[3:] << np.uint32(24)
-    hashes: NDArray[np.uint32] = (joined * _MULTIPLIER) >> _SHIFT
-    return hashes
-
-
-def _anchor(data: bytes) -> int:
+def _anchor(data: bytes, parity: int, step: int) -> int:
     """Where the rarest-looking four bytes begin: digits and signs are rarer than letters; the last of equals."""
-    best, place = -1, 0
-    for start in range(len(data) - 3):
+    best, place = -1, parity
+    for start in range(parity, len(data) - 3, step):
         piece = data[start : start + 4]
         rarity = sum(2 if 48 <= byte <= 57 or byte > 127 else 0 if 97 <= byte <= 122 else 1 for byte in piece)
         rarity = 4 * rarity + len(set(piece))
@@ -125,24 +145,28 @@ def _anchor(data: bytes) -> int:
 
 def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
-        forms = {needle.text.lower(): Form.PLAIN, needle.text.hex().encode(): Form.HEX}
+        forms = {needle.text.lower(): Form.PLAIN}
+        if not needle.near:
+            forms[needle.text.hex().encode()] = Form.HEX
         if needle.kind is not Kind.BYTES and not needle.text.isascii():  # the others are found without their zeros
             words = needle.text.decode("utf-8", "replace")
             for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
                 forms[words.encode(wide, "replace").lower()] = Form.WIDE
         for data, form in forms.items():
-            yield Pattern(needle, data, _anchor(data), form)
+            yield Pattern(needle, data, form)
 
 
 def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
+        if needle.near:  # with its system it is long enough to be decoded and looked at as text
+            continue
         for shift in range(3):
             text = base64.b64encode(b"\0" * shift + needle.text)
             rest = (shift + len(needle.text)) % 3
             sure = text[_CUT[shift] : len(text) - (0, 3, 2)[rest]]
             for data in {sure, sure.translate(bytes.maketrans(b"+/", b"-_"))}:
                 if len(data) >= 5:
-                    yield Pattern(needle, data, _anchor(data), Form.BASE64, shift)
+                    yield Pattern(needle, data, Form.BASE64, shift)
 
 
 def _stands_alone_in_hex(window: bytes, place: int, end: int) -> bool:
@@ -150,6 +174,13 @@ def _stands_alone_in_hex(window: bytes, place: int, end: int) -> bool:
     text = bytes.fromhex(b"".join((*before[-1:], window[place:end], *after)).decode())
     left = len(before[-1:])
     return _stands_alone(text, left, left + (end - place) // 2, first=True, last=True)
+
+
+def _is_anothers(needle: Needle, text: bytes, place: int) -> bool:
+    """Whether a bare id stands behind the type of another resource, which has the same."""
+    if needle.kind is not Kind.ID or b"/" in needle.text:
+        return False
+    return type_before(text, place) not in (b"", needle.of.partition("/")[0].encode())
 
 
 def _stands_alone(window: bytes, place: int, end: int, *, first: bool, last: bool) -> bool:
@@ -167,7 +198,8 @@ def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:
     if group < 0:
         return False
     start = group
-    for _ in range(2):  # eight characters before, where they are base64, show what stands before
+    before = 20 if pattern.needle.kind is Kind.ID else 2  # groups that show what stands before, where they are base64
+    for _ in range(before):
         if start >= 4 and _BASE64.fullmatch(window, start - 4, start):
             start -= 4
     run = _BASE64.match(window, place)
@@ -178,7 +210,8 @@ def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:
     needle = pattern.needle
     found = decoded.find(needle.text)
     while found >= 0:
-        if not needle.whole or _stands_alone(decoded, found, found + len(needle.text), first=True, last=True):
+        alone = not needle.whole or _stands_alone(decoded, found, found + len(needle.text), first=True, last=True)
+        if alone and not _is_anothers(needle, decoded, found):
             return True
         found = decoded.find(needle.text, found + 1)
     return False

@@ -34,6 +34,8 @@ class Needle:
     """`text` as UTF-8 or raw bytes; `of`: the withheld resource (`Type/id`) that it would give away.
 
     `whole`: it must not go on to the left or right as a longer id or word. `fold`: upper and lower case are one.
+    `near`: counts only where this stands close by: a number that many things bear gives nothing away without its
+    system.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Needle:
     text: bytes = field(repr=False)
     whole: bool
     fold: bool
+    near: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,12 @@ class Needles:
 LONGEST: Final = 128
 """Bytes of one needle; of longer ones the end (of words the beginning) is looked for."""
 
-_TELLING_ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9.\-]{8,64}")
-_TELLING_VALUE: Final = re.compile(r"(?=.*[0-9]).{6,}", re.DOTALL)
-_PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$")
+_TELLING_ID: Final = re.compile(r"(?=.*[0-9])[\w.\-]{8,512}", re.ASCII)
+_TELLING_VALUE: Final = re.compile(
+    r"(?![0-9]{4}(?:-[0-9]{2}){1,2}\Z)(?=.*[0-9])(?:(?=.*[^0-9]).{6,}|[0-9]{8,})", re.DOTALL
+)
+"""No number of seven digits or fewer, and no date."""
+_PLACE: Final = re.compile(r"(?:^|/)([A-Za-z]+/[\w.\-]{1,512})(?:/_history/[A-Za-z0-9.\-]{1,64})?/?$", re.ASCII)
 _OF_ATTACHMENTS: Final = frozenset(
     {"language", "url", "size", "title", "creation", "height", "width", "duration", "pages"}
 )
@@ -71,21 +77,26 @@ def what_to_look_for(
     canaries: Iterable[str] = (),
     pixel_hashes: Mapping[str, str] | None = None,
     common_titles: Collection[str] = (),
+    released: Iterable[Mapping[str, Any]] = (),
 ) -> Needles:
     """The needles of a withheld set.
 
     `full_urls`: `Type/id` with how a Bundle named it. `canaries`: words that must not appear anywhere.
     `common_titles`: titles that released resources bear in their own right, which therefore give nothing away.
+    `released`: the resources that go out, read once. A title in plain words that one of them bears, too, and the bare
+    id where one of another type has the same, give nothing away; what tells of one thing alone (numbers, file names)
+    is looked for all the same.
     An id of fewer than eight characters, or without a digit, is looked for together with its type only.
     """
-    found: dict[tuple[bytes, bool, bool], Needle] = {}
+    found: dict[_Key, Needle] = {}
     common = {" ".join(title.casefold().split()) for title in common_titles}
 
-    def add(kind: Kind, of: str, text: str | bytes, *, whole: bool, fold: bool = False) -> None:
+    def add(kind: Kind, of: str, text: str | bytes, *, whole: bool, fold: bool = False, near: str = "") -> None:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         data = data[:LONGEST] if kind in (Kind.TITLE, Kind.CANARY, Kind.BYTES) else data[-LONGEST:]
         if len(data) >= 4 or (kind is Kind.ID and b"/" in data):
-            found.setdefault((data, whole, fold), Needle(kind, of, data, whole, fold))
+            by = near.encode("utf-8", "surrogatepass")[-LONGEST:]
+            found.setdefault((data, whole, fold, by), Needle(kind, of, data, whole, fold, by))
 
     for resource in withheld:
         of = f"{resource.get('resourceType')}/{resource.get('id')}"
@@ -93,12 +104,51 @@ def what_to_look_for(
             if kind is Kind.TITLE and " ".join(str(text).casefold().split()) in common:
                 continue
             add(kind, of, text, whole=kind not in (Kind.BYTES, Kind.HASH), fold=kind is Kind.TITLE)
+        for text, system in _identifiers(resource):
+            add(Kind.IDENTIFIER, of, text, whole=True, near=system)
+        for first, second in _letters(resource):
+            add(Kind.BYTES, of, first, whole=False, near=second)
     for of, url in full_urls:
         for kind, text in _of_url(url):
             add(kind, of, text, whole=True)
     for canary in canaries:
         add(Kind.CANARY, "", canary, whole=False, fold=True)
+    _without_what_others_bear(found, released)
     return Needles(tuple(found.values()), dict(pixel_hashes or {}))
+
+
+_Key = tuple[bytes, bool, bool, bytes]
+
+
+def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapping[str, Any]]) -> None:
+    """Take out the words that name something else as well. Only what is looked for is kept while they are read."""
+    titles = {_words(key[0]): key for key, each in found.items() if each.kind is Kind.TITLE and _is_plain(each.text)}
+    ids = {key[0]: key for key, each in found.items() if each.kind is Kind.ID and b"/" not in each.text}
+    types = {(each.of.partition("/")[2].encode(), each.of.partition("/")[0]) for each in found.values()}
+    for resource in released:
+        id_ = str(resource.get("id", "")).encode("utf-8", "surrogatepass")
+        if id_ in ids and (id_, str(resource.get("resourceType"))) not in types:
+            found.pop(ids[id_], None)
+        if titles:
+            for node in _objects(resource):
+                title = node.get("title")
+                if isinstance(title, str):
+                    found.pop(titles.get(_words(title.strip().encode("utf-8", "surrogatepass")[:LONGEST]), _NONE), None)
+
+
+_NONE: Final[_Key] = (b"", False, False, b"")
+_WORDS: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
+_ONE_WORD: Final = re.compile(r"[^\W\d_]+")
+_TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
+
+
+def _words(title: bytes) -> bytes:
+    return b" ".join(title.lower().split())
+
+
+def _is_plain(title: bytes) -> bool:
+    """Words that may be said of many things; not a number or the name of a file."""
+    return _TELLING_TITLE.search(title) is None
 
 
 def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | bytes]]:
@@ -109,20 +159,30 @@ def _names(resource: Mapping[str, Any], of: str) -> Iterator[tuple[Kind, str | b
             yield Kind.ID, id_
     if resource.get("resourceType") == "Binary":
         yield from _of_data(resource.get("data"))
-    for name in ("identifier", "masterIdentifier"):  # its own: those in references are other people's
-        own = resource.get(name)
-        for each in own if isinstance(own, list) else [own]:
-            value = each.get("value") if isinstance(each, dict) else None
-            if isinstance(value, str) and _TELLING_VALUE.fullmatch(value):
-                yield Kind.IDENTIFIER, value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
     title, url = resource.get("title"), resource.get("url")
-    if isinstance(title, str):
+    if isinstance(title, str) and not isinstance(url, str):  # a definition's title is what its kind is called
         yield from _of_title(title)
     if isinstance(url, str):
         yield from _of_url(url)
     for node in _objects(resource):
         if node is not resource and _is_attachment(node):
             yield from _of_attachment(node)
+
+
+def _identifiers(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Its own identifiers (those in references are other people's), each with the system that must stand near it:
+    none for a value that tells of one thing alone. A short one without a system is in every record."""
+    for name in ("identifier", "masterIdentifier"):
+        own = resource.get(name)
+        for each in own if isinstance(own, list) else [own]:
+            value, system = (each.get("value"), each.get("system")) if isinstance(each, dict) else (None, None)
+            if not isinstance(value, str):
+                continue
+            bare = value.removeprefix("urn:uuid:").removeprefix("urn:oid:")
+            if _TELLING_VALUE.fullmatch(bare):
+                yield bare, ""
+            elif isinstance(system, str) and len(system) >= 4:
+                yield bare, system
 
 
 def _is_attachment(node: Mapping[str, Any]) -> bool:
@@ -140,11 +200,27 @@ def _of_attachment(node: Mapping[str, Any]) -> Iterator[tuple[Kind, str | bytes]
         yield from _of_title(title)
     if isinstance(hash_, str):
         yield from _of_hash(hash_)
-    yield from _of_data(node.get("data"))
+    yield from _of_signature(node["data"]) if _is_signature(node) else _of_data(node.get("data"))
+
+
+def _is_signature(node: Mapping[str, Any]) -> bool:
+    """R4 Signature: when and who are required of it."""
+    return "when" in node and "who" in node and isinstance(node.get("data"), str)
+
+
+def _of_signature(data: str) -> Iterator[tuple[Kind, bytes]]:
+    """Its end alone: a JWS begins with the name of its key, as does every other by that key, a package's own too."""
+    try:
+        raw = base64.b64decode(data)
+    except (binascii.Error, ValueError):
+        return
+    if len(raw) >= _SLICE:
+        yield Kind.BYTES, raw[-_SLICE:]
 
 
 def _of_title(title: str) -> Iterator[tuple[Kind, str]]:
-    if len(title.strip()) >= 4:
+    """One word of letters alone ("Photo", "Rash") is in every record."""
+    if len(title.strip()) >= 4 and _ONE_WORD.fullmatch(title.strip()) is None:
         yield Kind.TITLE, title.strip()
 
 
@@ -180,10 +256,36 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
         raw = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return
-    for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4}:
-        piece = raw[start : start + _SLICE]
-        if len(piece) == _SLICE and len(set(piece)) >= 12:
+    size = LONGEST if _is_letter(raw) else _SLICE  # letters are often alike: more of one is looked for
+    if size == LONGEST and len(raw.strip()) > LONGEST:
+        return  # see `_letters`
+    for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
+        piece = raw[start : start + size]
+        if len(piece) >= _SLICE and len(set(piece)) >= 12:
             yield Kind.BYTES, piece
+
+
+def _letters(resource: Mapping[str, Any]) -> Iterator[tuple[bytes, str]]:
+    """The beginning of each text of some length, where dates and names stand, and what comes next and has to stand
+    near it: two notes of one clinic are alike in part."""
+    for node in _objects(resource):
+        data = node.get("data")
+        if not isinstance(data, str) or len(data) <= LONGEST:
+            continue
+        try:
+            raw = base64.b64decode(data).strip()
+        except (binascii.Error, ValueError):
+            continue
+        if len(raw) > LONGEST and _is_letter(raw):
+            size = min(LONGEST, len(raw) // 2)
+            yield raw[:size], raw[size : 2 * size].decode(errors="ignore")
+
+
+def _is_letter(raw: bytes) -> bool:
+    try:
+        return _WORDS.fullmatch(raw.decode()) is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:

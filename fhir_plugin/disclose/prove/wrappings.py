@@ -9,19 +9,27 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterator
 from typing import Final, Protocol
 
-from fhir_plugin.disclose.prove.escapes import json_unescaped, without_line_breaks
+import numpy as np
+
+from fhir_plugin.disclose.prove.escapes import is_text, json_unescaped, without_line_breaks
 
 _PIECE: Final = 1 << 18
 _ZIP_HEADER: Final = 30
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_\-]+={0,2}")
 _WORTH: Final = 48
-_LONG: Final = re.compile(rb"[A-Za-z0-9+/_\-]{48,}={0,2}")
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_IN_ALPHABET: Final = np.isin(np.arange(256), list(_ALPHABET))
+_SHORT: Final = 512
+"""Characters of a run (mostly of a URL that only looks like base64) whose content is looked at with that of others."""
+
+_BEGINNINGS: Final = (b"PK", b"\x1f\x8b", b"%PDF", b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*", b"MM\0")
+_PADDING: Final = ord("=")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _A85_GROUP: Final = re.compile(rb"z|[!-u]{5}")
-SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|stream\r?\n")
+SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|(?<!end)stream\r?\n")
 
 
 class Inner(Protocol):
@@ -257,9 +265,19 @@ class Base64Runs:
         else:
             end = self._whole_or_open(begun, text)
         last = max(end, len(text.rstrip(b"=").rstrip(_ALPHABET)))
-        for found in _LONG.finditer(text, end, last):
-            self._go_on(found.group())
-            self._finish()
+        together: dict[bool, list[bytes]] = {True: [], False: []}
+        for run in _long_runs(text, end, last):
+            content = _decode(run) if len(run) <= _SHORT else b""
+            if content and not content.startswith(_BEGINNINGS):
+                together[is_text(content)].append(content)
+            else:
+                self._go_on(run)
+                self._finish()
+        for contents in together.values():
+            if contents:
+                inner = self._begin()
+                inner.feed(b"\n".join(contents))
+                inner.close()
         open_ = _RUN.match(text, last) if last < len(text) else None
         if open_ is not None and last > 0:
             self._whole_or_open(open_, text)
@@ -296,6 +314,19 @@ class Base64Runs:
 
 class BeginInner(Protocol):
     def __call__(self) -> Inner: ...
+
+
+def _long_runs(text: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Runs of `_WORTH` and more characters of base64, with the signs at their ends."""
+    if end - start < _WORTH:
+        return
+    codes = np.frombuffer(text, dtype=np.uint8, count=end - start, offset=start)
+    others = np.concatenate(([-1], np.flatnonzero(~_IN_ALPHABET.take(codes)), [end - start]))
+    for place in np.flatnonzero(np.diff(others) > _WORTH).tolist():
+        first, after = start + int(others[place]) + 1, start + int(others[place + 1])
+        while after < end and text[after] == _PADDING and after - start - int(others[place + 1]) < 2:
+            after += 1
+        yield text[first:after]
 
 
 def _decode(run: bytes) -> bytes:

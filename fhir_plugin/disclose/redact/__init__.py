@@ -6,17 +6,24 @@ what is withheld stays out, and is listed.
 
 from __future__ import annotations
 
+from fhir_plugin.disclose.redact.blocks import BlockReport, BlockSurvey, Glance, Surveyed
 from fhir_plugin.disclose.redact.documents import lines, read_part, redact_documents, redact_resource, redact_stream
 from fhir_plugin.disclose.redact.redaction import Redaction
 from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord
 from fhir_plugin.disclose.redact.strict import UnreadableRecord
+from fhir_plugin.disclose.redact.watch import Watch
 
 __all__ = [
+    "BlockReport",
+    "BlockSurvey",
     "Finding",
+    "Glance",
     "Part",
     "RedactedRecord",
     "Redaction",
+    "Surveyed",
     "UnreadableRecord",
+    "Watch",
     "lines",
     "read_part",
     "redact_documents",

@@ -32,6 +32,21 @@ _ANY_OF: Final[dict[str, tuple[str, ...]]] = {
 """One of these gone is enough."""
 
 
+_OWN_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "Communication": ("note",),
+    "CommunicationRequest": ("note",),
+    "DiagnosticReport": ("conclusion", "_conclusion", "conclusionCode"),
+    "List": ("note",),
+}
+"""What a clinician may have said there that stands for itself. An Observation is not among them: without its focus its
+value would be read as the patient's."""
+
+
+def says_more(resource: Json) -> bool:
+    """Whether a resource, though about nothing else, has a finding of its own: it is for a person, not to be lost."""
+    return any(resource.get(name) for name in _OWN_WORDS.get(str(resource["resourceType"]), ()))
+
+
 def only_about_withheld(before: Json, after: Json, gone: set[str]) -> bool:
     """Whether nothing is left of what a resource was about. `gone`: the elements that it lost as a whole."""
     type_ = str(before["resourceType"])

@@ -1,4 +1,4 @@
-"""The same bytes elsewhere: equal attachments, `data:` URLs, and images inside PDF, CDA, HTML or ZIP attachments.
+"""The same bytes elsewhere: equal attachments, `data:` URLs, and images inside other files (`unwrap`).
 
 Bytes are compared by their SHA-256 (and by SHA-1, which is what `Attachment.hash` holds in R4), containment by looking
 for the bytes or for their base64 text.
@@ -9,22 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
 MIN_BYTES: Final = 8
 """Shorter content is in too many things to say anything."""
 
-_MAX_UNPACKED: Final = 64 * 1024 * 1024
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_LETTERS: Final = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _DATA_URL: Final = re.compile(r"data:[^,\s\"'<>]*?;base64,([A-Za-z0-9+/=_%\s-]+)", re.IGNORECASE)
 _CONTENT_TYPE: Final = re.compile(rb'"contentType"\s*:\s*"([^"]*)"')
 _PICTURE: Final = re.compile(rb"(?:image|video|audio)/")
+_BEGINS: Final = re.compile(rb'"data"\s*:\s*"')
+_EMPTIED: Final = b'"data":""'
 _DATA: Final = re.compile(rb'"data"\s*:\s*"([A-Za-z0-9+/]*={0,2})"')
-_STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
 
 
 def decoded(text: object) -> bytes | None:
@@ -36,6 +35,11 @@ def decoded(text: object) -> bytes | None:
         return base64.b64decode(dense + "=" * (-len(dense) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def is_dense(text: str) -> bool:
+    """Whether a text is base64 without white space, in the usual alphabet, with nothing else in it."""
+    return text.isascii() and not text.rstrip("=").encode("ascii").translate(None, _ALPHABET)
 
 
 def in_data_urls(text: str) -> Iterator[bytes]:
@@ -85,12 +89,15 @@ class Copies:
         self._ends.add(_end(base64.b64encode(data).decode("ascii")))
         names = tuple(_hashes(data))
         self._hashes.update(names)
-        middle = len(data) // 2
-        for needle in (data[:64], data[max(0, middle - 32) : middle + 32]):
-            if len(needle) >= 16:
-                self._needles.add(needle)
-                self._texts.update(_base64_forms(needle))
+        for needle in _telling(data):
+            self._needles.add(needle)
+            self._texts.update(_base64_forms(needle))
         return names
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Every hash of withheld bytes, as text."""
+        return frozenset(self._hashes)
 
     def learn_hash(self, text: str) -> None:
         """This is the hash, in whatever spelling, of withheld bytes."""
@@ -110,25 +117,25 @@ class Copies:
 
     def may_be(self, text: str) -> bool:
         """Whether a base64 text can be one of the withheld by its end."""
-        if self._only_named or any(each in text for each in " \n\r\t-_"):
+        if self._only_named or not is_dense(text):
             return True
         return _end(text) in self._ends
 
     def may_be_in(self, line: bytes) -> bool:
         """Whether a line of JSON can hold withheld bytes: it does not when all its base64 is a picture's and ends
         otherwise."""
-        if self._only_named or b"base64" in line:
+        if self._only_named or b"ase64" in line:
             return True
-        kinds, data = _CONTENT_TYPE.findall(line), _DATA.findall(line)
-        if len(data) != line.count(b'"data"') or len(kinds) < len(data) or not all(map(_PICTURE.match, kinds)):
+        rest, texts = _without_texts(line)
+        kinds = _CONTENT_TYPE.findall(rest)
+        if b'"data"' in rest.replace(_EMPTIED, b"") or len(kinds) < len(texts) or not all(map(_PICTURE.match, kinds)):
             return True
-        return any(_end(each.decode("ascii")) in self._ends for each in data)
+        return any(self.may_be(each.decode("ascii", "replace")) for each in texts)
 
-    def inside(self, data: bytes) -> bool:
-        """Whether withheld bytes are somewhere in this file: as they are, as base64, packed, or in a PDF stream."""
-        return bool(self._digests) and any(self._holds(each) for each in _unwrapped(data))
-
-    def _holds(self, data: bytes) -> bool:
+    def holds(self, data: bytes) -> bool:
+        """Whether withheld bytes are somewhere in these: as they are, or as base64."""
+        if not self._digests:
+            return False
         if self.knows(data):
             return True
         if any(needle in data for needle in self._needles):
@@ -140,6 +147,32 @@ class Copies:
                 return True
         dense = re.sub(rb"\s+|&#(?:10|13|xA|xD);", b"", data)
         return any(text in dense for text in self._texts)
+
+
+def _telling(data: bytes) -> Iterator[bytes]:
+    """Pieces by which these bytes are known inside others. Not the beginning: pictures of one camera begin alike; and
+    of letters all, since their parts are often the same words."""
+    if _LETTERS.fullmatch(data):
+        whole = data.strip()
+        yield whole if len(whole) <= 4096 else whole[len(whole) // 2 - 2048 : len(whole) // 2 + 2048]
+        return
+    for middle in (len(data) // 2, len(data) * 3 // 4):
+        piece = data[max(0, middle - 32) : middle + 32]
+        if len(piece) >= 16 and len(set(piece)) >= 8:
+            yield piece
+
+
+def _without_texts(line: bytes) -> tuple[bytes, list[bytes]]:
+    """A line without what stands under `data`, and what stands there, where it can be told without reading it."""
+    rest, texts, at = [], [], 0
+    for found in _BEGINS.finditer(line):
+        end = line.find(b'"', found.end())
+        if end < 0 or found.start() < at:
+            break
+        rest += [line[at : found.start()], _EMPTIED]
+        texts.append(line[found.end() : end])
+        at = end + 1
+    return b"".join((*rest, line[at:])), texts
 
 
 def _end(text: str) -> str:
@@ -161,38 +194,3 @@ def _base64_forms(needle: bytes) -> Iterator[bytes]:
         whole = needle[skip : skip + (len(needle) - skip) // 3 * 3]
         yield base64.b64encode(whole)
         yield base64.urlsafe_b64encode(whole)
-
-
-def _unwrapped(data: bytes) -> Iterator[bytes]:
-    yield data
-    if data.startswith(b"PK"):
-        yield from _zip_members(data)
-    if data.startswith(b"%PDF"):
-        for found in _STREAM.finditer(data):
-            unpacked = _inflated(found.group(1))
-            if unpacked:
-                yield unpacked
-    if data.startswith(b"\x1f\x8b"):
-        unpacked = _inflated(data, zlib.MAX_WBITS | 16)
-        if unpacked:
-            yield unpacked
-
-
-def _zip_members(data: bytes) -> Iterator[bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            budget = _MAX_UNPACKED
-            for member in archive.infolist():
-                if member.file_size > budget or member.flag_bits & 1:
-                    continue
-                budget -= member.file_size
-                yield archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
-        return
-
-
-def _inflated(data: bytes, window: int = zlib.MAX_WBITS) -> bytes | None:
-    try:
-        return zlib.decompressobj(window).decompress(data, _MAX_UNPACKED)
-    except zlib.error:
-        return None

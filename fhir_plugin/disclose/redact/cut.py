@@ -11,6 +11,7 @@ object cannot be without takes the object with it. What the resource itself cann
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
@@ -21,6 +22,7 @@ from fhir_plugin.disclose.redact.hints import Hints
 from fhir_plugin.disclose.redact.names import Names, is_attachment
 from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.strict import Json, is_object
+from fhir_plugin.disclose.redact.unwrap import Unseen, is_words, unwrapped
 
 
 class _Gone:
@@ -34,8 +36,15 @@ MASKED: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _IN_PLACE: Final = ("authorReference", "assigner", "onBehalfOf", "sender", "recipient", "source", "encounter")
 """Who spoke or where: when such a pointer is cut, what stands beside it says nothing about it, and stays."""
 
+_OF_ANOTHER_VERSION: Final = re.compile(r"http://hl7\.org/fhir/\d\.\d/StructureDefinition/extension-")
+_HEADING: Final = "heading"
+"""The title of a document, a list or a section, which may be a picture's; a file may be called as another one is."""
+_SCENARIO: Final = frozenset(
+    ["resourceId", "resourceType", "name", "description", "version", "containedInstance", "id", "extension"]
+)
 _REFERENCE: Final = frozenset(["reference", "type", "identifier", "display", "id", "extension"])
-_FILE_KINDS: Final = ("text/", "application/pdf", "application/xml", "application/hl7", "application/json")
+_SAMPLES: Final = re.compile(r"[0-9EUL.eE+\-\s]*")
+"""SampledData.data, of which the shortest could be base64, too."""
 
 
 def mask() -> Json:
@@ -69,8 +78,10 @@ class Cutter:
         self.cuts: Counter[str] = Counter()
         self._review: str | None = None
         self.gone_at_root: set[str] = set()
+        self.common_titles: set[str] = set()
         self._masked: frozenset[str] = frozenset()
         self._masking = False
+        self._is_picture = False
 
     def cut(self, resource: Json, *, masked: Collection[str] = ()) -> Json:
         """The resource without pointers; the same object when there were none. Look at `gone_at_root` for what it
@@ -78,6 +89,7 @@ class Cutter:
         self.cuts.clear()
         self.gone_at_root.clear()
         self._masked = frozenset(masked)
+        self._is_picture = _is_picture(resource)
         return self._object(resource, str(resource["resourceType"]), root=True)[0]
 
     def person_needed(self) -> str | None:
@@ -110,13 +122,15 @@ class Cutter:
             if name == "data" and isinstance(inner, str) and not root and is_attachment(value):  # looked at before
                 continue
             self._masking = name in self._masked if root else self._masking
-            new = self._element(inner, shapes().inside(kind, name), name)
+            heading = name == "title" and not is_attachment(value)
+            new = self._element(inner, shapes().inside(kind, name), _HEADING if heading else name)
             if new is GONE:
                 dropped.append(name)
                 lost = lost or (not isinstance(inner, list) and name not in _IN_PLACE and not name.startswith("_"))
                 lost = lost or shapes().must_have(kind, name) or (name in ("item", "answer", "data", "part"))
             elif new is not inner:
                 changed[name] = new
+            lost = lost or (name == "extension" and new is not inner and _loses_an_element(inner, new))
         if not changed and not dropped:
             return value, False
         if root:
@@ -126,8 +140,6 @@ class Cutter:
         for name in dropped:
             whole.pop(f"_{name}", None)
         self._align(value, whole)
-        if kind == "Composition.section" and not {"text", "entry", "section"} & set(whole):
-            lost = True
         if (changed or dropped) and not root and is_narrative(whole.get("text")) and self.drop_narrative(whole):
             lost = lost or not {"entry", "section"} & set(whole)
         return whole, lost
@@ -142,7 +154,7 @@ class Cutter:
         return value
 
     def _inside(self, value: Json, kind: str, name: str, *, item: bool) -> object:
-        if isinstance(value.get("resourceType"), str):
+        if isinstance(value.get("resourceType"), str) and not is_instance_of_scenario(value):
             return self._inner(value)
         if is_narrative(value):
             return self._narrative(value)
@@ -154,6 +166,8 @@ class Cutter:
         new, lost = self._object(self._without_numbering(value), kind)
         if new is value:
             return value
+        if name == "section" and not {"text", "entry", "section"} & set(new):
+            return GONE
         if name == "modifierExtension":
             self._ask("modifier-extension")
             return GONE
@@ -222,8 +236,12 @@ class Cutter:
         if isinstance(reference, str) and self._points(reference):
             return "reference"
         identifier = value.get("identifier")
-        if is_object(identifier) and set(value) <= _REFERENCE and self._is_identifier(identifier):
-            return "logical-reference"
+        if is_object(identifier) and set(value) <= _REFERENCE:
+            by_type = "system" not in identifier and self._names.is_reference_by(
+                value.get("type"), identifier.get("value")
+            )
+            if by_type or self._is_identifier(identifier):
+                return "logical-reference"
         if "value" in value and self._is_identifier(value):
             return "identifier"
         if is_attachment(value):
@@ -242,50 +260,66 @@ class Cutter:
             return "attachment"
         if isinstance(digest, str) and self._names.copies.is_hash(digest):
             return "copy"
-        if not self._names.copies:
-            return ""
         text = value.get("data")
-        content = str(value.get("contentType", "")).lower()
-        picture = content.startswith(("image/", "video/", "audio/"))
-        if picture and isinstance(text, str) and not self._names.copies.may_be(text):
+        if not isinstance(text, str):
             return ""
+        picture = _is_picture(value)
+        if picture and not self._names.copies.may_be(text):
+            return ""
+        return self._look_into(text, unpack=not picture)
+
+    def _look_into(self, text: str, *, unpack: bool) -> str:
+        """Whether base64 holds withheld bytes. What it says, and whatever cannot be looked into, is for a person."""
         data = decoded(text)
         if data is None:
+            self._ask_to_read("not-base64")
             return ""
         if self._names.copies.knows(data):
             return "copy"
-        if not picture and self._names.copies.inside(data):
-            return "copy-inside"
-        if content.startswith(_FILE_KINDS) or not content:
-            words = data.decode("utf-8", errors="replace")
-            if not self._read_by_person and (self._names.named_in(words) or self._names.titled_in(words)):
-                self._ask("free-text-names-withheld")
+        for piece in unwrapped(data) if unpack else ():
+            if isinstance(piece, Unseen):
+                self._ask_to_read(piece.value)
+            elif self._names.copies.holds(piece):
+                return "copy-inside"
+            elif not self._read_by_person and is_words(piece):
+                words = piece.decode("utf-8", errors="replace")
+                if self._names.named_in(words) or self._names.titled_in(words):
+                    self._ask("free-text-names-withheld")
         return ""
 
     def _points(self, text: str) -> bool:
         return text in self._local or self._names.named_in(text)
 
     def _string(self, value: str, name: str) -> object:
-        if name in ("div", "data"):
-            return self._data(value) if name == "data" else value
+        if name == "div":
+            return value
+        if name == "data" or name.endswith("ase64Binary"):
+            return self._data(value)
         if " " not in value and "\n" not in value and self._points(value):
             self.cuts["pointer"] += 1
             return GONE
         if self._read_by_person:
             return value
-        if self._names.named_in(value) or (name != "title" and self._names.titled_in(value)):
+        if self._names.named_in(value):
             self._ask("free-text-names-withheld")
+        elif self._names.titled_in(value):
+            if name == "title" or (name == _HEADING and not any(each.isdigit() for each in value)):
+                self.common_titles.add(value)
+            else:
+                self._ask("free-text-names-withheld")
         elif may_speak_of(value, self._hints):
             self._ask("free-text-may-speak-of-withheld")
         return value
 
     def _data(self, value: str) -> object:
-        """Base64 outside an attachment: Binary.data, Signature.data, valueBase64Binary."""
-        data = decoded(value) if self._names.copies else None
-        if data and (self._names.copies.knows(data) or self._names.copies.inside(data)):
-            self.cuts["copy"] += 1
-            return GONE
-        return value
+        """Base64 outside an attachment: Binary.data, Signature.data, valueBase64Binary; or numbers of a device."""
+        if _SAMPLES.fullmatch(value):
+            return value
+        found = self._look_into(value, unpack=not self._is_picture)
+        if not found:
+            return value
+        self.cuts[found] += 1
+        return GONE
 
     def _narrative(self, value: Json) -> object:
         if not narrative_names(value, self._names, self._hints, self._local):
@@ -308,9 +342,29 @@ class Cutter:
         self.cuts["narrative"] += 1
         return True
 
+    def _ask_to_read(self, rule: str) -> None:
+        if not self._read_by_person:
+            self._ask(rule)
+
     def _ask(self, rule: str) -> None:
         if self._review is None:
             self._review = rule
+
+
+def _is_picture(value: Mapping[str, object]) -> bool:
+    return str(value.get("contentType", "")).strip().lower().startswith(("image/", "video/", "audio/"))
+
+
+def _loses_an_element(before: object, after: object) -> bool:
+    """Whether one of the extensions that were cut stands for an element of another version of FHIR."""
+    kept = after if isinstance(after, list) else []
+    gone = [each for each in before if each not in kept] if isinstance(before, list) else []
+    return any(is_object(each) and _OF_ANOTHER_VERSION.match(str(each.get("url"))) for each in gone)
+
+
+def is_instance_of_scenario(value: Json) -> bool:
+    """ExampleScenario.instance has an element of that name (R4, R4B), and is no resource."""
+    return "resourceId" in value and set(value) <= _SCENARIO
 
 
 def is_narrative(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+from fhir_plugin.disclose.redact.places import Place
 from fhir_plugin.disclose.redact.redaction import Redaction
 from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord, counts
 from fhir_plugin.disclose.redact.strict import Json, UnreadableRecord, read_resource, write
@@ -27,25 +28,45 @@ def redact_documents(
     parts = list(documents)
     parsed = [read_part(part) for part in parts]
     redaction = Redaction(judge, mode, cleared=cleared)
-    found: list[Finding] = []
-    written = list(_redact(redaction, lambda: zip(parts, parsed, strict=True), found.extend))
-    return RedactedRecord(tuple(written), tuple(found), counts(found))
+    for part, resource in zip(parts, parsed, strict=True):
+        redaction.survey(resource, part.place)
+    redaction.signed = any(b'"signature"' in part.data or b"\\u" in part.data for part in parts)
+    while True:  # a pass that learns nothing new has written what goes out
+        before = redaction.learnt
+        redaction.start_writing()
+        new = [redaction.write(each, part.place, part.data) for part, each in zip(parts, parsed, strict=True)]
+        if redaction.learnt == before:
+            break
+    written = tuple(
+        part if after is before_ else Part(part.name, write(after), part.line)
+        for part, before_, after in zip(parts, parsed, new, strict=True)
+        if after is not None
+    )
+    return RedactedRecord(written, tuple(redaction.findings), counts(redaction.findings))
 
 
 Listed = Callable[[list[Finding]], None]
 
 
-def redact_stream(redaction: Redaction, read_parts: Callable[[], Iterable[Part]], listed: Listed) -> Iterator[Part]:
+def redact_stream(
+    redaction: Redaction,
+    read_parts: Callable[[], Iterable[Part]],
+    listed: Listed,
+    stays: Callable[[list[Place]], None] = lambda _places: None,
+) -> Iterator[Part]:
     """The same for a record of any size: `read_parts` gives the parts anew for every pass, in the same order.
 
     Nothing is yielded before the whole record has been read and settled. `listed` is told, part by part, what became
-    of each resource.
+    of each resource, `stays` which resources do not go out, so that a proof can look for them.
     """
-    yield from _redact(redaction, lambda: ((part, read_part(part)) for part in read_parts()), listed)
+    yield from _redact(redaction, lambda: ((part, read_part(part)) for part in read_parts()), listed, stays)
 
 
 def _redact(
-    redaction: Redaction, read_all: Callable[[], Iterable[tuple[Part, Json]]], listed: Listed
+    redaction: Redaction,
+    read_all: Callable[[], Iterable[tuple[Part, Json]]],
+    listed: Listed,
+    stays: Callable[[list[Place]], None],
 ) -> Iterator[Part]:
     for part, resource in read_all():
         redaction.survey(resource, part.place)
@@ -57,11 +78,14 @@ def _redact(
             if redaction.settle(resource, part.place, part.data):
                 settled = False
             redaction.findings.clear()
+            redaction.kept_back.clear()
     redaction.start_writing()
     for part, resource in read_all():
         new = redaction.write(resource, part.place, part.data)
         listed(redaction.findings)
+        stays(redaction.kept_back)
         redaction.findings.clear()
+        redaction.kept_back.clear()
         if new is resource:
             yield part
         elif new is not None:

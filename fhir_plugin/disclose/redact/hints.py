@@ -66,6 +66,11 @@ class HintsByPatient:
     def size(self) -> int:
         return len(self._all.dates) + len(self._all.sites)
 
+    def words(self) -> Iterator[str]:
+        """Everything that may be spoken of, of any patient."""
+        yield from self._all.dates
+        yield from self._all.sites
+
     def about(self, resource: Mapping[str, object]) -> Hints:
         """What may be spoken of in this resource: everything where it does not say whom it is about."""
         subject = subject_of(resource)

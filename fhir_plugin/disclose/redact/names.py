@@ -184,7 +184,7 @@ class Names:
         """Whether a line of JSON is worth a walk; never wrongly no."""
         if self._guard.meets_line(without_data(line)):
             return True
-        if self.copies and (b'"data"' in line or b"base64" in line) and self.copies.may_be_in(line):
+        if (b'"data"' in line or b"ase64" in line) and self.copies.may_be_in(line):
             return True
         if self.numbered and b'"title"' in line:
             return True
@@ -238,9 +238,16 @@ class Names:
         return self.identifier_is_known(system or None, value)
 
     def identifier_is_known(self, system: str | None, value: str) -> bool:
-        """Whether this identifier is one of the withheld set's; without a system, on either side, any will do."""
-        if (system, value) in self.identifiers:
+        """Whether this identifier is one of the withheld set's. Without a system, on either side, any will do where the
+        value tells of one thing; "12345" is in every record."""
+        if system is not None and (system, value) in self.identifiers:
             return True
+        if _DISTINCT.fullmatch(value.removeprefix("urn:oid:").removeprefix("urn:uuid:")) is None:
+            return False
         if system is None:
             return any(value == known for _system, known in self.identifiers)
         return (None, value) in self.identifiers
+
+    def is_reference_by(self, type_: object, value: object) -> bool:
+        """Whether a reference names a withheld resource by its type and an identifier that has no system at all."""
+        return type_ in self.types and (None, value) in self.identifiers

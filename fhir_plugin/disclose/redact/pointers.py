@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-_ID: Final = r"[A-Za-z0-9\-.]{1,64}"
-_KEY: Final = re.compile(rf"(?<![A-Za-z])([A-Z][A-Za-z]{{2,50}})/({_ID})(?![A-Za-z0-9\-])")
+_ID: Final = r"[\w\-.~:@+$!*]{1,512}"
+"""Longer, and of more characters, than FHIR allows: servers have such ids, and HL7's own examples do."""
+_KEY: Final = re.compile(rf"(?<![A-Za-z])([A-Z][A-Za-z]{{2,50}})/({_ID})")
+_PLAIN_KEY: Final = re.compile(r"(?<![A-Za-z])([A-Z][A-Za-z]{2,50})/[\w\-.]+", re.ASCII)
+_STRICT_ID: Final = re.compile(r"[A-Za-z0-9\-.]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _OID: Final = re.compile(r"(?<![\d.])[0-2](?:\.\d+){3,}(?![\d])")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_\-.]{3,}")
@@ -56,23 +59,22 @@ def readings(text: str) -> Iterator[str]:
 
 
 def keys(text: str) -> Iterator[str]:
-    """Every `Type/id` in a text, with and without a full stop or a file ending that may not belong to the id."""
+    """Every `Type/id` in a text, with and without what may not belong to the id: a full stop, a file ending, whatever
+    no id of FHIR holds."""
     for found in _KEY.finditer(text):
-        type_, id_ = found.groups()
-        yield f"{type_}/{id_}"
-        bare = id_.rstrip(".")
-        if bare != id_:
-            yield f"{type_}/{bare}"
-        ending = _FILE_ENDING.sub("", bare)
-        if ending != bare:
-            yield f"{type_}/{ending}"
+        type_, whole = found.groups()
+        strict = _STRICT_ID.match(whole)
+        for id_ in {whole, whole.rstrip(".:!*"), strict.group() if strict else whole}:
+            bare = id_.rstrip(".")
+            for each in {id_, bare, _FILE_ENDING.sub("", bare)}:
+                yield f"{type_}/{each}"
 
 
 def without_keys(text: str, types: Collection[str]) -> str:
     """The text without its `Type/id` of known types: an id there means that resource and no other."""
     if "/" not in text:
         return text
-    return _KEY.sub(lambda found: " " if found.group(1) in types else found.group(), text)
+    return _PLAIN_KEY.sub(lambda found: " " if found.group(1) in types else found.group(), text)
 
 
 def uuids(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from fhir_plugin.disclose.redact.about import only_about_withheld
+from fhir_plugin.disclose.redact.about import only_about_withheld, says_more
 from fhir_plugin.disclose.redact.bundle import FirstIsMissing, redact_bundle
 from fhir_plugin.disclose.redact.contained import keep_contained
 from fhir_plugin.disclose.redact.cut import GONE, Cutter, mask
@@ -23,9 +23,13 @@ from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.signatures import without_signatures
 from fhir_plugin.disclose.redact.strict import Json, is_object
 from fhir_plugin.disclose.redact.stub import level_of, stub, stub_number, tagged, taken_number
+from fhir_plugin.disclose.redact.watch import Watch
 from mappings.model.disclosure import Judge, Mode, Redact, Release, Review, Verdict
 
 _NEVER: Final = ("AuditEvent",)
+_REMEMBERED: Final = 20_000
+"""Verdicts of places that are told again in the report without asking again."""
+
 _STUB: Final = Release(reason("stub"))
 
 
@@ -42,11 +46,17 @@ class Redaction:
         self._decided: dict[str, Verdict] = {}
         self._changed: set[str] = set()
         self._touched: set[str] = set()
+        self._released_for: dict[str, Release] = {}
         self._part = ""
         self._places: dict[int, Place] = {}
         self._next = 1
         self._written = 0
         self.findings: list[Finding] = []
+        self.kept_back: list[Place] = []
+        self.signed = True
+        """Whether the record may hold a signature, which is to go when what it signs is changed."""
+        self.common: set[str] = set()
+        """Ids and titles of what goes out that are also those of something withheld, and so tell of nothing."""
 
     @property
     def is_clean(self) -> bool:
@@ -56,12 +66,13 @@ class Redaction:
     @property
     def learnt(self) -> int:
         """Grows while there is something new to settle."""
-        return self._names.size + self._hints.size + len(self._decided) + len(self._changed)
+        changed = len(self._changed) if self.signed else 0
+        return self._names.size + self._hints.size + len(self._decided) + changed
 
     # ------------------------------------------------------------------------------------------------- the passes
 
-    def survey(self, resource: Json, path: str) -> None:
-        """First pass: judge this resource and all inside it. `path` names the part."""
+    def survey(self, resource: Json, path: str) -> int:
+        """First pass: judge this resource and all inside it; how many that are. `path` names the part."""
         self._part = path
         found = list(places(resource, path))
         verdicts = {place.path: self._verdict(place) for place in found}
@@ -71,6 +82,28 @@ class Redaction:
             verdict = verdicts[place.path]
             if not isinstance(verdict, Release):
                 self._keep_out(place, verdict)
+            elif len(self._released_for) < _REMEMBERED:
+                self._released_for[place.path] = verdict
+        return len(found)
+
+    def needs_no_survey(self, resource: Json) -> int | None:
+        """How many resources there are in this part, if all of them are released and a survey would learn nothing."""
+        found = list(places(resource, ""))
+        for place in found:
+            if taken_number(place.resource) or not isinstance(self._verdict(place), Release):
+                return None
+        return len(found)
+
+    def watch(self, sample: bytes = b"") -> Watch:
+        """What to look for in lines that may need to change, as far as is known now. `sample`: some of the record."""
+        return Watch(
+            self._names,
+            self._hints,
+            self._touched,
+            silent=self._mode is Mode.SILENT,
+            signed=bool(self._changed),
+            sample=sample,
+        )
 
     def settle(self, resource: Json, path: str, line: bytes = b"") -> bool:
         """Later passes: whether anything new has to stay out or to change. Go on until no part says so.
@@ -85,7 +118,7 @@ class Redaction:
     def write(self, resource: Json, path: str, line: bytes = b"") -> Json | None:
         """What goes out of this part: the same object when nothing had to change, None when nothing goes out.
 
-        Adds to `findings`; `start_writing` first.
+        Adds to `findings` and `kept_back`; `start_writing` first.
         """
         found = list(places(resource, path))
         self._part = path
@@ -97,9 +130,18 @@ class Redaction:
         new = self._inside(found[0], stubs=True)
         return new if is_object(new) else None
 
+    def as_it_came(self, resource: Json, path: str) -> list[Finding]:
+        """What the report says of a part that goes out unchanged."""
+        before, self.findings = self.findings, []
+        for each in reversed(list(places(resource, path))):
+            self._report(each, None, None)
+        found, self.findings = self.findings, before
+        return found
+
     def start_writing(self) -> None:
-        """Forget findings and count stubs from the beginning."""
+        """Forget findings and what was kept back, and count stubs from the beginning."""
         self.findings = []
+        self.kept_back = []
         self._written = 0
 
     def _is_untouched(self, resource: Json, path: str, line: bytes) -> bool:
@@ -164,11 +206,14 @@ class Redaction:
                 self._keep_out(place, verdict)
         if verdict is None:
             self._report(place, None, cutter)
+            self._note_common(place, cutter)
             return new
         del self.findings[reported:]
         self._written = written
         for each in reversed(list(places(place.resource, place.path, place.full_url, contained=place.contained))):
             self._report(each, self._decided.get(each.path, verdict), None)
+            if stub_number(each.resource) is None:
+                self.kept_back.append(each)
         if isinstance(verdict, Redact) and self._mode is Mode.MARKED and stubs:
             left = stub(str(place.resource["resourceType"]), self._next + self._written)
             if left is not None:
@@ -184,8 +229,15 @@ class Redaction:
             Finding(str(place.resource["resourceType"]), str(id_ or ""), shown, within=place.path, cuts=cuts)
         )
 
+    def _note_common(self, place: Place, cutter: Cutter | None) -> None:
+        id_ = place.resource.get("id")
+        if isinstance(id_, str) and id_ in self._names.words:
+            self.common.add(id_)
+        if cutter is not None:
+            self.common |= cutter.common_titles
+
     def _released_verdict(self, place: Place) -> Verdict:
-        found = self._verdict(place)
+        found = self._released_for.get(place.path) or self._verdict(place)
         return found if isinstance(found, Release) else Release(found.reason)
 
     def _goes_by_a_withheld_name(self, place: Place) -> bool:
@@ -209,8 +261,11 @@ class Redaction:
             local=frozenset(local),
             inner=lambda inner: self._at(inner),
             silent=self._mode is Mode.SILENT,
-            read_by_person=f"{resource['resourceType']}/{resource.get('id')}" in self._cleared,
+            read_by_person=self._is_cleared(resource),
         )
+
+    def _is_cleared(self, resource: Json) -> bool:
+        return f"{resource['resourceType']}/{resource.get('id')}" in self._cleared
 
     def _at(self, resource: Json) -> object:
         """A resource that the cutter came upon. One where FHIR has no place for it does not go out."""
@@ -228,7 +283,10 @@ class Redaction:
             return new, _asking(cutter)
         new = cutter.cut(resource)
         if only_about_withheld(resource, new, cutter.gone_at_root):
-            return resource, withheld_by("about-withheld-only")
+            if not says_more(resource):
+                return resource, withheld_by("about-withheld-only")
+            if not self._is_cleared(resource):
+                return resource, review_by("finding-about-withheld")
         stuck = {name for name in cutter.gone_at_root if self._needs_inside(resource, name)}
         if stuck and self._mode is Mode.MARKED:
             new = cutter.cut(resource, masked=stuck)

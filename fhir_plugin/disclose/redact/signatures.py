@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.strict import Json, is_object
 
 
 def without_signatures(resource: Json) -> Json:
-    """The resource without any Signature, wherever it stands; the same object when it had none."""
-    new = _without(resource)
+    """The resource without any Signature, wherever it stands; the same object when it had none.
+
+    What cannot be without its signature (a contract's signer) goes with it.
+    """
+    new = _object(resource, str(resource["resourceType"]), root=True)
     return new if is_object(new) else resource
 
 
-def _without(value: object) -> object:
+def _object(value: Json, kind: str, *, root: bool = False) -> object:
+    kept: Json = {}
+    same = True
+    for name, inner in value.items():
+        new = None if _holds_signature(inner) else _without(inner, shapes().inside(kind, name))
+        if new is None and inner is not None:
+            same = False
+            if not root and shapes().must_have(kind, name):
+                return None
+            continue
+        same = same and new is inner
+        kept[name] = new
+    return value if same else kept
+
+
+def _without(value: object, kind: str) -> object:
+    """None for what has to go as a whole."""
     if is_object(value):
-        kept = {name: _without(inner) for name, inner in value.items() if not _holds_signature(inner)}
-        if len(kept) == len(value) and all(kept[name] is inner for name, inner in value.items()):
-            return value
-        return kept
+        return _object(value, kind)
     if isinstance(value, list):
-        left = [_without(each) for each in value if not _is_signature(each)]
+        left: list[object] = []
+        for each in value:
+            new = None if _is_signature(each) else _without(each, kind)
+            if new is not None or each is None:
+                left.append(new)
         same = len(left) == len(value) and all(new is old for new, old in zip(left, value, strict=True))
-        return value if same else left
+        return value if same else left or None
     return value
 
 

@@ -20,6 +20,8 @@ MAX_DEPTH: Final = 100
 
 Json = dict[str, object]
 
+_LONGEST_EXPONENT: Final = 8
+
 _BOM: Final = b"\xef\xbb\xbf"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -128,6 +130,8 @@ def _object(pairs: list[tuple[str, object]]) -> Json:
 
 
 def _float(text: str) -> Exact:
+    if len(text) > 1000 or len(text.lower().partition("e")[2]) > _LONGEST_EXPONENT:
+        raise UnreadableRecord("A number has more than 1,000 digits.", code="number")
     return Exact(text)
 
 

@@ -27,6 +27,8 @@ _DEFINITIONS = {
     "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     "expunge": "http://hapifhir.io/fhir/OperationDefinition/expunge",
+    "meta-add": "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+    "meta-delete": "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
 }
 
 
@@ -104,6 +106,8 @@ def _resource(personality: Personality, resource_type: str) -> Json:
     operations = ["validate"]
     if personality.expunge == "allowed":
         operations.append("expunge")
+    if personality.meta_operations and "update" in claimed:
+        operations += ["meta-add", "meta-delete"]
     if resource_type == "Patient":
         operations.append("everything")
     stated["operation"] = [_operation(name) for name in sorted(operations)]

@@ -52,6 +52,8 @@ class Personality(BaseModel):
     """references-only leaves attachment URLs dead; any-string rewrites identifiers too."""
     meta: Literal["kept", "merged", "dropped"] = "kept"
     """merged: an update keeps the labels of the version before; dropped: labels and profiles are lost."""
+    meta_operations: bool = False
+    """HAPI's $meta-add and $meta-delete: on a server that merges, the only way to take a label away."""
     meta_source: bool = False
     """Whether meta.source is set by the server."""
     references_must_exist: bool = False

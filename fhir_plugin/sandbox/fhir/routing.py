@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhir_plugin.sandbox.fhir import interactions, operations, searching
+from fhir_plugin.sandbox.fhir import interactions, labels, operations, searching
 from fhir_plugin.sandbox.fhir.bundles import conditional_target, on_target, patch_operations
 from fhir_plugin.sandbox.fhir.capability_statement import capability_statement
 from fhir_plugin.sandbox.fhir.exchange import Call, Reply, read_query
@@ -80,6 +80,8 @@ def _answer_instance(unit: Unit, call: Call, method: str, resource_type: str, id
             return operations.expunge(unit, call, resource_type, id)
         case ("POST", ("_history", version, "$expunge")):
             return operations.expunge(unit, call, resource_type, id, version)
+        case ("POST", ("$meta-add" | "$meta-delete" as operation,)):
+            return labels.change_meta(unit, call, resource_type, id, remove=operation == "$meta-delete")
         case ("GET" | "POST", ("$everything",)) if resource_type == "Patient":
             return operations.everything(unit, call, id)
         case (_, () | ("_history",) | ("_history", _) | ("$expunge",)):

@@ -149,6 +149,14 @@ class Session:
         self._index(key, stamped, base)
         return Version(key, resource_type, id, number, updated, method, body)
 
+    def amend(self, version: Version, resource: Json, *, base: str = "") -> None:
+        """The current version itself changed, with no version to show for it: as servers change `meta`."""
+        self.connection.execute(
+            "UPDATE version SET body = ? WHERE key = ? AND version = ?",
+            (write_text(resource), version.key, version.version),
+        )
+        self._index(version.key, resource, base)
+
     def delete(self, before: Version) -> Version:
         """A deletion, as a version of its own without content (R4 http, delete)."""
         updated = self._tick()

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
+from fhir_plugin.disclose.prove.types import TYPES
+from fhir_plugin.disclose.redact.shapes import shapes
 from tests.disclose.prove.wrapped import PADDING, WRAPPINGS, pdf, zipped
 
 BYTES = random.Random(5).randbytes(6000)
@@ -261,8 +263,9 @@ def test_thousands_of_needles() -> None:
     assert finds(PADDING * 20 + b"Media/img-0471 Media/img-047110", many) == []
 
 
-def test_pixels_are_compared_wherever_a_picture_lies() -> None:
-    picture = b"\xff\xd8\xff" + random.Random(9).randbytes(3000)
+@pytest.mark.parametrize("begins", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x1cftypheic", b"RIFF"])
+def test_pixels_are_compared_wherever_a_picture_lies(begins: bytes) -> None:
+    picture = begins + random.Random(9).randbytes(3000)
     seen: list[int] = []
 
     def pixels(data: bytes) -> frozenset[str] | None:
@@ -307,3 +310,96 @@ def test_memory_does_not_grow_with_size() -> None:
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.3 + 1_000_000
     assert peaks[1] < 32_000_000
+
+
+def test_words_that_a_released_resource_bears_give_nothing_away_and_what_tells_of_one_thing_does() -> None:
+    withheld = [
+        {
+            "resourceType": "DocumentReference",
+            "id": "scan-20260304",
+            "content": [{"attachment": {"title": "Discharge summary"}}, {"attachment": {"title": "IMG_4711.jpg"}}],
+        }
+    ]
+    released: list[dict[str, Any]] = [
+        {"resourceType": "Composition", "id": "c1", "title": " discharge  Summary"},
+        {"resourceType": "Patient", "id": "scan-20260304"},
+        {"resourceType": "Media", "id": "m1", "content": {"title": "IMG_4711.jpg"}},
+    ]
+    out = b"Discharge summary scan-20260304 IMG_4711.jpg"
+    assert set(finds(out, what_to_look_for(withheld))) == {Kind.TITLE, Kind.ID}
+    needles = what_to_look_for(withheld, released=released)
+    assert finds(out, needles) == [Kind.TITLE], "the file's name tells"
+    assert finds(b"Discharge summary scan-20260304", needles) == []
+    assert finds(b"DocumentReference/scan-20260304", needles) == [Kind.ID]
+    itself = [{"resourceType": "DocumentReference", "id": "scan-20260304"}]
+    assert finds(b"scan-20260304", what_to_look_for(withheld, released=itself)) == [Kind.ID]
+
+
+def test_one_plain_word_and_what_a_definition_is_called_are_no_titles() -> None:
+    words = {"resourceType": "Media", "id": "m1", "content": {"contentType": "image/jpeg", "title": "Photo"}}
+    definition = {"resourceType": "CodeSystem", "id": "c", "url": "urn:oid:1.2.3.4.5.6", "title": "Kinds of rash"}
+    needles = what_to_look_for([words, definition])
+    assert finds(b"Photo of kinds of rash", needles) == []
+    assert finds(b"1.2.3.4.5.6", needles) == [Kind.URL]
+
+
+def test_a_short_number_counts_only_beside_its_system() -> None:
+    system = "https://hospital.example/photographs"
+    image = {"resourceType": "Media", "id": "m1", "identifier": [{"system": system, "value": "65432"}]}
+    needles = what_to_look_for([image])
+    assert finds(b'{"identifier":[{"system":"https://other.example","value":"65432"}],"value":65432}', needles) == []
+    written = b'{"value": "65432", "system": "' + system.replace("/", "\\/").encode() + b'"}'
+    assert finds(written, needles) == [Kind.IDENTIFIER]
+    assert finds(PADDING * 40 + base64.b64encode(written), needles) == [Kind.IDENTIFIER]
+    assert finds(written.replace(b"65432", b"654321"), needles) == []
+    assert finds(b"65432" + b" " * 5000 + system.encode(), needles) == []
+    alone = {"resourceType": "Media", "id": "m1", "identifier": [{"value": "65432"}, {"value": "2026-03-04"}]}
+    assert finds(b"65432 2026-03-04", what_to_look_for([alone])) == []
+
+
+def test_a_packages_own_signature_is_not_that_of_what_stays_but_a_copy_of_that_is() -> None:
+    """Every JWS by one key begins alike; its end is its own."""
+    head = base64.urlsafe_b64encode(b'{"alg":"ES384","b64":false,"crit":["b64"],"kid":"' + b"k" * 43 + b'"}')
+    signature, own = (f"{head.decode()}..{'%s' % (each * 16)}".encode() for each in ("a1B2c3D4", "z9Y8x7W6"))
+    provenance = {
+        "resourceType": "Provenance",
+        "signature": [
+            {
+                "type": [{"code": "1.2.840.10065.1.12.1.5"}],
+                "when": "2026-03-02T09:30:00Z",
+                "who": {"reference": "Device/app"},
+                "sigFormat": "application/jose",
+                "data": base64.b64encode(signature).decode(),
+            }
+        ],
+    }
+    needles = what_to_look_for([provenance])
+    assert isinstance(prove([("manifest.jws", [own])], needles), Clean)
+    for copied in (signature, base64.b64encode(signature)):
+        assert isinstance(prove([("record", [copied])], needles), Leaks)
+
+
+def test_a_bare_id_behind_another_type_is_that_resources() -> None:
+    needles = what_to_look_for([{"resourceType": "Media", "id": "scan-20260304"}])
+    assert finds(b'{"reference":"https://ehr.example/fhir/Patient/scan-20260304"}', needles) == []
+    assert finds(PADDING + base64.b64encode(b'{"reference":"Patient/scan-20260304"}' * 3), needles) == []
+    assert finds(b'{"reference":"Patient\\/scan-20260304"}', needles) == []
+    for left in (b"", b"photos/", b"Pictures/", b"Media/", b"APatient/"):
+        assert Kind.ID in finds(b" " + left + b"scan-20260304 ", needles), left
+
+
+def test_the_types_are_all_there_are() -> None:
+    assert {each.decode() for each in TYPES} == shapes().resources
+
+
+def test_letters_that_are_alike_in_part_are_not_the_same_and_a_copy_is() -> None:
+    start = b"# Chief complaint\nNo complaints.\n# History\nThe patient is a non-smoker. " * 4
+    letter = b"4 March 2026\n" + start + b"Seen for a rash on the left forearm."
+    other = b"11 May 2026\n" + start + b"Seen for a cough since last week."
+    document: dict[str, Any] = {"resourceType": "DocumentReference", "id": "d1"}
+    document["content"] = [{"attachment": {"contentType": "text/plain", "data": base64.b64encode(letter).decode()}}]
+    needles = what_to_look_for([document])
+    assert not finds(other, needles) and not finds(PADDING + base64.b64encode(PADDING + other), needles)
+    assert finds(letter, needles) and finds(b'"' + base64.b64encode(PADDING + letter), needles)
+    short = {**document, "content": [{"attachment": {"data": base64.b64encode(letter[-40:]).decode()}}]}
+    assert finds(letter, what_to_look_for([short])) and not finds(other, what_to_look_for([short]))

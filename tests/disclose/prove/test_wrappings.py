@@ -9,8 +9,9 @@ import zlib
 
 import pytest
 
+from fhir_plugin.disclose.prove import Clean, prove, what_to_look_for
 from fhir_plugin.disclose.prove.wrappings import Base64Runs, Inflating, PdfStream, Tap, ZipMember
-from tests.disclose.prove.wrapped import PADDING, zipped
+from tests.disclose.prove.wrapped import PADDING, pdf, zipped
 
 
 class Collected:
@@ -110,7 +111,7 @@ def test_runs_of_base64_each_by_itself(size: int) -> None:
         runs.append(Collected())
         return runs[-1]
 
-    first, second = b"one and only " * 9, b"\xff\xff\xfe?>" * 40
+    first, second = b"one and only " * 90, b"\xff\xff\xfe?>" * 200
     text = b'{"a":"short","b":"' + base64.b64encode(first) + b'","c":"'
     text += base64.b64encode(second).replace(b"/", b"\\/") + b'","d":"' + base64.urlsafe_b64encode(second).rstrip(b"=")
     reading = Base64Runs(begin)
@@ -119,3 +120,32 @@ def test_runs_of_base64_each_by_itself(size: int) -> None:
     reading.close()
     assert [each.content for each in runs] == [first, second, second]
     assert [each.closed for each in runs] == [1, 1, 1]
+
+
+def test_short_runs_are_looked_at_together_and_apart_from_binary_ones() -> None:
+    runs: list[Collected] = []
+
+    def begin() -> Collected:
+        runs.append(Collected())
+        return runs[-1]
+
+    words, others, archive = b"one and only " * 4, bytes(range(1, 29)) * 3, b"PK\x03\x04" + b"x" * 50
+    text = b'"'.join(base64.b64encode(each) for each in (b"-" * 40, words, others, archive, words, b"-" * 40))
+    reading = Base64Runs(begin)
+    reading.feed(b'"' + text + b'"')
+    reading.close()
+    assert sorted(each.content for each in runs) == sorted(
+        [archive, others, b"\n".join([b"-" * 40, words, words, b"-" * 40])]
+    )
+
+
+@pytest.mark.parametrize("last", [b"\n", b"\r"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_pdf_whose_second_stream_ends_as_a_line_does(last: bytes, size: int) -> None:
+    """One in 128 streams does: taken for the content of the first one's end, it lost a byte, and looked cut short."""
+    ending = next(
+        packed for number in range(10_000) if (packed := zlib.compress(PADDING + str(number).encode())).endswith(last)
+    )
+    letter = pdf(zlib.compress(PADDING)).partition(b"trailer")[0] + pdf(ending).partition(b"1.4\n")[2]
+    pieces = [letter[start : start + size] for start in range(0, len(letter), size)]
+    assert isinstance(prove([("letter.pdf", pieces)], what_to_look_for([])), Clean)

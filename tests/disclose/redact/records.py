@@ -7,13 +7,14 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fhir_plugin.disclose.redact import Part, RedactedRecord, redact_documents
 from mappings.model.disclosure import Judge, Mode, Reason, Redact, Release, Review, Reviewer, Verdict, Withhold
 from mappings.model.labels import ACT_CODE, CONFIDENTIALITY
+from tests.definitions.pointers import PointerPath
 
 Json = dict[str, Any]
 
@@ -26,7 +27,15 @@ PIXELS = b"\xff\xd8\xff\xe0canary-pixels" + bytes(range(256)) * 3 + b"\xff\xd9"
 HASH = base64.b64encode(hashlib.sha1(PIXELS).digest()).decode()
 URL = "https://ehr.example/fhir/Media/" + ID
 FILE = "https://store.example/files/IMG_canary_4711.jpg"
-POINTERS = Path(__file__).parents[2] / "definitions" / "r4-pointers.json"
+
+BOTH = pytest.mark.parametrize("mode", Mode)
+PLAIN: Json = {
+    "resourceType": "Observation",
+    "id": "o1",
+    "status": "final",
+    "code": {"text": "weight"},
+    "subject": {"reference": "Patient/p1"},
+}
 
 CANARIES: tuple[str, ...] = (
     ID,
@@ -39,6 +48,11 @@ CANARIES: tuple[str, ...] = (
     "canary-pixels",
 )
 CANARIES += (base64.b64encode(PIXELS).decode()[40:80],)
+
+
+def narrative(text: str, status: str = "generated") -> dict[str, str]:
+    """A summary as a resource or section carries it."""
+    return {"status": status, "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
 
 
 def reason(rule: str) -> Reason:
@@ -126,23 +140,12 @@ FORMS: dict[str, Json] = {
 }
 
 
-@cache
-def _pointers() -> list[Json]:
-    found: list[Json] = json.loads(POINTERS.read_text("utf-8"))
-    return found
-
-
-def pointer_paths(kind: str) -> list[Json]:
-    """Every element path of R4 of one kind: Reference, Attachment, canonical, uri or url."""
-    return [each for each in _pointers() if each["kind"] == kind]
-
-
-def planted(path: Json, value: object) -> Json:
+def planted(path: PointerPath, value: object) -> Json:
     """A resource that holds `value` at a path, with something innocent beside it at the top."""
-    resource: Json = {"resourceType": path["type"], "id": "points", "language": "en"}
+    resource: Json = {"resourceType": path.type, "id": "points", "language": "en"}
     where: Any = resource
-    for number, (name, repeats) in enumerate(path["steps"]):
-        last = number == len(path["steps"]) - 1
+    for number, (name, repeats) in enumerate(path.steps):
+        last = number == len(path.steps) - 1
         inner: Any = copy.deepcopy(value) if last else {}
         where[name] = [inner] if repeats else inner
         where = inner

@@ -26,6 +26,8 @@ BAD = {
     "number": b'{"resourceType":"Patient","x":NaN}',
     "number-infinity": b'{"resourceType":"Patient","x":-Infinity}',
     "number-long": b'{"resourceType":"Patient","x":' + b"9" * 100_000 + b"}",
+    "number-exponent": b'{"resourceType":"Patient","x":1e99999999999999999999}',
+    "number-fraction": b'{"resourceType":"Patient","x":1.' + b"9" * 100_000 + b"}",
     "surrogate": b'{"resourceType":"Patient","id":"\\ud800"}',
     "surrogate-key": b'{"resourceType":"Patient","\\udc00":1}',
     "depth": b'{"resourceType":"Patient","x":' + b"[" * DEEP + b"]" * DEEP + b"}",

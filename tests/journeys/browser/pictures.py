@@ -31,6 +31,7 @@ from tests.journeys.browser.ward import (
     file,
     go_on,
     justify,
+    one_picture,
     open_ward,
     place,
 )
@@ -95,10 +96,7 @@ def _three_discs(desk: Desk, photos: Sequence[Path], folder: Path) -> None:
     _save(desk.page, app, folder / "receipt.png")
     app.locator(".app-receipt a.nhsuk-button").last.click()
     expect(app.locator(".app-tile__link")).to_have_count(3)
-    begin(app)
-    choose(app, photos[1:2])
-    answer(app, intimacy="private")
-    place(app, 1, "abdomen")
+    one_picture(app, photos[1:2], intimacy="private")
     go_on(app, **PRIVATE)
     justify(app, 1)
     file(app)

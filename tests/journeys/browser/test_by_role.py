@@ -51,7 +51,8 @@ def both_roles(ward: Demo) -> Iterator[None]:
 def test_a_home_that_everybody_can_use(open_desk: OpenDesk, user: str) -> None:
     desk = open_desk()
     page, app = launch(desk, user)
-    expect(app.get_by_role("heading", level=1)).to_contain_text(f"Images of {NAME}")
+    arrives_at = f"Requests for copies of {NAME}" if user == "disclosure-officer" else f"Images of {NAME}"
+    expect(app.get_by_role("heading", level=1)).to_contain_text(arrives_at)
     check_page(page, app, f"home of the {user}")
     assert desk.watch.asked_for(PIXELS) == []
 

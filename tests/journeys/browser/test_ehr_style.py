@@ -29,6 +29,7 @@ from tests.journeys.browser.ward import (
     file,
     go_on,
     justify,
+    one_picture,
     place,
 )
 from tests.journeys.browser.watch import NARROWEST, check_page
@@ -199,10 +200,7 @@ def test_a_style_that_goes_too_far(
         app = desk.launch_in_frame(ADULT_B)
         assert look_of(app) == expected
         check_page(desk.page, app, "gallery", widths=BOTH)
-        begin(app)
-        choose(app, photos[:1])
-        answer(app)
-        place(app, 1, "abdomen")
+        one_picture(app, photos[:1])
         check_page(desk.page, app, "ready", widths=BOTH)
         card(app, 1).get_by_role("button", name="Edit").click()
         app.locator("#editor[data-ready]").wait_for()

@@ -12,8 +12,6 @@ from tests.journeys.browser.ward import (
     ADULT_A,
     ADULT_B,
     Desk,
-    answer,
-    begin,
     card,
     choose,
     expect_filed,
@@ -21,7 +19,7 @@ from tests.journeys.browser.ward import (
     filed_for,
     go_on,
     justify,
-    place,
+    one_picture,
     say,
 )
 from tests.journeys.browser.watch import NARROWEST, PHONE, check_page
@@ -38,10 +36,7 @@ CHAPERONED = {"chaperone": "present", "chaperone_family": "no", "chaperone_train
 def test_a_child_of_fifteen(desk: Desk, ward: Demo, photos: list[Path], said: dict[str, str]) -> None:
     before = len(filed_for(ward, "p-child-15"))
     app = desk.launch_in_frame("p-child-15")
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     asked = go_on(app, **said, **SAFE)
     assert {"gillick", "child_view", "keep_best_interests"} <= set(asked)
     assert ("giver_name" in asked) == (said is PARENT)
@@ -56,10 +51,7 @@ def test_a_child_of_fifteen(desk: Desk, ward: Demo, photos: list[Path], said: di
 
 def test_a_child_who_does_not_want_it_is_not_overruled_by_one_person(desk: Desk, photos: list[Path]) -> None:
     app = desk.launch_in_frame("p-child-15")
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     go_on(app, **COMPETENT | {"child_view": "objects"}, **SAFE)
     expect(app.locator(".app-hold")).to_contain_text("does not want it")
     expect(app.locator("#file")).to_have_count(0)
@@ -67,10 +59,7 @@ def test_a_child_who_does_not_want_it_is_not_overruled_by_one_person(desk: Desk,
 
 def test_an_intimate_picture_with_a_chaperone(desk: Desk, ward: Demo, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_B)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app, intimacy="intimate")
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1], intimacy="intimate")
     asked = go_on(app, **CHAPERONED, **SAFE)
     assert len([name for name in asked if name.startswith("chaperone_")]) == 7
     justify(app, 1)
@@ -83,10 +72,7 @@ def test_an_intimate_picture_with_a_chaperone(desk: Desk, ward: Demo, photos: li
 
 def test_an_attorney_s_no_binds(desk: Desk, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_A)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app, consent_receive="not-asked", consent_store="not-asked", consent_form="", understood="")
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1], consent_receive="not-asked", consent_store="not-asked", consent_form="", understood="")
     app.locator('label[for="capacity_doubt"]').click()
     expect(app.locator("#open-question")).to_have_count(1)
     attorney = {"authority": "attorney", "authority_covers": "yes", "authority_answer": "refused"}

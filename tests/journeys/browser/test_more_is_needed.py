@@ -20,6 +20,7 @@ from tests.journeys.browser.ward import (
     expect_filed,
     file,
     filed_for,
+    one_picture,
     place,
     say,
     throw_away,
@@ -38,10 +39,7 @@ def expect_asked(app: Frame, question: str) -> None:
 
 def test_a_child_s_picture_waits(desk: Desk, ward: Demo, photos: list[Path]) -> None:
     app = desk.launch_in_frame("p-child-15")
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     expect_asked(app, "Gillick competent")
     check_page(desk.page, app, "a child")
     assert filed_for(ward, "p-child-15") == []
@@ -59,10 +57,7 @@ def test_a_child_s_picture_waits(desk: Desk, ward: Demo, photos: list[Path]) -> 
 
 def test_each_flag_asks_its_own_and_goes_with_its_answer(desk: Desk, ward: Demo, photos: list[Path]) -> None:
     app = desk.launch_in_frame(ADULT_A)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
 
     say(app, "intimacy", "intimate")

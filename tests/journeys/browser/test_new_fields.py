@@ -8,7 +8,19 @@ import pytest
 from playwright.sync_api import Frame, expect
 
 from tests.imaging.videos import film
-from tests.journeys.browser.ward import ADULT_B, Desk, answer, begin, card, choose, expect_filed, file, go_on, place
+from tests.journeys.browser.ward import (
+    ADULT_B,
+    Desk,
+    answer,
+    begin,
+    card,
+    choose,
+    expect_filed,
+    file,
+    go_on,
+    one_picture,
+    place,
+)
 from tests.journeys.browser.watch import NARROWEST, PHONE, check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
@@ -28,10 +40,7 @@ def test_the_times_of_a_recording_are_typed_checked_and_told(desk: Desk, tmp_pat
     moving = tmp_path / "IMG_0001.MOV"
     moving.write_bytes(film(container="mov"))
     app = desk.launch_in_frame(ADULT_B)
-    begin(app)
-    choose(app, [moving])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, [moving])
     go_on(app, consent_record_video="given", recording_confirmed="yes", speaks_freely="yes", sound_reason="")
     expect(app.locator("#save-state")).to_contain_text("Ready to file")  # nothing waits for the times
     write(app, "recording_began", "00:05")

@@ -11,17 +11,7 @@ from playwright.sync_api import Frame, expect
 from fhir_plugin.demo import Demo
 from mappings.model.consent import ConsentAnswer, ConsentForm, ConsentScope, PhotoConsent
 from mappings.r4.consent import from_consent
-from tests.journeys.browser.ward import (
-    ADULT_B,
-    Desk,
-    answer,
-    begin,
-    choose,
-    expect_filed,
-    file,
-    place,
-    say,
-)
+from tests.journeys.browser.ward import ADULT_B, Desk, expect_filed, file, one_picture, say
 from tests.journeys.browser.watch import NARROWEST, PHONE, check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
@@ -38,10 +28,7 @@ def in_the_ehr(ward: Demo, id: str) -> PhotoConsent:
 
 def ready(desk: Desk, photos: list[Path]) -> Frame:
     app = desk.launch_in_frame(ADULT_B)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
     return app
 

@@ -12,18 +12,7 @@ from fhir_plugin.sandbox.people import staff
 from mappings.r4.audit_event import from_audit_event
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.keyboard import Keyboard
-from tests.journeys.browser.ward import (
-    ADULT_A,
-    ADULT_B,
-    Desk,
-    answer,
-    begin,
-    choose,
-    expect_filed,
-    file,
-    filed_for,
-    place,
-)
+from tests.journeys.browser.ward import ADULT_A, ADULT_B, Desk, expect_filed, file, filed_for, one_picture
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -37,10 +26,7 @@ PICTURE = "/asked/[^/]+/picture"
 def filed(desk: Desk, photos: list[Path]) -> Frame:
     """A picture in the record, and the gallery that shows it."""
     app = desk.launch_in_frame(ADULT_A)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     file(app)
     expect_filed(app, 1)
     return desk.launch_in_frame(ADULT_A)

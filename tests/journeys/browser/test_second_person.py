@@ -11,18 +11,7 @@ from fhir_plugin.demo import Demo
 from fhir_plugin.sandbox.people import staff
 from tests.journeys.browser.conftest import OpenDesk
 from tests.journeys.browser.keyboard import Keyboard
-from tests.journeys.browser.ward import (
-    Desk,
-    answer,
-    begin,
-    choose,
-    expect_filed,
-    file,
-    filed_for,
-    go_on,
-    justify,
-    place,
-)
+from tests.journeys.browser.ward import Desk, expect_filed, file, filed_for, go_on, justify, one_picture
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -47,10 +36,7 @@ PICTURE = "/second-person/images/"
 def asked(desk: Desk, photos: list[Path]) -> Frame:
     """An intimate picture of somebody of fifteen: to keep it, somebody else has to look."""
     app = desk.launch_in_frame(CHILD)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app, intimacy="intimate")
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1], intimacy="intimate")
     go_on(app, **SAID)
     justify(app, 1)
     app.get_by_role("button", name="Ask another clinician").click()

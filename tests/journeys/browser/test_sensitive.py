@@ -12,15 +12,12 @@ from tests.journeys.browser.ward import (
     ADULT_A,
     PRIVATE,
     Desk,
-    answer,
-    begin,
-    choose,
     expect_filed,
     file,
     filed_for,
     go_on,
     justify,
-    place,
+    one_picture,
 )
 from tests.journeys.browser.watch import check_page
 
@@ -30,10 +27,7 @@ PIXELS = "/images/[^?]*/(picture|thumbnail)"
 
 
 def file_private_picture(app: Frame, photos: list[Path]) -> None:
-    begin(app)
-    choose(app, photos[:1])
-    answer(app, intimacy="private")
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1], intimacy="private")
     go_on(app, **PRIVATE)
     justify(app, 1)
     file(app)

@@ -24,11 +24,10 @@ from tests.journeys.browser.ward import (
     ADULT_B,
     Desk,
     ShiftedClock,
-    answer,
     begin,
     choose,
     file,
-    place,
+    one_picture,
     scripts_have_begun,
 )
 from tests.journeys.browser.watch import check_page, until
@@ -145,10 +144,7 @@ def test_a_person_is_warned_with_everything_saved_and_stays_by_keyboard(
 def test_at_the_end_nothing_is_seen_and_nothing_is_lost(desk: Desk, photos: list[Path], time_passes: Passing) -> None:
     desk.watch.foreseen.append(ENDED)
     app = desk.launch_in_frame(ADULT_A)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     words = {
         name: f"{name}: typed “with” <care> & patience – \n second line" for name in ("purpose", "findings", "advice")
     }
@@ -335,10 +331,7 @@ def test_a_page_that_only_watches_signs_its_person_out(
 ) -> None:
     desk.watch.foreseen.append("status of (401|50[0-9])|Status Error Code (401|50)")
     app = desk.launch_in_frame(ADULT_B)
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
     ward.sandbox.faults.add(
         Fault(kind="error-before-write", match=Match(method="POST|PUT", path="/fhir"), times=10_000)

@@ -21,6 +21,7 @@ from tests.journeys.browser.ward import (
     expect_filed,
     file,
     filed_for,
+    one_picture,
     place,
 )
 from tests.journeys.browser.watch import DESKTOP
@@ -61,10 +62,7 @@ def test_what_is_filed_from_one_patient_s_pages_is_filed_to_that_patient(
     a.page.bring_to_front()
     a.evaluate("location.reload()")
     expect(a.get_by_role("heading", level=1)).to_contain_text("Images")
-    begin(a)
-    choose(a, photos[1:2])
-    answer(a)
-    place(a, 1, "abdomen")
+    one_picture(a, photos[1:2])
     expect(a.locator("#file")).to_have_text("File to Priya Lakshmi Anand’s record")
     _holds_only(a, ADULT_A)
     file(a)
@@ -90,10 +88,7 @@ def test_a_form_of_one_patient_sent_into_the_launch_of_another_is_refused(
     before = {patient: len(filed_for(ward, patient)) for patient in NAMES}
     a = launch(desk, ADULT_A)
     b = launch(desk, ADULT_B)
-    begin(b)
-    choose(b, photos[:1])
-    answer(b)
-    place(b, 1, "abdomen")
+    one_picture(b, photos[:1])
     expect(b.locator("#save-state")).to_contain_text("Ready to file")
 
     # The whole form of B's page, its file button's address too, into A's launch.

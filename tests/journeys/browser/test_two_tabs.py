@@ -6,21 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Page, Response, expect
 
 from fhir_plugin.demo import Demo
-from tests.journeys.browser.ward import (
-    ADULT_A,
-    Desk,
-    answer,
-    begin,
-    choose,
-    expect_filed,
-    file,
-    filed_for,
-    place,
-    say,
-)
+from tests.journeys.browser.ward import ADULT_A, Desk, expect_filed, file, filed_for, one_picture, say
 from tests.journeys.browser.watch import check_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -34,18 +23,21 @@ def saves(answered: Response, words: str) -> bool:
     return answered.ok and words in unquote_plus(answered.request.post_data or "")
 
 
-def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, photos: list[Path]) -> None:
+def in_two_tabs(desk: Desk, photos: list[Path]) -> tuple[Page, Page]:
+    """The same capture, ready to file, in the tab where it was begun and in another one."""
     desk.watch.foreseen.append("409")
-    before = len(filed_for(ward, ADULT_A))
     first = desk.launch_in_tab(ADULT_A)
-    begin(first.main_frame)
-    choose(first.main_frame, photos[:1])
-    answer(first.main_frame)
-    place(first.main_frame, 1, "abdomen")
+    one_picture(first.main_frame, photos[:1])
     expect(first.locator("#save-state")).to_contain_text("Ready to file")
     old = desk.context.new_page()
     old.goto(first.url)
     expect(old.locator("#save-state")).to_contain_text("Ready to file")
+    return first, old
+
+
+def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, photos: list[Path]) -> None:
+    before = len(filed_for(ward, ADULT_A))
+    first, old = in_two_tabs(desk, photos)
 
     first.bring_to_front()
     with first.expect_response(lambda answer: saves(answer, FIRST)):
@@ -74,17 +66,8 @@ def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, pho
 
 
 def test_words_typed_into_the_tab_left_open_stay_there(desk: Desk, ward: Demo, photos: list[Path]) -> None:
-    desk.watch.foreseen.append("409")
     before = len(filed_for(ward, ADULT_A))
-    first = desk.launch_in_tab(ADULT_A)
-    begin(first.main_frame)
-    choose(first.main_frame, photos[:1])
-    answer(first.main_frame)
-    place(first.main_frame, 1, "abdomen")
-    expect(first.locator("#save-state")).to_contain_text("Ready to file")
-    old = desk.context.new_page()
-    old.goto(first.url)
-    expect(old.locator("#save-state")).to_contain_text("Ready to file")
+    first, old = in_two_tabs(desk, photos)
     first.bring_to_front()
     with first.expect_response(lambda answer: saves(answer, FIRST)):
         first.locator("#advice").fill(FIRST)

@@ -19,14 +19,11 @@ from tests.journeys.browser.ward import (
     CHROMIUM,
     Desk,
     ShiftedClock,
-    answer,
-    begin,
-    choose,
     expect_filed,
     file,
     filed_for,
     framed,
-    place,
+    one_picture,
     say,
 )
 from tests.journeys.browser.watch import DESKTOP, check_page
@@ -47,10 +44,7 @@ def moving_clock(ward_clock: ShiftedClock) -> Iterator[ShiftedClock]:
 
 
 def ready(app: Frame, photos: list[Path]) -> None:
-    begin(app)
-    choose(app, photos[:1])
-    answer(app)
-    place(app, 1, "abdomen")
+    one_picture(app, photos[:1])
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
 
 

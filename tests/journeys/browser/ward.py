@@ -213,6 +213,14 @@ def place(app: Frame, number: int, typed: str, *, side: str = "", decision: str 
     own.locator(f'input[value="{decision}"] + label').click()
 
 
+def one_picture(app: Frame, photo: Sequence[Path], **changed: str) -> None:
+    """From the gallery to one picture with its place and the first answers: what there is to say before filing it."""
+    begin(app)
+    choose(app, photo)
+    answer(app, **changed)
+    place(app, 1, "abdomen")
+
+
 def file(app: Frame) -> None:
     """The button that writes."""
     app.locator("#file").click()

@@ -1,0 +1,218 @@
+"""The whole of a disclosure in one go: policy alone decides, and what needs a person is left out and listed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+from fhir_plugin.disclose.at_once.asked import WhatIsAsked
+from fhir_plugin.disclose.at_once.cover import cover_of
+from fhir_plugin.disclose.contents import PackageContents, PackagedImage
+from fhir_plugin.disclose.desk.deciding import Decision, decide
+from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
+from fhir_plugin.disclose.desk.titles import day_of, title_of
+from fhir_plugin.disclose.desk.verdicts import shown_by
+from fhir_plugin.disclose.package import Package, write_package
+from fhir_plugin.disclose.package.spool import Aside, SealedSpool
+from fhir_plugin.disclose.redact import Finding
+from fhir_plugin.disclose.redact.strict import write
+from fhir_plugin.errors import Refused
+from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
+from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey, MadePackage, RequestState
+from mappings.model.identifiers import Reference, VaultId
+from mappings.r4.patient import from_patient
+
+ACTION: Final = "record.disclosed"
+MACHINE: Final = Reference("Device/fhir-plugin")
+"""Who made it: nobody signed."""
+
+_Reads = Callable[[KeptBytes], bytes]
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """`package`: its pieces, once through; then `finish` says that it went out.
+
+    `findings` and `counts`: what became of each resource. `not_read`: what the server did not give, and why.
+    `pictures`: how many go out; `digests`: keyed ones of their bytes, by what shows them.
+    """
+
+    package: Package
+    package_id: str
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    row: RequesterRow
+    mode: Mode
+    not_read: Mapping[str, str]
+    pictures: int
+    digests: Mapping[Reference, str] = field(repr=False)
+    _parts: DeskParts = field(repr=False)
+    _asked: WhatIsAsked = field(repr=False)
+    _request: DisclosureRequest = field(repr=False)
+
+    @property
+    def waiting(self) -> tuple[Finding, ...]:
+        """What a person has to look at first. It is not in the package."""
+        return tuple(each for each in self.findings if each.word == "review")
+
+    def report(self) -> Json:
+        """Types, ids, rules, reasons and counts; never content. Raises `NotProven` where the package is not whole."""
+        return {
+            "resources": [each.as_json() for each in self.findings],
+            "counts": dict(self.counts),
+            "review": [each.as_json() for each in self.waiting],
+            "not_read": dict(self.not_read),
+            "pictures": self.pictures,
+            "purpose": self.row.purpose,
+            "requester": self.row.requester,
+            "recipient": self._asked.recipient,
+            "mode": self.mode,
+            "package_id": self.package_id,
+            "sha256": self.package.proven.sha256,
+        }
+
+    def finish(self) -> None:
+        """Writes down that it goes out, in the audit chain and where the desk looks for what was sent before.
+
+        Raises `NotProven` where the package is not whole.
+        """
+        proven, parts = self.package.proven, self._parts
+        detail: dict[str, str | int | bool] = {
+            "purpose": self.row.purpose,
+            "requester": self.row.requester.value,
+            "mode": self.mode.value,
+            "by": self._asked.by,
+            "package": proven.sha256,
+            "pictures": self.pictures,
+            "not_read": len(self.not_read),
+            "encrypted": self._asked.password is not None,
+            **self.counts,
+        }
+        if self._asked.recipient:
+            detail["recipient"] = parts.vault.keyed_digest(self._asked.recipient.encode())
+        made = MadePackage(
+            vault_id=None,
+            sha256=proven.sha256,
+            size=proven.size,
+            counts=dict(self.counts),
+            images=tuple(self.digests),
+            at=parts.clock.now(),
+            digests=dict(self.digests),
+            manifest=proven.manifest,
+        )
+        with parts.work.transaction():
+            parts.requests.add(replace(self._request, state=RequestState.SENT, package=made))
+            parts.audit.append(
+                AuditEntry(
+                    action=ACTION,
+                    actor="operator",
+                    patient=f"Patient/{self._asked.patient}",
+                    subject=self.package_id,
+                    policy=f"{parts.policy.reference} {parts.rules.version}",
+                    detail=detail,
+                )
+            )
+
+
+@contextmanager
+def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> Iterator[Disclosure]:
+    """Raises `UnknownPurpose`, `SilenceNotAllowed`, what reading the record raises, and what writing a package does.
+
+    Pictures lie aside sealed, under a key of this process, until the context ends.
+    """
+    row = parts.rules.row(asked.purpose)
+    mode = parts.rules.mode_for(row.requester, asked.mode)
+    with SealedSpool() as spool:
+        aside: dict[VaultId, Aside] = {}
+
+        def keep(content: bytes, content_type: str) -> KeptBytes:
+            name = VaultId(f"aside-{len(aside)}")
+            aside[name] = spool.put(content)
+            return KeptBytes(name, content_type, parts.vault.keyed_digest(content), len(content))
+
+        read = read_record(record, asked.patient, keep=keep, tell=lambda _share: None)
+        lines = tuple(write(resource) for _key, resource in sorted(read.resources.items()))
+        gathered = Gathered(lines, dict(read.pictures), "")
+        person = from_patient(read.resources[f"Patient/{asked.patient}"])
+        now = parts.clock.now()
+        request = DisclosureRequest(
+            id=DisclosureId(parts.new_id()),
+            fhir_base=record.base,
+            patient=asked.patient,
+            requester=row.requester,
+            received=parts.today,
+            created=now,
+            created_by=MACHINE,
+            created_by_name=f"{asked.by} (command line)",
+            patient_name=person.name,
+            born=person.birth_date,
+            recipient=asked.recipient,
+            consent=ConsentToRelease.GENERAL,
+            authority=Authority.SEEN,
+            mode=mode,
+        )
+        decision = decide(parts, request, gathered, on=parts.today, sent_before={})
+        if not decision.record.parts:
+            raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
+        images = tuple(_images(decision, lambda kept: spool.get(aside[kept.vault_id])))
+        cover = cover_of(person, row, asked, decision.record, now=now, today=parts.today, policy=parts.policy)
+        package_id = parts.new_id()
+        package = write_package(
+            PackageContents(lambda: decision.record.parts, images, cover, watermark=_watermark(asked, parts.today)),
+            package_id=package_id,
+            signer=parts.signer,
+            needles=decision.needles,
+            worker=parts.worker,
+            password=asked.password,
+        )
+        yield Disclosure(
+            package=package,
+            package_id=package_id,
+            findings=decision.record.findings,
+            counts=decision.record.counts,
+            row=row,
+            mode=mode,
+            not_read=dict(read.not_read),
+            pictures=len(images),
+            digests=_digests(images, gathered),
+            _parts=parts,
+            _asked=asked,
+            _request=replace(request, not_read=dict(read.not_read)),
+        )
+
+
+def _images(decision: Decision, read: _Reads) -> Iterator[PackagedImage]:
+    """Each picture whose Binary goes out, with the resource that shows it."""
+    gathered, released = decision.gathered, decision.released
+    shown = shown_by(gathered)
+    for binary, kept in sorted(gathered.pictures.items()):
+        owners = sorted(shown.get(binary, frozenset()) & released)
+        if ItemKey(binary) not in released or not owners:
+            continue
+        resource = gathered.by_key[owners[0]]
+        yield PackagedImage(
+            reference=Reference(owners[0]),
+            binary=Reference(binary),
+            content_type=kept.content_type,
+            title=title_of(resource, image=True, sensitive=False),
+            taken=day_of(resource),
+            read=partial(read, kept),
+        )
+
+
+def _digests(images: Sequence[PackagedImage], gathered: Gathered) -> dict[Reference, str]:
+    found: dict[Reference, list[str]] = {}
+    for each in images:
+        found.setdefault(each.reference, []).append(gathered.pictures[str(each.binary)].digest)
+    return {reference: " ".join(digests) for reference, digests in found.items()}
+
+
+def _watermark(asked: WhatIsAsked, today: dt.date) -> str:
+    return f"For {asked.recipient or asked.purpose}, {today.isoformat()}" if asked.watermark else ""

@@ -1,0 +1,162 @@
+"""What a signed request sends: worked out anew from what was read and decided, the same for the same request."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from fhir_plugin.disclose.contents import CoverSheet, PackageContents, PackagedImage, named
+from fhir_plugin.disclose.desk.deciding import Decision
+from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
+from fhir_plugin.disclose.desk.pictures import inline, type_of
+from fhir_plugin.disclose.desk.titles import day_of, title_of
+from fhir_plugin.disclose.desk.verdicts import binaries_in
+from fhir_plugin.disclose.prove import Needles, what_to_look_for
+from fhir_plugin.disclose.redact import Part
+from fhir_plugin.disclose.redact.names import attachments
+from fhir_plugin.disclose.redact.strict import Json, read_resource, write
+from mappings.model.disclosure import Mode, Redact
+from mappings.model.disclosure_request import DisclosureRequest, ItemKey
+from mappings.model.identifiers import Reference, VaultId
+from mappings.r4.patient import from_patient
+
+CHECKED: Final = (
+    "Every entry that carries a security label was held against what this recipient may get.",
+    "Pictures of places on the body that are private were checked even where they carry no label.",
+    "What points to something that is not included, or repeats it, was taken out.",
+    "The finished package was searched for everything that is not included, by a second program.",
+)
+NOT_CHECKED: Final = (
+    "Text about other people was not looked for: whoever signed is responsible for having read it.",
+    "Nothing was made anonymous: a picture can show who somebody is even where parts of it are black.",
+    "What a picture itself shows was not looked at by a program.",
+)
+_NOT_READ: Final = "These parts of the record could not be read and are not included: {}."
+
+
+def contents_of(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> PackageContents:
+    """What goes into the package. Nothing is read before its turn comes."""
+    cuts = dict(request.black_outs)
+    released = decision.released
+    return PackageContents(
+        record=lambda: _record(parts, decision, cuts),
+        images=tuple(_images(parts, decision.gathered, released, cuts)),
+        cover=_cover(parts, request, decision),
+        watermark=_watermark(request, parts) if request.watermark else "",
+    )
+
+
+def needles_of(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> Needles:
+    """By what everything that stays can be named: the bytes of pictures that stay, and of those that go out with
+    parts blacked out, among them."""
+    found = list(decision.needles.needles)
+    released = decision.released
+    for key, kept in decision.gathered.pictures.items():
+        owners = [each for each in decision.gathered.keys if each in request.black_outs]
+        cut = any(key in set(binaries_in(decision.gathered.by_key[each])) for each in owners)
+        if ItemKey(key) in released and not cut and ItemKey(key) not in request.black_outs:
+            continue
+        data = base64.b64encode(parts.vault.get(kept.vault_id)).decode("ascii")
+        found += what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
+    for owner in request.black_outs:
+        for each in attachments(decision.gathered.by_key.get(owner, {})):
+            if inline(each) is not None:
+                found += what_to_look_for([{"resourceType": "Binary", "data": each["data"]}]).needles
+    return Needles(tuple(dict.fromkeys(found)), decision.needles.pixel_hashes)
+
+
+def _record(parts: DeskParts, decision: Decision, cuts: Mapping[ItemKey, VaultId]) -> Iterator[Part]:
+    for part in decision.record.parts:
+        if not cuts or b"contentType" not in part.data:
+            yield part
+            continue
+        resource = read_resource(part.data)
+        cut = cuts.get(ItemKey(f"{resource['resourceType']}/{resource.get('id')}"))
+        here = [each for each in attachments(resource) if inline(each) is not None]
+        if cut is None or not here:
+            yield part
+            continue
+        content = parts.vault.get(cut)
+        for each in here:
+            _put_in_place(each, content)
+        yield Part(part.name, write(resource), part.line)
+
+
+def _put_in_place(attachment: Mapping[str, Any], content: bytes) -> None:
+    assert isinstance(attachment, dict), "attachments are objects"
+    for name in ("size", "hash", "title", "creation", "height", "width", "url"):
+        attachment.pop(name, None)
+    attachment["contentType"] = type_of(content)
+    attachment["data"] = base64.b64encode(content).decode("ascii")
+
+
+def _images(
+    parts: DeskParts, gathered: Gathered, released: frozenset[ItemKey], cuts: Mapping[ItemKey, VaultId]
+) -> Iterable[PackagedImage]:
+    seen: set[str] = set()
+    for key, resource in zip(gathered.keys, gathered.resources, strict=True):
+        if key not in released or resource["resourceType"] == "Binary":
+            continue
+        for binary in binaries_in(resource):
+            kept = gathered.pictures.get(binary)
+            if kept is None or binary in seen or ItemKey(binary) not in released:
+                continue
+            seen.add(binary)
+            cut = cuts.get(key) or cuts.get(ItemKey(binary))
+            yield PackagedImage(
+                reference=Reference(key),
+                binary=Reference(binary),
+                content_type=type_of(parts.vault.get(cut)) if cut is not None else kept.content_type,
+                title=_title(resource),
+                taken=day_of(resource),
+                read=partial(parts.vault.get, cut if cut is not None else kept.vault_id),
+            )
+
+
+def _title(resource: Json) -> str:
+    title = title_of(resource, image=True, sensitive=False)
+    day = day_of(resource)
+    return f"{title}, {day}" if day else title
+
+
+def _cover(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> CoverSheet:
+    person = decision.gathered.by_key.get(ItemKey(f"Patient/{request.patient}"))
+    patient = from_patient(person) if person is not None else None
+    signed = [each for each in (request.first, request.second) if each is not None]
+    made = signed[-1].at if signed else parts.clock.now()
+    not_checked: tuple[str, ...] = NOT_CHECKED
+    if request.not_read and request.mode is Mode.MARKED:
+        not_checked = (*NOT_CHECKED, _NOT_READ.format(", ".join(sorted(request.not_read))))
+    return CoverSheet(
+        patient_name=patient.name if patient is not None else request.patient_name,
+        nhs_number=(patient.nhs_number or "") if patient is not None else "",
+        born=request.born,
+        recipient=request.recipient,
+        row=parts.rules.rows[request.requester],
+        mode=request.mode,
+        purpose=request.purpose,
+        received=request.received,
+        made=made,
+        signed_by=tuple(each.by_name for each in signed),
+        organisation=named(parts.policy.organisation),
+        counts=decision.record.counts,
+        checked=CHECKED,
+        not_checked=not_checked,
+        taken_out=_taken_out(decision) if request.mode is Mode.MARKED else {},
+    )
+
+
+def _taken_out(decision: Decision) -> dict[str, int]:
+    """How many for which reason, as it can be read aloud."""
+    found = Counter(each.decided.reason.text for each in decision.items if isinstance(each.decided, Redact))
+    return dict(sorted(found.items()))
+
+
+def _watermark(request: DisclosureRequest, parts: DeskParts) -> str:
+    day: dt.date = uk_day(parts.clock.now()) if request.first is None else uk_day(request.first.at)
+    return f"For {request.recipient}, {day:%d/%m/%Y}"

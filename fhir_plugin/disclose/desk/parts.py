@@ -1,0 +1,102 @@
+"""What the desk works with: ports, policy and the ledger, joined in `app`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from fhir_plugin.disclose.decide import Rules
+from fhir_plugin.ledger.engine import Engine
+from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.policy.pack import PolicyPack
+from fhir_plugin.ports import (
+    AuditEntry,
+    AuditTrail,
+    Background,
+    ClinicalRecord,
+    Clock,
+    DisclosureRequests,
+    Holds,
+    ImageLabels,
+    ImageWorker,
+    JobQueue,
+    KeptImages,
+    StatementSigner,
+    UnitOfWork,
+    Vault,
+    Worklist,
+)
+from mappings.model.disclosure_request import DisclosureRequest
+from mappings.model.identifiers import IntentId, LaunchId
+from mappings.model.people import ClinicalSession, Patient
+from mappings.model.practice import HoldKind
+
+_UK = ZoneInfo("Europe/London")
+"""The day of an answer is a day of the practice, and this is written for the United Kingdom."""
+
+
+class StartsSending(Protocol):
+    """Writes down, in the open transaction, that this signed request is to be made, proven and written down.
+
+    Returns the intent, which the desk then has carried out in the background.
+    """
+
+    def __call__(self, parts: DeskParts, session: ClinicalSession, request: DisclosureRequest) -> IntentId: ...
+
+
+@dataclass(frozen=True)
+class DeskParts:
+    """`patient`: who it is as the EHR names them now. `start_sending`: None while nothing can be sent."""
+
+    work: UnitOfWork
+    requests: DisclosureRequests
+    vault: Vault
+    audit: AuditTrail
+    signer: StatementSigner
+    worker: ImageWorker
+    ledger: LedgerStore
+    engine: Engine
+    queue: JobQueue
+    clock: Clock
+    policy: PolicyPack
+    rules: Rules
+    records: Callable[[LaunchId], ClinicalRecord]
+    patient: Callable[[ClinicalSession], Patient]
+    new_id: Callable[[], str]
+    worklist: Worklist
+    holds: Holds
+    kept: KeptImages
+    labels: ImageLabels
+    background: Background
+    start_sending: StartsSending | None = None
+
+    @property
+    def today(self) -> dt.date:
+        return self.clock.now().astimezone(_UK).date()
+
+    def concern(self, request: DisclosureRequest) -> bool:
+        """Whether a safeguarding concern about this patient is open."""
+        found = self.holds.of_patient(request.fhir_base, request.patient)
+        return any(hold.kind is HoldKind.SAFEGUARDING for hold in found)
+
+    def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
+        """An audit entry in the open transaction."""
+        self.audit.append(
+            AuditEntry(
+                action=action,
+                actor=session.user.reference,
+                patient=f"Patient/{session.patient_id}",
+                launch=session.launch_id,
+                subject=subject,
+                policy=f"{self.policy.reference} {self.rules.version}",
+                detail=detail,
+            )
+        )
+
+
+def uk_day(moment: dt.datetime) -> dt.date:
+    """The day of the practice on which something happened."""
+    return moment.astimezone(_UK).date()

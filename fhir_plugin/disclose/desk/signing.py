@@ -1,0 +1,43 @@
+"""Signing with one's own name, and the second person."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fhir_plugin.disclose.desk.course import signed
+from fhir_plugin.disclose.desk.deciding import Decision
+from fhir_plugin.disclose.desk.people import OFFICERS, SECOND, need
+from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, Refused
+from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
+from mappings.model.people import ClinicalSession
+
+
+def with_signature(
+    session: ClinicalSession,
+    request: DisclosureRequest,
+    decision: Decision,
+    missing: tuple[str, ...],
+    name: str,
+    about: str,
+    now: dt.datetime,
+) -> DisclosureRequest:
+    """Raises `NotAllowed`, `Incomplete` for another name, `AnswersChanged` where `about` is not what is decided now,
+    `Refused` while something is missing."""
+    second = request.state is RequestState.WAITS_FOR_SECOND and request.first is not None
+    need(session, SECOND if second else OFFICERS, "signing what goes out of a record")
+    if second and request.first is not None and session.user.person == request.first.by:
+        raise NotAllowed("Somebody else than the one who signed first has to sign now.", code="same-person")
+    if missing:
+        raise Refused(missing[0], code="not-ready")
+    if about != decision.digest:
+        raise AnswersChanged("What is decided has changed since this page was made. Look at it again.")
+    if same_name(name) != same_name(session.user.display):
+        problem = "Sign with your own name, as the EHR knows you."
+        raise Incomplete(problem, fields={"name": problem})
+    signature = Signature(session.user.person, session.user.display, now, about)
+    return signed(request, signature, needs_second=bool(decision.seconds))
+
+
+def same_name(name: str) -> str:
+    """A name without what nobody minds: case and spaces."""
+    return " ".join(name.split()).casefold()

@@ -1,0 +1,87 @@
+"""What is decided about a request, worked out once for each state of it and kept while somebody looks at it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from fhir_plugin.disclose.desk import gathered
+from fhir_plugin.disclose.desk.deciding import Decision, decide
+from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
+from fhir_plugin.disclose.desk.people import need_gathered
+from fhir_plugin.ports import Compartment
+from mappings.model.disclosure_request import DisclosureRequest, RequestState
+from mappings.model.identifiers import VaultId
+
+KEPT: Final = 3
+"""How many requests are kept worked out, in memory only: as many as people sit at desks of one process."""
+
+_Key = tuple[object, ...]
+
+
+class Thinking:
+    """Decisions of one process. Thread-safe."""
+
+    def __init__(self, parts: DeskParts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._decided: OrderedDict[_Key, Decision] = OrderedDict()
+        self._opened: OrderedDict[VaultId, Gathered] = OrderedDict()
+
+    def gathered(self, request: DisclosureRequest) -> Gathered:
+        """What was read of the record. Raises `Refused` where nothing was."""
+        vault_id = need_gathered(request)
+        with self._lock:
+            found = self._opened.get(vault_id)
+        if found is None:
+            found = gathered.load(self._parts.vault, vault_id)
+            with self._lock:
+                _remember(self._opened, vault_id, found)
+        return found
+
+    def decision(self, request: DisclosureRequest) -> Decision:
+        """As it is decided now; for one that was signed, as of the day of the last signature."""
+        on = self._day(request)
+        sent = self._sent_before(request)
+        hidden = tuple(item.vault_id for item in self._parts.vault.items(compartment=Compartment.AUDIT_COPY))
+        labels = tuple(self._parts.labels.of_patient(request.fhir_base, request.patient))
+        concern = self._parts.concern(request)
+        key = (request.id, request.revision, on, concern, hidden, labels, tuple(sorted(sent.items())))
+        with self._lock:
+            found = self._decided.get(key)
+        if found is None:
+            found = decide(self._parts, request, self.gathered(request), on=on, sent_before=sent)
+            with self._lock:
+                _remember(self._decided, key, found)
+        return found
+
+    def forget(self, request: DisclosureRequest) -> None:
+        """Nothing of an ended request stays in memory."""
+        with self._lock:
+            for key in [key for key in self._decided if key[0] == request.id]:
+                del self._decided[key]
+            if request.gathered is not None:
+                self._opened.pop(request.gathered, None)
+
+    def _day(self, request: DisclosureRequest) -> dt.date:
+        signed = request.second or request.first
+        return uk_day(signed.at) if request.state is RequestState.MAKING and signed else self._parts.today
+
+    def _sent_before(self, request: DisclosureRequest) -> Mapping[str, int]:
+        earlier = self._parts.requests.of_patient(request.fhir_base, request.patient)
+        packages = [each.package for each in earlier if each.package is not None and each.id != request.id]
+        return Counter(str(image) for package in packages for image in package.images)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    while len(kept) > KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,49 @@
+"""What the recipient will read, for whoever signs: the same page from the same code, with tiles in place of pixels."""
+
+from __future__ import annotations
+
+from fhir_plugin.disclose.contents import PackageContents
+from fhir_plugin.disclose.package.files import PackedFile, packed
+from fhir_plugin.disclose.package.names import PICTURE_ENDINGS, document_name, picture_name
+from fhir_plugin.disclose.package.pointing import Loose, Pointing
+from fhir_plugin.disclose.package.readable import readable_page
+from fhir_plugin.disclose.package.reading import Reading
+from fhir_plugin.disclose.redact import read_part
+from mappings.model.identifiers import Reference
+
+
+def readable_html(contents: PackageContents) -> str:
+    """`record.html` of this package as it will be sent, but with a grey tile where each picture will be.
+
+    Raises what `write_package` would raise about the record itself (`Refused`, `UnreadableRecord`).
+    """
+    pointing = Pointing(contents.images)
+    loose = [each.without_content() for part in contents.record() for each in pointing.survey(read_part(part))]
+    pointing.surveyed()
+    pictures = [
+        _standing_for(number, image.content_type, image.reference)
+        for number, image in enumerate(contents.images, start=1)
+    ]
+    found: list[tuple[Loose, PackedFile]] = []
+    documents = 0
+    numbered = len(pictures)
+    for each in loose:
+        if each.is_picture:
+            numbered += 1
+            found.append((each, _standing_for(numbered, each.media_type, Reference(each.owner))))
+        else:
+            documents += 1
+            name = document_name(documents, each.media_type)
+            found.append((each, packed(name, each.media_type, b"", Reference(each.owner))))
+    pointing.files(pictures, found)
+    reading = Reading()
+    for part in contents.record():
+        resource, _changed = pointing.point(read_part(part))
+        if resource is not None:
+            reading.add(resource)
+    return b"".join(readable_page(contents.cover, reading, lambda _shown: None)).decode()
+
+
+def _standing_for(number: int, media_type: str, of: Reference) -> PackedFile:
+    known = media_type if media_type in PICTURE_ENDINGS else "image/jpeg"
+    return packed(picture_name(number, known), known, b"", of)

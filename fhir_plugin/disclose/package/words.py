@@ -1,0 +1,35 @@
+"""Words that the page and the print share, so that both say the same."""
+
+from __future__ import annotations
+
+from fhir_plugin.disclose.contents import CoverSheet
+from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, Shown
+from fhir_plugin.disclose.package.reading.plain import date_words, day_words, nhs_number
+
+
+def about(cover: CoverSheet) -> list[Fact]:
+    """Whose record it is, for whom and by whom it was copied."""
+    said = [Fact("Name", cover.patient_name), Fact("NHS number", nhs_number(cover.nhs_number) or "not known")]
+    said += [Fact("Date of birth", day_words(cover.born))] if cover.born else []
+    said += [Fact("Copied for", cover.recipient)] if cover.recipient else []
+    return [*said, Fact("Made", f"{day_words(cover.made.date())} by {cover.organisation}")]
+
+
+def kinds_here(reading: Reading) -> list[str]:
+    """Condition: 3, and so on."""
+    return [f"{kind}: {number}" for kind, number in reading.kinds().items()]
+
+
+def not_included(reading: Reading) -> list[str]:
+    """One sentence, then the kinds; empty where there is no mark of anything that was taken out."""
+    if not reading.not_included:
+        return []
+    first = "The record holds these as well. They were taken out, and a mark in the record shows that something is"
+    rows = [f"{kind}: {number}" for kind, number in sorted(reading.not_included.items())]
+    return [f"{first} not included.", *rows]
+
+
+def alt_of(shown: Shown, entry: Entry) -> str:
+    """What a person who cannot see the picture is told: which one it is, of what, and when."""
+    said = f"Picture {shown.number}: {entry.heading}"
+    return f"{said}, {date_words(entry.when)}" if entry.when else said

@@ -1,0 +1,146 @@
+"""Which lines of NDJSON may have to change: by what stands in their bytes, without reading them.
+
+May say "perhaps" too often, and never "no" wrongly: what it does not name goes out as it came (`test_blocks.py` holds
+that against a walk of every line).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
+from typing import Final
+
+import numpy as np
+
+from fhir_plugin.disclose.redact import pointers
+from fhir_plugin.disclose.redact.free_text import speaks_of_pictures
+from fhir_plugin.disclose.redact.hints import HintsByPatient
+from fhir_plugin.disclose.redact.names import Names
+from fhir_plugin.disclose.redact.search import Search
+from fhir_plugin.disclose.redact.strict import read, write
+
+_NAMED, _DATA, _HINT, _TITLE = 1, 2, 4, 8
+_RUN: Final = re.compile(r"[a-z0-9]+")
+
+
+class Watch:
+    """Made of what is known to be withheld at one time; it does not grow with it."""
+
+    def __init__(
+        self,
+        names: Names,
+        hints: HintsByPatient,
+        touched: Collection[str],
+        *,
+        silent: bool,
+        signed: bool,
+        sample: bytes = b"",
+    ) -> None:
+        self._names = names
+        self._touched: dict[str, list[int]] = {}
+        for part in touched:
+            name, colon, number = part.rpartition(":")
+            if colon and number.isdigit():
+                self._touched.setdefault(name, []).append(int(number))
+        for numbers in self._touched.values():
+            numbers.sort()
+        needles: dict[bytes, int] = {b'"Bundle"': _NAMED, b'"Parameters"': _NAMED}
+        for needle in _needles(names):
+            needles[needle] = _NAMED
+        for title in names.titles:
+            run = max(_RUN.findall(title), key=len, default="").encode("ascii")
+            needles[run] = needles.get(run, 0) | _TITLE
+        for text in map(_as_json, hints.words()):
+            needles[text] = needles.get(text, 0) | _HINT
+        if signed:
+            needles[b'"signature"'] = _NAMED
+        if silent and names.numbered:
+            needles[b'"title"'] = _NAMED
+        needles[b'"data"'] = needles[b"ase64"] = _DATA
+        self._search = Search(needles, sample)
+
+    def lines(self, block: bytes, name: str, first: int) -> list[int]:
+        """The numbers (from 0) of the lines of a block that have to be walked. `first`: the number of its first one."""
+        found = self._search.lines(block)
+        escaped = _lines_with_escapes(block)
+        lines = block.split(b"\n") if found or escaped else []
+        plain = self._unescaped(sorted(escaped), lines, found) if escaped else {}
+        walked = {
+            number
+            for number, marks in found.items()
+            if marks & _NAMED or self._has_to_be_walked(lines[number], plain.get(number, lines[number]), marks)
+        }
+        numbers = self._touched.get(name, [])
+        if numbers:
+            after = first + block.count(b"\n") + (not block.endswith(b"\n"))
+            walked |= {each - first for each in numbers[bisect_left(numbers, first) : bisect_left(numbers, after)]}
+        return sorted(walked)
+
+    def _has_to_be_walked(self, line: bytes, text: bytes, marks: int) -> bool:
+        if marks & _DATA and self._names.copies.may_be_in(line):
+            return True
+        if marks & _TITLE and (b"\\" in text or self._names.titled_in(text.decode("utf-8"))):
+            return True
+        return bool(marks & _HINT) and speaks_of_pictures(text)
+
+    def _unescaped(self, numbers: list[int], lines: list[bytes], found: dict[int, int]) -> dict[int, bytes]:
+        """These lines without escapes of JSON that could hide a name. Adds to `found` what stands in any reading."""
+        plain = {}
+        for number in numbers:
+            line = lines[number]
+            hidden = (b"\\u" in line or b"\\/" in line) and line.strip()
+            plain[number] = write(read(line)) if hidden else line.rstrip(b"\r")
+        text = b"\n".join(plain.values()).decode("utf-8")
+        for reading in pointers.readings(text):
+            if reading.count("\n") != len(numbers) - 1:  # an escape was a line break: each by itself
+                for number in numbers:
+                    for one in pointers.readings(plain[number].decode("utf-8")):
+                        marks = self._search.marks_in(one.encode("utf-8", "surrogatepass"))
+                        found[number] = found.get(number, 0) | marks
+                break
+            for at, marks in self._search.lines(reading.encode("utf-8", "surrogatepass")).items():
+                found[numbers[at]] = found.get(numbers[at], 0) | marks
+        return plain
+
+
+def _lines_with_escapes(block: bytes) -> set[int]:
+    """Lines in which something may be written in another way: `%`, `&`, `\\u`, `\\/`."""
+    text = np.frombuffer(block, dtype=np.uint8)
+    places = [np.flatnonzero((text == ord("%")) | (text == ord("&")))]
+    if b"\\" in block:
+        signs = np.flatnonzero(text == ord("\\"))
+        following = text[np.minimum(signs + 1, len(text) - 1)]
+        places.append(signs[(following == ord("u")) | (following == ord("/"))])
+    at = np.concatenate(places)
+    if not len(at):
+        return set()
+    return set(np.searchsorted(np.flatnonzero(text == ord("\n")), at).tolist())
+
+
+def _needles(names: Names) -> Iterator[bytes]:
+    """A piece of every name that is there wherever it is named, whatever stands around it."""
+    for text in (*names.keys, *names.words, *names.copies.hashes, *_urls(names)):
+        yield from _spellings(text)
+    for _system, value in names.identifiers:
+        for each in _spellings(value):
+            yield b'"' + each + b'"'
+    for type_ in names.types:
+        yield f"{type_}?".encode()
+        yield f"{type_}/_search?".encode()
+
+
+def _urls(names: Names) -> Iterator[str]:
+    for url in names.urls:
+        bare = pointers.base(url)
+        yield bare if len(bare) >= 4 else url
+
+
+def _spellings(text: str) -> set[bytes]:
+    """As JSON has it, and as it is where escapes of another kind stood."""
+    return {_as_json(text), text.encode("utf-8", "surrogatepass")}
+
+
+def _as_json(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""The disclosure officer's desk: pages over `contract.Desk`."""

@@ -1,0 +1,97 @@
+"""Running tests on one changed module, in a forked process with a limit of its own."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import CodeType, ModuleType
+
+
+class Fate(StrEnum):
+    """What the tests made of it."""
+
+    KILLED = "killed"
+    TOO_LONG = "too long"
+    SURVIVED = "survived"
+
+
+class _Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
+    """Gives the changed module where the real one is asked for."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name = name
+        self._path = path
+        self._code = code
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != self._name:
+            return None
+        inside = [str(self._path.parent)] if self._path.name == "__init__.py" else None
+        return importlib.util.spec_from_file_location(name, self._path, loader=self, submodule_search_locations=inside)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)
+
+
+def run(name: str, path: Path, code: CodeType, tests: list[str], *, seconds: int) -> Fate:
+    """Whether the tests notice. `seconds` of processor time, three times as many by the clock."""
+    child = os.fork()
+    if child == 0:
+        _in_child(name, path, code, tests, seconds)
+    end = time.monotonic() + 3 * seconds
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return Fate.TOO_LONG
+        time.sleep(0.02)
+    if os.WIFSIGNALED(status):
+        return Fate.TOO_LONG
+    return Fate.SURVIVED if os.WEXITSTATUS(status) == 0 else Fate.KILLED
+
+
+def _in_child(name: str, path: Path, code: CodeType, tests: list[str], seconds: int) -> None:
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        nowhere = os.open(os.environ.get("MUTANT_LOG", os.devnull), os.O_WRONLY | os.O_APPEND)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        sys.meta_path.insert(0, _Changed(name, path, code))
+        import pytest
+
+        answer = pytest.main(
+            [
+                "-x",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                *tests,
+            ]
+        )
+        sys.stdout.flush()
+        os._exit(int(answer))
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+        raise
+    finally:
+        sys.stdout.flush()
+        os._exit(1)

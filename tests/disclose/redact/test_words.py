@@ -1,0 +1,78 @@
+"""Words that name or may speak of what is withheld: narratives, notes, titles, displays."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.model.disclosure import Mode
+from tests.disclose.redact.records import (
+    BOTH,
+    FILE,
+    HASH,
+    ID,
+    PLAIN,
+    TITLE,
+    collection,
+    leaks,
+    narrative,
+    only,
+    redacted,
+    resources,
+)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"see Media/{ID}.",
+        TITLE.upper(),
+        f"file {FILE}",
+        f"<img src='Media%2F{ID}'>",
+        "Vulva, picture of today",
+        "photo of 4 March 2026",
+        "taken 04/03/2026 (photograph)",
+        "1.2.826.0.1.4711.8 on PACS",
+        f"hash {HASH}",
+    ],
+)
+def test_a_narrative_that_tells_is_dropped_and_one_by_a_person_waits(words: str, mode: Mode) -> None:
+    out, _record = redacted(collection({**PLAIN, "text": narrative(words)}), mode)
+    left = only(out, "Observation")
+    assert "text" not in left and left["code"] == PLAIN["code"]
+    out, record = redacted(collection({**PLAIN, "text": narrative(words, "additional")}), mode)
+    assert all(each["resourceType"] != "Observation" for each in resources(out))
+    assert record.counts["review"] == 1
+    out, record = redacted(collection({**PLAIN, "note": [{"text": words}]}), mode)
+    assert all(each["resourceType"] != "Observation" for each in resources(out))
+    assert {each["rule"] for each in (one.as_json() for one in record.findings) if each["verdict"] == "review"} <= {
+        "free-text-names-withheld",
+        "free-text-may-speak-of-withheld",
+    }
+
+
+@BOTH
+@pytest.mark.parametrize("words", ["all well", "Vulva: no lesion", "seen on 4 March 2026", "photosensitive rash", "a"])
+def test_words_that_speak_of_no_picture_stay(words: str, mode: Mode) -> None:
+    resource = {**PLAIN, "text": narrative(words), "note": [{"text": words}]}
+    out, record = redacted(collection(resource), mode)
+    assert only(out, "Observation") == resource
+    assert record.counts["review"] == 0
+
+
+def test_another_patients_words_are_not_about_this_patients_image() -> None:
+    other = {**PLAIN, "subject": {"reference": "Patient/p2"}, "note": [{"text": "photo of 4 March 2026"}]}
+    out, _record = redacted(collection(other), Mode.SILENT)
+    assert only(out, "Observation") == other
+
+
+def test_what_a_person_has_read_goes_out() -> None:
+    resource = {**PLAIN, "note": [{"text": "photo of 4 March 2026"}]}
+    out, _record = redacted(collection(resource), Mode.SILENT, cleared=["Observation/o1"])
+    assert only(out, "Observation") == resource
+
+
+@BOTH
+def test_a_reference_by_display_alone_waits_for_a_person(mode: Mode) -> None:
+    out, record = redacted(collection({**PLAIN, "derivedFrom": [{"display": TITLE}]}), mode)
+    assert leaks(out) == [] and record.counts["review"] == 1
