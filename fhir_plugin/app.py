@@ -7,7 +7,6 @@ import os
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from flask import Flask
@@ -26,7 +25,6 @@ from fhir_plugin.adapters.ehr_users import load_job_roles
 from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
-from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.ledger_store import DatabaseLedger
 from fhir_plugin.adapters.outbox import OutboxFolder
@@ -45,18 +43,15 @@ from fhir_plugin.capture.captures import Captures
 from fhir_plugin.capture.carry_out import CarryOut
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests.asking import Requests
-from fhir_plugin.capture.requests.ends import tidy
 from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.record import KIND as PHOTO_REQUEST
 from fhir_plugin.capture.requests.record import FollowRecord
 from fhir_plugin.capture.requests.visit import Visits
-from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.capture.write import KIND
-from fhir_plugin.damage import unless_damaged
-from fhir_plugin.disclose.desk.desk import Desk
-from fhir_plugin.disclosing import join_desk, tidy_packages
+from fhir_plugin.disclosing import join_desk
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.from_settings import master_keys, registered_ehrs
+from fhir_plugin.installation import Installation
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
@@ -76,7 +71,6 @@ from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.machines import machines
-from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.readiness import ready_for_patients
 from fhir_plugin.settings import Settings
@@ -90,7 +84,6 @@ from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.parts import WorkParts
 from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
-from mappings.terminology.job_roles import JobRoles
 from smart_launch import ClientKey, IssuerRegistry, SmartClient, Transport, UnknownIssuer
 
 P = TypeVar("P")
@@ -105,80 +98,6 @@ class Around(Protocol):
 def unwrapped(name: str, port: P) -> P:  # noqa: ARG001
     """The port itself."""
     return port
-
-
-@dataclass
-class Installation:
-    """One installation of the app, in one process. `close()` when done."""
-
-    settings: Settings
-    masters: MasterKeys
-    policy: PolicyPack
-    registry: IssuerRegistry
-    transport: Transport
-    clock: Clock
-    database: Database
-    vault: Vault
-    audit: AuditTrail
-    signer: StatementSigner
-    ledger: LedgerStore
-    worker: ImageWorker
-    queue: HueyQueue
-    pending: PendingLaunches
-    sessions: LaunchSessions
-    tokens: Tokens
-    records: LaunchRecords
-    smart: SmartClient
-    launches: Launches
-    client_keys: DatabaseClientKeys
-    engine: Engine
-    parts: CaptureParts
-    captures: Captures
-    gallery: Gallery
-    job_roles: JobRoles
-    appointments: Appointments
-    worklist: Worklist
-    practice: Practice
-    concerns: Concerns
-    request_parts: RequestParts
-    requests: Requests
-    visits: Visits
-    withdrawals: Withdrawals
-    reviews: Reviews
-    consultations: Consultations
-    labels: Labels
-    label_reviews: LabelReviews
-    desk: Desk
-
-    def resume(self) -> list[Intent]:
-        """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
-        nothing: list[Intent] = []
-        resumed = unless_damaged("intents", self.engine.run_due, nothing)
-        if unless_damaged("requests", lambda: tidy(self.request_parts), 0):
-            resumed = resumed + unless_damaged("intents", self.engine.run_due, nothing)  # what ended is told, too
-        unless_damaged("captures", lambda: mend(self.parts), 0)
-        unless_damaged("reviews", self.reviews.raise_due, 0)
-        unless_damaged("opinions", self.consultations.tidy, 0)
-        unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
-        unless_damaged("disclosures", self.desk.tidy, 0)
-        for part, step in (
-            ("audit", self.audit.sign_head),
-            ("pending", self.pending.purge),
-            ("sessions", self.sessions.purge),
-        ):
-            unless_damaged(part, step, None)
-        return resumed
-
-    def waiting_too_long(self) -> list[WaitingItem]:
-        """What a person must look at."""
-        return waiting_too_long(self.parts)
-
-    def close(self) -> None:
-        """Ends the image workers and the database's connections."""
-        if isinstance(self.worker, ProcessImageWorker):
-            self.worker.close()
-        self.queue.close()
-        self.database.dispose()
 
 
 def install(

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from fhir_plugin.app import Around, Installation, create_app, install, unwrapped
+from fhir_plugin.app import Around, create_app, install, unwrapped
 from fhir_plugin.capability import SCOPES, WHOLE_RECORD
+from fhir_plugin.installation import Installation
 from fhir_plugin.ports import Clock, ImageWorker
 from fhir_plugin.running import RunningApp, bind, run
 from fhir_plugin.sandbox.app import SandboxConfig
@@ -57,7 +58,11 @@ def start_demo(
     worker: ImageWorker | None = None,
     around: Around = unwrapped,
 ) -> Demo:
-    """Starts both and makes them known to each other. `sandbox`: one that already runs, e.g. in another process."""
+    """Starts both and makes them known to each other. `state` is made where it is not there.
+
+    `sandbox`: one that already runs, e.g. in another process.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as begun:
         server, origin = bind(host, app_port)
         begun.callback(server.server_close)

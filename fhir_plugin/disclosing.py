@@ -12,13 +12,10 @@ from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.package import write_package
 from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.send import KIND, Disclosures, Making, start
-from fhir_plugin.disclose.send import tidy as tidy_packages
 from fhir_plugin.disclose.send.parts import Writing
 from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import DisclosureRequests
 from mappings.model.people import ClinicalSession, Patient
-
-__all__ = ["join_desk", "tidy_packages"]
 
 
 def join_desk(

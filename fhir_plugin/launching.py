@@ -5,19 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from fhir_plugin.adapters.ehr_users import find_user
 from fhir_plugin.adapters.sessions import LaunchSession
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.send import resume_for as resume_disclosures
+from fhir_plugin.installation import Installation
 from fhir_plugin.ports import Json
 from fhir_plugin.web.launch import Launching, NewSession
 from mappings.model.people import ClinicalSession, User
 from smart_launch import CompletedLaunch, binding_of
-
-if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
 
 
 def launching(installation: Installation) -> Launching:

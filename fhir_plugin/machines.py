@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fhir_plugin.adapters.backend_clients import BackendClient, read_backend_clients
 from fhir_plugin.adapters.client_assertions import AssertionRefused, ClientAssertions, PublishedKeys
@@ -13,11 +13,9 @@ from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.machines.answer import RedactsForMachines
 from fhir_plugin.disclose.machines.order import Caller
 from fhir_plugin.errors import NotAllowed
+from fhir_plugin.installation import Installation
 from fhir_plugin.web.machines.pages import SCOPE, Machines, OAuthRefused
 from smart_launch.client_auth import ASSERTION_TYPE
-
-if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
 
 REMEMBERED: Final = dt.timedelta(minutes=15)
 """Longer than any assertion can be good. What tidies the tries at links forgets these, too, and not before that."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fhir_plugin.adapters.practice import anybody_worked_at
+from fhir_plugin.installation import Installation
 from fhir_plugin.policy.contents import UnusablePack
-
-if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
 
 
 def ready_for_patients(installation: Installation) -> Installation:

@@ -19,7 +19,7 @@ import click
 from fhir_plugin.errors import PluginError, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
 
 DONE, CHECK_FAILED, REFUSED, SOMEBODY_MUST_LOOK, USAGE, UNAVAILABLE = 0, 1, 2, 3, 64, 69
 click.UsageError.exit_code = USAGE

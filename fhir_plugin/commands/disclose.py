@@ -21,7 +21,7 @@ from fhir_plugin.commands.answers import (
 from fhir_plugin.errors import NotFound, Refused
 
 if TYPE_CHECKING:
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
     from fhir_plugin.ports import ClinicalRecord
 
 

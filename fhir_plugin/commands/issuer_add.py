@@ -17,12 +17,12 @@ from fhir_plugin.adapters.ehr_introduction import (
     shown_host,
 )
 from fhir_plugin.adapters.issuers_file import IssuersFile, Setting, entry_text
-from fhir_plugin.app import Installation
 from fhir_plugin.commands import issuer_words as words
 from fhir_plugin.commands.answers import operator
 from fhir_plugin.commands.issuer_checks import Verdict, judge
 from fhir_plugin.commands.issuer_choice import Wishes, choose
 from fhir_plugin.errors import Refused
+from fhir_plugin.installation import Installation
 from fhir_plugin.ports import AuditEntry
 from smart_launch import Issuer, IssuerRegistry, Misconfigured, read_registry
 from smart_launch.addresses import is_loopback_name

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_plugin.adapters.ehr_introduction import Conversation, fetch_configuration, look_around, read_strictly
-from fhir_plugin.app import Installation
 from fhir_plugin.commands.issuer_checks import Check, Verdict, judge
 from fhir_plugin.errors import PluginError
+from fhir_plugin.installation import Installation
 from smart_launch import Issuer
 from smart_launch.urls import host_of
 

@@ -25,7 +25,7 @@ from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
     from fhir_plugin.adapters.issuers_file import IssuersFile
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
 
 _NONE = "No EHR is registered: fhir-plugin issuer add URL"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fhir_plugin.adapters.key_lives import KeptKey
     from fhir_plugin.adapters.keys import MasterKeys
     from fhir_plugin.adapters.signing import DatabaseStatementSigner
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
 
 STATEMENTS = "statements"
 

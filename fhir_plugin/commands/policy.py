@@ -24,7 +24,7 @@ from fhir_plugin.commands.policy_explain import explain
 
 if TYPE_CHECKING:
     from fhir_plugin.adapters.packs import DatabasePacks
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
     from fhir_plugin.policy.contents import PolicyPack, Said
     from fhir_plugin.policy.in_force import KeptPack
     from fhir_plugin.settings import Settings

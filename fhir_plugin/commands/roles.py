@@ -24,7 +24,7 @@ from fhir_plugin.errors import Refused
 
 if TYPE_CHECKING:
     from fhir_plugin.adapters.appointments import Appointment
-    from fhir_plugin.app import Installation
+    from fhir_plugin.installation import Installation
 
 ROLES = ("clinician", "triage", "disclosure-officer", "caldicott-guardian", "privacy-officer", "auditor")
 """As `mappings.model.people.Role`, which is not imported here so that `--help` answers at once."""

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.tables import drafts, kept_images, second_opinions
-from fhir_plugin.app import Installation, install
+from fhir_plugin.app import install
 from fhir_plugin.errors import Refused, Tampered
+from fhir_plugin.installation import Installation
 from fhir_plugin.keep.ground import ground_of
 from fhir_plugin.keep.opinion import OpinionState
 from fhir_plugin.keep.view import GalleryItem

@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 
 from fhir_plugin.adapters.photo_requests import _Clear
 from fhir_plugin.adapters.tables import photo_requests
-from fhir_plugin.app import Installation, install
+from fhir_plugin.app import install
 from fhir_plugin.capture.requests.ends import tidy
 from fhir_plugin.capture.requests.request import PhotoRequest, RequestState, Said
 from fhir_plugin.capture.requests.request_json import request_from_json, request_to_json
 from fhir_plugin.errors import Tampered
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from mappings.model.identifiers import RequestId
 from smart_launch import IssuerRegistry

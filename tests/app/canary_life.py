@@ -24,8 +24,9 @@ from werkzeug.test import TestResponse
 
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.keys import MasterKeys
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
 from fhir_plugin.errors import PluginError
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from fhir_plugin.walkthrough import answers_for
 from mappings.model.identifiers import LaunchId

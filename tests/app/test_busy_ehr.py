@@ -15,7 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fhir_plugin.adapters.sessions import LaunchSession
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from smart_launch import BINDING_COOKIE, Grant, GrantedScopes, Issuer, IssuerRegistry, binding_of

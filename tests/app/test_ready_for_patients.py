@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from fhir_plugin.adapters.practice import DatabaseColleagues
-from fhir_plugin.app import Installation, install
+from fhir_plugin.app import install
+from fhir_plugin.installation import Installation
 from fhir_plugin.policy.pack import UnusablePack, shipped_pack
 from fhir_plugin.readiness import missing_before_patients, ready_for_patients
 from fhir_plugin.settings import Settings

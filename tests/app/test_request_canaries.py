@@ -15,11 +15,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 from structlog.testing import capture_logs
 
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
 from fhir_plugin.capture.requests.asking import Issued, seen_as
 from fhir_plugin.capture.requests.parts import Door
 from fhir_plugin.capture.requests.request import RequestState
 from fhir_plugin.errors import PluginError
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from mappings.model.people import Patient
 from smart_launch import IssuerRegistry

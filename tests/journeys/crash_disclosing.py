@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fhir_plugin.app import Installation
 from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.errors import PluginError
+from fhir_plugin.installation import Installation
 from fhir_plugin.walkthrough import answers_for
 from mappings.model.disclosure_request import Decided, DisclosureId, RequestState
 from mappings.model.identifiers import LaunchId

@@ -20,11 +20,12 @@ from typing import Any, TypeVar
 
 import requests
 
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
 from fhir_plugin.capability import SCOPES, WHOLE_RECORD
 from fhir_plugin.cli import _drawn_photograph
 from fhir_plugin.demo import KEY_ID
 from fhir_plugin.errors import PluginError, Unavailable
+from fhir_plugin.installation import Installation
 from fhir_plugin.running import bind, run
 from fhir_plugin.settings import Settings
 from fhir_plugin.walkthrough import answers_for, launch_of, open_browser

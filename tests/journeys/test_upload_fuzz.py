@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
-from fhir_plugin.app import Installation, create_app
+from fhir_plugin.app import create_app
 from fhir_plugin.demo import start_demo
+from fhir_plugin.installation import Installation
 from fhir_plugin.walkthrough import Browser, Page, launch, launch_of
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId

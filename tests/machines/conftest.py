@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 from joserfc import jwt
 from werkzeug.test import TestResponse
 
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.machines.pages import SCOPE
 from smart_launch import ClientKey, IssuerRegistry, public_jwks

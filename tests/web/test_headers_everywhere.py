@@ -19,7 +19,8 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from fhir_plugin.adapters.sessions import LaunchSession
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import public
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference

@@ -18,7 +18,8 @@ from structlog.testing import LogCapture
 from werkzeug.test import TestResponse
 
 from fhir_plugin.adapters import tables
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from smart_launch import IssuerRegistry
 from tests.app.attacks.ehr import BASE, SECRETS, Ehr, MemoryTransport, an_issuer, another_issuer, with_query

@@ -22,7 +22,8 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from smart_launch import IssuerRegistry
 from smart_launch.client import BINDING_COOKIE

@@ -16,7 +16,8 @@ import requests
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from fhir_plugin.app import Installation, create_app, install
+from fhir_plugin.app import create_app, install
+from fhir_plugin.installation import Installation
 from fhir_plugin.settings import Settings
 from smart_launch import IssuerRegistry
 from tests.fakes.clock import FakeClock
