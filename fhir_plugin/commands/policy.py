@@ -21,9 +21,9 @@ from fhir_plugin.commands.answers import (
 )
 from fhir_plugin.commands.policy_coverage import coverage
 from fhir_plugin.commands.policy_explain import explain
+from fhir_plugin.commands.policy_meant import is_file, kept_packs, pack_meant, settings_of
 
 if TYPE_CHECKING:
-    from fhir_plugin.adapters.packs import DatabasePacks
     from fhir_plugin.installation import Installation
     from fhir_plugin.policy.contents import PolicyPack, Said
     from fhir_plugin.policy.in_force import KeptPack
@@ -56,16 +56,16 @@ def check(what: str | None, base: str | None, state: Path | None, as_json: bool)
     from fhir_plugin.policy.contents import UnusablePack
 
     with mendable(as_json=as_json):
-        settings = _settings(state)
+        settings = settings_of(state)
         last = _kept(settings)
         today = dt.datetime.now(dt.UTC).date()
         try:
-            pack = _pack(what, base, settings)
+            pack = pack_meant(what, base, settings)
             _not_changed_under_its_version(pack, settings)
         except UnusablePack as error:
             _say_unusable(error, last if what is None else None, today, as_json=as_json)
             sys.exit(CHECK_FAILED)
-    own = what is None or _is_file(what)
+    own = what is None or is_file(what)
     gaps, notices, first = pack.gaps(today), pack.notices(today), pack.missing_before_patients(today)
     result = {"usable": True, "pack": pack.reference, "notices": list(notices), "gaps": list(gaps)}
     result["before_patients"] = list(first)
@@ -90,8 +90,8 @@ def show(names: tuple[str, ...], base: str | None, state: Path | None, as_json: 
     force. An earlier pack that a decision names, as strict/2026.11, is shown as it was.
     """
     with mendable(as_json=as_json):
-        settings = _settings(state)
-        pack = _pack("+".join(names) or None, base, settings, in_force=True)
+        settings = settings_of(state)
+        pack = pack_meant("+".join(names) or None, base, settings, in_force=True)
     today = dt.datetime.now(dt.UTC).date()
     rows = [_row(said) for said in pack.said]
     result = {
@@ -127,8 +127,8 @@ def diff(one: str, other: str, base: str | None, state: Path | None, as_json: bo
     from fhir_plugin.policy.keys import BY_NAME
 
     with mendable(as_json=as_json):
-        settings = _settings(state)
-        first, second = _pack(one, base, settings), _pack(other, base, settings)
+        settings = settings_of(state)
+        first, second = pack_meant(one, base, settings), pack_meant(other, base, settings)
     differences = [
         {
             "key": mine.key,
@@ -154,69 +154,15 @@ def diff(one: str, other: str, base: str | None, state: Path | None, as_json: bo
     say(result, as_json=as_json, text="\n".join(lines))
 
 
-def _settings(state: Path | None) -> Settings:
-    from pydantic import ValidationError
-
-    from fhir_plugin.settings import Settings
-
-    try:
-        return Settings() if state is None else Settings(state=state)
-    except ValidationError as error:
-        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
-        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
-
-
-def _is_file(what: str) -> bool:
-    return what.endswith(".toml") or Path(what).is_file()
-
-
-def _pack(what: str | None, base: str | None, settings: Settings, *, in_force: bool = False) -> PolicyPack:
-    """The pack that `what` means. Raises `UnusablePack`.
-
-    `in_force`: without `what`, the last good one is meant where what the settings name cannot be used.
-    """
-    from fhir_plugin.adapters.packs import configured_layers, read_layer_file
-    from fhir_plugin.policy.in_force import choose, put_together
-    from fhir_plugin.policy.pack import load_pack, shipped_layers, shipped_pack
-
-    if what is None:
-        if in_force:
-            kept = _packs(settings)
-            last = kept.last() if kept else None
-            return choose(
-                lambda: configured_layers(settings.policy, settings.policy_file),
-                last,
-                kept.kept if kept else lambda _reference: None,
-            ).pack
-        return load_pack(configured_layers(settings.policy, settings.policy_file))
-    if _is_file(what):
-        return load_pack(put_together(shipped_layers(base or settings.policy), read_layer_file(Path(what))))
-    if "/" in what and (kept := _packs(settings)) is not None and (earlier := kept.kept(what)) is not None:
-        return earlier.load()
-    return shipped_pack(what)
-
-
-def _packs(settings: Settings) -> DatabasePacks | None:
-    """What this installation keeps; None where there is no installation yet. Nothing is made by looking."""
-    from fhir_plugin.adapters.clock import SystemClock
-    from fhir_plugin.adapters.database import Database
-    from fhir_plugin.adapters.packs import DatabasePacks
-
-    if not settings.database_url and not (settings.state / "plugin.sqlite").exists():
-        return None
-    packs = DatabasePacks(Database(settings.database), SystemClock())
-    return packs if packs.exist() else None
-
-
 def _kept(settings: Settings) -> KeptPack | None:
-    packs = _packs(settings)
+    packs = kept_packs(settings)
     return packs.last() if packs else None
 
 
 def _not_changed_under_its_version(pack: PolicyPack, settings: Settings) -> None:
     from fhir_plugin.policy.in_force import same_version_says_the_same
 
-    if packs := _packs(settings):
+    if packs := kept_packs(settings):
         same_version_says_the_same(pack, packs.kept(pack.reference))
 
 
@@ -259,11 +205,6 @@ def _plain(value: object) -> Any:
 
 def _written(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def pack_meant(what: str | None, state: Path | None) -> PolicyPack:
-    """The pack that `what` names, or the one in force. Raises `UnusablePack`."""
-    return _pack(what, None, _settings(state), in_force=True)
 
 
 def said_at_start(installation: Installation) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fhir_plugin.commands.answers import json_option, mendable, say, state_option
+from fhir_plugin.commands.policy_meant import pack_meant, settings_of
 
 if TYPE_CHECKING:
     from fhir_plugin.policy.contents import PolicyPack
@@ -62,12 +63,11 @@ def _text(situation: str) -> str:
 
 def _pack(name: str | None, state: Path | None) -> PolicyPack:
     """The named pack, or the one in force. Raises `Refused`."""
-    from fhir_plugin.commands.policy import pack_meant
     from fhir_plugin.errors import Refused
     from fhir_plugin.policy.contents import UnusablePack
 
     try:
-        return pack_meant(name, state)
+        return pack_meant(name, None, settings_of(state), in_force=True)
     except UnusablePack as error:
         raise Refused(error.message, code=error.code) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from authlib.oauth2.rfc6749 import (
     InvalidGrantError,
@@ -27,10 +27,8 @@ from joserfc.jwk import RSAKey
 from fhir_plugin.sandbox.oauth import scopes
 from fhir_plugin.sandbox.oauth.clients import RegisteredClient
 from fhir_plugin.sandbox.oauth.context import LaunchContext, LaunchHandle
+from fhir_plugin.sandbox.oauth.realm import Realm
 from fhir_plugin.sandbox.oauth.tokens import AuthorizationCode, Token
-
-if TYPE_CHECKING:
-    from fhir_plugin.sandbox.oauth.server import SmartServer
 
 _AUTH_METHODS = ["client_secret_basic", "private_key_jwt", "none"]
 _SINGLE = ("aud", "launch", "nonce", "code_challenge", "code_challenge_method")
@@ -74,7 +72,7 @@ class SmartCodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # authlib c
     """The authorization code grant. `request.approval` is set by the endpoint before a code is made."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = _AUTH_METHODS
-    server: SmartServer
+    server: Realm
 
     @staticmethod
     def validate_authorization_redirect_uri(request: OAuth2Request, client: RegisteredClient) -> str:
@@ -173,7 +171,7 @@ class RequiredPkce(CodeChallenge):  # type: ignore[misc]  # authlib carries no t
 class SmartIdToken(OpenIDCode):  # type: ignore[misc]  # authlib carries no types
     """The id_token: RS256, with fhirUser when it was granted, and the nonce if one was sent."""
 
-    def __init__(self, server: SmartServer) -> None:
+    def __init__(self, server: Realm) -> None:
         super().__init__(require_nonce=False)
         self._server = server
 
@@ -214,7 +212,7 @@ class SmartRefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # authlib car
 
     TOKEN_ENDPOINT_AUTH_METHODS = _AUTH_METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
-    server: SmartServer
+    server: Realm
 
     def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
         return self.server.book.find_refresh(refresh_token, self.request.client.client_id)
@@ -239,14 +237,14 @@ class BackendGrant(ClientCredentialsGrant):  # type: ignore[misc]  # authlib car
     """SMART backend services: system/ scopes, five minutes, no refresh token (SMART-R225 to R268)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
-    server: SmartServer
+    server: Realm
 
 
 class SmartIntrospection(IntrospectionEndpoint):  # type: ignore[misc]  # authlib carries no types
     """RFC 7662, for the tokens of the client that asks."""
 
     CLIENT_AUTH_METHODS = _AUTH_METHODS
-    server: SmartServer
+    server: Realm
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:
         return self.server.book.find_any(token_string)
@@ -272,7 +270,7 @@ class SmartRevocation(RevocationEndpoint):  # type: ignore[misc]  # authlib carr
     """RFC 7009: a refresh token takes its whole family with it, an access token goes alone."""
 
     CLIENT_AUTH_METHODS = _AUTH_METHODS
-    server: SmartServer
+    server: Realm
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:
         return self.server.book.find_any(token_string)

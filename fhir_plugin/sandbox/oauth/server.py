@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Request
@@ -27,23 +27,13 @@ from fhir_plugin.sandbox.oauth import flows, scopes
 from fhir_plugin.sandbox.oauth.assertion import ClientKeys, SmartClientAssertion
 from fhir_plugin.sandbox.oauth.clients import ClientRegistry, RegisteredClient
 from fhir_plugin.sandbox.oauth.context import LaunchContext, LaunchDesk
+from fhir_plugin.sandbox.oauth.realm import User
 from fhir_plugin.sandbox.oauth.tokens import AuthorizationCode, Lifetimes, Token, TokenBook
 
 # Authlib writes whole token responses to its debug log; no setting of ours or of an operator shall show them.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
 _MAX_PARAMETER = 8192
-
-
-class User(Protocol):
-    """A person who can sign in, as far as this server needs to know."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def fhir_user(self) -> str:
-        """Relative reference, e.g. `Practitioner/prac-gp`."""
 
 
 @functools.lru_cache(maxsize=1)
