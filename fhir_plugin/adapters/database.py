@@ -82,9 +82,15 @@ class Database:
             yield from _inner(ambient)
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """The connection of the open transaction, or a short one for reading only, which sees one moment."""
+    def connection(self, *, for_change: bool = False) -> Iterator[Connection]:
+        """The connection of the open transaction, or a short one for reading only, which sees one moment.
+
+        `for_change`: what is read is to stay as it is until the transaction ends, so there has to be one. PostgreSQL
+        would refuse it otherwise, and SQLite would pass over it: it is a mistake on both.
+        """
         ambient = self._ambient()
+        if for_change and ambient is None:
+            raise RuntimeError("what is read for a change is held by a transaction")
         if ambient is not None:
             yield ambient.connection
             return

@@ -34,7 +34,7 @@ class DatabaseDisclosureRequests:
 
     def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
         query = sa.select(disclosure_requests).where(disclosure_requests.c.id == id)
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         if row is None:
             raise NotFound("There is no such request.", status=404)

@@ -33,7 +33,7 @@ class DatabaseDrafts:
         query = sa.select(drafts.c.sealed, drafts.c.capture_id).where(drafts.c.capture_id == capture_id)
         if for_change:
             query = query.with_for_update()
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise NotFound(f"there is no capture {capture_id}", status=404)

@@ -35,7 +35,7 @@ class DatabaseImageLabels:
         query = sa.select(image_labels).where(
             image_labels.c.fhir_base == fhir_base, image_labels.c.reference == reference
         )
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         return None if row is None else self._open(row)
 
@@ -45,7 +45,7 @@ class DatabaseImageLabels:
             .where(image_labels.c.fhir_base == fhir_base, image_labels.c.patient == patient)
             .order_by(image_labels.c.reference)
         )
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             rows = connection.execute(query.with_for_update() if for_change else query).all()
         return [self._open(row) for row in rows]
 

@@ -35,7 +35,7 @@ class DatabaseKeptImages:
 
     def get(self, fhir_base: FhirBase, reference: Reference, *, for_change: bool = False) -> KeptImage:
         query = sa.select(kept_images).where(kept_images.c.fhir_base == fhir_base, kept_images.c.reference == reference)
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         if row is None:
             raise NotFound(f"{reference} is not in the register of kept images", status=404)
@@ -47,7 +47,7 @@ class DatabaseKeptImages:
             .where(kept_images.c.fhir_base == fhir_base, kept_images.c.patient == patient)
             .order_by(kept_images.c.filed, kept_images.c.reference)
         )
-        return self._readable(query.with_for_update() if for_change else query)
+        return self._readable(query, for_change=for_change)
 
     def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
         query = sa.select(sa.func.count()).where(kept_images.c.fhir_base == fhir_base, kept_images.c.patient == patient)
@@ -72,9 +72,9 @@ class DatabaseKeptImages:
         """Seals every row again under the current master key; returns how many."""
         return self._rows.rotate_master()
 
-    def _readable(self, query: sa.Select[Any]) -> list[KeptImage]:
-        with self._database.connection() as connection:
-            rows = connection.execute(query).all()
+    def _readable(self, query: sa.Select[Any], *, for_change: bool = False) -> list[KeptImage]:
+        with self._database.connection(for_change=for_change) as connection:
+            rows = connection.execute(query.with_for_update() if for_change else query).all()
         found = [unless_damaged("kept-image", partial(self._open, row), None) for row in rows]
         return [image for image in found if image is not None]
 

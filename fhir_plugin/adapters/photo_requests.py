@@ -109,7 +109,7 @@ class DatabasePhotoRequests:
         query = sa.select(photo_requests).where(where)
         if for_change:
             query = query.with_for_update()
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else self._open(row)
 

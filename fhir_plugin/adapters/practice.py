@@ -122,7 +122,7 @@ class DatabaseHolds:
 
     def get(self, id: str, *, for_change: bool = False) -> Hold:
         query = sa.select(holds).where(holds.c.id == id)
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         if row is None:
             raise NotFound(f"there is no hold {id}", status=404)

@@ -31,7 +31,7 @@ class DatabaseSecondOpinions:
 
     def get(self, id: OpinionId, *, for_change: bool = False) -> SecondOpinion:
         query = sa.select(second_opinions).where(second_opinions.c.id == id)
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query.with_for_update() if for_change else query).one_or_none()
         if row is None:
             raise NotFound(f"there is no second opinion {id}", status=404)

@@ -68,7 +68,7 @@ class DatabaseWorklist:
         query = sa.select(work_items).where(work_items.c.id == id)
         if for_change:
             query = query.with_for_update()
-        with self._database.connection() as connection:
+        with self._database.connection(for_change=for_change) as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise NotFound(f"there is no work item {id}", status=404)

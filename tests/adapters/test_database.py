@@ -73,6 +73,14 @@ def test_an_inner_failure_undoes_only_the_inner_part_and_forgets_its_acts(own: O
     assert said == ["inner undone, first", "inner undone, second", "outer committed"]
 
 
+def test_what_is_read_for_a_change_needs_a_transaction_to_hold_it(own: OwnStores) -> None:
+    """PostgreSQL says so itself; SQLite, on which everybody develops, would not."""
+    with pytest.raises(RuntimeError, match="transaction"), own.database.connection(for_change=True):
+        pytest.fail("read, but not held")
+    with own.database.transaction(), own.database.connection(for_change=True) as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+
+
 def test_an_act_runs_at_once_when_nothing_is_open(own: OwnStores) -> None:
     said: list[str] = []
     own.database.after_commit(lambda: said.append("at once"))

@@ -62,7 +62,9 @@ def test_a_label_comes_back_whole_and_is_kept_once(register: Register) -> None:
     for each in (replace(LABEL, labels=(NORMAL,)), LABEL, bare, replace(LABEL, fhir_base=ELSEWHERE)):
         register.labels.keep(each)
     assert register.labels.of_patient(HERE, PATIENT) == [LABEL, bare]
-    assert register.labels.of_patient(HERE, PATIENT, for_change=True) == [LABEL, bare]
+    with register.work.transaction():
+        assert register.labels.of_patient(HERE, PATIENT, for_change=True) == [LABEL, bare]
+        assert register.labels.find(HERE, LABEL.reference, for_change=True) == LABEL
     assert register.labels.find(HERE, LABEL.reference) == LABEL
     assert register.labels.find(HERE, Reference("Media/other")) is None
     assert register.labels.of_patient(HERE, PatientId("p2")) == []
