@@ -90,6 +90,8 @@ class _Unwrapping:
                         yield Unseen.TOO_LARGE
                     else:
                         yield self._member(archive, member)
+        except NotImplementedError:  # says that it needs a later version than there is
+            yield Unseen.UNKNOWN
         except (zipfile.BadZipFile, EOFError, OSError, ValueError):
             yield Unseen.DAMAGED
 

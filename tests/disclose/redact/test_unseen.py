@@ -42,6 +42,13 @@ def with_other_method(archive: bytes) -> bytes:
     return bytes(found)
 
 
+def of_another_version(archive: bytes) -> bytes:
+    """A directory that says it needs a later version of ZIP than there is."""
+    found = bytearray(archive)
+    found[found.index(b"PK\x01\x02") + 6] = 64
+    return bytes(found)
+
+
 def pdf(filters: bytes, stream: bytes, end: bytes = b"\nendstream\n%%EOF") -> bytes:
     return b"%PDF-1.4\n1 0 obj\n<<" + filters + b">>\nstream\n" + stream + end
 
@@ -58,6 +65,7 @@ NOT_SEEN: dict[str, tuple[bytes, str]] = {
     "zip, damaged": (zipped()[:40] + b"????" + zipped()[44:], "file-damaged"),
     "zip, without its end": (zipped()[:-30], "file-damaged"),
     "zip, unknown method": (with_other_method(zipped()), "file-packed-otherwise"),
+    "zip, of a later version": (of_another_version(zipped()), "file-packed-otherwise"),
     "zip behind a picture": (PIXELS[:30] + b"x" * 99 + with_flag_of_encryption(zipped()), "file-encrypted"),
     "gzip, cut": (gzip.compress(OTHER)[:-9], "file-damaged"),
     "gzip, damaged": (gzip.compress(OTHER)[:12] + b"\xff\xff\xff" + gzip.compress(OTHER)[15:], "file-damaged"),
