@@ -20,6 +20,7 @@ from fhir_plugin.errors import PluginError, Refused, Unavailable
 
 if TYPE_CHECKING:
     from fhir_plugin.installation import Installation
+    from fhir_plugin.settings import Settings
 
 DONE, CHECK_FAILED, REFUSED, SOMEBODY_MUST_LOOK, USAGE, UNAVAILABLE = 0, 1, 2, 3, 64, 69
 click.UsageError.exit_code = USAGE
@@ -68,22 +69,28 @@ def operator() -> str:
         return f"uid {os.getuid()}"
 
 
+def settings_of(state: Path | None) -> Settings:
+    """What the environment sets, for the installation at `--state` if given. A wrong setting is a usage error."""
+    from pydantic import ValidationError
+
+    from fhir_plugin.settings import Settings
+
+    try:
+        return Settings() if state is None else Settings(state=state)
+    except ValidationError as error:
+        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
+        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
+
+
 def open_installation(state: Path | None) -> Installation:
     """The installation that the environment describes, at `--state` if given. A wrong setting is a usage error.
 
     Raises `Unavailable` (`misconfigured`) for a registry of EHRs that cannot be used.
     """
-    from pydantic import ValidationError
-
     from fhir_plugin.app import install
-    from fhir_plugin.settings import Settings
     from smart_launch import Misconfigured
 
-    try:
-        settings = Settings() if state is None else Settings(state=state)
-    except ValidationError as error:
-        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
-        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
+    settings = settings_of(state)
     try:
         return install(settings)
     except Misconfigured as error:

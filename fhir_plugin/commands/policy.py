@@ -17,11 +17,12 @@ from fhir_plugin.commands.answers import (
     json_option,
     mendable,
     say,
+    settings_of,
     state_option,
 )
 from fhir_plugin.commands.policy_coverage import coverage
 from fhir_plugin.commands.policy_explain import explain
-from fhir_plugin.commands.policy_meant import is_file, kept_packs, pack_meant, settings_of
+from fhir_plugin.commands.policy_meant import is_file, kept_packs, pack_meant
 
 if TYPE_CHECKING:
     from fhir_plugin.installation import Installation

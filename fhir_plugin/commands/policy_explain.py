@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fhir_plugin.commands.answers import json_option, mendable, say, state_option
-from fhir_plugin.commands.policy_meant import pack_meant, settings_of
+from fhir_plugin.commands.answers import json_option, mendable, say, settings_of, state_option
+from fhir_plugin.commands.policy_meant import pack_meant
 
 if TYPE_CHECKING:
     from fhir_plugin.policy.contents import PolicyPack

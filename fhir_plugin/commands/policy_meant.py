@@ -5,25 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
     from fhir_plugin.adapters.packs import DatabasePacks
     from fhir_plugin.policy.contents import PolicyPack
     from fhir_plugin.settings import Settings
-
-
-def settings_of(state: Path | None) -> Settings:
-    """The settings of the installation below `state`, or those of the environment. Raises `click.UsageError`."""
-    from pydantic import ValidationError
-
-    from fhir_plugin.settings import Settings
-
-    try:
-        return Settings() if state is None else Settings(state=state)
-    except ValidationError as error:
-        wrong = ", ".join("FHIR_PLUGIN_" + str(each["loc"][0]).upper() for each in error.errors())
-        raise click.UsageError(f"This setting makes no sense: {wrong}.") from None  # its value may be a secret
 
 
 def is_file(what: str) -> bool:
