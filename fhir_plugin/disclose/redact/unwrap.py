@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ _FILTER: Final = re.compile(rb"/(?:Filter|F)\s*(\[[^\]]*\]|/[A-Za-z0-9]+)")
 _NAME: Final = re.compile(rb"/([A-Za-z0-9]+)")
 _LONGEST_DICTIONARY: Final = 8192
 _END_OF_ZIP: Final = b"PK\x05\x06"
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Methods of a ZIP that can be unpacked piece by piece. Four kilobytes of bzip2 are up to 90 MB at once, and LZMA
+takes as much memory as its header asks for."""
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, ValueError)
+"""What reading a ZIP that is not whole may raise; an offset beyond what a file can have is an `OverflowError`."""
 _NOT_READ: Final = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd")
 _AS_THEY_ARE: Final = (b"DCTDecode", b"DCT", b"JPXDecode", b"CCITTFaxDecode", b"CCF", b"JBIG2Decode")
 """Encodings of pictures: what they encode is a picture file of its own."""
@@ -88,11 +94,13 @@ class _Unwrapping:
                         yield Unseen.ENCRYPTED
                     elif member.file_size > self._budget:
                         yield Unseen.TOO_LARGE
+                    elif member.compress_type not in _BOUNDED:
+                        yield Unseen.UNKNOWN
                     else:
                         yield self._member(archive, member)
         except NotImplementedError:  # says that it needs a later version than there is
             yield Unseen.UNKNOWN
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError):
+        except _DAMAGE:
             yield Unseen.DAMAGED
 
     def _member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | Unseen:
@@ -104,7 +112,7 @@ class _Unwrapping:
             return Unseen.UNKNOWN
         except RuntimeError:
             return Unseen.ENCRYPTED
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+        except _DAMAGE:
             return Unseen.DAMAGED
         self._budget -= len(inside)
         return inside

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from typing import Any
@@ -49,6 +50,19 @@ def of_another_version(archive: bytes) -> bytes:
     return bytes(found)
 
 
+def zip64(*, member_at: int = 0) -> bytes:
+    """A ZIP whose directory says sizes and places in 64 bits, as large ones do."""
+    whole = zipped()
+    local, directory, end = whole.partition(b"PK\x01\x02")[0], *whole[whole.index(b"PK\x01\x02") :].split(b"PK\x05\x06")
+    packed, unpacked = struct.unpack_from("<LL", directory, 20)
+    extra = struct.pack("<HHQQQ", 1, 24, unpacked, packed, member_at)
+    entry = bytearray(directory + extra)
+    entry[20:28], entry[30:32], entry[42:46] = b"\xff" * 8, struct.pack("<H", len(extra)), b"\xff" * 4
+    end64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, len(entry), len(local))
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(local) + len(entry), 1)
+    return local + bytes(entry) + end64 + locator + b"PK\x05\x06" + end[:8] + b"\xff" * 8 + end[16:]
+
+
 def pdf(filters: bytes, stream: bytes, end: bytes = b"\nendstream\n%%EOF") -> bytes:
     return b"%PDF-1.4\n1 0 obj\n<<" + filters + b">>\nstream\n" + stream + end
 
@@ -66,6 +80,9 @@ NOT_SEEN: dict[str, tuple[bytes, str]] = {
     "zip, without its end": (zipped()[:-30], "file-damaged"),
     "zip, unknown method": (with_other_method(zipped()), "file-packed-otherwise"),
     "zip, of a later version": (of_another_version(zipped()), "file-packed-otherwise"),
+    "zip, bzip2 inside": (zipped(method=zipfile.ZIP_BZIP2), "file-packed-otherwise"),
+    "zip, LZMA inside": (zipped(method=zipfile.ZIP_LZMA), "file-packed-otherwise"),
+    "zip, a member where no file reaches": (zip64(member_at=2**64 - 1), "file-damaged"),
     "zip behind a picture": (PIXELS[:30] + b"x" * 99 + with_flag_of_encryption(zipped()), "file-encrypted"),
     "gzip, cut": (gzip.compress(OTHER)[:-9], "file-damaged"),
     "gzip, damaged": (gzip.compress(OTHER)[:12] + b"\xff\xff\xff" + gzip.compress(OTHER)[15:], "file-damaged"),
@@ -156,13 +173,42 @@ def test_no_more_is_unpacked_than_is_allowed() -> None:
     assert Unseen.TOO_LARGE in list(unwrapped(zipped(b"\0" * (MAX_UNPACKED + 1))))
 
 
-@given(st.sampled_from([zipped(), gzip.compress(OTHER), pdf(b"/Filter/FlateDecode", zlib.compress(OTHER))]), st.data())
-def test_any_damage_is_either_harmless_or_said(whole: bytes, data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(whole) - 1))
-    broken = whole[:at] + bytes([data.draw(st.integers(0, 255))]) + whole[at + 1 :]
-    assert all(isinstance(each, bytes | Unseen) for each in unwrapped(broken))
-    cut = list(unwrapped(whole[: max(at, 20)]))
-    assert OTHER in cut or any(isinstance(each, Unseen) for each in cut) or len(cut) == 1
+WHOLE = {
+    "zip": zipped(),
+    "zip, stored": zipped(method=zipfile.ZIP_STORED),
+    "zip, 64 bits": zip64(),
+    "gzip": gzip.compress(OTHER),
+    "pdf": pdf(b"/Filter/FlateDecode", zlib.compress(OTHER)),
+    "pdf, two filters": pdf(b"/Filter [/ASCII85Decode /Fl]", base64.a85encode(zlib.compress(OTHER)) + b"~>"),
+}
+
+
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+def test_any_damage_is_either_harmless_or_said(case: str, data: st.DataObject) -> None:
+    broken = bytearray(WHOLE[case])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(broken) - 1))
+        said = data.draw(st.binary(min_size=1, max_size=8) | st.sampled_from([bytes(4), b"\xff" * 4, b"\xff" * 8]))
+        broken[at : at + len(said)] = said
+    assert all(isinstance(each, bytes | Unseen) for each in unwrapped(bytes(broken)))
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_no_single_byte_stops_the_redactor(case: str) -> None:
+    """Each byte in turn is nothing, everything, and each of its bits turned over."""
+    whole = WHOLE[case]
+    for at, byte in enumerate(whole):
+        for other in {0, 255, *(byte ^ 1 << bit for bit in range(8))}:
+            found = list(unwrapped(whole[:at] + bytes([other]) + whole[at + 1 :]))
+            assert all(isinstance(each, bytes | Unseen) for each in found)
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_what_is_cut_is_seen_whole_or_said_to_be_cut(case: str) -> None:
+    """From where there is something of it to be seen."""
+    for length in range(max(20, WHOLE[case].find(b"stream\n") + 7), len(WHOLE[case])):
+        found = list(unwrapped(WHOLE[case][:length]))
+        assert OTHER in found or any(isinstance(each, Unseen) for each in found), length
 
 
 def test_what_is_whole_is_seen_whole() -> None:
