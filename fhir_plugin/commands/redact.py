@@ -93,6 +93,7 @@ def redact(
                 reported=report is not None,
             )
             redaction = passes.redact(out, told)
+            told.kept_back.beside(files.parts())
             proof = FileProof(told.kept_back.needles(redaction.common))
             with at_once(proof.look, out.pieces(jobs), jobs) as found:
                 proof.clean(found)

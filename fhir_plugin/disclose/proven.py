@@ -67,6 +67,7 @@ def redact_as_judged(parts: Sequence[Part], judge: Judge, mode: Mode, *, cleared
     kept_back = KeptBack()
     findings: list[Finding] = []
     written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
+    kept_back.beside(parts)
     needles = kept_back.needles(redaction.common)
     record = RedactedRecord(written, tuple(findings), counts(findings))
     return Proven(record, prove_record(written, needles), needles)

@@ -3,8 +3,22 @@
 `prove(parts, needles)` looks through every byte, and inside ZIP, gzip, PDF and base64, and answers `Clean` or `Leaks`.
 """
 
+from fhir_plugin.disclose.prove.letters import Letters
 from fhir_plugin.disclose.prove.looking import Find, PixelReader
-from fhir_plugin.disclose.prove.needles import Kind, Needle, Needles, what_to_look_for
+from fhir_plugin.disclose.prove.needles import Kind, Needle, Needles, of_letters, what_to_look_for
 from fhir_plugin.disclose.prove.proof import Clean, Leaks, Proof, prove
 
-__all__ = ["Clean", "Find", "Kind", "Leaks", "Needle", "Needles", "PixelReader", "Proof", "prove", "what_to_look_for"]
+__all__ = [
+    "Clean",
+    "Find",
+    "Kind",
+    "Leaks",
+    "Letters",
+    "Needle",
+    "Needles",
+    "PixelReader",
+    "Proof",
+    "of_letters",
+    "prove",
+    "what_to_look_for",
+]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from fhir_plugin.disclose.prove.letters import LONGEST_PIECE, Letters, has_words, is_letter
+
 
 class Kind(StrEnum):
     """What was found, or why nobody could look."""
@@ -54,7 +56,7 @@ class Needles:
     pixel_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-LONGEST: Final = 128
+LONGEST: Final = LONGEST_PIECE
 """Bytes of one needle; of longer ones the end (of words the beginning) is looked for."""
 
 _TELLING_ID: Final = re.compile(r"(?=.*[0-9])[\w.\-]{8,512}", re.ASCII)
@@ -78,6 +80,7 @@ def what_to_look_for(
     pixel_hashes: Mapping[str, str] | None = None,
     common_titles: Collection[str] = (),
     released: Iterable[Mapping[str, Any]] = (),
+    letters: Letters | None = None,
 ) -> Needles:
     """The needles of a withheld set.
 
@@ -86,6 +89,8 @@ def what_to_look_for(
     `released`: the resources that go out, read once. A title in plain words that one of them bears, too, and the bare
     id where one of another type has the same, give nothing away; what tells of one thing alone (numbers, file names)
     is looked for all the same.
+    `letters`: who gathers the letters that stay, and is asked for their needles later (`of_letters`); otherwise they
+    are among these, without what `released` says, too.
     An id of fewer than eight characters, or without a digit, is looked for together with its type only.
     """
     found: dict[_Key, Needle] = {}
@@ -98,7 +103,9 @@ def what_to_look_for(
             by = near.encode("utf-8", "surrogatepass")[-LONGEST:]
             found.setdefault((data, whole, fold, by), Needle(kind, of, data, whole, fold, by))
 
+    gathered = Letters() if letters is None else letters
     for resource in withheld:
+        gathered.add(resource)
         of = f"{resource.get('resourceType')}/{resource.get('id')}"
         for kind, text in _names(resource, of):
             if kind is Kind.TITLE and " ".join(str(text).casefold().split()) in common:
@@ -106,26 +113,37 @@ def what_to_look_for(
             add(kind, of, text, whole=kind not in (Kind.BYTES, Kind.HASH), fold=kind is Kind.TITLE)
         for text, system in _identifiers(resource):
             add(Kind.IDENTIFIER, of, text, whole=True, near=system)
-        for first, second in _letters(resource):
-            add(Kind.BYTES, of, first, whole=False, near=second)
     for of, url in full_urls:
         for kind, text in _of_url(url):
             add(kind, of, text, whole=True)
     for canary in canaries:
         add(Kind.CANARY, "", canary, whole=False, fold=True)
-    _without_what_others_bear(found, released)
+    _without_what_others_bear(found, released, gathered)
+    if letters is None:
+        for each in of_letters(gathered):
+            add(each.kind, each.of, each.text, whole=False)
     return Needles(tuple(found.values()), dict(pixel_hashes or {}))
+
+
+def of_letters(letters: Letters) -> Iterator[Needle]:
+    """What must not be found of the letters that stay."""
+    for piece, of in letters.pieces().items():
+        yield Needle(Kind.BYTES, of, piece, whole=False, fold=False)
 
 
 _Key = tuple[bytes, bool, bool, bytes]
 
 
-def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapping[str, Any]]) -> None:
+def _without_what_others_bear(
+    found: dict[_Key, Needle], released: Iterable[Mapping[str, Any]], letters: Letters
+) -> None:
     """Take out the words that name something else as well. Only what is looked for is kept while they are read."""
     titles = {_words(key[0]): key for key, each in found.items() if each.kind is Kind.TITLE and _is_plain(each.text)}
     ids = {key[0]: key for key, each in found.items() if each.kind is Kind.ID and b"/" not in each.text}
     types = {(each.of.partition("/")[2].encode(), each.of.partition("/")[0]) for each in found.values()}
     for resource in released:
+        if letters:
+            letters.beside(resource)
         id_ = str(resource.get("id", "")).encode("utf-8", "surrogatepass")
         if id_ in ids and (id_, str(resource.get("resourceType"))) not in types:
             found.pop(ids[id_], None)
@@ -137,7 +155,6 @@ def _without_what_others_bear(found: dict[_Key, Needle], released: Iterable[Mapp
 
 
 _NONE: Final[_Key] = (b"", False, False, b"")
-_WORDS: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _ONE_WORD: Final = re.compile(r"[^\W\d_]+")
 _TELLING_TITLE: Final = re.compile(rb"[0-9]|\.[A-Za-z]{3,4}\Z")
 
@@ -256,36 +273,13 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
         raw = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return
-    size = LONGEST if _is_letter(raw) else _SLICE  # letters are often alike: more of one is looked for
-    if size == LONGEST and len(raw.strip()) > LONGEST:
-        return  # see `_letters`
+    if has_words(raw):
+        return  # `letters`
+    size = LONGEST if is_letter(raw) else _SLICE  # texts are often alike: more of one is looked for
     for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
         piece = raw[start : start + size]
         if len(piece) >= _SLICE and len(set(piece)) >= 12:
             yield Kind.BYTES, piece
-
-
-def _letters(resource: Mapping[str, Any]) -> Iterator[tuple[bytes, str]]:
-    """The beginning of each text of some length, where dates and names stand, and what comes next and has to stand
-    near it: two notes of one clinic are alike in part."""
-    for node in _objects(resource):
-        data = node.get("data")
-        if not isinstance(data, str) or len(data) <= LONGEST:
-            continue
-        try:
-            raw = base64.b64decode(data).strip()
-        except (binascii.Error, ValueError):
-            continue
-        if len(raw) > LONGEST and _is_letter(raw):
-            size = min(LONGEST, len(raw) // 2)
-            yield raw[:size], raw[size : 2 * size].decode(errors="ignore")
-
-
-def _is_letter(raw: bytes) -> bool:
-    try:
-        return _WORDS.fullmatch(raw.decode()) is not None
-    except UnicodeDecodeError:
-        return False
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
