@@ -93,7 +93,11 @@ def test_triage_sees_what_waits_for_this_patient_alone(shop: Shop, browser: Brow
     [
         ("disclosure-officer", "disclosure officer", "Requests for copies"),
         ("caldicott-guardian", "Caldicott Guardian", "Images cannot be destroyed"),
-        ("privacy-officer", "privacy officer", "Questions about access"),
+        (
+            "privacy-officer",
+            "privacy officer",
+            "hidden in the record and asked for waits for your decision at the desk",
+        ),
         ("auditor", "auditor", "nothing waits for you here"),
     ],
 )
@@ -105,6 +109,9 @@ def test_the_others_are_told_who_they_are_and_that_nothing_waits(
     page = browser.get(f"/l/{browser.launch(user=user)}/home")
     said = words_of(page.text)
     assert f", {title}" in said and sentence in said
+    assert ("/disclosures" in page.text) == (user != "auditor"), (
+        "the desk is one click away from whoever has to do with it"
+    )
     assert "Anand" in said, "the patient is named"
     assert "pictures wait" not in said and "<img" not in page.text
 
