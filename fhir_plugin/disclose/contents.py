@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fhir_plugin.disclose.redact import Part
 from mappings.model.disclosure import Mode, RequesterRow
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import Reference, Sha256
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class PackagedImage:
     title: str = field(repr=False)
     taken: str
     read: Callable[[], bytes] = field(repr=False)
-    ours: bool = False
-    """We cleaned and filed it and it still has the hash that we signed: without a watermark it goes out byte for byte.
-    Any other picture is rebuilt from its pixels first."""
+    signed: Sha256 | None = None
+    """The hash that we signed when we had cleaned it. Bytes that still have it go out as they are where there is no
+    watermark; anything else is rebuilt from its pixels first."""
+    derived: bool = False
+    """Parts of it were made black for this copy: it is not the picture of the record. Never called anonymous."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import IO, TypeVar
 from urllib.parse import urlsplit
@@ -173,7 +173,7 @@ def _policy(origins: Sequence[str]) -> str:
     )
 
 
-def readable_response(page: str) -> Response:
+def readable_response(page: str | Iterator[bytes]) -> Response:
     """A whole page that we made to be sent to somebody: shown in a frame of ours, as they get it. It runs nothing,
     fetches nothing and leads nowhere."""
     response = Response(page, content_type="text/html; charset=utf-8")

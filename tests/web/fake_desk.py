@@ -15,6 +15,7 @@ from PIL import Image
 
 from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
+from fhir_plugin.disclose.package import AS_SENT
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError
 from fhir_plugin.web.disclosing.blueprint import kept_hidden
 from mappings.model.disclosure import (
@@ -106,6 +107,7 @@ class FakeDesk:
         self.trouble: dict[str, PluginError] = {}
         self.done: list[tuple[str, object]] = []
         self.revealed: set[tuple[str, ItemKey]] = set()
+        self.opened: set[tuple[str, DisclosureId]] = set()
         self.reading: list[float] = []
         """What the next views say of the reading, one after the other."""
         self.needs_second = False
@@ -186,6 +188,21 @@ class FakeDesk:
     def preview(self, session: ClinicalSession, id: DisclosureId) -> str:
         self._get(session, id)
         return self.page
+
+    def open_preview(self, session: ClinicalSession, id: DisclosureId, reason: str) -> None:
+        self._get(session, id)
+        self.opened.add((session.launch_id, id))
+
+    def preview_is_open(self, session: ClinicalSession, id: DisclosureId) -> bool:
+        self._get(session, id)
+        return (session.launch_id, id) in self.opened
+
+    def as_sent(self, session: ClinicalSession, id: DisclosureId, name: str) -> Iterator[bytes]:
+        if name not in AS_SENT:
+            raise NotFound("no such page", status=404)
+        if not self.preview_is_open(session, id):
+            raise NotAllowed("Open it with a reason first.", code="reveal-first")
+        return iter([f"<p>{name}</p>".encode(), self.page.encode()])
 
     def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
         self._get(session, id)

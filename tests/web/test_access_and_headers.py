@@ -37,6 +37,7 @@ SAMPLE = {
     "request_id": "r1",
     "disclosure_id": "d1",
     "item": "0" * 16,
+    "name": "x.html",
 }
 
 

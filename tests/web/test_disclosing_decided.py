@@ -32,7 +32,7 @@ WHO = {
     **dict.fromkeys(("package", "locked_package", "ending", "extend", "refuse"), frozenset({OFFICER})),
     **dict.fromkeys(("at_the_desk", "accounting", "one", "progress", "shown", "decide", "read", "ask"), SECOND),
     **dict.fromkeys(("upright", "editor", "black_out"), frozenset({OFFICER})),
-    **dict.fromkeys(("preview", "preview_page", "signing", "sign"), SECOND),
+    **dict.fromkeys(("preview", "preview_page", "open_preview", "as_sent", "signing", "sign"), SECOND),
     **dict.fromkeys(("reveal", "picture"), SECOND | {Role.CLINICIAN}),
     **dict.fromkeys(("opinions", "opinion", "opine"), frozenset({Role.CLINICIAN})),
 }
@@ -284,6 +284,23 @@ def test_what_they_get_is_shown_as_it_is_and_can_run_nothing(person: Person, par
         assert directive in policy
     assert "script-src" not in policy and "allow-" not in policy
     assert "frame-src" not in person.get(at(request, "")).headers["Content-Security-Policy"]
+
+
+def test_pictures_of_what_they_get_are_shown_after_a_press_with_a_reason(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    request = a_request(parts)
+    closed = person.get(at(request, "preview"))
+    assert "preview/page" in closed.text and "preview/record.html" not in closed.text
+    assert person.get(at(request, "preview/record.html")).status_code == 403
+    assert person.post(at(request, "preview"), {"reason": "Curiosity"}).status_code >= 400
+    assert not parts.desk.opened
+    reason = "To check what will be sent before signing"
+    assert person.post(at(request, "preview"), {"reason": reason}).status_code == 303
+    assert "preview/record.html" in person.get(at(request, "preview")).text
+    page = person.get(at(request, "preview/record.html"))
+    assert page.text == "<p>record.html</p>" + parts.desk.page
+    assert "sandbox" in page.headers["Content-Security-Policy"] and "no-store" in page.headers["Cache-Control"]
+    assert "preview/cover.html" in person.get(at(request, "preview?shows=cover.html")).text
 
 
 @pytest.mark.parametrize(

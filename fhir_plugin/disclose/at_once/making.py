@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final
 
 from fhir_plugin.disclose.at_once.asked import WhatIsAsked
 from fhir_plugin.disclose.at_once.cover import cover_of
 from fhir_plugin.disclose.contents import PackageContents, PackagedImage
-from fhir_plugin.disclose.desk.deciding import Decision, decide
+from fhir_plugin.disclose.desk.deciding import counts, decide
 from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
-from fhir_plugin.disclose.desk.titles import day_of, title_of
-from fhir_plugin.disclose.desk.verdicts import shown_by
+from fhir_plugin.disclose.desk.released import released_pictures
 from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.package.spool import Aside, SealedSpool
 from fhir_plugin.disclose.redact import Finding
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
-from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json
+from fhir_plugin.ports import AuditEntry, ClinicalRecord, Json, Vault
 from mappings.model.disclosure import Authority, ConsentToRelease, Mode, RequesterRow
-from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey, MadePackage, RequestState
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, MadePackage, RequestState
 from mappings.model.identifiers import Reference, VaultId
 from mappings.r4.patient import from_patient
 
@@ -33,14 +31,13 @@ ACTION: Final = "record.disclosed"
 MACHINE: Final = Reference("Device/fhir-plugin")
 """Who made it: nobody signed."""
 
-_Reads = Callable[[KeptBytes], bytes]
-
 
 @dataclass(frozen=True)
 class Disclosure:
     """`package`: its pieces, once through; then `finish` says that it went out.
 
-    `findings` and `counts`: what became of each resource. `not_read`: what the server did not give, and why.
+    `findings` and `counts`: what became of each resource. `items`: the same as a person counts, a picture with its
+    file once. `not_read`: what the server did not give, and why.
     `pictures`: how many go out; `digests`: keyed ones of their bytes, by what shows them.
     """
 
@@ -48,6 +45,7 @@ class Disclosure:
     package_id: str
     findings: tuple[Finding, ...]
     counts: Mapping[str, int]
+    items: Mapping[str, int]
     row: RequesterRow
     mode: Mode
     not_read: Mapping[str, str]
@@ -101,7 +99,7 @@ class Disclosure:
             vault_id=None,
             sha256=proven.sha256,
             size=proven.size,
-            counts=dict(self.counts),
+            counts=dict(self.items),
             images=tuple(self.digests),
             at=parts.clock.now(),
             digests=dict(self.digests),
@@ -161,11 +159,12 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
         decision = decide(parts, request, gathered, on=parts.today, sent_before={})
         if not decision.record.parts:
             raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
-        images = tuple(_images(decision, lambda kept: spool.get(aside[kept.vault_id])))
+        record = decision.record.parts
+        images = tuple(released_pictures(decision, record, lambda kept: spool.get(aside[kept]), parts.signer))
         cover = cover_of(person, row, asked, decision.record, now=now, today=parts.today, policy=parts.policy)
         package_id = parts.new_id()
         package = write_package(
-            PackageContents(lambda: decision.record.parts, images, cover, watermark=_watermark(asked, parts.today)),
+            PackageContents(lambda: record, images, cover, watermark=_watermark(asked, parts.today)),
             package_id=package_id,
             signer=parts.signer,
             needles=decision.needles,
@@ -181,36 +180,20 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             mode=mode,
             not_read=dict(read.not_read),
             pictures=len(images),
-            digests=_digests(images, gathered),
+            items=counts(decision.items),
+            digests=_digests(images, gathered, parts.vault),
             _parts=parts,
             _asked=asked,
             _request=replace(request, not_read=dict(read.not_read)),
         )
 
 
-def _images(decision: Decision, read: _Reads) -> Iterator[PackagedImage]:
-    """Each picture whose Binary goes out, with the resource that shows it."""
-    gathered, released = decision.gathered, decision.released
-    shown = shown_by(gathered)
-    for binary, kept in sorted(gathered.pictures.items()):
-        owners = sorted(shown.get(binary, frozenset()) & released)
-        if ItemKey(binary) not in released or not owners:
-            continue
-        resource = gathered.by_key[owners[0]]
-        yield PackagedImage(
-            reference=Reference(owners[0]),
-            binary=Reference(binary),
-            content_type=kept.content_type,
-            title=title_of(resource, image=True, sensitive=False),
-            taken=day_of(resource),
-            read=partial(read, kept),
-        )
-
-
-def _digests(images: Sequence[PackagedImage], gathered: Gathered) -> dict[Reference, str]:
+def _digests(images: Sequence[PackagedImage], gathered: Gathered, vault: Vault) -> dict[Reference, str]:
     found: dict[Reference, list[str]] = {}
     for each in images:
-        found.setdefault(each.reference, []).append(gathered.pictures[str(each.binary)].digest)
+        kept = gathered.pictures.get(str(each.binary))
+        digest = kept.digest if kept is not None else vault.keyed_digest(each.read())
+        found.setdefault(each.reference, []).append(digest)
     return {reference: " ".join(digests) for reference, digests in found.items()}
 
 

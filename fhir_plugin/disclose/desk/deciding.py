@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from fhir_plugin.disclose.desk.in_force import unless_unreadable, with_labels_in
 from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.titles import day_of, title_of, words_of
-from fhir_plugin.disclose.desk.verdicts import Verdicts, shown_by, verdicts
+from fhir_plugin.disclose.desk.verdicts import Verdicts, binaries_in, shown_by, verdicts
 from fhir_plugin.disclose.kept_back import KeptBack
 from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding, RedactedRecord, Redaction, redact_stream
@@ -124,9 +124,21 @@ def decide(
         for key, each in said.items()
     }
     at = {f"record:{number}": key for number, key in enumerate(gathered.keys, start=1)}
+    black = {gathered.pictures[each].digest for each in _binaries(gathered, request.black_outs)}
     top = {at[each.within]: each for each in record.findings if each.within in at}
     items = tuple(
-        _item(request, key, resource, said[key], facts[key], found, top[key], sent_before.get(key, 0))
+        _item(
+            request,
+            key,
+            resource,
+            said[key],
+            facts[key],
+            found,
+            top[key],
+            sent_before=sent_before.get(key, 0),
+            black=key in request.black_outs
+            or any(gathered.pictures[each].digest in black for each in _binaries(gathered, (key,))),
+        )
         for key, resource in gathered.by_key.items()
         if key in top and not (key in shown and key not in request.overrides)
     )
@@ -136,13 +148,20 @@ def decide(
     return Decision(items, facts, asked, gathered, record, needles, seconds, digest)
 
 
+def _binaries(gathered: Gathered, keys: Iterable[ItemKey]) -> Iterator[str]:
+    """The pictures that these items show from Binaries."""
+    for key in keys:
+        for each in (key, *binaries_in(gathered.by_key.get(key, {}))):
+            if each in gathered.pictures:
+                yield each
+
+
 def _redacted(gathered: Gathered, judge: Judge, request: DisclosureRequest) -> tuple[RedactedRecord, Needles]:
     redaction = Redaction(judge, request.mode, cleared=request.read_words)
     kept_back = KeptBack()
     findings: list[Finding] = []
     parts = tuple(gathered.parts())
     written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
-    kept_back.beside(parts)
     return RedactedRecord(written, tuple(findings), count(findings)), kept_back.needles(redaction.common)
 
 
@@ -168,7 +187,9 @@ def _item(
     facts: frozenset[Fact],
     found: Verdicts,
     finding: Finding,
+    *,
     sent_before: int,
+    black: bool,
 ) -> DeskItem:
     proposed, held = found.proposed[key], found.held[key]
     override = request.overrides.get(key)
@@ -197,7 +218,7 @@ def _item(
         consequence=decided.reason if decided.reason != held.reason and openness(decided) < openness(held) else None,
         cuts=sum(number for _kind, number in finding.cuts),
         sent_before=sent_before,
-        blacked_out=key in request.black_outs,
+        blacked_out=black,
     )
 
 

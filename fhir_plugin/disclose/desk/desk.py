@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from fhir_plugin.disclose.desk import course, holding, items, outgoing, pictures, signing, view
+from fhir_plugin.disclose.desk import course, holding, items, outgoing, pictures, previewing, signing, view
 from fhir_plugin.disclose.desk.cases import Cases
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need
@@ -53,8 +53,7 @@ class Desk(Cases):
 
     def reveal(self, session: ClinicalSession, id: DisclosureId, key: ItemKey, reason: str) -> None:
         request, decision = self._looked_at(session, id)
-        if reason not in (*REVEAL_REASONS, *self._parts.policy.reveal_reasons):
-            raise NotAllowed("Choose a reason before opening a picture.", code="reason-needed")
+        self._need_reason(reason)
         if not view.need_item(session, decision, key).is_image:
             raise NotFound("this item holds no picture", status=404)
         with self._parts.work.transaction():
@@ -152,10 +151,10 @@ class Desk(Cases):
         made = pictures.cut(self._parts, id, decision.gathered, key, geometry)
 
         def cut(request: DisclosureRequest) -> DisclosureRequest:
-            others = {each: vault_id for each, vault_id in request.black_outs.items() if each != key}
-            before = request.black_outs.get(key)
-            if before is not None:
-                self._parts.vault.destroy(before)
+            alike = pictures.showing_the_same(self._parts.vault, request, decision.gathered, key)
+            others = {each: vault_id for each, vault_id in request.black_outs.items() if each not in alike}
+            for each in alike & request.black_outs.keys():
+                self._parts.vault.destroy(request.black_outs[each])
             return course.changed(request, black_outs=others if made is None else {**others, key: made})
 
         return self._change(
@@ -193,6 +192,21 @@ class Desk(Cases):
         request, decision = self._looked_at(session, id)
         return readable_html(outgoing.contents_of(self._parts, request, decision))
 
+    def open_preview(self, session: ClinicalSession, id: DisclosureId, reason: str) -> None:
+        need(session, SECOND, "looking at what goes out of a record")
+        request, decision = self._looked_at(session, id)
+        self._need_reason(reason)
+        with self._parts.work.transaction():
+            previewing.open_with_pictures(self._parts, session, request, decision, reason)
+
+    def preview_is_open(self, session: ClinicalSession, id: DisclosureId) -> bool:
+        need(session, SECOND, "looking at what goes out of a record")
+        return previewing.is_open(self._parts, session, *self._looked_at(session, id))
+
+    def as_sent(self, session: ClinicalSession, id: DisclosureId, name: str) -> Iterator[bytes]:
+        need(session, SECOND, "looking at what goes out of a record")
+        return previewing.pieces(self._parts, session, *self._looked_at(session, id), name)
+
     def prepare(self, request: DisclosureRequest, launch: LaunchId) -> ToSend:
         """What a signed request sends: for whoever makes the package."""
         decision = self._thinking.decision(request)
@@ -228,6 +242,10 @@ class Desk(Cases):
         need(session, AT_THE_DESK, "requests for copies of a record")
         request = self._mine(session, id)
         return request, self._thinking.decision(request)
+
+    def _need_reason(self, reason: str) -> None:
+        if reason not in (*REVEAL_REASONS, *self._parts.policy.reveal_reasons):
+            raise NotAllowed("Choose a reason before opening a picture.", code="reason-needed")
 
     def _opened(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> tuple[DisclosureRequest, Decision]:
         """For a picture that this launch has opened with a reason."""

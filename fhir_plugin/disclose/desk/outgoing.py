@@ -5,24 +5,22 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from fhir_plugin.disclose.contents import CoverSheet, PackageContents, PackagedImage, named
-from fhir_plugin.disclose.desk.deciding import Decision
-from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.contents import CoverSheet, PackageContents, named
+from fhir_plugin.disclose.desk.deciding import Decision, counts
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
-from fhir_plugin.disclose.desk.pictures import inline, type_of
-from fhir_plugin.disclose.desk.titles import day_of, title_of
-from fhir_plugin.disclose.desk.verdicts import binaries_in
+from fhir_plugin.disclose.desk.pictures import cuts_by_bytes, inline, type_of
+from fhir_plugin.disclose.desk.released import Derivatives, released_pictures
+from fhir_plugin.disclose.package.pointing import nodes
 from fhir_plugin.disclose.prove import Needles, what_to_look_for
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.disclose.redact.names import attachments
-from fhir_plugin.disclose.redact.strict import Json, read_resource, write
+from fhir_plugin.disclose.redact.strict import read_resource, write
 from mappings.model.disclosure import Mode, Redact
 from mappings.model.disclosure_request import DisclosureRequest, ItemKey
-from mappings.model.identifiers import Reference, VaultId
+from mappings.model.identifiers import VaultId
 from mappings.r4.patient import from_patient
 
 CHECKED: Final = (
@@ -41,11 +39,13 @@ _NOT_READ: Final = "These parts of the record could not be read and are not incl
 
 def contents_of(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> PackageContents:
     """What goes into the package. Nothing is read before its turn comes."""
-    cuts = dict(request.black_outs)
-    released = decision.released
+    cuts = cuts_by_bytes(parts.vault, request, decision.gathered)
+    made = Derivatives(cuts, parts.vault.keyed_digest, told=request.mode is Mode.MARKED)
     return PackageContents(
         record=lambda: _record(parts, decision, cuts),
-        images=tuple(_images(parts, decision.gathered, released, cuts)),
+        images=tuple(
+            released_pictures(decision, _record(parts, decision, cuts), parts.vault.get, parts.signer, made=made)
+        ),
         cover=_cover(parts, request, decision),
         watermark=_watermark(request, parts) if request.watermark else "",
     )
@@ -55,11 +55,9 @@ def needles_of(parts: DeskParts, request: DisclosureRequest, decision: Decision)
     """By what everything that stays can be named: the bytes of pictures that stay, and of those that go out with
     parts blacked out, among them."""
     found = list(decision.needles.needles)
-    released = decision.released
+    released, cuts = decision.released, cuts_by_bytes(parts.vault, request, decision.gathered)
     for key, kept in decision.gathered.pictures.items():
-        owners = [each for each in decision.gathered.keys if each in request.black_outs]
-        cut = any(key in set(binaries_in(decision.gathered.by_key[each])) for each in owners)
-        if ItemKey(key) in released and not cut and ItemKey(key) not in request.black_outs:
+        if ItemKey(key) in released and kept.digest not in cuts:
             continue
         data = base64.b64encode(parts.vault.get(kept.vault_id)).decode("ascii")
         found += what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
@@ -70,58 +68,29 @@ def needles_of(parts: DeskParts, request: DisclosureRequest, decision: Decision)
     return Needles(tuple(dict.fromkeys(found)), decision.needles.pixel_hashes)
 
 
-def _record(parts: DeskParts, decision: Decision, cuts: Mapping[ItemKey, VaultId]) -> Iterator[Part]:
+def _record(parts: DeskParts, decision: Decision, cuts: Mapping[str, VaultId]) -> Iterator[Part]:
+    """With each derivative in the place of the bytes that it was made of, wherever a resource holds those itself: in a
+    portrait or a letter's attachment, too."""
     for part in decision.record.parts:
-        if not cuts or b"contentType" not in part.data:
+        if not cuts or b'"data"' not in part.data:
             yield part
             continue
         resource = read_resource(part.data)
-        cut = cuts.get(ItemKey(f"{resource['resourceType']}/{resource.get('id')}"))
-        here = [each for each in attachments(resource) if inline(each) is not None]
-        if cut is None or not here:
-            yield part
-            continue
-        content = parts.vault.get(cut)
-        for each in here:
-            _put_in_place(each, content)
-        yield Part(part.name, write(resource), part.line)
+        changed = False
+        for _url, _owner, node in nodes(dict(resource)):
+            content = inline(node)
+            cut = cuts.get(parts.vault.keyed_digest(content)) if content is not None else None
+            if cut is not None:
+                _put_in_place(node, parts.vault.get(cut))
+                changed = True
+        yield Part(part.name, write(resource), part.line) if changed else part
 
 
-def _put_in_place(attachment: Mapping[str, Any], content: bytes) -> None:
-    assert isinstance(attachment, dict), "attachments are objects"
+def _put_in_place(node: dict[str, object], content: bytes) -> None:
     for name in ("size", "hash", "title", "creation", "height", "width", "url"):
-        attachment.pop(name, None)
-    attachment["contentType"] = type_of(content)
-    attachment["data"] = base64.b64encode(content).decode("ascii")
-
-
-def _images(
-    parts: DeskParts, gathered: Gathered, released: frozenset[ItemKey], cuts: Mapping[ItemKey, VaultId]
-) -> Iterable[PackagedImage]:
-    seen: set[str] = set()
-    for key, resource in zip(gathered.keys, gathered.resources, strict=True):
-        if key not in released or resource["resourceType"] == "Binary":
-            continue
-        for binary in binaries_in(resource):
-            kept = gathered.pictures.get(binary)
-            if kept is None or binary in seen or ItemKey(binary) not in released:
-                continue
-            seen.add(binary)
-            cut = cuts.get(key) or cuts.get(ItemKey(binary))
-            yield PackagedImage(
-                reference=Reference(key),
-                binary=Reference(binary),
-                content_type=type_of(parts.vault.get(cut)) if cut is not None else kept.content_type,
-                title=_title(resource),
-                taken=day_of(resource),
-                read=partial(parts.vault.get, cut if cut is not None else kept.vault_id),
-            )
-
-
-def _title(resource: Json) -> str:
-    title = title_of(resource, image=True, sensitive=False)
-    day = day_of(resource)
-    return f"{title}, {day}" if day else title
+        node.pop(name, None)
+    node["contentType"] = type_of(content)
+    node["data"] = base64.b64encode(content).decode("ascii")
 
 
 def _cover(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> CoverSheet:
@@ -144,7 +113,7 @@ def _cover(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> 
         made=made,
         signed_by=tuple(each.by_name for each in signed),
         organisation=named(parts.policy.organisation),
-        counts=decision.record.counts,
+        counts=counts(decision.items),
         checked=CHECKED,
         not_checked=not_checked,
         taken_out=_taken_out(decision) if request.mode is Mode.MARKED else {},

@@ -66,11 +66,11 @@ def inline(attachment: Mapping[str, Any]) -> bytes | None:
 
 def shown(parts: DeskParts, request: DisclosureRequest, gathered: Gathered, key: ItemKey) -> tuple[bytes, str]:
     """The first picture of an item, rebuilt from its pixels, with its black-outs; a video as it is, if it plays."""
-    cut = request.black_outs.get(key)
+    one = _first(parts.vault, gathered, key)
+    cut = cuts_by_bytes(parts.vault, request, gathered).get(parts.vault.keyed_digest(one.content))
     if cut is not None:
         content = parts.vault.get(cut)
         return content, type_of(content)
-    one = _first(parts.vault, gathered, key)
     if one.is_video:
         if not plays(one.content_type):
             raise Refused("This video cannot be played here. Open it in the EHR.", code="not-playable")
@@ -96,6 +96,26 @@ def cut(parts: DeskParts, id: DisclosureId, gathered: Gathered, key: ItemKey, ge
         return None
     clean = parts.worker.clean(_received(one), geometry=geometry)
     return parts.vault.put(clean.content, compartment=Compartment.PACKAGE_PART, owner=cuts_of(id))
+
+
+def cuts_by_bytes(vault: Vault, request: DisclosureRequest, gathered: Gathered) -> Mapping[str, VaultId]:
+    """What goes out in the place of a picture, by the keyed digest of its bytes: wherever the record shows them."""
+    found = {}
+    for key, made in request.black_outs.items():
+        for one in pixels_of(vault, gathered, key) if key in gathered.by_key else ():
+            found[vault.keyed_digest(one.content)] = made
+    return found
+
+
+def showing_the_same(vault: Vault, request: DisclosureRequest, gathered: Gathered, key: ItemKey) -> frozenset[ItemKey]:
+    """Every item of which parts were made black and that shows the picture of this one; this one among them."""
+    mine = {vault.keyed_digest(one.content) for one in pixels_of(vault, gathered, key)}
+    found = {key}
+    for each in request.black_outs:
+        shown_there = pixels_of(vault, gathered, each) if each in gathered.by_key else ()
+        if any(vault.keyed_digest(one.content) in mine for one in shown_there):
+            found.add(each)
+    return frozenset(found)
 
 
 def cuts_of(id: DisclosureId) -> str:

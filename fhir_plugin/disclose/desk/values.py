@@ -18,6 +18,7 @@ REVEAL_REASONS: Final = (
     "To check that it is this patient’s",
     "To black out part of it",
     "To give an opinion about harm",
+    "To check what will be sent before signing",
 )
 """Why somebody opens a picture at the desk, beside the reasons of policy: none of those is direct care. Goes into the
 log word for word."""

@@ -19,13 +19,15 @@ class PackedFile:
     sha256: Sha256
     sha1: str
     of: Reference
+    derived: bool = False
+    """Parts of it were made black for this copy."""
 
     @property
     def is_video(self) -> bool:
         return self.media_type.startswith("video/")
 
 
-def packed(name: str, media_type: str, content: bytes, of: Reference) -> PackedFile:
+def packed(name: str, media_type: str, content: bytes, of: Reference, *, derived: bool = False) -> PackedFile:
     """The facts about `content`."""
     return PackedFile(
         name=name,
@@ -34,4 +36,5 @@ def packed(name: str, media_type: str, content: bytes, of: Reference) -> PackedF
         sha256=Sha256(hashlib.sha256(content).hexdigest()),
         sha1=base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode(),
         of=of,
+        derived=derived,
     )

@@ -19,6 +19,7 @@ from mappings.model.identifiers import Sha256
 
 FORMAT: Final = "fhir-plugin-package"
 FORMAT_VERSION: Final = 1
+DERIVED: Final = "parts-made-black"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Listed:
     media_type: str
     size: int
     sha256: Sha256
+    derived: bool = False
+    """Not the picture of the record: parts of it were made black for this copy."""
+
+    def as_json(self) -> Json:
+        said: Json = {"name": self.name, "type": self.media_type, "size": self.size, "sha256": self.sha256}
+        return {**said, "derived": DERIVED} if self.derived else said
 
 
 def manifest_of(package_id: str, made: dt.datetime, mode: Mode, key_check: str, files: Iterable[Listed]) -> Json:
@@ -40,9 +47,7 @@ def manifest_of(package_id: str, made: dt.datetime, mode: Mode, key_check: str, 
         "package": package_id,
         "made": made.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "key_check": key_check,
-        "files": [
-            {"name": each.name, "type": each.media_type, "size": each.size, "sha256": each.sha256} for each in files
-        ],
+        "files": [each.as_json() for each in files],
     }
     return {**statement, "mode": mode.value} if mode is Mode.MARKED else statement
 

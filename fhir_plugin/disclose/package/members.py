@@ -31,13 +31,15 @@ _UNKNOWN_SIZE: Final = 1 << 31
 
 @dataclass(frozen=True)
 class Member:
-    """One file as it is written. `most_bytes`: it is no longer than that. `stored`: packing it gains nothing."""
+    """One file as it is written. `most_bytes`: it is no longer than that. `stored`: packing it gains nothing.
+    `derived`: a picture of which parts were made black for this copy."""
 
     name: str
     media_type: str
     pieces: Iterable[bytes]
     most_bytes: int = _UNKNOWN_SIZE
     stored: bool = False
+    derived: bool = False
 
 
 class Members:
@@ -126,7 +128,7 @@ class Members:
         if not file.is_video:
             small = smaller(content, self._worker, self._longest_side)
             self._small[file.name] = (self._spool.put(small), pixels_of(small))
-        return Member(file.name, file.media_type, [content], file.size, stored=True)
+        return Member(file.name, file.media_type, [content], file.size, stored=True, derived=file.derived)
 
     def _picture_of(self, shown: Shown) -> bytes:
         aside, _pixels = self._small[shown.name]

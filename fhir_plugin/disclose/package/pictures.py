@@ -33,7 +33,8 @@ def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark:
     content, media_type = _content(image, worker, watermark)
     if media_type not in PICTURE_ENDINGS:
         raise Refused(f"Picture {number} is of a kind that cannot go into a package.", code="picture-type")
-    return packed(picture_name(number, media_type), media_type, content, image.reference), content
+    name = picture_name(number, media_type)
+    return packed(name, media_type, content, image.reference, derived=image.derived), content
 
 
 def smaller(content: bytes, worker: ImageWorker, longest_side: int) -> bytes:
@@ -44,14 +45,15 @@ def smaller(content: bytes, worker: ImageWorker, longest_side: int) -> bytes:
 def _content(image: PackagedImage, worker: ImageWorker, watermark: Watermark) -> tuple[bytes, str]:
     content = image.read()
     received = _received(content, image.content_type)
+    ours = image.signed == received.sha256
     if image.content_type.startswith(_VIDEO):
-        if image.ours:
+        if ours:
             return content, image.content_type
         clean = worker.clean(received, video=SILENT)
         return clean.content, clean.content_type
     if watermark.words:
         return worker.mark(received, watermark.words, below=not watermark.all_over), "image/jpeg"
-    if image.ours and image.content_type in PICTURE_ENDINGS:
+    if ours and image.content_type in PICTURE_ENDINGS:
         return content, image.content_type
     clean = worker.clean(received)
     return clean.content, clean.content_type

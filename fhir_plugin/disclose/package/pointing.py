@@ -24,6 +24,7 @@ _BINARY: Final = re.compile(r"(?:^|/)(Binary/[A-Za-z0-9.\-]{1,64})(?:/_history/[
 _NOT_ATTACHMENTS: Final = frozenset({"who", "sigFormat", "targetFormat", "origin", "dimensions"})
 """Signatures and sampled data have `data`, too."""
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+DERIVED_TITLE: Final = "A copy of which parts were made black. It may still show who it is."
 _NAMED_ANEW: Final = ("data", "url", "size", "hash", "contentType")
 
 
@@ -92,8 +93,7 @@ class Pointing:
         key = owner if owner.startswith("Binary/") and "resourceType" in node else self._binary_of(node.get("url"))
         if key is not None and key in self._by_binary:
             return self._by_binary[key]
-        media_type = str(node.get("contentType", ""))
-        if waiting.get(owner) and media_type.startswith(("image/", "video/")):
+        if waiting.get(owner) and is_inline_picture(node):
             number, *waiting[owner] = waiting[owner]
             return number
         return None
@@ -128,6 +128,8 @@ class Pointing:
                 node.pop(name, None)
                 node.pop(f"_{name}", None)
             node.update(contentType=file.media_type, url=file.name, size=file.size, hash=file.sha1)
+            if file.derived:
+                node["title"] = DERIVED_TITLE
             changed = True
         if self.became_file(resource):
             return None, True
@@ -197,6 +199,12 @@ def nodes(resource: Json) -> Iterator[tuple[str, str, Json]]:
             )
 
 
+def is_inline_picture(node: Json) -> bool:
+    """Whether an attachment holds a picture or video itself, and says so."""
+    said = str(node.get("contentType", "")).lower()
+    return isinstance(node.get("data"), str) and "resourceType" not in node and said.startswith(("image/", "video/"))
+
+
 def _key(resource: Json) -> str:
     return f"{resource.get('resourceType')}/{resource.get('id')}"
 
@@ -231,4 +239,4 @@ def _is_picture(media_type: str, content: bytes) -> bool:
     )
 
 
-__all__: Sequence[str] = ("Json", "Loose", "Pointing", "nodes")
+__all__: Sequence[str] = ("Json", "Loose", "Pointing", "is_inline_picture", "nodes")

@@ -1,15 +1,43 @@
-"""What the recipient will read, for whoever signs: the same page from the same code, with tiles in place of pixels."""
+"""What the recipient will read, for whoever signs: the same pages from the same code, with or without pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from fhir_plugin.disclose.contents import PackageContents
+from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.files import PackedFile, packed
+from fhir_plugin.disclose.package.manifest import signing_key
+from fhir_plugin.disclose.package.members import Members
 from fhir_plugin.disclose.package.names import PICTURE_ENDINGS, document_name, picture_name
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
 from fhir_plugin.disclose.package.readable import readable_page
 from fhir_plugin.disclose.package.reading import Reading
+from fhir_plugin.disclose.package.spool import SealedSpool
 from fhir_plugin.disclose.redact import read_part
+from fhir_plugin.ports import ImageWorker, StatementSigner
 from mappings.model.identifiers import Reference
+
+AS_SENT: Final = (names.READABLE_PAGE, names.COVER_PAGE)
+"""The files that can be looked at before: those that say the same whenever they are made on the same day."""
+
+
+def as_sent(
+    contents: PackageContents, name: str, *, package_id: str, signer: StatementSigner, worker: ImageWorker
+) -> Iterator[bytes]:
+    """One file of `AS_SENT`, byte for byte as it will be in the package: every picture is made as it will go out.
+
+    Nothing of it stays: what is needed twice lies sealed in a file without a name, until the last piece was taken.
+    Raises what `write_package` would raise, but looks for nothing: the proof comes with the package.
+    """
+    with SealedSpool() as spool:
+        for member in Members(contents, package_id, signing_key(signer), worker, spool).all():
+            if member.name == name:
+                yield from member.pieces
+                return
+            for _piece in member.pieces:
+                pass
 
 
 def readable_html(contents: PackageContents) -> str:

@@ -166,7 +166,7 @@ class _Making:
             verdict = self._proof.verdict()
             if isinstance(verdict, Leaks):
                 raise _leak(verdict, member.name)
-        self._listed.append(Listed(member.name, member.media_type, size, Sha256(digest.hexdigest())))
+        self._listed.append(Listed(member.name, member.media_type, size, Sha256(digest.hexdigest()), member.derived))
 
 
 def _leak(found: Leaks, name: str) -> NotProven | CannotLook:

@@ -101,7 +101,14 @@ class Desk(Protocol):
         background (`RequestState.MAKING`) and is `SENT` once it was proven and written down."""
 
     def preview(self, session: ClinicalSession, id: DisclosureId) -> str:
-        """The readable record exactly as the recipient gets it: one self-contained HTML page."""
+        """The readable record as the recipient gets it, with a grey tile for each picture: one whole HTML page."""
+
+    def open_preview(self, session: ClinicalSession, id: DisclosureId, reason: str) -> None:
+        """Logged: from now on, until something is decided anew, this launch sees it with its pictures."""
+
+    def preview_is_open(self, session: ClinicalSession, id: DisclosureId) -> bool: ...
+    def as_sent(self, session: ClinicalSession, id: DisclosureId, name: str) -> Iterator[bytes]:
+        """`record.html` or `cover.html`, byte for byte as in the package; after `open_preview` only."""
 
     def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
         """A file name without anybody's name, and the ZIP."""

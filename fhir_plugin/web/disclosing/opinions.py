@@ -56,7 +56,7 @@ def _opinion_page(session: ClinicalSession, id: DisclosureId, wanted: str, troub
         said=desk().words(session, id, found.key),
         row=words.row_of(desk().rows(), view.request.requester),
         choices=words,
-        reasons=words.REVEAL_REASONS[3:],
+        reasons=words.REVEAL_REASONS[3:4],
         problems=trouble.problems,
         typed=request.form,
     ), trouble.status

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fhir_plugin.disclose.package import AS_SENT
 from fhir_plugin.disclose.package.locking import locked
 from fhir_plugin.errors import AnswersChanged, Incomplete, Refused
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient
-from fhir_plugin.web.disclosing.blueprint import DESK, NONE, OFFICERS, Trouble, desk, disclosing, page, revision_seen
+from fhir_plugin.web.disclosing import words
+from fhir_plugin.web.disclosing.blueprint import (
+    DESK,
+    NONE,
+    OFFICERS,
+    Trouble,
+    desk,
+    disclosing,
+    page,
+    revision_seen,
+)
 from fhir_plugin.web.disclosing.deciding import shared
 from fhir_plugin.web.security import readable_response
 from mappings.model.disclosure_request import DisclosureId, RequestState
@@ -29,14 +41,45 @@ def preview(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue
     """What they get, in a frame that runs nothing."""
     view = desk().view(session, DisclosureId(disclosure_id))
     g.frames_own_pages = True
-    return page("preview.html", session, found=view.request, view=view)
+    opened = desk().preview_is_open(session, view.request.id)
+    shows = request.args.get("shows") if opened and request.args.get("shows") in AS_SENT else AS_SENT[0]
+    return page(
+        "preview.html",
+        session,
+        found=view.request,
+        view=view,
+        opened=opened,
+        shows=shows,
+        reasons=words.REVEAL_REASONS[4:],
+    )
+
+
+@disclosing.post("/<disclosure_id>/preview")
+@launched(*DESK)
+def open_preview(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
+    """One press with a reason, logged: the preview shows its pictures to this person."""
+    same_patient(session)
+    reason = request.form.get("reason", "")
+    if reason not in words.REVEAL_REASONS:
+        raise Refused("Choose one of the reasons offered.", code="unknown-reason")
+    desk().open_preview(session, DisclosureId(disclosure_id), reason)
+    return redirect(url_for(".preview", disclosure_id=disclosure_id), 303)
 
 
 @disclosing.get("/<disclosure_id>/preview/page")
 @launched(*DESK)
 def preview_page(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
-    """The readable record itself, byte for byte."""
+    """The readable record with a grey tile for each picture."""
     return readable_response(desk().preview(session, DisclosureId(disclosure_id)))
+
+
+@disclosing.get("/<disclosure_id>/preview/<name>")
+@launched(*DESK)
+def as_sent(session: ClinicalSession, disclosure_id: str, name: str) -> ResponseReturnValue:
+    """A file of the package itself, byte for byte, once the preview was opened with a reason."""
+    pieces = desk().as_sent(session, DisclosureId(disclosure_id), name)
+    first = next(pieces, b"")  # what goes wrong is told before anything is shown
+    return readable_response(chain((first,), pieces))
 
 
 @disclosing.get("/<disclosure_id>/sign")

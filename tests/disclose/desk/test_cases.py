@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fhir_plugin.disclose.desk.values import Facts
+from fhir_plugin.disclose.desk.values import REVEAL_REASONS, Facts
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.policy.holds import reasons
 from fhir_plugin.ports import Compartment
@@ -55,6 +55,8 @@ EVERY_ACT: dict[str, Act] = {
     "black_out": lambda b, s, r: b.desk.black_out(s, r.id, KEY, Geometry(1), revision=r.revision),
     "sign": lambda b, s, r: b.desk.sign(s, r.id, s.user.display, about="x", revision=r.revision),
     "preview": lambda b, s, r: b.desk.preview(s, r.id),
+    "open_preview": lambda b, s, r: b.desk.open_preview(s, r.id, REVEAL_REASONS[-1]),
+    "as_sent": lambda b, s, r: b.desk.as_sent(s, r.id, "record.html"),
     "package": lambda b, s, r: b.desk.package(s, r.id),
 }
 OF_NOBODYS = {"of_patient", "of_practice", "accounting", "begin"}
@@ -107,6 +109,8 @@ def test_a_request_does_not_exist_for_a_launch_of_another_patient(bench: DeskBen
         ("decide", {"officer"}),
         ("opine", {"doctor"}),
         ("preview", {"officer", "privacy", "guardian"}),
+        ("open_preview", {"officer", "privacy", "guardian"}),
+        ("as_sent", {"officer", "privacy", "guardian"}),
         ("view", {"officer", "privacy", "guardian", "doctor"}),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 import io
 import json
 import zipfile
@@ -26,7 +27,7 @@ from fhir_plugin.imaging.clean import clean, preview
 from fhir_plugin.imaging.watermark import mark, mark_below
 from fhir_plugin.ports import ImageWorker, Json
 from mappings.model.disclosure import Mode
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import Reference, Sha256
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
 
 MADE = dt.datetime(2026, 2, 1, 12, 30, tzinfo=dt.UTC)
@@ -140,14 +141,15 @@ def lines(*resources: Json) -> list[Part]:
 
 
 def image(number: int, *, ours: bool = True, content: bytes | None = None) -> PackagedImage:
+    held = drawn(number) if content is None else content
     return PackagedImage(
         reference=Reference(f"Media/m{number}"),
         binary=Reference(f"Binary/b{number}"),
         content_type="image/jpeg",
         title="Left forearm",
         taken="2024-03-01",
-        read=lambda: drawn(number) if content is None else content,
-        ours=ours,
+        read=lambda: held,
+        signed=Sha256(hashlib.sha256(held).hexdigest()) if ours else None,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import random
 import resource
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +17,7 @@ from fhir_plugin.disclose.package import write_package
 from fhir_plugin.disclose.package.spool import SealedSpool
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.ports import ImageWorker
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import Reference, Sha256
 from mappings.model.images import ReceivedImage
 from tests.disclose.package.made import NOTHING, SIGNER, WorkerHere, contents, cover, drawn, image, media
 
@@ -29,16 +31,14 @@ class Quick(WorkerHere):
         return drawn(received.content[0])
 
 
+def shown(number: int, read: Callable[[], bytes]) -> PackagedImage:
+    """One that we signed: it goes out as it is."""
+    media_, binary = Reference(f"Media/m{number}"), Reference(f"Binary/b{number}")
+    return PackagedImage(media_, binary, "image/jpeg", "", "", read, Sha256(hashlib.sha256(read()).hexdigest()))
+
+
 def random_picture(number: int) -> PackagedImage:
-    return PackagedImage(
-        Reference(f"Media/m{number}"),
-        Reference(f"Binary/b{number}"),
-        "image/jpeg",
-        "",
-        "",
-        lambda: os.urandom(PICTURE),
-        ours=True,
-    )
+    return shown(number, lambda: random.Random(number).randbytes(PICTURE))
 
 
 def drained(what: PackageContents, worker: ImageWorker) -> int:
@@ -82,29 +82,17 @@ def test_500_pictures_and_2000_entries() -> None:
     entries = [{"resourceType": "Observation", "id": f"o{n}", "valueString": "words " * 50} for n in range(2000)]
     entries += [media(1 + n % 28) | {"id": f"m{n}", "content": {"url": f"Binary/b{n}"}} for n in range(500)]
     parts = [Part("r", json.dumps(each).encode(), number) for number, each in enumerate(entries, start=1)]
-    shown = tuple(
-        PackagedImage(
-            Reference(f"Media/m{n}"), Reference(f"Binary/b{n}"), "image/jpeg", "", "", lambda: picture, ours=True
-        )
-        for n in range(500)
-    )
+    images = tuple(shown(n, lambda: picture) for n in range(500))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with ProcessImageWorker(workers=1) as worker:
-        drained(PackageContents(lambda: parts, shown, cover()), worker)
+        drained(PackageContents(lambda: parts, images, cover()), worker)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 80 * 1024, "kibibytes"
 
 
 def test_a_picture_is_read_once_only() -> None:
     read: list[int] = []
     what = contents([Part("r", json.dumps(media(1)).encode(), 1)], [image(1)])
-    counted = PackagedImage(
-        Reference("Media/m1"),
-        Reference("Binary/b1"),
-        "image/jpeg",
-        "",
-        "",
-        lambda: read.append(1) or drawn(1),  # type: ignore[func-returns-value]  # counts and gives
-        ours=True,
-    )
+    counted = shown(1, lambda: read.append(1) or drawn(1))  # type: ignore[func-returns-value]  # counts and gives
+    read.clear()
     drained(PackageContents(what.record, (counted,), what.cover), WorkerHere())
     assert read == [1]
