@@ -93,8 +93,8 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
                 "ask whoever runs this app for the audit trail",
             ),
             may_not=("add or file pictures", "take requests for copies"),
-            nothing="What is hidden in the record and asked for waits for your decision at the desk. Who has looked at a "
-            "record is answered from the audit trail, which is not read at a chart.",
+            nothing="What is hidden in the record and asked for waits for your decision at the desk. Who has looked at "
+            "the record is answered from the audit trail, which is not read at a chart.",
         ),
         Role.AUDITOR: RoleWords(
             name="auditor",
