@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -45,6 +46,15 @@ class _Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
         exec(self._code, module.__dict__)
 
 
+def warm() -> None:
+    """What every child reads anyway and no change of ours touches is read once: packages of others, and our mappings."""
+    for name in ("fhir_plugin.app", "fhir_plugin.commands.redact", "tests.conftest", "tests.definitions.validator"):
+        importlib.import_module(name)
+    for name in [each for each in sys.modules if each.partition(".")[0] in ("fhir_plugin", "tests")]:
+        if not name.startswith("tests.disclose.mutants") and name not in ("tests", "tests.disclose"):
+            del sys.modules[name]
+
+
 def run(name: str, path: Path, code: CodeType, tests: list[str], *, seconds: int) -> Fate:
     """Whether the tests notice. `seconds` of processor time, three times as many by the clock."""
     child = os.fork()
@@ -65,6 +75,17 @@ def run(name: str, path: Path, code: CodeType, tests: list[str], *, seconds: int
     return Fate.SURVIVED if os.WEXITSTATUS(status) == 0 else Fate.KILLED
 
 
+class _Unshrunk:
+    """That something fails is enough: no example is made smaller, and each run draws the same ones."""
+
+    def pytest_configure(self) -> None:
+        from hypothesis import Phase, settings
+
+        some = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutants", settings.default, phases=some, derandomize=True, database=None)
+        settings.load_profile("mutants")
+
+
 def _in_child(name: str, path: Path, code: CodeType, tests: list[str], seconds: int) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -80,12 +101,14 @@ def _in_child(name: str, path: Path, code: CodeType, tests: list[str], seconds: 
                 "-W",
                 "ignore::pytest.PytestAssertRewriteWarning",
                 "-q",
+                "--tb=no",
                 "-p",
                 "no:cacheprovider",
                 "-p",
                 "no:xdist",
                 *tests,
-            ]
+            ],
+            plugins=[_Unshrunk()],
         )
         sys.stdout.flush()
         os._exit(int(answer))
