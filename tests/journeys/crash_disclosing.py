@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.errors import PluginError
 from fhir_plugin.installation import Installation
 from fhir_plugin.walkthrough import answers_for
-from mappings.model.disclosure_request import Decided, DisclosureId, RequestState
+from mappings.model.disclosure_request import Decided, DisclosureId
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 from mappings.r4.disclosure_event import disclosure_in, images_sent_in, signed_disclosure_in
@@ -58,14 +57,19 @@ class DisclosureHarness(Harness):
         return {"launch": launch}
 
     def sign(self, state: Path, kill_at: int | None) -> dict[str, Any]:
-        """From the signature to SENT, in this process and its thread for work in the background."""
+        """From the signature until the background has nothing left to do: it tidies up after the request says SENT.
+
+        Nothing is asked meanwhile, and nothing of what went before is still under way, so that every run has the same
+        moments.
+        """
         counter, clock = Counter(kill_at), ShiftedClock()
         installation = self.open(state, counter, clock)
         desk, session = installation.desk, self.session(installation)
         request = desk.begin(session, Facts({**SAID, "received": clock.now().date().isoformat()}))
         (state / "request").write_text(request.id)
         desk.gather(session, request.id)
-        _until(lambda: desk.parts.requests.get(request.id).gathered is not None)
+        _settled(installation)
+        assert desk.parts.requests.get(request.id).gathered is not None
         view = desk.view(session, request.id)
         waiting = [each.key for each in view.items if each.asks is not None]
         if waiting:
@@ -73,7 +77,7 @@ class DisclosureHarness(Harness):
         view = desk.view(session, request.id)
         counter.armed = True
         desk.sign(session, request.id, session.user.display, about=view.digest, revision=view.request.revision)
-        _until(lambda: desk.parts.requests.get(request.id).state is not RequestState.MAKING)
+        _settled(installation)
         counter.armed = False
         state_now = desk.parts.requests.get(request.id).state
         installation.close()
@@ -141,12 +145,9 @@ def _whose(session: ClinicalSession) -> tuple[Any, Any]:
     return session.fhir_base, session.patient_id
 
 
-def _until(true: Any) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.02)
+def _settled(installation: Installation) -> None:
+    if not installation.desk.parts.background.settle(60):
+        raise TimeoutError
 
 
 if __name__ == "__main__":
