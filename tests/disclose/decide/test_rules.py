@@ -220,7 +220,7 @@ def test_working_days_days_and_no_time_limit() -> None:
     assert INSURERS_TIME.due(dt.date(2026, 11, 20)) == dt.date(2026, 12, 18)
     assert INSURERS_TIME.due(dt.date(2026, 11, 20), holidays=[dt.date(2026, 12, 1)]) == dt.date(2026, 12, 21)
     assert TimeLimit("", "", days=21).due(dt.date(2026, 11, 2)) == dt.date(2026, 11, 23)
-    assert TimeLimit("", "", days=20).due(dt.date(2026, 11, 2)) == dt.date(2026, 11, 23)  # 22 November is a Sunday
+    assert TimeLimit("", "", days=20).due(dt.date(2026, 11, 2)) == dt.date(2026, 11, 22), "a Sunday"
     assert shipped_rules().rows[Requester.COURT_ORDER].time_limit.due(dt.date(2026, 11, 2)) is None
 
 

@@ -17,7 +17,10 @@ from tests.disclose.mutants.running import Fate, run, warm
 ROOT = Path(__file__).parents[3]
 _QUICK = "about words extensions contained copies marks bundles channels strict stub unseen guard command every_channel"
 _TESTS = {
-    "decide": [f"decide/test_{name}.py" for name in ("table", "rules", "second_person", "facts", "properties")],
+    "decide": [
+        f"decide/test_{name}.py"
+        for name in ("table", "rules", "second_person", "floors", "glance", "facts", "properties")
+    ],
     "redact": [
         *(f"redact/test_{name}.py" for name in _QUICK.split()),
         *(f"redact/test_{name}.py" for name in ("graphs", "properties", "blocks", "every_path")),
@@ -26,9 +29,15 @@ _TESTS = {
     ],
     "prove": ["prove", "test_redacted_and_proved.py"],
 }
-"""Below `tests/disclose`, the quick and sharp ones first. Not among them: those that start processes of their own, which
-would not run the change."""
-_NAMED_OTHERWISE = {"unwrap": "unseen", "bundle": "bundles", "search": "blocks", "skeleton": "blocks", "watch": "blocks"}
+"""Below `tests/disclose`, the quick and sharp ones first; not those that start processes of their own, which would not run
+the change."""
+_NAMED_OTHERWISE = {
+    "unwrap": "unseen",
+    "bundle": "bundles",
+    "search": "blocks",
+    "skeleton": "blocks",
+    "watch": "blocks",
+}
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ class _Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
 
 
 def warm() -> None:
-    """What every child reads anyway and no change of ours touches is read once: packages of others, and our mappings."""
+    """What every child reads and no change of ours touches is read once: packages of others, and our mappings."""
     for name in ("fhir_plugin.app", "fhir_plugin.commands.redact", "tests.conftest", "tests.definitions.validator"):
         importlib.import_module(name)
     for name in [each for each in sys.modules if each.partition(".")[0] in ("fhir_plugin", "tests")]:
