@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from fhir_plugin.app import Around, create_app, install, unwrapped
-from fhir_plugin.capability import SCOPES, WHOLE_RECORD
+from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.installation import Installation
 from fhir_plugin.ports import Clock, ImageWorker
 from fhir_plugin.running import RunningApp, bind, run
@@ -90,6 +90,7 @@ def _register(running: RunningSandbox, origin: str, key: ClientKey) -> None:
             client_id=CLIENT_ID,
             name="Patient images",
             launch_url=f"{origin}/launch",
+            launch_urls={"disclosure-officer": f"{origin}/launch/disclosures"},
             redirect_uris=(f"{origin}/callback",),
             auth_method="private_key_jwt",
             jwks={"keys": [key.public_jwk()]},
@@ -104,7 +105,8 @@ def _issuer(running: RunningSandbox) -> Issuer:
         client_id=CLIENT_ID,
         auth_method="private_key_jwt",
         key_id=KEY_ID,
-        scopes=(*SCOPES, WHOLE_RECORD),
+        scopes=SCOPES,
+        privileged_scopes=DESK_SCOPES,
         frame_ancestors=(running.origin,),
         sandbox=True,
     )

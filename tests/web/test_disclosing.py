@@ -160,7 +160,7 @@ def test_an_item_says_what_it_is_why_and_what_is_cut_and_shows_no_pixels(person:
     said = words_of(page.text)
     assert "This waits for you." in said and "Its free text names something" in said
     assert "Rule: free-text-names-withheld" in said and "I have read these words" in said
-    assert "Derived from : taken out Media/m13" in said
+    assert "Taken from : taken out Picture of the forearm 13, 13 March 2026" in said
     image = person.get(path(request, "Media/m13")).text
     assert "<img" not in image and "Private area" in image and "Not opened" in image and "All of it." in words_of(image)
     assert "Already sent to 3." in words_of(person.get(path(request, "Media/m1")).text)

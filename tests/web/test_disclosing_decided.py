@@ -320,6 +320,10 @@ def test_ending_needs_a_reason_and_keeps_it(
     closed = {"closed": "yes"} if field == "close-reason" else {}
     wrong = person.post(at(request, form), {**closed, "revision": "0"})
     assert wrong.status_code == 422 and f'href="#{field}"' in wrong.text
+    if form == "extend":
+        untold = person.post(at(request, form), {field: "Too much", "revision": "0"})
+        assert untold.status_code == 422 and 'href="#extend-told"' in untold.text
+        closed = {"extend-told": "2026-03-01"}
     stale = person.post(at(request, form), {**closed, field: "Too <b>much</b>", "revision": "5"})
     assert stale.status_code == 409 and "Too &lt;b&gt;much&lt;/b&gt;" in stale.text
     assert person.post(at(request, form), {**closed, field: "Too much", "revision": "0"}).status_code == 303
@@ -345,10 +349,10 @@ def test_a_page_that_waits_looks_again_and_then_goes_on(person: Person, parts: F
     request = a_request(parts)
     parts.desk.reading = [0.25, 0.5]
     page = person.get(at(request, ""))
-    assert "25 of 100 parts read." in page.text and "unattended=1" in page.text
+    assert "25% is read." in page.text and "unattended=1" in page.text
     script = {"HX-Request": "true"}
     part = person.get(at(request, "progress"), **script)
-    assert "50 of 100 parts read." in part.text and "<html" not in part.text
+    assert "50% is read." in part.text and "<html" not in part.text
     onward = person.get(at(request, "progress"), **script)
     assert onward.status_code == 204 and onward.headers["HX-Redirect"].endswith(f"/disclosures/{request.id}")
     parts.desk.requests[request.id] = replace(request, state=RequestState.MAKING)
@@ -392,13 +396,14 @@ def test_a_difference_is_said_in_words() -> None:
     before = (
         '{"a": 1, "derivedFrom": [{"reference": "Media/1"}, {"reference": "Media/2"}], "text": {"div": "<p>x</p>"}}'
     )
-    after = '{"a": 2, "derivedFrom": [{"reference": "Media/2"}], "meta": {"tag": []}}'
-    said = [(cut.what, cut.kind, cut.was, cut.becomes) for cut in difference(before, after).cuts]
+    after = '{"a": 2, "derivedFrom": [{"reference": "Media/2"}], "meta": {"security": [{"code": "REDACTED"}]}}'
+    told = difference(before, after, {"Media/1": "Picture: Knee"})
+    said = [(cut.what, cut.kind, cut.was, cut.becomes) for cut in told.cuts]
     assert said == [
         ("A", "changed", "1", "2"),
-        ("Derived from 1", "taken out", "Media/1", ""),
+        ("Taken from 1", "taken out", "Picture: Knee", ""),
         ("Summary", "taken out", "x", ""),
-        ("Labels and versions", "put in", "", '{"tag": []}'),
+        ("A label", "added", "", "something was left out"),
     ]
     assert difference(before, None).whole and difference("{", "{}").cuts == () and difference(before, before).cuts == ()
     many = "[" + ",".join(str(n) for n in range(200)) + "]"

@@ -105,7 +105,7 @@ def test_several_at_once_by_mouse(launch: Open, parts: FakeParts) -> None:
     go(page, f"disclosures/{request.id}")
     for number in (1, 2, 3):
         page.get_by_label(f"Choose Picture of the forearm {number},").check()
-    page.get_by_text("Change several at once").click()
+    page.get_by_text("Change those with a tick").click()
     page.locator("#several").get_by_label("It is masked").check()
     page.get_by_role("button", name="Change those with a tick").click()
     expect(page.get_by_role("alert")).to_contain_text("Say why.")
@@ -159,10 +159,10 @@ def test_a_page_that_waits_goes_on_by_itself(launch: Open, parts: FakeParts, scr
     parts.desk.reading = [0.25, 0.75]
     page = launch("amy", scripts=scripts)
     go(page, f"disclosures/{request.id}")
-    expect(page.get_by_text("25 of 100 parts read.")).to_be_visible()
+    expect(page.get_by_text("25% is read.")).to_be_visible()
     if scripts:
         well(page, "reading")
-    expect(page.get_by_text("75 of 100 parts read.")).to_be_visible()
+    expect(page.get_by_text("75% is read.")).to_be_visible()
     expect(page.get_by_text("17 of 21 decided")).to_be_visible()
     parts.desk.requests[request.id] = replace(request, state=RequestState.MAKING)
     page.reload()

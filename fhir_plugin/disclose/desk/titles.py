@@ -60,6 +60,8 @@ def day_of(resource: Mapping[str, Any]) -> str:
         found = _DAY.match(str(period.get("start") or "")) if isinstance(period, dict) else None
         if found:
             return found.group()
+    if resource.get("resourceType") == "Patient":
+        return ""  # when it was last saved says nothing about somebody
     meta = resource.get("meta")
     found = _DAY.match(str(meta.get("lastUpdated") or "")) if isinstance(meta, dict) else None
     return found.group() if found else ""
@@ -96,16 +98,6 @@ def words_of(resource: Mapping[str, Any]) -> str:
     return ""
 
 
-def facts_of(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Everything that it says, as label and value, in the order in which it says so; bytes and markup left out."""
-    for name, value in resource.items():
-        if name in ("resourceType", "text", "meta", "id", "contained") or name.startswith("_"):
-            continue
-        said = "; ".join(dict.fromkeys(each for each in _values(value) if each))
-        if said:
-            yield _label(name), said
-
-
 def text_of(resource: Mapping[str, Any]) -> str:
     """Its narrative without markup."""
     text = resource.get("text")
@@ -121,29 +113,6 @@ def text_of(resource: Mapping[str, Any]) -> str:
     ):
         plain = plain.replace(entity, sign)
     return "\n".join(line for line in (" ".join(each.split()) for each in plain.splitlines()) if line)
-
-
-def _values(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("data"), str) and ("contentType" in value or "url" in value):
-            yield f"a file ({value.get('contentType') or 'of an unknown kind'})"
-            return
-        shown = [value[name] for name in ("text", "display") if isinstance(value.get(name), str)]
-        if shown:
-            yield str(shown[0])
-        elif isinstance(value.get("coding"), list):
-            yield from _values(value["coding"][:1])
-        else:
-            for name, inner in value.items():
-                if name not in ("system", "url", "use", "data", "hash"):
-                    yield from _values(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _values(inner)
-    elif isinstance(value, bool):
-        yield "yes" if value else "no"
-    elif value is not None:
-        yield str(value)
 
 
 def _first_words(value: Any) -> str:
@@ -168,8 +137,3 @@ def _types(resource: Mapping[str, Any]) -> Iterator[str]:
         attachment = each.get("attachment", each) if isinstance(each, dict) else None
         if isinstance(attachment, dict):
             yield str(attachment.get("contentType") or "").lower()
-
-
-def _label(name: str) -> str:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-    return words[:1].upper() + words[1:]

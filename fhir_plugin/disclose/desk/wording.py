@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from fhir_plugin.disclose.desk.deciding import Decision
-from fhir_plugin.disclose.desk.titles import facts_of, text_of
+from fhir_plugin.disclose.desk.titles import text_of
 from fhir_plugin.disclose.desk.values import ItemWords
+from fhir_plugin.disclose.package.reading import Fact, facts_of
+from fhir_plugin.disclose.package.reading.plain import date_words
 from fhir_plugin.disclose.redact.strict import read_resource
 from mappings.model.disclosure_request import ItemKey
 
@@ -21,11 +24,39 @@ def words_and_change(decision: Decision, key: ItemKey) -> ItemWords:
     after = next((part.data for part in decision.record.parts if part.line == number), None)
     before = decision.gathered.by_key[key]
     return ItemWords(
-        facts=tuple(facts_of(before)),
+        facts=tuple(_facts(decision, key)),
         text=text_of(before),
         before=pretty(before),
         after=pretty(read_resource(after)) if after is not None else None,
     )
+
+
+def _facts(decision: Decision, key: ItemKey) -> Iterator[tuple[str, str]]:
+    """In the words in which the recipient would read it. Other items go by the names that the list has for them."""
+    names = {
+        each.key: ", ".join(filter(None, (each.title, date_words(each.when))))
+        for each in decision.items
+        if not each.hidden
+    }
+    person = {each for each in decision.gathered.keys if each.startswith("Patient/")}
+    resource = dict(decision.gathered.by_key[key])
+    for name in ("subject", "patient"):
+        whom = resource.get(name)
+        if isinstance(whom, dict) and whom.get("reference") in person:
+            del resource[name]  # everything here is about this patient
+    item = decision.item(key)
+    if item is not None and item.is_image:
+        resource.pop("content", None)  # it is shown
+    for fact in facts_of(resource, lambda reference: names.get(ItemKey(reference), "")):
+        yield fact.label, "\n".join(_lines(fact.value))
+
+
+def _lines(value: str | tuple[Fact, ...]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        return
+    for fact in value:
+        yield f"{fact.label}: {'; '.join(_lines(fact.value))}"
 
 
 def pretty(resource: Any) -> str:

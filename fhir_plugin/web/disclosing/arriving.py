@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -57,17 +58,20 @@ class Line:
     late: bool
     here: bool
     hidden: int = 0
+    due: dt.date | None = None
+    gone: int | None = None
 
 
 def _line(session: ClinicalSession, each: DisclosureRequest) -> Line:
-    _, days = desk().due(each)
+    due, days = desk().due(each)
     late = each.is_open and days is not None and days < 0
     here = each.patient == session.patient_id and each.fhir_base == session.fhir_base
     who = words.row_of(desk().rows(), each.requester).title
     hidden = 0
     if here and each.is_open and Role.PRIVACY_OFFICER in session.user.roles and each.gathered is not None:
         hidden = sum(item.hidden and item.asks is not None for item in desk().view(session, each.id).items)
-    return Line(each, who, words.time_left(days) if each.is_open else words.STATES[each.state], late, here, hidden)
+    left = words.time_left(days) if each.is_open else words.STATES[each.state]
+    return Line(each, who, left, late, here, hidden, due, words.share_gone(each, due, days) if each.is_open else None)
 
 
 @disclosing.get("")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
+
+from fhir_plugin.disclose.package.reading.kinds import label_of
 
 MOST_LINES = 60
 """More than this nobody reads; how many more there are is said."""
 _LONGEST = 160
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 _QUOTED: Final = re.compile(r'"([^"\\]{600})[^"\\]*"')
-_SAID: Final = {"text": "summary", "div": "text", "meta": "labels and versions", "_": "about"}
+_SAID: Final = {"text": "summary", "div": "text", "meta": "labels and versions"}
+_MARK: Final = "REDACTED"
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Cut:
     def kind(self) -> str:
         if not self.becomes:
             return "taken out"
-        return "changed" if self.was else "put in"
+        return "changed" if self.was else "added"
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,9 @@ class Difference:
     whole: bool = False
 
 
-def difference(before: str, after: str | None) -> Difference:
-    """Between what the record holds and what would go out, both as JSON; unreadable JSON gives no list."""
+def difference(before: str, after: str | None, names: Mapping[str, str] = _NO_NAMES) -> Difference:
+    """Between what the record holds and what would go out, both as JSON; unreadable JSON gives no list. `names`: what
+    people call the items that a `Type/id` stands for."""
     if after is None:
         return Difference((), whole=True)
     try:
@@ -48,7 +55,8 @@ def difference(before: str, after: str | None) -> Difference:
         return Difference(())
     found: list[Cut] = []
     _compare(was, becomes, (), found)
-    return Difference(tuple(found[:MOST_LINES]), more=max(0, len(found) - MOST_LINES))
+    told = [replace(each, was=names.get(each.was, each.was)) for each in found]
+    return Difference(tuple(told[:MOST_LINES]), more=max(0, len(told) - MOST_LINES))
 
 
 def shortened(text: str) -> str:
@@ -64,7 +72,7 @@ def _compare(was: Any, becomes: Any, path: tuple[str, ...], found: list[Cut]) ->
             if name not in becomes:
                 found.append(Cut(_named((*path, name)), _short(was[name]), ""))
             elif name not in was:
-                found.append(Cut(_named((*path, name)), "", _short(becomes[name])))
+                found.append(_added((*path, name), becomes[name]))
             else:
                 _compare(was[name], becomes[name], (*path, name), found)
     elif isinstance(was, list) and isinstance(becomes, list):
@@ -84,7 +92,17 @@ def _compare_lists(was: list[Any], becomes: list[Any], path: tuple[str, ...], fo
             left.remove(each)
         else:
             found.append(Cut(_named((*path, str(number)) if len(was) > 1 else path), _short(each), ""))
-    found.extend(Cut(_named(path), "", _short(each)) for each in left)
+    found.extend(_added(path, each) for each in left)
+
+
+def _added(path: tuple[str, ...], value: Any) -> Cut:
+    """What the redactor puts in; its own mark in words."""
+    each = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if path == ("meta",) and isinstance(each, dict) and set(each) == {"security"}:
+        return _added(("meta", "security"), each["security"])
+    if path[-1:] == ("security",) and isinstance(each, dict) and each.get("code") == _MARK:
+        return Cut("A label", "", "something was left out")
+    return Cut(_named(path), "", _short(value))
 
 
 def _named(path: tuple[str, ...]) -> str:
@@ -94,8 +112,8 @@ def _named(path: tuple[str, ...]) -> str:
         if part.isdigit() and words:
             words[-1] += f" {part}"
         else:
-            plain = re.sub(r"(?<=[a-z])([A-Z])", lambda each: f" {each[1].lower()}", part.lstrip("_"))
-            words.append(_SAID.get(part, plain))
+            plain = label_of(part.lstrip("_"))
+            words.append(_SAID.get(part, plain[:1].lower() + plain[1:]))
     said = ", ".join(words)
     return said[:1].upper() + said[1:]
 

@@ -30,7 +30,8 @@ from fhir_plugin.web.disclosing.blueprint import (
     revision_seen,
     visible_item,
 )
-from fhir_plugin.web.disclosing.cuts import difference, shortened
+from fhir_plugin.web.disclosing.contract import ItemWords
+from fhir_plugin.web.disclosing.cuts import Difference, difference, shortened
 from mappings.model.disclosure import Reviewer
 from mappings.model.disclosure_request import Decided, DeskItem, DeskView, DisclosureId, RequestState
 from mappings.model.people import ClinicalSession
@@ -119,6 +120,7 @@ def shared(view: DeskView) -> dict[str, object]:
         "row": words.row_of(desk().rows(), view.request.requester),
         "time_left": words.time_left(view.days_left),
         "late": view.days_left is not None and view.days_left < 0,
+        "gone": words.share_gone(view.request, view.due, view.days_left),
         "state": words.STATES[view.request.state],
         "decided": decided,
         "whole": whole,
@@ -135,7 +137,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         said = desk().words(session, view.request.id, open_item.key)
         detail = {
             "said": said,
-            "difference": difference(said.before, said.after if words.fate(open_item) in ("out", "needs") else None),
+            "difference": _difference(open_item, said, items),
             "before": shortened(said.before),
             "after": shortened(said.after) if said.after is not None else None,
             "to_read": _to_read(open_item),
@@ -145,6 +147,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         "request.html",
         session,
         groups=groups,
+        shares=words.shares(groups, words.share_decided(view, sum(map(kept_hidden, view.items)))[1]),
         item=open_item,
         following=_token_after(view, order, open_item),
         waiting=_token_after(view, [each for each in order if words.fate(each) == "needs"], open_item),
@@ -159,6 +162,15 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         **detail,
         **shared(view),
     )
+
+
+def _difference(item: DeskItem, said: ItemWords, items: Sequence[DeskItem]) -> Difference:
+    """What is left out of it; nothing is, where nobody has decided yet. Other items go by the list's names."""
+    fate = words.fate(item)
+    names = {str(each.key): words.name_of(each) for each in items}
+    if fate == "needs" and said.after is None:
+        return Difference(())
+    return difference(said.before, said.after if fate in ("out", "needs") else None, names)
 
 
 def _to_read(item: DeskItem) -> bool:

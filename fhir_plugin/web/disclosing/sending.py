@@ -22,6 +22,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     Trouble,
     desk,
     disclosing,
+    for_whom,
     page,
     revision_seen,
 )
@@ -101,6 +102,7 @@ def _sign_page(session: ClinicalSession, id: DisclosureId, trouble: Trouble) -> 
         problems=trouble.problems,
         name=request.form.get("name", ""),
         second=second,
+        left_out=[each for each in words.grouped(for_whom(session, view)) if each.anchor in ("masked", "held")],
         own=second and found.first is not None and found.first.by == session.user.reference,
         **shared(view),
     ), trouble.status

@@ -25,7 +25,15 @@ from mappings.model.disclosure import (
     Review,
     Reviewer,
 )
-from mappings.model.disclosure_request import Decided, DeskItem, DeskView, DisclosureId, ItemKey, RequestState
+from mappings.model.disclosure_request import (
+    Decided,
+    DeskItem,
+    DeskView,
+    DisclosureId,
+    DisclosureRequest,
+    ItemKey,
+    RequestState,
+)
 
 WHO_ASKS: Final[tuple[tuple[str, tuple[Requester, ...]], ...]] = (
     (
@@ -120,22 +128,68 @@ REVIEWERS: Final[Mapping[Reviewer, str]] = MappingProxyType(
 )
 
 
+class Because(NamedTuple):
+    """Items with one fate for one reason, which is a sentence."""
+
+    reason: str
+    items: tuple[DeskItem, ...]
+
+
 class Group(NamedTuple):
     """Items with one fate. `anchor` is the place on the page."""
 
     anchor: str
     title: str
-    items: tuple[DeskItem, ...]
+    why: tuple[Because, ...]
+
+    @property
+    def items(self) -> tuple[DeskItem, ...]:
+        """All of them, in the order in which the page has them."""
+        return tuple(item for because in self.why for item in because.items)
+
+
+FATES: Final[Mapping[str, str]] = MappingProxyType(
+    {"needs": "Needs a person", "out": "Goes out", "masked": "Masked", "held": "Held back"}
+)
 
 
 def grouped(items: Sequence[DeskItem]) -> list[Group]:
-    """What needs somebody first; empty groups are left out."""
-    titles = {"needs": "Needs a person", "out": "Goes out", "masked": "Masked", "held": "Held back"}
+    """What needs somebody first; within it by reason, the reason that concerns most first; empty groups are left out.
+    Pictures come before the rest, and what is older before what is newer."""
+    found: dict[str, dict[str, list[DeskItem]]] = {anchor: {} for anchor in FATES}
+    for item in sorted(items, key=lambda each: (not each.is_image, not each.when, each.when, each.title)):
+        found[fate(item)].setdefault(item.decided.reason.text, []).append(item)
     return [
-        Group(anchor, title, found)
-        for anchor, title in titles.items()
-        if (found := tuple(item for item in items if fate(item) == anchor))
+        Group(
+            anchor, title, tuple(Because(reason, tuple(found[anchor][reason])) for reason in _most_first(found[anchor]))
+        )
+        for anchor, title in FATES.items()
+        if found[anchor]
     ]
+
+
+def _most_first(found: Mapping[str, Sequence[DeskItem]]) -> list[str]:
+    return sorted(found, key=lambda reason: -len(found[reason]))
+
+
+def share_gone(request: DisclosureRequest, due: dt.date | None, left: int | None) -> int | None:
+    """How much of the time is over, in percent; None where there is no limit."""
+    if due is None or left is None:
+        return None
+    whole = (due - max(request.received, request.identity_on or request.received)).days
+    return 100 if whole <= 0 else max(0, min(100, round(100 * (whole - left) / whole)))
+
+
+def shares(groups: Sequence[Group], whole: int) -> list[tuple[str, int, int]]:
+    """Of the bar over the list: which fate, where its part begins and how long it is, in items. What nobody here may
+    see comes last."""
+    parts: list[tuple[str, int, int]] = []
+    begins = 0
+    for anchor in ("out", "masked", "held", "needs"):
+        long = sum(len(group.items) for group in groups if group.anchor == anchor)
+        parts += [(anchor, begins, long)] if long else []
+        begins += long
+    return [*parts, ("hidden", begins, whole - begins)] if whole > begins else parts
 
 
 def fate(item: DeskItem) -> str:
@@ -160,6 +214,11 @@ def fate_words(item: DeskItem, *, mine: bool = False) -> str:
     if fate(item) == "out" and item.blacked_out:
         words += ", with parts blacked out"
     return words
+
+
+def name_of(item: DeskItem) -> str:
+    """What the list calls it, with its day."""
+    return ", ".join(each for each in (item.title, day_said(item.when)) if each)
 
 
 def day_said(when: str) -> str:

@@ -136,11 +136,7 @@ class Reading:
         kind = kind_of(noted.type)
         files: list[Shown] = []
         telling = _Telling(self._naming, files)
-        order = {name: place for place, name in enumerate(("modifierExtension", *kind.title, *kind.first))}
-        fields = [name for name in resource if name in kind.first or name not in _NOT_FACTS]
-        fields.sort(key=lambda name: order.get(base_of(name), order.get(name, len(order))))
-        facts = [fact for name in fields for fact in telling.facts(name, resource[name])]
-        facts += [fact for each in _listed(resource.get("contained")) for fact in telling.contained(each)]
+        facts = _in_order(resource, kind, telling)
         technical = [
             fact
             for name in _TECHNICAL
@@ -152,11 +148,24 @@ class Reading:
             kind=kind.name,
             title=_title(resource, kind, self._naming),
             when=noted.when,
-            facts=tuple(facts),
+            facts=facts,
             technical=tuple(technical),
             narrative=div,
             files=tuple(dict.fromkeys(files)),
         )
+
+
+def facts_of(resource: Json, naming: Naming) -> tuple[Fact, ...]:
+    """What one resource says, what helps a reader first, without what matters to systems alone."""
+    return _in_order(resource, kind_of(primitive(resource.get("resourceType"))), _Telling(naming, []))
+
+
+def _in_order(resource: Json, kind: Kind, telling: _Telling) -> tuple[Fact, ...]:
+    order = {name: place for place, name in enumerate(("modifierExtension", *kind.title, *kind.first))}
+    fields = [name for name in resource if name in kind.first or name not in _NOT_FACTS]
+    fields.sort(key=lambda name: order.get(base_of(name), order.get(name, len(order))))
+    facts = [fact for name in fields for fact in telling.facts(name, resource[name])]
+    return (*facts, *(fact for each in _listed(resource.get("contained")) for fact in telling.contained(each)))
 
 
 class _Telling:

@@ -39,6 +39,7 @@ _SYSTEMS: Final = {
     "https://fhir.nhs.uk/Id/nhs-number": "NHS number",
     "https://fhir.nhs.uk/Id/ods-organization-code": "ODS code",
 }
+_HL7: Final = re.compile(r"http://(?:terminology\.hl7\.org/CodeSystem|hl7\.org/fhir)/([A-Za-z0-9-]+)")
 _CONTACT: Final = frozenset({"phone", "fax", "email", "pager", "url", "sms", "other"})
 _QUANTITY: Final = frozenset({"value", "unit", "code", "system", "comparator", "currency"})
 _LISTS: Final = frozenset({"coding", "given", "prefix", "suffix", "line"})
@@ -82,8 +83,12 @@ def nhs_number(text: str) -> str:
 
 
 def system_words(system: object) -> str:
-    """SNOMED CT for its address; of any other the address."""
-    return _SYSTEMS.get(str(system), str(system)) if system else ""
+    """SNOMED CT for its address; HL7 and the list's name for one of HL7's own lists; of any other the address."""
+    known = str(system or "")
+    if known in _SYSTEMS:
+        return _SYSTEMS[known]
+    own = _HL7.fullmatch(known)
+    return f"HL7 {own[1]}" if own else known
 
 
 def in_words(value: Json, naming: Naming) -> str | None:
@@ -131,12 +136,22 @@ def _concept(value: Json, naming: Naming) -> str:
     text = primitive(value.get("text"))
     if not text or (len(said) == 1 and said[0].casefold().startswith(f"{text.casefold()} (")):
         return "; ".join(said)  # one code with the same words: once is enough
+    if len(said) == 1 and _is_bare(codings):
+        return _with(text, said[0])
     return "; ".join([text, *(each for each in said if each != text)])
+
+
+def _is_bare(codings: object) -> bool:
+    """Whether the only code has no words of its own."""
+    return isinstance(codings, list) and isinstance(codings[0], dict) and not codings[0].get("display")
 
 
 def _coding(value: Json, _naming: Naming) -> str:
     display, code = primitive(value.get("display")), value.get("code")
-    name = " ".join(each for each in (system_words(value.get("system")), primitive(code)) if each)
+    system = system_words(value.get("system"))
+    if not display and code and system.startswith("HL7 "):
+        return _with(primitive(code).replace("-", " "), system)  # its codes are words
+    name = " ".join(each for each in (system, primitive(code)) if each)
     return _with(display, name) if display else name
 
 
