@@ -221,7 +221,8 @@ class TimeLimit:
         """The last day to answer: none in law gives None.
 
         A month ends on the same day of the next month, or on its last day where there is no such day; an end on a
-        day off moves to the next working day (ICO, right of access: time limits).
+        day off moves to the next working day (ICO, right of access: time limits). Days that an Act counts are counted
+        as they stand: nothing in it moves their end.
         """
         if self.months is not None:
             end = _months_after(received, self.months + (self.more_months if extended else 0))
@@ -230,7 +231,7 @@ class TimeLimit:
             for _ in range(self.days):
                 end = _working_day(end + dt.timedelta(days=1), holidays)
         elif self.days is not None:
-            end = received + dt.timedelta(days=self.days)
+            return received + dt.timedelta(days=self.days)
         else:
             return None
         return _working_day(end, holidays)

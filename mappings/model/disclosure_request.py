@@ -141,6 +141,8 @@ class DisclosureRequest:
     watermark: bool = False
     """Whether each picture says for whom it is, and since when."""
     extended_because: str = field(default="", repr=False)
+    extended_told: dt.date | None = None
+    """The day on which whoever asked was told so, with the reason (UK GDPR Article 12(3): within the first month)."""
     gathered: VaultId | None = None
     gathered_at: dt.datetime | None = None
     overrides: Mapping[ItemKey, Override] = field(default_factory=dict, repr=False)

@@ -163,7 +163,7 @@ AT_THE_DESK = {
     f"disclosing.{page}"
     for page in (
         *("at_the_desk", "accounting", "one", "progress", "shown", "decide", "read", "ask", "reveal", "picture"),
-        *("preview", "preview_page", "signing", "sign"),
+        *("preview", "preview_page", "open_preview", "as_sent", "signing", "sign"),
     )
 }
 FOR_THE_OFFICER = {

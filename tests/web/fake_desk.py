@@ -255,8 +255,15 @@ class FakeDesk:
     def change(self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int) -> DisclosureRequest:
         return self._saved("change", session, id, revision, lambda request: self._said(request, facts.said))
 
-    def extend(self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int) -> DisclosureRequest:
-        return self._saved("extend", session, id, revision, lambda r: replace(r, extended_because=reason))
+    def extend(
+        self, session: ClinicalSession, id: DisclosureId, reason: str, told: str, *, revision: int
+    ) -> DisclosureRequest:
+        if not told:
+            raise Incomplete("Not told.", fields={"told": "Give the day."})
+        day = dt.date.fromisoformat(told)
+        return self._saved(
+            "extend", session, id, revision, lambda r: replace(r, extended_because=reason, extended_told=day)
+        )
 
     def refuse(
         self, session: ClinicalSession, id: DisclosureId, reason: str, *, closed: bool, revision: int

@@ -324,6 +324,10 @@ def test_ending_needs_a_reason_and_keeps_it(
         untold = person.post(at(request, form), {field: "Too much", "revision": "0"})
         assert untold.status_code == 422 and 'href="#extend-told"' in untold.text
         closed = {"extend-told": "2026-03-01"}
+    if form == "extend":
+        untold = person.post(at(request, form), {field: "Too much", "revision": "0"})
+        assert untold.status_code == 422 and 'href="#extend-told"' in untold.text
+        closed = {"extend-told": "2026-03-01"}
     stale = person.post(at(request, form), {**closed, field: "Too <b>much</b>", "revision": "5"})
     assert stale.status_code == 409 and "Too &lt;b&gt;much&lt;/b&gt;" in stale.text
     assert person.post(at(request, form), {**closed, field: "Too much", "revision": "0"}).status_code == 303

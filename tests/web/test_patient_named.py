@@ -58,7 +58,7 @@ STAYS_WITH_US = {
         f"disclosing.{page}"
         for page in (
             *("accept_unread", "ask", "begin", "black_out", "decide", "extend", "gather", "locked_package", "opine"),
-            *("read", "refuse", "reveal", "set_facts"),
+            *("open_preview", "read", "refuse", "reveal", "set_facts"),
         )
     ),
     "editing.change",

@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from fhir_plugin.disclose.desk import course, gather, holding, view
-from fhir_plugin.disclose.desk.due import days_left, due_day
+from fhir_plugin.disclose.desk.due import days_left, due_day, first_due_day
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own, only_opines, sees_hidden
-from fhir_plugin.disclose.desk.said import with_what_was_said
+from fhir_plugin.disclose.desk.said import day_between, with_what_was_said
 from fhir_plugin.disclose.desk.thinking import Thinking
 from fhir_plugin.disclose.desk.values import Facts, words_of_theirs
 from fhir_plugin.errors import Incomplete, Refused
@@ -48,11 +48,10 @@ class Cases:
     def of_practice(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
         need(session, SECOND, "requests for copies of a record")
         found = [view.name_and_clock(each) for each in self._parts.requests.open_at(session.fhir_base)]
-        return sorted(found, key=lambda each: (due_day(each, self._parts.rules) or dt.date.max, each.created))
+        return sorted(found, key=lambda each: (due_day(each, self._parts) or dt.date.max, each.created))
 
     def due(self, request: DisclosureRequest) -> tuple[dt.date | None, int | None]:
-        rules = self._parts.rules
-        return due_day(request, rules), days_left(request, rules, self._parts.today)
+        return due_day(request, self._parts), days_left(request, self._parts)
 
     def begin(self, session: ClinicalSession, facts: Facts) -> DisclosureRequest:
         need(session, OFFICERS, "opening a request for a copy of a record")
@@ -92,18 +91,25 @@ class Cases:
 
         return self._change(session, id, revision, "disclosure.changed", said_now)
 
-    def extend(self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int) -> DisclosureRequest:
+    def extend(
+        self, session: ClinicalSession, id: DisclosureId, reason: str, told: str, *, revision: int
+    ) -> DisclosureRequest:
         words = words_of_theirs(reason, "reason", "Say why more time is needed, as the person who asked is told.")
+        today = self._parts.today
 
         def extended(request: DisclosureRequest) -> DisclosureRequest:
-            due, left = self.due(request)
+            due = first_due_day(request, self._parts)
             if due is None or not self._parts.rules.rows[request.requester].time_limit.more_months:
                 raise Refused("The time to answer this request cannot be extended.", code="not-extendable")
             if request.extended_because:
                 raise Refused("The time has been extended already.", code="extended-already")
-            if left is not None and left < 0:
-                raise Refused("The time is over: it can only be extended before that.", code="extended-late")
-            return course.changed(request, extended_because=words)
+            told_on = day_between(told, request.received, today)
+            if told_on is None:
+                problem = "Give the day on which you told them. Without that the time is not extended."
+                raise Incomplete(problem, fields={"told": problem})
+            if told_on > due:
+                raise Refused("The time is over: they have to be told before that.", code="extended-late")
+            return course.changed(request, extended_because=words, extended_told=told_on)
 
         return self._change(session, id, revision, "disclosure.extended", extended)
 

@@ -137,7 +137,7 @@ def _item(parts: DeskParts, request: DisclosureRequest, kind: WorkKind, now: dt.
 
 
 def _due(parts: DeskParts, request: DisclosureRequest, kind: WorkKind, now: dt.datetime) -> dt.datetime:
-    day = due_day(request, parts.rules)
+    day = due_day(request, parts)
     if kind is not WorkKind.DISCLOSURE:
         return now + dt.timedelta(hours=parts.policy.work_hours[kind])
     if day is None:

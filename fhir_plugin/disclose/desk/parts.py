@@ -9,6 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from fhir_plugin.disclose.decide import Rules
+from fhir_plugin.disclose.desk.days_off import bank_holidays
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.pack import PolicyPack
@@ -76,6 +77,10 @@ class DeskParts:
     @property
     def today(self) -> dt.date:
         return self.clock.now().astimezone(_UK).date()
+
+    @property
+    def days_off(self) -> frozenset[dt.date]:
+        return bank_holidays().of(self.policy.jurisdiction)
 
     def concern(self, request: DisclosureRequest) -> bool:
         """Whether a safeguarding concern about this patient is open."""

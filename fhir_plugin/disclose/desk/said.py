@@ -72,6 +72,15 @@ def with_what_was_said(
     return changed
 
 
+def day_between(text: str, first: dt.date, last: dt.date) -> dt.date | None:
+    """A day as typed; None for one that is none, or not from `first` to `last`."""
+    try:
+        day = dt.date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return day if first <= day <= last else None
+
+
 def _words(text: str) -> str:
     if len(text) > MOST_WORDS:
         raise ValueError

@@ -32,8 +32,10 @@ class Desk(Protocol):
         self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int
     ) -> DisclosureRequest: ...
     def extend(
-        self, session: ClinicalSession, id: DisclosureId, reason: str, *, revision: int
-    ) -> DisclosureRequest: ...
+        self, session: ClinicalSession, id: DisclosureId, reason: str, told: str, *, revision: int
+    ) -> DisclosureRequest:
+        """`told`: the day on which whoever asked was told so, as 2026-11-23."""
+
     def refuse(
         self, session: ClinicalSession, id: DisclosureId, reason: str, *, closed: bool, revision: int
     ) -> DisclosureRequest: ...

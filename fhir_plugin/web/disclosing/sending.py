@@ -28,6 +28,7 @@ from fhir_plugin.web.disclosing.blueprint import (
 )
 from fhir_plugin.web.disclosing.deciding import shared
 from fhir_plugin.web.security import readable_response
+from fhir_plugin.web.words import local
 from mappings.model.disclosure_request import DisclosureId, RequestState
 from mappings.model.people import ClinicalSession
 
@@ -159,7 +160,10 @@ def ending(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
 
 def _end_page(session: ClinicalSession, id: DisclosureId, trouble: Trouble) -> ResponseReturnValue:
     view = desk().view(session, id)
-    return page("end.html", session, problems=trouble.problems, typed=request.form, **shared(view)), trouble.status
+    today = local(parts().clock.now()).date().isoformat()
+    return page(
+        "end.html", session, problems=trouble.problems, typed=request.form, today=today, **shared(view)
+    ), trouble.status
 
 
 @disclosing.post("/<disclosure_id>/extend")
@@ -169,7 +173,7 @@ def extend(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue:
     same_patient(session)
     id = DisclosureId(disclosure_id)
     try:
-        desk().extend(session, id, _reason("extend"), revision=revision_seen())
+        desk().extend(session, id, _reason("extend"), request.form.get("extend-told", ""), revision=revision_seen())
     except (Incomplete, AnswersChanged) as error:
         return _end_page(session, id, _named(Trouble.of(error), "extend"))
     return redirect(url_for(".one", disclosure_id=id), 303)
@@ -197,5 +201,6 @@ def _reason(which: str) -> str:
 
 
 def _named(trouble: Trouble, which: str) -> Trouble:
-    named = {(f"{which}-reason" if name == "reason" else name): text for name, text in trouble.problems.items()}
+    fields = ("reason", "told")
+    named = {(f"{which}-{name}" if name in fields else name): text for name, text in trouble.problems.items()}
     return Trouble(named, trouble.status)

@@ -14,7 +14,7 @@ from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.disclose.package import write_package
 from fhir_plugin.disclose.send import KIND, Disclosures, Making, start
 from fhir_plugin.ledger.engine import Engine, PlanFor
-from fhir_plugin.policy.pack import shipped_pack
+from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import ClinicalRecord
 from mappings.model.disclosure import Reviewer
 from mappings.model.disclosure_request import Decided, DeskItem, DeskView, DisclosureRequest, ItemKey
@@ -84,6 +84,7 @@ class DeskBench:
         fill: bool = True,
         worker: FakeImageWorker | None = None,
         sends: bool = True,
+        policy_of: Callable[[PolicyPack], PolicyPack] = lambda pack: pack,
     ) -> None:
         self.clock = FakeClock()
         self.record = record or FakeRecord(self.clock, types=TYPES)
@@ -118,7 +119,7 @@ class DeskBench:
             engine=self.engine,
             queue=InlineQueue(),
             clock=self.clock,
-            policy=shipped_pack(),
+            policy=policy_of(shipped_pack()),
             rules=shipped_rules(),
             records=lambda launch: self.record_of(launch),
             patient=self.patient,

@@ -39,7 +39,7 @@ Act = Callable[[DeskBench, ClinicalSession, DisclosureRequest], object]
 
 EVERY_ACT: dict[str, Act] = {
     "change": lambda b, s, r: b.desk.change(s, r.id, Facts({"purpose": "x"}), revision=r.revision),
-    "extend": lambda b, s, r: b.desk.extend(s, r.id, "Large.", revision=r.revision),
+    "extend": lambda b, s, r: b.desk.extend(s, r.id, "Large.", TODAY, revision=r.revision),
     "refuse": lambda b, s, r: b.desk.refuse(s, r.id, "No right.", closed=False, revision=r.revision),
     "gather": lambda b, s, r: b.desk.gather(s, r.id),
     "view": lambda b, s, r: b.desk.view(s, r.id),
@@ -59,6 +59,7 @@ EVERY_ACT: dict[str, Act] = {
     "as_sent": lambda b, s, r: b.desk.as_sent(s, r.id, "record.html"),
     "package": lambda b, s, r: b.desk.package(s, r.id),
 }
+TODAY = "2026-03-02"
 OF_NOBODYS = {"of_patient", "of_practice", "accounting", "begin"}
 
 
@@ -182,25 +183,32 @@ def test_the_clock_begins_with_the_proof_that_was_asked_for_and_is_extended_once
     assert bench.desk.due(request) == (dt.date(2026, 3, 2), 0)
     request = bench.desk.change(OFFICER, request.id, Facts({"identity_on": "2026-02-10"}), revision=request.revision)
     assert bench.desk.due(request) == (dt.date(2026, 3, 10), 8)
-    request = bench.desk.extend(OFFICER, request.id, " It is large. ", revision=request.revision)
+    for untold in ("", "soon", "2026-03-03", "2026-02-01"):
+        with pytest.raises(Incomplete) as raised:
+            bench.desk.extend(OFFICER, request.id, "It is large.", untold, revision=request.revision)
+        assert set(raised.value.fields) == {"told"}
+    request = bench.desk.extend(OFFICER, request.id, " It is large. ", TODAY, revision=request.revision)
+    assert request.extended_told == dt.date(2026, 3, 2)
     assert bench.desk.due(request)[0] == dt.date(2026, 5, 11)  # the tenth is a Sunday
     (item,) = bench.worklist.of_patient(HERE, AMY)
     assert (item.kind, item.due.date()) == (WorkKind.DISCLOSURE, dt.date(2026, 5, 12))
     with pytest.raises(Refused, match="already"):
-        bench.desk.extend(OFFICER, request.id, "Again.", revision=request.revision)
+        bench.desk.extend(OFFICER, request.id, "Again.", TODAY, revision=request.revision)
     with pytest.raises(Incomplete):
-        bench.desk.extend(OFFICER, request.id, "  ", revision=request.revision)
+        bench.desk.extend(OFFICER, request.id, "  ", TODAY, revision=request.revision)
 
 
 def test_a_time_that_is_over_is_not_extended_and_one_without_limit_has_none(bench: DeskBench) -> None:
     late = bench.desk.begin(OFFICER, Facts(SAID | {"received": "2026-01-05"}))
     assert bench.view(late).days_left == -25
     with pytest.raises(Refused, match="over"):
-        bench.desk.extend(OFFICER, late.id, "Forgot.", revision=late.revision)
+        bench.desk.extend(OFFICER, late.id, "Forgot.", TODAY, revision=late.revision)
+    told = bench.desk.extend(OFFICER, late.id, "We told them in time.", "2026-02-05", revision=late.revision)
+    assert bench.view(told).days_left == 37 and told.extended_told == dt.date(2026, 2, 5)
     court = bench.desk.begin(OFFICER, Facts(SAID | {"requester": "court-order", "received": "2026-03-02"}))
     assert (bench.view(court).due, bench.view(court).days_left) == (None, None)
     with pytest.raises(Refused, match="cannot be extended"):
-        bench.desk.extend(OFFICER, court.id, "Large.", revision=court.revision)
+        bench.desk.extend(OFFICER, court.id, "Large.", TODAY, revision=court.revision)
 
 
 def test_while_one_request_is_open_nothing_of_this_patient_is_destroyed(bench: DeskBench) -> None:
