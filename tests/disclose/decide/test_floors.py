@@ -9,15 +9,15 @@ from fhir_plugin.disclose.decide.floors import not_without_their_yes
 from fhir_plugin.disclose.decide.rules import CONDITIONS, Circumstances
 from mappings.model.disclosure import AgeBand, Authority, Competence, ConsentToRelease, Requester
 
-NAMED = {"consent": ConsentToRelease.NAMED}
-CHILD = {"age": AgeBand.UNDER_16, "competence": Competence.COMPETENT}
+NAMED: dict[str, str] = {"consent": ConsentToRelease.NAMED}
+CHILD: dict[str, str] = {"age": AgeBand.UNDER_16, "competence": Competence.COMPETENT}
 PARENT, RESEARCH, SOLICITOR = Requester.PARENT_OR_PROXY, Requester.RESEARCH, Requester.PATIENTS_SOLICITOR
 
 
 def now(**changed: str) -> Circumstances:
     """Nothing has been said: every condition at a value that allows nothing."""
-    nothing = {"consent": ConsentToRelease.GENERAL, "authority": Authority.NOT_SEEN, "age": AgeBand.ADULT}
-    nothing |= {"competence": Competence.UNKNOWN, "agrees": "not-asked", "concern": "no"}
+    nothing: dict[str, str] = {"consent": ConsentToRelease.GENERAL, "authority": Authority.NOT_SEEN}
+    nothing |= {"age": AgeBand.ADULT, "competence": Competence.UNKNOWN, "agrees": "not-asked", "concern": "no"}
     return {**{name: values[0] for name, values in CONDITIONS.items()}, **nothing, **changed}
 
 

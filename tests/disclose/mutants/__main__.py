@@ -29,8 +29,7 @@ _TESTS = {
     ],
     "prove": ["prove", "test_redacted_and_proved.py"],
 }
-"""Below `tests/disclose`, the quick and sharp ones first; not those that start processes of their own, which would not run
-the change."""
+"""Below `tests/disclose`, quick and sharp ones first; none that starts processes: those would not be changed."""
 _NAMED_OTHERWISE = {
     "unwrap": "unseen",
     "bundle": "bundles",
