@@ -154,7 +154,8 @@ class DisclosureRequest:
     accepted_unread: str = field(default="", repr=False)
     """Why it is signed all the same without those; empty while nobody has said so."""
     changed: frozenset[ItemKey] = frozenset()
-    """Items that were new or different when the record was read the last time, and not looked at since."""
+    """Items that were new or different when the record was read the last time, or were decided about for somebody else
+    who asked, and not looked at since."""
     opinions_asked: Mapping[ItemKey, str] = field(default_factory=dict, repr=False)
     """What a health professional was asked about an item, in words; until they have answered it waits."""
     black_outs: Mapping[ItemKey, VaultId] = field(default_factory=dict)

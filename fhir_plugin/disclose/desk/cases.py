@@ -10,6 +10,7 @@ from fhir_plugin.disclose.desk.due import days_left, due_day, first_due_day
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own, only_opines, sees_hidden
 from fhir_plugin.disclose.desk.said import day_between, with_what_was_said
+from fhir_plugin.disclose.desk.standing import for_what_is_said_now
 from fhir_plugin.disclose.desk.thinking import Thinking
 from fhir_plugin.disclose.desk.values import Facts, words_of_theirs
 from fhir_plugin.errors import Incomplete, Refused
@@ -87,7 +88,7 @@ class Cases:
     def change(self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int) -> DisclosureRequest:
         def said_now(request: DisclosureRequest) -> DisclosureRequest:
             new = with_what_was_said(request, facts.said, rules=self._parts.rules, today=self._parts.today)
-            return course.changed(request, **_differences(request, new))
+            return course.changed(request, **_differences(request, for_what_is_said_now(request, new)))
 
         return self._change(session, id, revision, "disclosure.changed", said_now)
 

@@ -18,12 +18,13 @@ from fhir_plugin.disclose.decide import Rules, Together, judge_for
 from fhir_plugin.disclose.decide.facts import Fact, Said, read
 from fhir_plugin.disclose.decide.rules import Moved
 from fhir_plugin.disclose.decide.verdict import all_private_sites, circumstances_of, grounds
-from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.gathered import Gathered, binaries_in
 from fhir_plugin.disclose.desk.in_force import unless_unreadable, with_labels_in_force
 from fhir_plugin.disclose.desk.known import facts_known
 from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.disclose.desk.standing import without_the_forbidden
 from fhir_plugin.disclose.desk.titles import day_of, title_of, words_of
-from fhir_plugin.disclose.desk.verdicts import Verdicts, binaries_in, shown_by, verdicts
+from fhir_plugin.disclose.desk.verdicts import Verdicts, shown_by, verdicts
 from fhir_plugin.disclose.kept_back import KeptBack
 from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding, RedactedRecord, Redaction, redact_stream
@@ -114,8 +115,6 @@ def decide(
     policy = unless_unreadable(
         judge_for(asked, rules=rules, around=around, known=known, private_sites=private), unreadable
     )
-    found = verdicts(request, gathered, policy, shown)
-    record, needles = _redacted(gathered, found.judge(policy), request)
     sites = all_private_sites(rules, private)
     said = {key: read(resource) for key, resource in gathered.by_key.items()}
     facts = {
@@ -123,6 +122,9 @@ def decide(
         | ({Fact.UNREADABLE_LABEL} if key in unreadable else set())
         for key, each in said.items()
     }
+    request = without_the_forbidden(request, asked, facts, rules)
+    found = verdicts(request, gathered, policy, shown)
+    record, needles = _redacted(gathered, found.judge(policy), request)
     at = {f"record:{number}": key for number, key in enumerate(gathered.keys, start=1)}
     black = {gathered.pictures[each].digest for each in _binaries(gathered, request.black_outs)}
     top = {at[each.within]: each for each in record.findings if each.within in at}

@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from fhir_plugin.disclose.desk.reading import KeptBytes, Read
+from fhir_plugin.disclose.desk.reading import KeptBytes, Read, binary_at
 from fhir_plugin.disclose.redact import Part
+from fhir_plugin.disclose.redact.names import attachments
 from fhir_plugin.disclose.redact.strict import Json, read_resource, write
 from fhir_plugin.errors import Tampered
 from fhir_plugin.ports import Compartment, Vault
@@ -52,12 +53,25 @@ class Gathered:
         return frozenset(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
 
     @cached_property
-    def _prints(self) -> Mapping[ItemKey, tuple[bytes, str]]:
-        found = {}
+    def _prints(self) -> Mapping[ItemKey, tuple[tuple[bytes, str] | None, ...]]:
+        """Of each item with the files that it shows: another picture in its place is another item."""
+        own = {}
         for key, line in zip(self.keys, self.lines, strict=True):
             kept = self.pictures.get(key)
-            found[key] = (line, kept.digest if kept else "")
-        return found
+            own[key] = (line, kept.digest if kept else "")
+        return {
+            key: (own[key], *(own.get(ItemKey(each)) for each in binaries_in(resource)))
+            for key, resource in self.by_key.items()
+        }
+
+
+def binaries_in(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Every Binary that an attachment of this resource lies in."""
+    for each in attachments(resource):
+        url = each.get("url")
+        key = binary_at(url) if isinstance(url, str) else None
+        if key is not None:
+            yield key
 
 
 def owner_of(id: DisclosureId) -> str:

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fhir_plugin.disclose.decide import Rules
-from fhir_plugin.disclose.decide.facts import Fact
-from fhir_plugin.disclose.decide.floors import not_without_their_yes
-from fhir_plugin.disclose.decide.verdict import circumstances_of
 from fhir_plugin.disclose.desk.course import changed
 from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR, Decision
 from fhir_plugin.disclose.desk.people import OFFICERS, need, sees_hidden
+from fhir_plugin.disclose.desk.standing import forbidden
 from fhir_plugin.disclose.desk.view import need_item
 from fhir_plugin.errors import Incomplete, NotAllowed, Refused
-from mappings.model.disclosure import ItemFacts, Opinion, Redact, Requester, Reviewer, Withhold
+from mappings.model.disclosure import Opinion, Redact, Requester, Reviewer, Withhold
 from mappings.model.disclosure_request import (
     Decided,
     DeskItem,
@@ -117,27 +115,11 @@ def _need_right(session: ClinicalSession, item: DeskItem) -> None:
 def _need_allowed(
     request: DisclosureRequest, decision: Decision, item: DeskItem, decided: Decided, rules: Rules
 ) -> None:
-    if decided is Decided.WITHHOLD and not rules.rows[request.requester].silent:
-        raise Refused(
-            "This recipient has to be told that something is not included. Choose that it is masked.",
-            code="must-be-told",
-        )
     waits = item.asks is Reviewer.HEALTH_PROFESSIONAL
     if waits and (decided is Decided.RELEASE or request.requester in PATIENTS_SIDE):
         raise Refused("A health professional has to say first whether it would cause serious harm.", code="opinion")
-    if decided is not Decided.RELEASE:
-        return
     harm = item.opinion is not None and item.opinion.opinion is Opinion.SERIOUS_HARM
-    if harm and isinstance(item.proposed, Redact | Withhold):
+    if decided is Decided.RELEASE and harm and isinstance(item.proposed, Redact | Withhold):
         raise Refused("A health professional has said that it would cause serious harm.", code="serious-harm")
-    facts = decision.facts[item.key]
-    known = ItemFacts(opinion=item.opinion.opinion if item.opinion is not None else Opinion.NOT_ASKED)
-    floor = not_without_their_yes(
-        request.requester, sorted(facts, key=tuple(Fact).index), circumstances_of(decision.asked, known)
-    )
-    if floor is not None:
-        raise Refused(
-            "This cannot go to this recipient without the patient’s yes to exactly this. Ask them, and write down "
-            "what they said.",
-            code="patients-yes",
-        )
+    if (why_not := forbidden(decision.asked, decision.facts[item.key], decided, rules)) is not None:
+        raise why_not

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.gathered import Gathered, binaries_in
 from fhir_plugin.disclose.desk.parts import DeskParts
-from fhir_plugin.disclose.desk.verdicts import binaries_in
 from fhir_plugin.disclose.redact.names import attachments
 from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.ports import Compartment, Vault

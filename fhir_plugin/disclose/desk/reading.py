@@ -162,8 +162,13 @@ def _files(resources: Mapping[str, Json]) -> Iterator[tuple[str, str | None, str
             if not isinstance(url, str) or url in seen or isinstance(each.get("data"), str):
                 continue
             seen.add(url)
-            found = _BINARY.search(url)
-            yield owner, f"Binary/{found.group(1)}" if found else None, url, said if isinstance(said, str) else ""
+            yield owner, binary_at(url), url, said if isinstance(said, str) else ""
+
+
+def binary_at(url: str) -> str | None:
+    """`Binary/id`, of which this is the address, of whatever version; None for any other address."""
+    found = _BINARY.search(url)
+    return f"Binary/{found.group(1)}" if found else None
 
 
 def _read_file(

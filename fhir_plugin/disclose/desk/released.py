@@ -12,9 +12,9 @@ from typing import Final
 
 from fhir_plugin.disclose.contents import PackagedImage
 from fhir_plugin.disclose.desk.deciding import Decision
+from fhir_plugin.disclose.desk.gathered import binaries_in
 from fhir_plugin.disclose.desk.pictures import type_of
 from fhir_plugin.disclose.desk.titles import day_of, title_of
-from fhir_plugin.disclose.desk.verdicts import binaries_in
 from fhir_plugin.disclose.package.pointing import is_inline_picture, nodes
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.disclose.redact.strict import Json, read_resource

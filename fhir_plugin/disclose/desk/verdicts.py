@@ -5,13 +5,11 @@ Pure. What shows the very same picture as something that stays back stays back w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from fhir_plugin.disclose.desk.gathered import Gathered
-from fhir_plugin.disclose.redact.names import attachments
+from fhir_plugin.disclose.desk.gathered import Gathered, binaries_in
 from mappings.model.disclosure import (
     Judge,
     Opinion,
@@ -40,7 +38,6 @@ OPINION_FIRST: Final = Review(
     Reviewer.HEALTH_PROFESSIONAL,
 )
 _SAME: Final = Reason("same-picture", "It shows the very same picture as something that is not included.", "G-R254")
-_BINARY: Final = re.compile(r"(?:^|/)(Binary/[A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$")
 
 
 @dataclass(frozen=True)
@@ -67,15 +64,6 @@ def shown_by(gathered: Gathered) -> Mapping[str, frozenset[ItemKey]]:
         for binary in binaries_in(resource):
             found.setdefault(binary, set()).add(key)
     return {binary: frozenset(keys) for binary, keys in found.items()}
-
-
-def binaries_in(resource: Mapping[str, Any]) -> Iterable[str]:
-    """Every Binary that an attachment of this resource lies in."""
-    for each in attachments(resource):
-        url = each.get("url")
-        found = _BINARY.search(url) if isinstance(url, str) else None
-        if found:
-            yield found.group(1)
 
 
 def verdicts(
