@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -35,6 +35,17 @@ _at_once_option = click.option(
     is_flag=True,
     help="Do not wait until the next key has been published for a day: EHRs that remember our keys refuse us then.",
 )
+
+
+_THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_\-]{43}")
+
+
+class _OfAKey(click.Command):
+    """Takes a KID. One in sixty-four begins with a hyphen (RFC 7638), and is no option for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        kids = [each for each in args if _THUMBPRINT.fullmatch(each)] if "--" not in args else []
+        return super().parse_args(ctx, [*(each for each in args if each not in kids), "--", *kids] if kids else args)
 
 
 @click.group()
@@ -154,7 +165,7 @@ def rotate(algorithms: tuple[str, ...], statements: bool, at_once: bool, state: 
     say({"rotated": rotated}, as_json=as_json, text=text)
 
 
-@keys.command()
+@keys.command(cls=_OfAKey)
 @click.argument("kid")
 @click.option("--statements", is_flag=True, help="It is a key that signs statements: what it signed verifies no more.")
 @state_option

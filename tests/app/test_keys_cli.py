@@ -100,6 +100,15 @@ def test_revoking_a_client_key_replaces_it_and_leaves_an_audit_entry(here: Comma
     assert here.actions() == [("keys.revoked", kid)]
 
 
+@pytest.mark.parametrize(
+    "way", [("-Q{}", "--json"), ("--json", "--{}"), ("--json", "-h{}", "--statements"), ("--json", "--", "-Q{}")]
+)
+def test_a_kid_that_begins_with_a_hyphen_is_no_option(here: CommandLine, way: tuple[str, ...]) -> None:
+    rest = "bnIGqZHyOcPG1FBOLssGAGAZSwBALjwLdTCHaG4vw"
+    refused = here.run("keys", "revoke", *(each.format(rest) for each in way))
+    assert (refused.status, refused.json()["refused"]["code"]) == (REFUSED, "key-unknown"), refused
+
+
 def test_a_key_that_signs_statements_is_revoked_only_when_that_is_said(here: CommandLine) -> None:
     kid = _kids(here)["statements current ES384"]
     refused = here.run("keys", "revoke", kid)
