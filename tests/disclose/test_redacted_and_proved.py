@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_plugin.disclose.decide import Together, judge_for, on_their_word
+from fhir_plugin.disclose.decide import Together, judge_for, on_their_word, shipped_rules
 from fhir_plugin.disclose.prove import Clean, Leaks, prove, what_to_look_for
+from fhir_plugin.disclose.proven import NotProven, Proven, prove_record, redact_and_prove
 from fhir_plugin.disclose.redact import Part, redact_documents
 from mappings.model.disclosure import Mode, Requester
 from tests.disclose.decide.items import TODAY, coding
@@ -121,3 +122,60 @@ def test_random_graphs_of_references(private: set[int], references: list[tuple[i
         assert isinstance(prove([("record", out)], needles), Clean)
         kept = {json.loads(each)["id"] for each in out}
         assert {f"img-{number}" for number in range(12) if number not in private} <= kept
+
+
+HEADING = [
+    "Clinical photography, 22 November 2026",
+    "Taken during this consultation, picture taken by me, on our organisation's device.",
+]
+END = ["Advice: emollient twice daily. Come back if it spreads, weeps or becomes painful."]
+ALONE = ["An intimate image.", "Gone on without a chaperone because: would rather have nobody else there"]
+
+
+def note(id_: str, *lines: str, labels: tuple[str, ...] = ()) -> Json:
+    data = base64.b64encode("\n".join(lines).encode()).decode()
+    return {
+        "resourceType": "DocumentReference",
+        "id": id_,
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "meta": {"security": [coding(each) for each in labels]},
+        "content": [{"attachment": {"contentType": "text/plain", "data": data}}],
+    }
+
+
+PRIVATE = note("note-private", *HEADING, *ALONE, *END, labels=("R", "SEX"))
+
+
+def done(*resources: Json) -> Proven:
+    parts = [Part("record.ndjson", json.dumps(each).encode(), line) for line, each in enumerate(resources, 1)]
+    return redact_and_prove(parts, on_their_word(Requester.INSURER, TODAY), Mode.MARKED, rules=shipped_rules())
+
+
+def proven(*resources: Json) -> dict[str, str]:
+    """What became of each."""
+    return {each.id: each.word for each in done(*resources).record.findings}
+
+
+def test_the_other_note_of_a_visit_goes_out() -> None:
+    usual = note("note-usual", *HEADING, "Stored in the record: left forearm.", *END)
+    assert proven(PRIVATE, usual) == {"note-private": "redact", "note-usual": "release"}
+
+
+def test_a_note_that_copies_the_private_one_does_not_go_out() -> None:
+    whole = "\n".join([*HEADING, *ALONE, *END])
+    for copy in (whole, f"Dear colleague,\n{whole}\nKind regards"):
+        assert "release" not in proven(PRIVATE, note("note-copy", copy)).values()
+    for copy in ("> " + whole.replace("\n", "\n> "), " ".join(whole.split()), whole.replace("\n", "\n\n")):
+        with pytest.raises(NotProven):  # which the redactor does not know for a copy
+            proven(PRIVATE, note("note-copy", copy))
+    said = {"resourceType": "Communication", "id": "c1", "status": "completed", "payload": [{"contentString": whole}]}
+    with pytest.raises(NotProven):
+        proven(PRIVATE, said)
+
+
+def test_words_of_the_private_note_that_no_decision_let_out_are_found() -> None:
+    out = done(PRIVATE, note("note-2", *HEADING, *END))
+    with pytest.raises(NotProven):
+        prove_record([*out.record.parts, Part("cover.txt", ALONE[1].encode())], out.needles)
+    prove_record([*out.record.parts, Part("cover.txt", HEADING[1].encode())], out.needles)

@@ -285,6 +285,8 @@ class Cutter:
                 words = piece.decode("utf-8", errors="replace")
                 if self._names.named_in(words) or self._names.titled_in(words):
                     self._ask("free-text-names-withheld")
+                elif not piece.startswith(b"%PDF") and may_speak_of(words, self._hints.of_places):
+                    self._ask("free-text-may-speak-of-withheld")
         return ""
 
     def _points(self, text: str) -> bool:

@@ -34,6 +34,11 @@ class Hints:
     def __bool__(self) -> bool:
         return bool(self.dates or self.sites)
 
+    @property
+    def of_places(self) -> Hints:
+        """Without the dates: every letter has one."""
+        return Hints(sites=self.sites)
+
 
 def subject_of(resource: Mapping[str, object]) -> str:
     """The reference of the patient that a resource is about; empty when it does not say."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from mappings.model.disclosure import Mode
@@ -76,3 +78,29 @@ def test_what_a_person_has_read_goes_out() -> None:
 def test_a_reference_by_display_alone_waits_for_a_person(mode: Mode) -> None:
     out, record = redacted(collection({**PLAIN, "derivedFrom": [{"display": TITLE}]}), mode)
     assert leaks(out) == [] and record.counts["review"] == 1
+
+
+def letter(words: str) -> dict[str, object]:
+    content = {"contentType": "text/plain", "data": base64.b64encode(words.encode()).decode()}
+    named = {"resourceType": "DocumentReference", "id": "letter-1", "status": "current"}
+    return {**named, "subject": {"reference": "Patient/p1"}, "content": [{"attachment": content}]}
+
+
+@BOTH
+def test_a_letter_that_speaks_of_the_picture_and_its_place_waits_for_a_person(mode: Mode) -> None:
+    told = letter("4 March 2026\nOne image was taken.\nStored in the record: Vulva, left. Seen by nobody else.")
+    out, record = redacted(collection(told), mode)
+    assert all(each["resourceType"] != "DocumentReference" for each in resources(out))
+    asked = [one.as_json()["rule"] for one in record.findings if one.as_json()["verdict"] == "review"]
+    assert asked == ["free-text-may-speak-of-withheld"]
+    out, _record = redacted(collection(told), mode, cleared=["DocumentReference/letter-1"])
+    assert only(out, "DocumentReference") == told
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "words", ["4 March 2026\nOne image was taken.\nThe forearm.", "Vulva: no lesion\nKind regards"]
+)
+def test_a_letter_of_the_same_day_or_without_a_picture_goes_out(words: str, mode: Mode) -> None:
+    out, record = redacted(collection(letter(words)), mode)
+    assert only(out, "DocumentReference") == letter(words) and record.counts["review"] == 0
