@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from importlib import resources
 from itertools import product
 
@@ -18,7 +19,7 @@ from fhir_plugin.disclose.decide import (
 )
 from fhir_plugin.disclose.decide.facts import Fact
 from fhir_plugin.disclose.decide.rules import CONDITIONS, NO_RULE, read_rules
-from mappings.model.disclosure import AgeBand, Mode, Requester, TimeLimit, age_band
+from mappings.model.disclosure import AgeBand, Mode, Requester, Review, TimeLimit, age_band
 from tests.definitions.source import value_sets
 
 TEXT = resources.files("fhir_plugin.disclose.decide").joinpath("rules.toml").read_text(encoding="utf-8")
@@ -32,6 +33,12 @@ def test_some_rule_speaks_of_every_case(requester: Requester) -> None:
         for values in product(*(CONDITIONS[name] if name in used else CONDITIONS[name][:1] for name in CONDITIONS)):
             now = dict(zip(CONDITIONS, values, strict=True))
             assert rules.verdict(requester, fact, now) is not NO_RULE, (fact, now)
+
+
+def test_what_no_rule_speaks_of_waits_for_a_person() -> None:
+    silent = replace(shipped_rules(), by_case={})
+    found = silent.verdict(Requester.PATIENT, Fact.ANY, {name: values[0] for name, values in CONDITIONS.items()})
+    assert isinstance(found, Review) and found == NO_RULE
 
 
 def test_every_rule_can_decide_something() -> None:
