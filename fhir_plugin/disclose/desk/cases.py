@@ -165,7 +165,7 @@ class Cases:
             parts.requests.save(new)
             parts.note(session, action, id, **detail, **({"about": " ".join(about)} if about else {}))
             holding.list_what_waits(parts, new, session.user.reference)
-        if about:
+        if about or new.gathered is not None:
             self._list_professionals(session, new)
         return new
 

@@ -16,7 +16,7 @@ from fhir_plugin.disclose.desk.people import OFFICERS, need, sees_hidden
 from fhir_plugin.disclose.desk.standing import forbidden
 from fhir_plugin.disclose.desk.view import need_item
 from fhir_plugin.errors import Incomplete, NotAllowed, Refused
-from mappings.model.disclosure import Opinion, Redact, Requester, Reviewer, Withhold
+from mappings.model.disclosure import Opinion, Redact, Release, Requester, Reviewer, Withhold
 from mappings.model.disclosure_request import (
     Decided,
     DeskItem,
@@ -54,7 +54,13 @@ def overridden(
             continue
         _need_allowed(request, decision, item, decided, rules)
         overrides[item.key] = Override(decided, reason, session.user.person, session.user.display, now)
-    return changed(request, overrides=overrides, changed=request.changed - {item.key for item in items})
+    more_stays = decided is not Decided.RELEASE and any(isinstance(item.decided, Release) for item in items)
+    return changed(
+        request,
+        overrides=overrides,
+        changed=request.changed - {item.key for item in items},
+        read_words=frozenset() if more_stays else request.read_words,  # they were read beside less
+    )
 
 
 def words_read(
@@ -99,6 +105,7 @@ def opined(
         "opinions": {**request.opinions, key: said},
         "opinions_asked": {each: asked for each, asked in request.opinions_asked.items() if each != key},
         "overrides": {each: override for each, override in request.overrides.items() if each != key},
+        "read_words": frozenset() if opinion is Opinion.SERIOUS_HARM else request.read_words,
     }
     return changed(request, **changes)
 

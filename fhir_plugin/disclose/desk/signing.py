@@ -23,14 +23,16 @@ def with_signature(
 ) -> DisclosureRequest:
     """Raises `NotAllowed`, `Incomplete` for another name, `AnswersChanged` where `about` is not what is decided now,
     `Refused` while something is missing."""
-    second = request.state is RequestState.WAITS_FOR_SECOND and request.first is not None
-    need(session, SECOND if second else OFFICERS, "signing what goes out of a record")
-    if second and request.first is not None and session.user.person == request.first.by:
+    if about != decision.digest:
+        raise AnswersChanged("What is decided has changed since this page was made. Look at it again.")
+    first = request.first if request.state is RequestState.WAITS_FOR_SECOND else None
+    if first is not None and first.about != about:
+        first = None  # it was about something else: this is the first signature again
+    need(session, OFFICERS if first is None else SECOND, "signing what goes out of a record")
+    if first is not None and session.user.person == first.by:
         raise NotAllowed("Somebody else than the one who signed first has to sign now.", code="same-person")
     if missing:
         raise Refused(missing[0], code="not-ready")
-    if about != decision.digest:
-        raise AnswersChanged("What is decided has changed since this page was made. Look at it again.")
     if same_name(name) != same_name(session.user.display):
         problem = "Sign with your own name, as the EHR knows you."
         raise Incomplete(problem, fields={"name": problem})
