@@ -27,9 +27,19 @@ SCOPES = (
 )
 """What this app asks an EHR for, unless the EHR's entry says otherwise; each thing for what it files or reads."""
 
-WHOLE_RECORD = "patient/*.rs"
-"""What the disclosure desk needs beside these, to read all that a request reaches. Not asked for unless the EHR's entry
-names it: where nobody answers requests with this app, nobody's token opens a whole record."""
+DESK_SCOPES = (
+    "openid",
+    "fhirUser",
+    "offline_access",
+    "patient/*.rs",
+    "patient/Provenance.cruds",
+    "patient/AuditEvent.cruds",
+    "user/Practitioner.rs",
+    "user/PractitionerRole.rs",
+)
+"""What a launch at the disclosure desk's own address asks for: to read the whole record, which is what a request for a
+copy reaches, and to write down what was given out. Only where the EHR's entry names it (`privileged_scopes`), and only
+there: nobody else's token opens a whole record (docs/adr/0026)."""
 
 
 @dataclass(frozen=True)

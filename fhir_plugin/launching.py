@@ -48,17 +48,20 @@ def launching(installation: Installation) -> Launching:
             administrator=installation.settings.administrator,
         )
 
-    def after_launch(session: ClinicalSession) -> None:
+    def after_launch(session: ClinicalSession, at_the_desk: bool) -> None:
         installation.practice.seen(session)
-        for part, step in (  # whose way in it is has been settled: what waits here and cannot be read shuts nobody out
+        sent_on = ("disclosures", partial(resume_disclosures, installation.desk.parts))
+        filed = (
             ("captures", installation.captures.resume_for),
             ("concerns", installation.concerns.resume_for),
             ("withdrawals", installation.withdrawals.resume_for),
             ("labels", installation.labels.resume_for),
             ("opinions", installation.consultations.resume_for),
             ("requests", installation.requests.resume_for),
-            ("disclosures", partial(resume_disclosures, installation.desk.parts)),
-        ):
+        )
+        # The desk's access reads everything and files nothing: what would be filed with it would miss the record.
+        # Whose way in it is has been settled: what waits here and cannot be read shuts nobody out.
+        for part, step in (sent_on,) if at_the_desk else (*filed, sent_on):
             unless_damaged(part, partial(step, session), None)
 
     def jwks() -> Json:

@@ -93,6 +93,8 @@ class PendingLaunch:
     nonce: str = field(repr=False)
     """Sent if an id_token was asked for; otherwise empty."""
     browser_binding: str = field(repr=False)
+    privileged: bool = False
+    """Whether it asked for the entry's `privileged_scopes`: what may be opened with it, the app decides."""
 
     @property
     def key(self) -> str:
@@ -139,13 +141,15 @@ def begin_launch(
     aud: str | None = None,
     scopes: Sequence[str] | None = None,
     standalone_context: Sequence[str] = ("patient",),
+    privileged: bool = False,
 ) -> tuple[PendingLaunch, str]:
     """The launch to keep, and the URL to send this browser to.
 
     `launch` is the EHR's handle; without it this is a standalone launch, which asks for `standalone_context`.
     `aud` is the `iss` as the EHR sent it (default: as registered). `browser_secret` is the value of the
-    browser-binding cookie. `scopes` defaults to the registered ones. State and nonce carry 256 bits.
-    Raises `DiscoveryError` if the EHR has no authorization endpoint, `Misconfigured` for a bad redirect URI.
+    browser-binding cookie. `scopes` defaults to the registered ones: `privileged` takes the entry's
+    `privileged_scopes`, and is refused (`LaunchRefused`, `not-privileged`) where there are none. State and nonce carry
+    256 bits. Raises `DiscoveryError` if the EHR has no authorization endpoint, `Misconfigured` for a bad redirect URI.
     """
     if not configuration.authorization_endpoint:
         raise DiscoveryError("The EHR's configuration names no authorization endpoint.", code="discovery-incomplete")
@@ -153,8 +157,12 @@ def begin_launch(
         raise Misconfigured("A launch needs an https redirect URI and a browser-binding cookie.")
     if configuration.fhir_base != issuer.fhir_base or (aud or issuer.iss).rstrip("/") != issuer.fhir_base:
         raise Misconfigured("The configuration or audience belongs to another issuer.")
+    if privileged and not issuer.privileged_scopes:
+        message = "This EHR is not registered for this way in. Open the app from its usual entry in the chart."
+        raise LaunchRefused(message, code="not-privileged")
+    registered = issuer.privileged_scopes if privileged else issuer.scopes
     scope = request_scopes(
-        issuer.scopes if scopes is None else scopes,
+        registered if scopes is None else scopes,
         v2=configuration.speaks_v2_scopes,
         v1=configuration.speaks_v1_scopes,
         ehr_launch=launch is not None,
@@ -173,6 +181,7 @@ def begin_launch(
         verifier=new_verifier(),
         nonce=secrets.token_urlsafe(32) if "openid" in scope.split() else "",
         browser_binding=binding_of(browser_secret),
+        privileged=privileged,
     )
     fields = {
         "response_type": "code",

@@ -44,6 +44,8 @@ class CompletedLaunch:
     grant: Grant
     context: LaunchContext
     identity: Identity | None
+    privileged: bool = False
+    """Whether it was begun as a privileged one (`SmartClient.begin`)."""
 
 
 def pending_key(parameters: Parameters) -> str:
@@ -150,4 +152,4 @@ def complete(
         with contextlib.suppress(SmartError):  # what it was refused for is what matters; unused access runs out
             revoke(grant, issuer, pending.configuration, transport, key=key, now=now, seconds=GIVE_BACK_SECONDS)
         raise
-    return CompletedLaunch(issuer, grant, context, identity)
+    return CompletedLaunch(issuer, grant, context, identity, pending.privileged)

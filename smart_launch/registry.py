@@ -64,6 +64,8 @@ class Issuer:
     """The OAuth issuer its configuration must name; empty: whichever it names."""
     allowed_hosts: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
+    privileged_scopes: tuple[str, ...] = ()
+    """What a privileged launch asks for instead, for the few people whose work needs more. Empty: there is none."""
     frame_ancestors: tuple[str, ...] = ()
     vendor: str = "unknown"
     id_token_algorithms: tuple[str, ...] = ("RS256",)
@@ -97,8 +99,12 @@ class Issuer:
         return is_safe_endpoint(url) and host_of(url) in self.allowed_hosts | {host_of(self.iss)}
 
 
+def _all_scopes(issuer: Issuer) -> tuple[str, ...]:
+    return (*issuer.scopes, *issuer.privileged_scopes)
+
+
 def _launch_scopes(issuer: Issuer) -> list[str]:
-    return [scope for scope in issuer.scopes if scope.startswith("launch/")]
+    return [scope for scope in _all_scopes(issuer) if scope.startswith("launch/")]
 
 
 def _problem_of(issuer: Issuer) -> str:
@@ -133,7 +139,7 @@ def _problem_of(issuer: Issuer) -> str:
             all(_ANCESTOR.fullmatch(ancestor) for ancestor in issuer.frame_ancestors),
             "frame_ancestors must be https origins",
         ),
-        (all(scope and not re.search(r"\s", scope) for scope in issuer.scopes), "scopes is a list of words"),
+        (all(scope and not re.search(r"\s", scope) for scope in _all_scopes(issuer)), "scopes is a list of words"),
         (all(map(is_launch_scope, _launch_scopes(issuer))), "a launch scope names one resource type and one role"),
     )
     return next((says for holds, says in checks if not holds), "")

@@ -57,7 +57,8 @@ class Launches:
             grants = [self._end(other, "another-person") for other in others]
             self._sessions.create(session)
             self._tokens.save(session.launch_id, grant)
-            self._note("launch.completed", session)
+            whole = {"access": "whole record"} if session.context.get("desk") else {}
+            self._note("launch.completed", session, **whole)
         self._give_all_back([other.launch_id for other in others], grants, seconds=HURRIED)
 
     def end(self, launch_id: LaunchId) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fhir_plugin.adapters.ehr_introduction import Introduction
 from fhir_plugin.adapters.fhir_capability import recognise
 from fhir_plugin.adapters.issuers_file import Setting
-from fhir_plugin.capability import SCOPES
+from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.commands.issuer_checks import methods_offered
 
 SANDBOX_CLIENT_ID = "patient-images"
@@ -31,6 +31,7 @@ class Wishes:
     frame_ancestors: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    disclosure_desk: bool = False
     contact: str = ""
     default_role: str = ""
     sandbox: bool = False
@@ -65,6 +66,7 @@ def choose(wishes: Wishes, about: Introduction, hosts: Collection[str], taken: C
         "expected_issuer": "" if wishes.prefix else about.configuration.issuer,
         "allowed_hosts": tuple(sorted(hosts)),
         "scopes": wishes.scopes or SCOPES,
+        "privileged_scopes": DESK_SCOPES if wishes.disclosure_desk else (),
         "id_token_algorithms": _signatures(about),
         "frame_ancestors": wishes.frame_ancestors,
         "vendor": wishes.vendor or _recognised(about),

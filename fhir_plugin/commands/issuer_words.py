@@ -71,13 +71,18 @@ def to_register(settings: Mapping[str, Setting], base_url: str, secrets: str) ->
         "client_secret_basic": ("secret_file", f"{secrets}/{settings['client_secret_ref']}"),
         "none": ("client_type", "public"),
     }[str(method)]
-    scopes = settings["scopes"]
+    desk = _asked_for(settings["privileged_scopes"])
     return {
         "launch_url": f"{base_url}/launch",
         "redirect_uri": f"{base_url}/callback",
         proof[0]: proof[1],
-        "scopes": " ".join(["launch", *scopes]) if isinstance(scopes, tuple) else "",
+        "scopes": _asked_for(settings["scopes"]),
+        **({"desk_launch_url": f"{base_url}/launch/disclosures", "desk_scopes": desk} if desk else {}),
     }
+
+
+def _asked_for(scopes: Setting) -> str:
+    return " ".join(["launch", *scopes]) if isinstance(scopes, tuple) and scopes else ""
 
 
 def to_register_text(register: Mapping[str, str]) -> str:
@@ -89,7 +94,7 @@ def to_register_text(register: Mapping[str, str]) -> str:
 
 def entry_words(settings: Mapping[str, Setting]) -> str:
     """The entry as it will be written."""
-    text = entry_text({name: value for name, value in settings.items() if name != "scopes"}).strip()
+    text = entry_text({name: value for name, value in settings.items() if not name.endswith("scopes")}).strip()
     return "The entry (its scopes are those below):\n" + "\n".join(f"  {line}" for line in text.splitlines())
 
 

@@ -74,6 +74,11 @@ def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Host where its endpoints may live: these and no other.",
         ),
         click.option("--scope", "scopes", multiple=True, help="What to ask for, instead of what this app needs."),
+        click.option(
+            "--disclosure-desk",
+            is_flag=True,
+            help="Disclosure officers work here: a launch address of their own, for the whole record.",
+        ),
         click.option("--contact", default="", help="Whom its people ask when they cannot go on; shown to them."),
         click.option("--sandbox", is_flag=True, help="For trials, never real patients."),
         click.option("--prefix", is_flag=True, help="Sandbox only: every address that begins like this one."),

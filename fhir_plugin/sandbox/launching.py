@@ -74,7 +74,8 @@ class Launcher:
         )
         handle = self._server.launches.open(client_id=client_id, user=user, context=context)
         iss = self._server.fhir_base
-        return Launch(_with_query(client.registration.launch_url, iss=iss, launch=handle), iss, handle)
+        url = client.registration.launch_url_of(user)
+        return Launch(_with_query(url, iss=iss, launch=handle), iss, handle)
 
 
 def _with_query(url: str, **parameters: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import (
     Blueprint,
@@ -25,6 +25,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from fhir_plugin.errors import NotAllowed, PluginError
 from fhir_plugin.ports import Clock, Json
 from fhir_plugin.web.access import browser_secret, launched, public, set_browser_secret
+from fhir_plugin.web.disclosing.blueprint import DESK
 from fhir_plugin.web.launch_errors import answer_smart_error
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId
 from mappings.model.people import ClinicalSession, Role, User
@@ -67,7 +68,8 @@ class Launching:
     refuse: Callable[[CompletedLaunch, PluginError], None]
     """Writes down a launch that we do not take up, and gives its access back."""
     find_user: Callable[[CompletedLaunch], User]
-    after_launch: Callable[[ClinicalSession], None]
+    after_launch: Callable[[ClinicalSession, bool], None]
+    """Goes on with what waited for this sign-in. True: the launch was at the disclosure desk's address."""
     public_jwks: Callable[[], Json]
 
 
@@ -90,23 +92,40 @@ def register_launch(app: Flask, launching: Launching) -> None:
         A browser that has no cookie of ours comes back once to show that it keeps them: only then is the EHR's
         handle spent, so that a person whose browser blocks cookies can still open it in another way.
         """
+        return begin(".launch", ".standalone", privileged=False)
+
+    @way_in.get("/launch/disclosures")
+    @public
+    def desk_launch() -> ResponseReturnValue:
+        """The same for the disclosure desk, which has to read whole records: it asks for more (docs/adr/0026), and
+        opens for a disclosure officer only."""
+        return begin(".desk_launch", ".desk_standalone", privileged=True)
+
+    def begin(here: str, standalone: str, *, privileged: bool) -> ResponseReturnValue:
         query = request.args.to_dict(flat=False)
         if not browser_secret():
             asked = read_launch(query, launching.client.registry)
             if TRIED not in query:
-                response = redirect(url_for(".launch", iss=asked.iss, launch=asked.launch, cookie="1"), 303)
+                response = redirect(url_for(here, iss=asked.iss, launch=asked.launch, cookie="1"), 303)
                 return set_browser_secret(make_response(response), secrets.token_urlsafe(32))
             return cookies_blocked(
-                retry_url=url_for(".launch", iss=asked.iss, launch=asked.launch),
-                standalone_url=url_for(".standalone", name=asked.issuer.name),
+                retry_url=url_for(here, iss=asked.iss, launch=asked.launch),
+                standalone_url=url_for(standalone, name=asked.issuer.name),
             )
-        return _leave(launching.client.begin(query, browser_secret=browser_secret()))
+        return _leave(launching.client.begin(query, browser_secret=browser_secret(), privileged=privileged))
 
     @way_in.get("/standalone/<name>")
     @public
     def standalone(name: str) -> ResponseReturnValue:
         """Standalone launch at a registered EHR, by its name in the registry."""
         return _leave(launching.client.begin_standalone(name, browser_secret=browser_secret()))
+
+    @way_in.get("/standalone/<name>/disclosures")
+    @public
+    def desk_standalone(name: str) -> ResponseReturnValue:
+        """Standalone launch of the disclosure desk."""
+        departure = launching.client.begin_standalone(name, browser_secret=browser_secret(), privileged=True)
+        return _leave(departure)
 
     @way_in.get("/callback")
     @public
@@ -131,7 +150,8 @@ def register_launch(app: Flask, launching: Launching) -> None:
                 issuer=session.issuer,
                 patient_id=session.patient,
                 user=session.user,
-            )
+            ),
+            done.privileged,
         )
         return redirect(url_for("home.enter", launch=session.launch_id), 303)
 
@@ -184,6 +204,8 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
             code="no-patient",
         )
     user = launching.find_user(done)
+    if done.privileged:
+        user = _of_the_desk(user)
     return NewSession(
         launch_id=LaunchId(secrets.token_urlsafe(24)),
         browser_secret=browser_secret(),
@@ -200,7 +222,20 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
             "intent": context.intent,
             "smart_style_url": context.smart_style_url,
             "tenant": context.tenant,
+            "desk": done.privileged,
         },
         created=now,
         ends=now + launching.session_length,
     )
+
+
+def _of_the_desk(user: User) -> User:
+    """What opens a whole record is for a disclosure officer, who does nothing else with it: whoever files pictures as
+    well opens the chart for that in the usual way."""
+    if Role.DISCLOSURE_OFFICER not in user.roles:
+        raise NotAllowed(
+            "This way in is the disclosure desk's: it opens the whole record, and is for disclosure officers only. "
+            "Open the app from its usual entry in the chart.",
+            code="not-at-the-desk",
+        )
+    return replace(user, roles=user.roles & frozenset(DESK))

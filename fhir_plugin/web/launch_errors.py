@@ -210,6 +210,11 @@ BY_CODE: dict[str, Failure] = {
         alarming=True,
     ),
     "no-launch": _MALFORMED,
+    "not-privileged": _failure(
+        HTTPStatus.FORBIDDEN,
+        "This EHR has no disclosure desk here",
+        f"Open the app from its usual entry in the chart. If requests for copies are answered there, {_OURS}",
+    ),
     "repeated-parameter": _MALFORMED,
     "parameter-too-long": _MALFORMED,
     "too-many-parameters": _MALFORMED,

@@ -90,7 +90,7 @@ class Browser:
     def begin(self, launch_url: str) -> str:
         """Opens a launch URL; returns where the app sends the browser, past the look whether it keeps the cookie."""
         away = str(self.get(launch_url).headers["Location"])
-        return str(self.get(away).headers["Location"]) if away.startswith("/launch?") else away
+        return str(self.get(away).headers["Location"]) if away.startswith("/launch") else away
 
     def come_back(self, address: str) -> str:
         """Signs in at the EHR; returns the callback's URL without following it."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.capability import SCOPES
+from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from smart_launch import load_registry
 from smart_launch.errors import AnswerLost, NotSent
@@ -206,6 +206,16 @@ def test_what_the_administrator_says_comes_first(here: CommandLine, ehr: Written
     assert entry["scopes"] == ["openid", "user/Media.cruds"]
     assert entry["allowed_hosts"] == ["login.trust-a.example"]
     assert entry["frame_ancestors"] == ["https://ehr.trust-a.example"]
+
+
+def test_a_desk_is_only_there_where_somebody_says_so(here: CommandLine, ehr: Written) -> None:
+    assert here.run("issuer", "add", BASE, "--yes", "--name", "trust-a", "--client-id", "c").status == DONE
+    assert "privileged_scopes" not in _entry(here) and "patient/*.rs" not in _entry(here)["scopes"]
+    _file(here).unlink()
+    done = here.run("issuer", "add", BASE, "--yes", "--name", "trust-a", "--client-id", "c", "--disclosure-desk")
+    assert done.status == DONE, done
+    assert "/launch/disclosures" in done.out and "patient/*.rs" in done.out, "what to register at the EHR"
+    assert tuple(_entry(here)["privileged_scopes"]) == DESK_SCOPES and tuple(_entry(here)["scopes"]) == SCOPES
 
 
 @pytest.mark.parametrize("more", ["/", "/metadata", "/.well-known/smart-configuration"])

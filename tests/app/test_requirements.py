@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from fhir_plugin import demo
 from fhir_plugin.app import create_app, install
+from fhir_plugin.capability import DESK_SCOPES
 from fhir_plugin.capability import SCOPES as SCOPES_PROPOSED
 from fhir_plugin.settings import Settings
 from smart_launch import Issuer, IssuerRegistry, parse_resource_scope
@@ -112,7 +113,7 @@ def sent(answer: TestResponse) -> dict[str, str]:
 
 @pytest.mark.parametrize("host", ["photographs.example", "evil.example", "photographs.example.evil.example"])
 def test_launch_url_and_redirect_uri_are_fixed(app: App, host: str) -> None:
-    """Whatever host the browser says it is at: one launch URL and one redirect URI, below the origin that is set."""
+    """Whatever host the browser says it is at: the launch URLs and one redirect URI, below the origin that is set."""
     elsewhere = App(app.ehr, app.flask, host)
     elsewhere.client.environ_base.update(
         {"HTTP_X_FORWARDED_HOST": "evil.example", "HTTP_FORWARDED": "host=evil.example"}
@@ -124,7 +125,7 @@ def test_launch_url_and_redirect_uri_are_fixed(app: App, host: str) -> None:
     else:
         assert host != "photographs.example" and answer.status_code in (400, 421)
     rules = [rule.rule for rule in app.flask.url_map.iter_rules() if "launch" in rule.rule.split("/")[1:2]]
-    assert rules == ["/launch"]
+    assert set(rules) == {"/launch", "/launch/disclosures"}
 
 
 def registered() -> list[Issuer]:
@@ -149,6 +150,14 @@ def test_no_wildcard_is_asked_for() -> None:
         assert scopes
         assert "*" not in {scope.resource_type for scope in scopes}
         assert {scope.letters for scope in scopes if scope.level == "user"} <= {"r", "rs"}, "staff are only read"
+
+
+def test_the_whole_record_is_asked_for_at_the_desk_alone_and_is_only_read() -> None:
+    assert {issuer.privileged_scopes for issuer in registered()} == {DESK_SCOPES}
+    scopes = [scope for scope in map(parse_resource_scope, DESK_SCOPES) if scope is not None]
+    assert [scope.as_v2() for scope in scopes if scope.resource_type == "*"] == ["patient/*.rs"]
+    writing = {scope.resource_type for scope in scopes if set(scope.letters) & set("cud")}
+    assert writing == {"AuditEvent", "Provenance"}, "what was given out is written down, and nothing is filed"
 
 
 # --- the authorization request: R52, R133 ---

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import requests
 
 from fhir_plugin.app import create_app, install
-from fhir_plugin.capability import SCOPES, WHOLE_RECORD
+from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.cli import _drawn_photograph
 from fhir_plugin.demo import KEY_ID
 from fhir_plugin.errors import PluginError, Unavailable
@@ -116,7 +116,8 @@ class Harness:
                     client_id=setting["client_id"],
                     auth_method="private_key_jwt",
                     key_id=KEY_ID,
-                    scopes=(*SCOPES, WHOLE_RECORD),
+                    scopes=SCOPES,
+                    privileged_scopes=DESK_SCOPES,
                     frame_ancestors=(self.origin,),
                     sandbox=True,
                 )

@@ -13,7 +13,9 @@ def configuration_of(at: Issuer, **changes: Any) -> SmartConfiguration:
     return read_configuration(at, a_configuration(**changes))
 
 
-def begun(at: Issuer | None = None, *, launch: str | None = "handle", **changes: Any) -> tuple[PendingLaunch, str]:
+def begun(
+    at: Issuer | None = None, *, launch: str | None = "handle", privileged: bool = False, **changes: Any
+) -> tuple[PendingLaunch, str]:
     issuer = at or an_issuer()
     return begin_launch(
         issuer,
@@ -22,4 +24,5 @@ def begun(at: Issuer | None = None, *, launch: str | None = "handle", **changes:
         browser_secret=COOKIE,
         now=NOW,
         launch=launch,
+        privileged=privileged,
     )

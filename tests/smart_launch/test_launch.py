@@ -135,6 +135,24 @@ def test_an_old_server_is_asked_in_v1() -> None:
     assert "patient/Media.*" in query_of(url)["scope"].split()
 
 
+WIDE = ("openid", "patient/*.rs")
+
+
+def test_only_a_privileged_launch_asks_for_more() -> None:
+    issuer = an_issuer(privileged_scopes=WIDE)
+    usual, url = begun(issuer)
+    assert not usual.privileged and "patient/*.rs" not in query_of(url)["scope"]
+    more, url = begun(issuer, privileged=True)
+    assert more.privileged and query_of(url)["scope"].split() == ["launch", *WIDE]
+    again = PendingLaunch.from_record(json.loads(json.dumps(more.as_record())))
+    assert again.privileged, "it is remembered with the launch, not told by the browser"
+    before = {name: value for name, value in usual.as_record().items() if name != "privileged"}
+    assert not PendingLaunch.from_record(before).privileged, "one that was begun before there was such a thing"
+    with pytest.raises(LaunchRefused) as refused:
+        begun(an_issuer(), privileged=True)
+    assert refused.value.code == "not-privileged"
+
+
 def test_a_long_request_may_be_posted() -> None:
     issuer = an_issuer(scopes=tuple(f"user/Type{'x' * number}.cruds" for number in range(60)))
     _, url = begun(issuer, capabilities=["permission-v2", "authorize-post"])

@@ -30,8 +30,14 @@ class SandboxClient:
     """The scopes that it may be granted, space separated; None lets it ask for any."""
     intent: str | None = None
     """The `intent` launch parameter that the EHR's button sends, if any (SMART-R192)."""
+    launch_urls: Mapping[str, str] = field(default_factory=dict)
+    """Another launch URL for some people, by their user name: an EHR shows different entries to different staff."""
     backend: bool = False
     """Whether it may use client_credentials with system/ scopes (SMART backend services)."""
+
+    def launch_url_of(self, user: str) -> str:
+        """What this person's button in the chart opens."""
+        return self.launch_urls.get(user, self.launch_url)
 
     def __post_init__(self) -> None:
         if self.auth_method == "client_secret_basic" and not self.secret:
