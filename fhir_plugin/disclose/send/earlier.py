@@ -74,15 +74,13 @@ def accounting(parts: SendParts, rules: Rules, session: ClinicalSession) -> list
 
     Where the record cannot be searched for it, ours alone. Raises what reading the record raises.
     """
-    ours = [
-        _told(each, rules)
-        for each in parts.requests.of_patient(session.fhir_base, session.patient_id)
-        if each.state is RequestState.SENT and each.package is not None
-    ]
+    requests = parts.requests.of_patient(session.fhir_base, session.patient_id)
+    ours = [_told(each, rules) for each in requests if each.state is RequestState.SENT and each.package is not None]
+    known = {each.id for each in requests}
     theirs = [
         _in_the_record(event)
         for event in _events(parts.records(session.launch_id), session)
-        if disclosure_in(event) is None and from_audit_event(event).at is not None
+        if disclosure_in(event) not in known and from_audit_event(event).at is not None
     ]
     return sorted((*ours, *theirs), key=lambda each: each.on, reverse=True)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from fhir_plugin.disclose.send.parts import SendParts
 from fhir_plugin.disclose.send.plan import KIND
-from fhir_plugin.disclose.send.spool import content_of, forget, intent_of, read_whole
+from fhir_plugin.disclose.send.spool import content_of, forget, intent_of, read_whole, wholes_of
 from fhir_plugin.errors import Gone, NotFound, Refused
 from fhir_plugin.ports import AuditEntry, Compartment
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState
@@ -40,8 +40,7 @@ def pieces_of(parts: SendParts, session: ClinicalSession, request: DisclosureReq
 def tidy(parts: SendParts) -> int:
     """Destroys packages whose time is over, and pieces that belong to nothing any more; returns how many packages."""
     gone = 0
-    items = parts.vault.items(compartment=Compartment.PACKAGE_PART)
-    for intent_id in sorted({intent_of(item) for item in items}):
+    for intent_id in sorted({intent_of(item) for item in parts.vault.items(compartment=Compartment.PACKAGE_PART)}):
         with parts.work.transaction():
             try:
                 intent = parts.ledger.get(intent_id)
@@ -50,9 +49,8 @@ def tidy(parts: SendParts) -> int:
                 continue
             if intent.kind != KIND or not intent.ended:
                 continue
-            wholes = {item.vault_id for item in items if intent_of(item) == intent_id}
             package = request.package
-            if package is None or package.vault_id not in wholes:
+            if package is None or package.vault_id not in wholes_of(parts.vault, intent_id):
                 forget(parts.vault, intent_id)
             elif (why := _over(parts, request)) is not None:
                 forget(parts.vault, intent_id)

@@ -69,13 +69,19 @@ def make_whole(vault: Vault, intent: IntentId, spooled: Spooled) -> VaultId:
     )
 
 
+def wholes_of(vault: Vault, intent: IntentId) -> frozenset[VaultId]:
+    """What makes the pieces of this intent a package, as it lies there now."""
+    found = vault.items(compartment=Compartment.PACKAGE_PART, owner=f"{intent}{_WHOLE}")
+    return frozenset(each.vault_id for each in found)
+
+
 def find_whole(vault: Vault, intent: IntentId) -> tuple[VaultId, Spooled] | None:
     """The package of this intent, if it was made to its end and every piece is still there."""
-    for item in vault.items(compartment=Compartment.PACKAGE_PART, owner=f"{intent}{_WHOLE}"):
-        spooled = read_whole(vault, item.vault_id)
+    for whole in sorted(wholes_of(vault, intent)):
+        spooled = read_whole(vault, whole)
         kept = {each.vault_id for each in vault.items(compartment=Compartment.PACKAGE_PART, owner=intent)}
         if kept.issuperset(spooled.pieces):
-            return item.vault_id, spooled
+            return whole, spooled
     return None
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from fhir_plugin.disclose.send import accounting, earlier, pieces_of, tidy
 from fhir_plugin.disclose.send.earlier import ANOTHER_APP
 from fhir_plugin.errors import Gone, RecordRefused, Refused, Tampered
-from fhir_plugin.ports import Compartment, Json
+from fhir_plugin.ports import Compartment, Json, VaultItem
 from mappings.model.disclosure import Requester
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import Reference
@@ -171,10 +172,38 @@ def test_what_was_not_sent_is_not_told_and_nothing_of_another_patient(bench: Sen
 
 
 def another(patient: str = "amy", **changed: object) -> Json:
-    """As another app, or another installation of this one, wrote it."""
+    """As another app wrote it."""
     event = to_disclosure_event(disclosed(patient=patient), act="x", software_version="1", id=None)
     event["entity"] = [each for each in event["entity"] if "identifier" not in each["what"]]
     return {**event, **changed}
+
+
+def test_a_release_by_another_installation_of_this_app_is_told_from_the_record() -> None:
+    record = FakeRecord()
+    bench = SendBench(record=record)
+    sent(bench)
+    elsewhere = replace(disclosed(patient="amy"), id=DisclosureId("of another installation"))
+    record.create(to_disclosure_event(elsewhere, act="y", software_version="1", id=None))
+    assert len(accounting(bench.parts, bench.rules, at_the_desk())) == 2
+
+
+def test_a_package_that_is_finished_while_old_ones_are_destroyed_stays(
+    bench: SendBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = bench.sign()
+    bench.vault.put(b"being made", compartment=Compartment.PACKAGE_PART, owner=intent)
+    listed = bench.vault.items
+
+    def finished_meanwhile(**asked: Any) -> list[VaultItem]:
+        found = listed(**asked)
+        if not bench.ledger.get(intent).ended:
+            monkeypatch.setattr(bench.vault, "items", listed)
+            bench.engine.run(intent)
+        return found
+
+    monkeypatch.setattr(bench.vault, "items", finished_meanwhile)
+    assert tidy(bench.parts) == 0
+    assert fetch(bench, bench.requests.get(signed_request().id))
 
 
 @pytest.mark.parametrize("lie", [None, Lie.FINDS_EVERYTHING])
