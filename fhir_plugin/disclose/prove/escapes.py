@@ -8,33 +8,60 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+import numpy as np
+
 _JSON: Final = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\(.)", re.DOTALL)
+_UNIT: Final = re.compile(rb"\\u[0-9a-fA-F]{4}")
+_BY_ITSELF: Final = re.compile(rb"\\u(?!005[cC]|[dD][89a-fA-F])")
+"""A letter that is neither a backslash nor half of one."""
 _SINGLE: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-_CONTROL: Final = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
 _LITERAL: Final = re.compile(rb"\(((?:\\.|[^\\()])*)\)", re.DOTALL)
 _OCTAL: Final = re.compile(rb"\\([0-7]{1,3})")
 _HEX: Final = re.compile(rb"<([0-9A-Fa-f\s]{4,})>")
+_PERCENT: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
+_ENTITY: Final = re.compile(rb"&(?:#[0-9xX]|[A-Za-z])")
+_CONTROL: Final = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
+_SMALL: Final = 2000
+"""Bytes up to which they are counted in another way, because that is faster."""
+_FOLD: Final = re.compile(rb"[A-Za-z0-9+/_\-]{4}[\r\n][\r\n\t ]*[A-Za-z0-9+/_\-]")
+_OF_BASE64: Final = np.array([re.match(rb"[A-Za-z0-9+/_\-]", bytes([each])) is not None for each in range(256)])
 _ROUNDS: Final = 3
+_FEW: Final = 64
+"""Different letters written as numbers, each replaced by a search of its own, which is fast."""
 
 
 def is_text(window: bytes) -> bool:
     """Hardly any control characters: pictures and compressed bytes have one in ten."""
-    controls = len(window) - len(window.translate(None, _CONTROL))
-    return controls * 50 <= len(window)
+    if len(window) < _SMALL:
+        return (len(window) - len(window.translate(None, _CONTROL))) * 50 <= len(window)
+    codes = np.frombuffer(window, dtype=np.uint8)
+    controls = np.count_nonzero(codes < 32)
+    if controls * 50 > len(window):  # those that text may have: zeros of UTF-16, tabs and line ends, escape
+        controls -= np.count_nonzero(codes == 0) + np.count_nonzero(codes - np.uint8(9) < 5)
+        controls -= np.count_nonzero(codes == 27)
+    return int(controls) * 50 <= len(window)
 
 
-def unescaped(window: bytes) -> Iterator[bytes]:
-    """Every reading of a window, itself first; escapes within escapes up to three deep."""
-    yield window
-    seen, last = {window}, [window]
-    escapes = (_without_zeros, _json, _percent, _html) if is_text(window) else (_without_zeros,)
+def unescaped(window: bytes, *, text: bool, simple: bool) -> Iterator[bytes]:
+    """Every reading of a window; escapes within escapes up to three deep.
+
+    `simple`: nothing that is looked for holds a backslash. Then the window itself need not be read where every
+    backslash in it stands before a quotation mark or a slash: whatever stands in it also stands in what is left
+    without them, and ends in the same place, since neither belongs to an id.
+    """
+    plain = _without_simple(window) if text and simple and b"\\" in window else None
+    first = window if plain is None else plain
+    yield first
+    last = [first]
+    seen = [first]
+    escapes = (_without_zeros, _json, _percent, _html) if text else (_without_zeros,)
     for _ in range(_ROUNDS):
-        new = []
+        new: list[bytes] = []
         for before in last:
             for escape in escapes:
                 after = escape(before)
-                if after not in seen:
-                    seen.add(after)
+                if after is not before and after not in seen:
+                    seen.append(after)
                     new.append(after)
                     yield after
         last = new
@@ -43,6 +70,18 @@ def unescaped(window: bytes) -> Iterator[bytes]:
 def without_line_breaks(window: bytes) -> bytes:
     """For base64, which may be folded."""
     return window.translate(None, b"\r\n\t ")
+
+
+def may_be_folded(window: bytes) -> bool:
+    """Whether a line ends with four signs of base64 or more, and the next goes on with one."""
+    if b"\n" not in window and b"\r" not in window:
+        return False
+    codes = np.frombuffer(window, dtype=np.uint8)
+    ends = ((codes == 10) | (codes == 13) if b"\r" in window else codes == 10).nonzero()[0]
+    for before in range(1, 5):
+        ends = ends[ends >= before]
+        ends = ends[_OF_BASE64.take(codes.take(ends - before))]
+    return any(_FOLD.match(window, max(place - 4, 0)) for place in ends.tolist())
 
 
 def json_unescaped(window: bytes) -> bytes:
@@ -74,16 +113,37 @@ def _octal(found: re.Match[bytes]) -> bytes:
 
 
 def _without_zeros(window: bytes) -> bytes:
-    return window.replace(b"\0", b"")
+    """Where letters of more than one byte may stand: three zeros, each two bytes behind the one before."""
+    if b"\0" not in window:
+        return window
+    zeros = np.frombuffer(window, dtype=np.uint8) == 0
+    wide = zeros[:-4] & zeros[2:-2]
+    wide &= zeros[4:]
+    return window.replace(b"\0", b"") if wide.any() else window
+
+
+def _without_simple(window: bytes) -> bytes | None:
+    """Without the backslashes before quotation marks and slashes; None where there are others."""
+    plain = window.replace(b'\\"', b'"')
+    if b"\\" in plain:
+        plain = plain.replace(b"\\/", b"/")
+    return None if b"\\" in plain else plain
 
 
 def _json(window: bytes) -> bytes:
     if b"\\" not in window:
         return window
-    if b"\\u" in window or b"\\\\" in window:
+    if b"\\\\" in window:
         return _JSON.sub(_one_json, window)
+    if b"\\u" in window:
+        units = set(_UNIT.findall(window))
+        if len(units) > _FEW or any(_BY_ITSELF.match(each) is None for each in units):
+            return _JSON.sub(_one_json, window)
+        for unit in units:
+            window = window.replace(unit, chr(int(unit[2:], 16)).encode("utf-8"))
     for single, meaning in _SINGLE.items():
-        window = window.replace(b"\\" + single, meaning)
+        if b"\\" + single in window:
+            window = window.replace(b"\\" + single, meaning)
     return window.replace(b"\\", b"")
 
 
@@ -96,11 +156,11 @@ def _one_json(found: re.Match[bytes]) -> bytes:
 
 
 def _percent(window: bytes) -> bytes:
-    return unquote_to_bytes(window.replace(b"+", b" ")) if b"%" in window else window
+    return unquote_to_bytes(window.replace(b"+", b" ")) if b"%" in window and _PERCENT.search(window) else window
 
 
 def _html(window: bytes) -> bytes:
-    if b"&" not in window:
+    if b"&" not in window or _ENTITY.search(window) is None:
         return window
     text = html.unescape(window.decode("utf-8", "surrogateescape"))
     try:

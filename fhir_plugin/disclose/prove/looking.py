@@ -6,14 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fhir_plugin.disclose.prove.escapes import is_text, strings_of_pdf, unescaped, without_line_breaks
+from fhir_plugin.disclose.prove.base64_runs import Base64Runs
+from fhir_plugin.disclose.prove.beginnings import GZIP, PDF, STREAM, ZIP, beginnings, streams
+from fhir_plugin.disclose.prove.escapes import is_text, may_be_folded, strings_of_pdf, unescaped, without_line_breaks
 from fhir_plugin.disclose.prove.matching import Matcher
 from fhir_plugin.disclose.prove.needles import LONGEST, Kind, Needle
-from fhir_plugin.disclose.prove.wrappings import SIGNATURES, Base64Runs, Inflating, PdfStream, Tap, ZipMember
+from fhir_plugin.disclose.prove.wrappings import Inflating, PdfStream, Tap, ZipMember
 
 WINDOW: Final = 1 << 16
 _OVERLAP: Final = 12 * LONGEST
 """A needle with every byte escaped still lies whole in one window."""
+_EDGE: Final = 10
+"""Bytes of the window before, in which a sign may have begun."""
 _DEEPEST: Final = 6
 _MOST_DECODED: Final = 1 << 34
 _LARGEST_PICTURE: Final = 1 << 26
@@ -64,6 +68,7 @@ class Look:
         self._taps: list[Tap] = []
         self._base64 = Base64Runs(lambda: self._within("base64")) if len(inside) < _DEEPEST else None
         self._pdf = False
+        self._was_text = False
         self._picture: bytearray | None = None
         self._begun = False
 
@@ -75,7 +80,7 @@ class Look:
                 return
         self._findings.looked_at += 0 if self._inside else len(piece)
         self._waiting += piece
-        while len(self._waiting) >= WINDOW:
+        while len(self._waiting) > WINDOW:  # the last window is never empty, so that no second one is needed
             self._window(bytes(self._waiting[:WINDOW]), last=False)
             del self._waiting[:WINDOW]
 
@@ -97,27 +102,34 @@ class Look:
             self._begin(new)
         self._keep_picture(new)
         window = self._tail + new
-        self._pdf = self._pdf or b"%PDF-" in window
-        first = self._at == 0
-        self._find(window, first=first, last=last)
-        if self._base64 is not None and is_text(new):
+        edge = self._tail[-_EDGE:]
+        begun = [each for each in beginnings(edge + new) if each[1] > len(edge)]
+        self._pdf = self._pdf or any(sign is PDF for _start, _end, sign in begun)
+        text = is_text(new)
+        self._find(window, text=text or self._was_text, first=self._at == 0, last=last)
+        if self._base64 is not None and text:
             self._base64.feed(new)
-        self._go_inside(new)
+        elif self._base64 is not None and self._was_text:
+            self._base64.interrupt()
+        self._was_text = text
+        self._go_inside(new, edge, begun)
         keep = min(len(window), _OVERLAP)
         self._at += len(window) - keep
         self._tail = window[len(window) - keep :]
 
-    def _find(self, window: bytes, *, first: bool, last: bool) -> None:
-        readings = list(unescaped(window))
+    def _find(self, window: bytes, *, text: bool, first: bool, last: bool) -> None:
+        matcher = self._findings.matcher
+        readings = list(unescaped(window, text=text, simple=matcher.no_backslash))
         if self._pdf:
             readings += [each for reading in readings[:2] for each in strings_of_pdf(reading)]
             if any(word in window for word in _PDF_NOT_SEEN):
                 self.unseen("a PDF that is encrypted or packed in a way that is not read here")
         for reading in readings:
-            for place, needle in self._findings.matcher.find(reading, first=first, last=last):
+            for place, needle in matcher.find(reading, first=first, last=last):
                 self._found(needle, place if reading is window else -1)
-            for _place, needle in self._findings.matcher.find_base64(without_line_breaks(reading)):
-                self._found(needle, -1, "base64")
+            if may_be_folded(reading):
+                for _place, needle in matcher.find_base64(without_line_breaks(reading), first=first, last=last):
+                    self._found(needle, -1, "base64")
 
     def _found(self, needle: Needle, place: int, *inside: str) -> None:
         at = self._place(self._at + max(place, 0), *inside)
@@ -157,30 +169,29 @@ class Look:
         for each in hashes & self._findings.pixel_hashes.keys():
             self._findings.add(Kind.PIXELS, self._findings.pixel_hashes[each], self._part, self._place(0))
 
-    def _go_inside(self, new: bytes) -> None:
+    def _go_inside(self, new: bytes, edge: bytes, begun: list[tuple[int, int, bytes]]) -> None:
         """Hand the new bytes to what is open, then open what begins in them (or across the edge before them)."""
         self._taps = [tap for tap in self._taps if tap.feed(new)]
-        edge = self._tail[-10:]
         both = edge + new
-        for found in SIGNATURES.finditer(both):
-            if found.end() <= len(edge):
+        if self._pdf:
+            begun = sorted([*begun, *(each for each in streams(both) if each[1] > len(edge))])
+        for start, end, sign in begun:
+            if sign is PDF:
                 continue
-            tap = self._tap(found.group(), at_start=self._at == 0 and not self._tail and found.start() == 0)
+            tap = self._tap(sign, at_start=self._at == 0 and not self._tail and start == 0)
             if tap is None:
                 continue
-            start = found.end() if found.group().startswith(b"stream") else found.start()
-            if both[start:] and not tap.feed(both[start:]):
+            rest = both[end if sign is STREAM else start :]
+            if rest and not tap.feed(rest):
                 continue
             self._taps.append(tap)
 
-    def _tap(self, signature: bytes, *, at_start: bool) -> Tap | None:
-        if signature.startswith(b"stream") and not self._pdf:
-            return None
+    def _tap(self, sign: bytes, *, at_start: bool) -> Tap | None:
         if len(self._inside) >= _DEEPEST:
             self.unseen("too deep inside")
             return None
-        if signature.startswith(b"PK"):
+        if sign is ZIP:
             return ZipMember(self._within("ZIP"))
-        if signature.startswith(b"\x1f"):
+        if sign is GZIP:
             return Inflating(self._within("gzip"), 31, certain=at_start)
         return PdfStream(self._within("PDF stream"))

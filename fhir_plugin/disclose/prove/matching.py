@@ -1,7 +1,8 @@
 """Finding many needles in a window of bytes at once, at a cost that does not grow with their number.
 
-Of each needle two four-byte pieces are its anchors. A table over a hash of every second four bytes of the window says
-where an anchor may lie (numpy), and only there the needles are compared.
+Of each needle some four-byte pieces are its anchors, so that wherever it stands one of them lies at a place that is
+looked up: every fourth byte, or every second or each one for short needles. A table over a hash of those four bytes
+says where an anchor may lie (numpy), and only there the needles are compared. Upper and lower case are one up to then.
 """
 
 from __future__ import annotations
@@ -20,23 +21,30 @@ from fhir_plugin.disclose.prove.needles import Kind, Needle
 from fhir_plugin.disclose.prove.types import type_before
 
 _MULTIPLIER: Final = np.uint32(2654435761)
-_MANY: Final = 1000
-"""Patterns, for which a larger table is worth its memory."""
+_SMALL_LETTERS: Final = np.uint32(0x20202020)
+"""Of letters this makes small ones; what else it makes alike is told apart when the needles are compared."""
+_STEPS: Final = (4, 2, 1)
+_MOST_ANCHORS: Final = 6
+"""So many places, the last ones, are weighed to choose one."""
+_TABLES: Final = ((1_500, 16), (8_000, 18), (30_000, 20), (1 << 60, 22))
+"""Up to so many anchors, a table of so many bits: about one place in fifty has to be looked at more closely."""
 
 _INSIDE_ID: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{2}")
 _ENDS: Final = re.compile(
     rb"[^A-Za-z0-9.\-]|\.(?![A-Za-z0-9\-])"
-    rb"|\.(?:jpe?g|png|gif|webp|hei[cf]|tiff?|bmp|dcm|pdf|mp4|mov|webm|json|xml|html?|txt|zip|gz)(?![A-Za-z0-9\-])",
-    re.IGNORECASE,
+    rb"|\.(?:[A-Za-z]{2,8}|mp[34]|m4[av]|3g[p2]|7z|bz2|jp2|h26[45]|z)(?![A-Za-z0-9\-])"
 )
-"""A longer id goes on with a full stop; a sentence ends with one, and a file name goes on with its kind."""
-_LONGEST_ENDING: Final = 8
+"""A longer id goes on with a full stop; a sentence ends with one, and a file name goes on with its kind: whatever
+letters that is, since a kind that is not known here must not hide it."""
+_LONGEST_ENDING: Final = 10
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\-]*")
 _NEAR: Final = 400
 """Bytes within which a number's system must stand."""
 _CUT: Final = (0, 2, 3)
 """How many characters of base64 depend on what stands before, for each of the three shifts."""
+_BEHIND: Final = 12
+"""Characters of base64 that show what stands behind."""
 
 
 class Form(Enum):
@@ -48,7 +56,7 @@ class Form(Enum):
     BASE64 = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """Bytes to find for one needle in one form; of base64 at one `shift`."""
 
@@ -62,68 +70,77 @@ class Matcher:
     """`find` gives the needles that stand in a window."""
 
     def __init__(self, needles: Iterable[Needle]) -> None:
-        self._plain = _Table(_plain(needles))
-        self._base64 = _Table(_encoded(needles))
+        needles = tuple(needles)
+        encoded = list(_encoded(needles))
+        self._all = _tables([*_plain(needles), *encoded])
+        self._encoded = _tables(encoded)
+        self.no_backslash = not any(b"\\" in each.text or b"\\" in each.near for each in needles)
+        """Nothing that is looked for holds one."""
 
     def find(self, window: bytes, *, first: bool, last: bool) -> Iterator[tuple[int, Needle]]:
         """Where needles begin. A whole one at an edge counts only where the stream really begins or ends."""
-        for place, pattern in self._plain.candidates(window.lower()):
-            needle, end = pattern.needle, place + len(pattern.data)
-            if pattern.form is Form.PLAIN:
-                same = needle.fold or window[place:end] == needle.text
-                alone = not needle.whole or _stands_alone(window, place, end, first=first, last=last)
-                alone = alone and needle.near in window[max(place - _NEAR, 0) : end + _NEAR]
-                alone = alone and not _is_anothers(needle, window, place)
-            elif pattern.form is Form.HEX:
-                same = True
-                alone = not needle.whole or _stands_alone_in_hex(window, place, end)
-            else:
-                same = alone = True
-            if same and alone:
-                yield place, needle
+        for table in self._all:
+            for place, pattern in table.candidates(window):
+                if _stands(window, place, pattern, first=first, last=last):
+                    yield place, pattern.needle
 
-    def find_base64(self, window: bytes) -> Iterator[tuple[int, Needle]]:
-        """Where needles begin as base64, at any of its three alignments."""
-        for place, pattern in self._base64.candidates(window):
-            if _is_really_there(window, place, pattern):
-                yield place, pattern.needle
+    def find_base64(self, window: bytes, *, first: bool = True, last: bool = True) -> Iterator[tuple[int, Needle]]:
+        """Where needles begin as base64 alone, at any of its three alignments: for what was folded in lines."""
+        for table in self._encoded:
+            for place, pattern in table.candidates(window):
+                if _stands(window, place, pattern, first=first, last=last):
+                    yield place, pattern.needle
+
+
+def _tables(patterns: Iterable[Pattern]) -> tuple[_Table, ...]:
+    """By how many bytes can be left out between the places that are looked up."""
+    by_step: dict[int, list[Pattern]] = {}
+    for each in patterns:
+        by_step.setdefault(_step(each), []).append(each)
+    return tuple(_Table(by_step[step], step) for step in sorted(by_step))
 
 
 class _Table:
-    """Two anchors for each pattern, at an even and at an odd distance from its beginning: one of them lies at an even
-    place wherever the pattern stands, so that only every second group of four bytes is looked up."""
+    """An anchor for each pattern at each distance from its beginning modulo `step`."""
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._known: dict[int, list[tuple[int, Pattern]]] = {}
-        found = list(patterns)
-        self._step = 2 if all(len(each.data) > 4 for each in found) else 1
-        bits = 16 if len(found) < _MANY else 20
+    def __init__(self, patterns: Iterable[Pattern], step: int) -> None:
+        self._step = step
+        self._patterns: dict[bytes, list[Pattern]] = {}
+        shapes: dict[int, set[tuple[int, int]]] = {}
+        for pattern in patterns:
+            small = pattern.data.lower()
+            self._patterns.setdefault(small, []).append(pattern)
+            for anchor in _anchors(pattern, step):
+                piece = int.from_bytes(small[anchor : anchor + 4], "little") | int(_SMALL_LETTERS)
+                shapes.setdefault(piece, set()).add((anchor, len(small)))
+        bits = next(bits for most, bits in _TABLES if len(shapes) <= most)
         self._shift = np.uint32(32 - bits)
         self._table = np.zeros(1 << bits, dtype=np.bool_)
-        for pattern in found:
-            for parity in range(self._step):
-                anchor = _anchor(pattern.data, parity, self._step)
-                piece = int.from_bytes(pattern.data[anchor : anchor + 4], "little")
-                self._known.setdefault(piece, []).append((anchor, pattern))
-        if self._known:
-            self._pieces = np.array(sorted(self._known), dtype=np.uint32)
-            self._table[self._hashes(self._pieces)] = True
+        self._pieces = np.array(sorted(shapes), dtype=np.uint32)
+        self._table[self._hashes(self._pieces)] = True
+        same: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
+        known = (tuple(sorted(shapes[piece])) for piece in self._pieces.tolist())
+        self._shapes = [same.setdefault(each, each) for each in known]
+        """Of each piece: where it may lie in patterns of which length."""
 
     def candidates(self, window: bytes) -> Iterator[tuple[int, Pattern]]:
-        if len(window) < 4 or not self._known:
-            return
-        for offset in range(0, 4, self._step):
-            groups = np.frombuffer(window, dtype="<u4", count=max(0, len(window) - offset) // 4, offset=offset)
-            hits = np.flatnonzero(self._table.take(self._hashes(groups)))
+        """Patterns that stand in the window but for upper and lower case, each where it begins."""
+        for offset in range(0, 4 if len(window) > 3 else 0, self._step):
+            shifted = window[offset:] if offset else window  # numpy is slow where numbers begin at odd places
+            groups = np.frombuffer(shifted, dtype="<u4", count=len(shifted) // 4) | _SMALL_LETTERS
+            hits = self._table.take(self._hashes(groups)).nonzero()[0]
             if not len(hits):
                 continue
             found = groups[hits]
-            same = self._pieces.take(np.searchsorted(self._pieces, found), mode="clip") == found
-            for place, piece in zip((hits[same] * 4 + offset).tolist(), found[same].tolist(), strict=True):
-                for anchor, pattern in self._known[piece]:
+            at = self._pieces.searchsorted(found)
+            np.minimum(at, len(self._pieces) - 1, out=at)
+            same = self._pieces.take(at) == found
+            for place, piece in zip((hits[same] * 4 + offset).tolist(), at[same].tolist(), strict=True):
+                for anchor, length in self._shapes[piece]:
                     start = place - anchor
-                    if start >= 0 and window.startswith(pattern.data, start):
-                        yield start, pattern
+                    if start >= 0:
+                        for pattern in self._patterns.get(window[start : start + length].lower(), ()):
+                            yield start, pattern
 
     def _hashes(self, groups: NDArray[np.uint32]) -> NDArray[np.uint32]:
         hashes: NDArray[np.uint32] = groups * _MULTIPLIER
@@ -131,29 +148,68 @@ class _Table:
         return hashes
 
 
-def _anchor(data: bytes, parity: int, step: int) -> int:
-    """Where the rarest-looking four bytes begin: digits and signs are rarer than letters; the last of equals."""
-    best, place = -1, parity
-    for start in range(parity, len(data) - 3, step):
-        piece = data[start : start + 4]
-        rarity = sum(2 if 48 <= byte <= 57 or byte > 127 else 0 if 97 <= byte <= 122 else 1 for byte in piece)
-        rarity = 4 * rarity + len(set(piece))
-        if rarity >= best:
-            best, place = rarity, start
-    return place
+def _own(pattern: Pattern) -> int:
+    """From where on it has bytes of its own: the type before an id, and the server before that, are in every record."""
+    if pattern.needle.kind not in (Kind.ID, Kind.URL):
+        return 0
+    slash = max(pattern.needle.text.rfind(b"/") - 1, 0)
+    if pattern.form is Form.HEX:
+        return 2 * slash
+    return slash * 4 // 3 if pattern.form is Form.BASE64 else slash
+
+
+def _step(pattern: Pattern) -> int:
+    room = len(pattern.data) - 3 - _own(pattern)
+    return next((step for step in _STEPS if step <= room), 1)
+
+
+def _anchors(pattern: Pattern, step: int) -> Iterator[int]:
+    """Of the last places at each distance modulo `step` the one with the rarest-looking four bytes."""
+    last = len(pattern.data) - 4
+    own = min(_own(pattern), last)
+    words = pattern.form is Form.PLAIN and pattern.needle.kind is not Kind.BYTES
+    for place in range(last, last - step, -1):
+        if words:
+            places = range(place, max(own, place - _MOST_ANCHORS * step) - 1, -step)
+            yield max(places, key=lambda at: _rarity(pattern.data[at : at + 4]))
+        else:
+            yield place
+
+
+def _rarity(piece: bytes) -> int:
+    """Digits and signs are rarer than letters."""
+    rarity = sum(2 if 48 <= byte <= 57 or byte > 127 else 0 if 97 <= byte <= 122 else 1 for byte in piece)
+    return 4 * rarity + len(set(piece))
+
+
+def _stands(window: bytes, place: int, pattern: Pattern, *, first: bool, last: bool) -> bool:
+    """Whether a candidate is its needle: the same case, not part of something longer, where it counts."""
+    needle, end = pattern.needle, place + len(pattern.data)
+    if pattern.form is Form.PLAIN:
+        return (
+            (needle.fold or window[place:end] == pattern.data)
+            and (not needle.whole or _stands_alone(window, place, end, first=first, last=last))
+            and needle.near in window[max(place - _NEAR, 0) : end + _NEAR]
+            and not _is_anothers(needle, window, place)
+        )
+    if pattern.form is Form.HEX:
+        return not needle.whole or _stands_alone_in_hex(window, place, end)
+    if pattern.form is Form.BASE64:
+        return window[place:end] == pattern.data and _is_really_there(window, place, pattern, first=first, last=last)
+    return True
 
 
 def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
-        forms = {needle.text.lower(): Form.PLAIN}
+        yield Pattern(needle, needle.text, Form.PLAIN)
+        if b" " in needle.text:  # as a form sends it
+            yield Pattern(needle, needle.text.replace(b" ", b"+"), Form.PLAIN)
         if not needle.near:
-            forms[needle.text.hex().encode()] = Form.HEX
+            yield Pattern(needle, needle.text.hex().encode(), Form.HEX)
         if needle.kind is not Kind.BYTES and not needle.text.isascii():  # the others are found without their zeros
             words = needle.text.decode("utf-8", "replace")
             for wide in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
-                forms[words.encode(wide, "replace").lower()] = Form.WIDE
-        for data, form in forms.items():
-            yield Pattern(needle, data, form)
+                yield Pattern(needle, words.encode(wide, "replace"), Form.WIDE)
 
 
 def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
@@ -192,18 +248,20 @@ def _stands_alone(window: bytes, place: int, end: int, *, first: bool, last: boo
     return end == len(window) or bool(_ENDS.match(window, end))
 
 
-def _is_really_there(window: bytes, place: int, pattern: Pattern) -> bool:
+def _is_really_there(window: bytes, place: int, pattern: Pattern, *, first: bool, last: bool) -> bool:
     """Decode the groups around it: is the needle there, and does it stand alone?"""
     group = place - _CUT[pattern.shift]
     if group < 0:
-        return False
+        return first  # the window before has it whole, unless there is none
+    if place + len(pattern.data) + _BEHIND > len(window) and not last:
+        return False  # the next window has it whole
     start = group
     before = 20 if pattern.needle.kind is Kind.ID else 2  # groups that show what stands before, where they are base64
     for _ in range(before):
         if start >= 4 and _BASE64.fullmatch(window, start - 4, start):
             start -= 4
     run = _BASE64.match(window, place)
-    end = min(run.end() if run else place, place + len(pattern.data) + 12)
+    end = min(run.end() if run else place, place + len(pattern.data) + _BEHIND)
     text = window[start:end].translate(bytes.maketrans(b"-_", b"+/"))
     text = text[: len(text) - 1] if len(text) % 4 == 1 else text
     decoded = base64.b64decode(text + b"=" * (-len(text) % 4))

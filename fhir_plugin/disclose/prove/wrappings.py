@@ -1,4 +1,4 @@
-"""Bytes within bytes: where ZIP members, gzip, PDF streams and base64 begin, their content is handed on in pieces.
+"""Bytes within bytes: the content of ZIP members, gzip and PDF streams is handed on in pieces.
 
 Nothing is held whole. What is encrypted, damaged or of an unknown method is said to be unseen.
 """
@@ -6,30 +6,15 @@ Nothing is held whole. What is encrypted, damaged or of an unknown method is sai
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import zlib
-from collections.abc import Iterator
 from typing import Final, Protocol
 
-import numpy as np
-
-from fhir_plugin.disclose.prove.escapes import is_text, json_unescaped, without_line_breaks
+from fhir_plugin.disclose.prove.escapes import without_line_breaks
 
 _PIECE: Final = 1 << 18
 _ZIP_HEADER: Final = 30
-_RUN: Final = re.compile(rb"[A-Za-z0-9+/_\-]+={0,2}")
-_WORTH: Final = 48
-_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_IN_ALPHABET: Final = np.isin(np.arange(256), list(_ALPHABET))
-_SHORT: Final = 512
-"""Characters of a run (mostly of a URL that only looks like base64) whose content is looked at with that of others."""
-
-_BEGINNINGS: Final = (b"PK", b"\x1f\x8b", b"%PDF", b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*", b"MM\0")
-_PADDING: Final = ord("=")
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _A85_GROUP: Final = re.compile(rb"z|[!-u]{5}")
-SIGNATURES: Final = re.compile(rb"PK\x03\x04|\x1f\x8b\x08|(?<!end)stream\r?\n")
 
 
 class Inner(Protocol):
@@ -237,102 +222,3 @@ def _a85(text: bytes) -> bytes:
 
 def _number(data: bytes, place: int, size: int) -> int:
     return int.from_bytes(data[place : place + size], "little")
-
-
-class Base64Runs:
-    """Long runs of base64 in text, decoded as they come; each goes to an `Inner` of its own."""
-
-    def __init__(self, begin: BeginInner) -> None:
-        self._begin = begin
-        self._pending = b""
-        self._inner: Inner | None = None
-        self._held = b""
-
-    def feed(self, piece: bytes) -> None:
-        text = self._held + piece
-        cut = max(text.rfind(b"\\", -6), text.rfind(b"%", -3))
-        self._held, text = (text[cut:], text[:cut]) if cut >= 0 else (b"", text)
-        self._take(text)
-
-    def _take(self, text: bytes) -> None:
-        text = without_line_breaks(json_unescaped(text))
-        if not text:
-            return
-        begun = _RUN.match(text)
-        if begun is None:
-            self._finish()
-            end = 0
-        else:
-            end = self._whole_or_open(begun, text)
-        last = max(end, len(text.rstrip(b"=").rstrip(_ALPHABET)))
-        together: dict[bool, list[bytes]] = {True: [], False: []}
-        for run in _long_runs(text, end, last):
-            content = _decode(run) if len(run) <= _SHORT else b""
-            if content and not content.startswith(_BEGINNINGS):
-                together[is_text(content)].append(content)
-            else:
-                self._go_on(run)
-                self._finish()
-        for contents in together.values():
-            if contents:
-                inner = self._begin()
-                inner.feed(b"\n".join(contents))
-                inner.close()
-        open_ = _RUN.match(text, last) if last < len(text) else None
-        if open_ is not None and last > 0:
-            self._whole_or_open(open_, text)
-
-    def _whole_or_open(self, found: re.Match[bytes], text: bytes) -> int:
-        """Take a run that begins the piece, or may go on in the next one; where it ends here."""
-        self._go_on(found.group())
-        if found.end() < len(text) or found.group().endswith(b"="):
-            self._finish()
-        return found.end()
-
-    def _go_on(self, run: bytes) -> None:
-        self._pending += run
-        if self._inner is None:
-            if len(self._pending) < _WORTH:
-                return
-            self._inner = self._begin()
-        size = len(self._pending) // 4 * 4
-        self._inner.feed(_decode(self._pending[:size]))
-        self._pending = self._pending[size:]
-
-    def _finish(self) -> None:
-        if self._inner is not None:
-            self._inner.feed(_decode(self._pending))
-            self._inner.close()
-            self._inner = None
-        self._pending = b""
-
-    def close(self) -> None:
-        self._take(self._held)
-        self._held = b""
-        self._finish()
-
-
-class BeginInner(Protocol):
-    def __call__(self) -> Inner: ...
-
-
-def _long_runs(text: bytes, start: int, end: int) -> Iterator[bytes]:
-    """Runs of `_WORTH` and more characters of base64, with the signs at their ends."""
-    if end - start < _WORTH:
-        return
-    codes = np.frombuffer(text, dtype=np.uint8, count=end - start, offset=start)
-    others = np.concatenate(([-1], np.flatnonzero(~_IN_ALPHABET.take(codes)), [end - start]))
-    for place in np.flatnonzero(np.diff(others) > _WORTH).tolist():
-        first, after = start + int(others[place]) + 1, start + int(others[place + 1])
-        while after < end and text[after] == _PADDING and after - start - int(others[place + 1]) < 2:
-            after += 1
-        yield text[first:after]
-
-
-def _decode(run: bytes) -> bytes:
-    run = run.rstrip(b"=").translate(_URL_SAFE)
-    run = run[:-1] if len(run) % 4 == 1 else run
-    try:
-        return base64.b64decode(run + b"=" * (-len(run) % 4))
-    except binascii.Error:
-        return b""
