@@ -163,6 +163,7 @@ def test_large_print_at_320_pixels(clinic: Clinic, pick_up: OpenPhone) -> None:
     usual.open()
     before = usual.page.evaluate("getComputedStyle(document.querySelector('main p')).fontSize")
     usual.press("Make the words bigger")
+    usual.page.get_by_role("button", name="Make the words smaller", exact=True).wait_for()  # the next page is there
     after = usual.page.evaluate("getComputedStyle(document.querySelector('main p')).fontSize")
     assert float(after[:-2]) > 1.3 * float(before[:-2])
 
