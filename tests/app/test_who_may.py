@@ -170,11 +170,11 @@ FOR_THE_OFFICER = {
     f"disclosing.{page}"
     for page in (
         *("new", "begin", "facts", "set_facts", "gather", "accept_unread", "upright", "editor", "black_out"),
-        *("package", "locked_package", "ending", "extend", "refuse"),
+        *("package", "locked_package", "ending", "extend", "refuse", "accounting_sheet"),
     )
 }
 """Requests for copies. What is asked of a clinician there (an opinion) is a clinician's."""
-LISTS = {"disclosing.at_the_desk", "disclosing.accounting", "disclosing.new"}
+LISTS = {f"disclosing.{page}" for page in ("at_the_desk", "accounting", "accounting_sheet", "new")}
 
 
 def at_the_desk(user: str, endpoint: str) -> bool:

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from PIL import Image
 from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
 from fhir_plugin.disclose.package import AS_SENT
+from fhir_plugin.disclose.send import Earlier
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError
 from fhir_plugin.web.disclosing.blueprint import kept_hidden
 from mappings.model.disclosure import (
@@ -213,6 +214,14 @@ class FakeDesk:
 
     def accounting(self, session: ClinicalSession) -> Sequence[Accounted]:
         return self.sent
+
+    def accounting_sheet(self, session: ClinicalSession, also: Collection[str]) -> Iterator[bytes]:
+        self.done.append(("accounting_sheet", tuple(also)))
+        return iter([b"%PDF-1.7 ", *(each.recipient.encode() for each in self.sent)])
+
+    def sent_to(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> Sequence[Earlier]:
+        self._item(session, id, key)
+        return [Earlier(self.clock.now(), "Acme Insurance", "An insurer", "d0", same_bytes=True)]
 
     # ------------------------------------------------------------------------------------------ deciding
 

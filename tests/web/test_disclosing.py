@@ -163,7 +163,8 @@ def test_an_item_says_what_it_is_why_and_what_is_cut_and_shows_no_pixels(person:
     assert "Taken from : taken out Picture of the forearm 13, 13 March 2026" in said
     image = person.get(path(request, "Media/m13")).text
     assert "<img" not in image and "Private area" in image and "Not opened" in image and "All of it." in words_of(image)
-    assert "Already sent to 3." in words_of(person.get(path(request, "Media/m1")).text)
+    said = words_of(person.get(path(request, "Media/m1")).text)
+    assert "Already sent to 3: Acme Insurance," in said and "(the same picture under another name)." in said
 
 
 def test_no_address_names_anything_of_the_record(person: Person, parts: FakeParts) -> None:

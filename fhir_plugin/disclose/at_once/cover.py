@@ -54,4 +54,5 @@ def cover_of(
         checked=CHECKED,
         not_checked=NOT_CHECKED,
         taken_out=dict(taken_out),
+        contact=policy.wording.telephone,
     )

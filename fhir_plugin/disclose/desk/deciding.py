@@ -164,6 +164,7 @@ def _redacted(gathered: Gathered, judge: Judge, request: DisclosureRequest) -> t
     findings: list[Finding] = []
     parts = tuple(gathered.parts())
     written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
+    kept_back.beside(parts)
     return RedactedRecord(written, tuple(findings), count(findings)), kept_back.needles(redaction.common)
 
 

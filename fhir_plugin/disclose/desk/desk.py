@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
+from fhir_plugin.disclose.contents import named
 from fhir_plugin.disclose.desk import course, holding, items, outgoing, pictures, previewing, signing, view
 from fhir_plugin.disclose.desk.cases import Cases
 from fhir_plugin.disclose.desk.deciding import Decision
+from fhir_plugin.disclose.desk.outgoing import contact
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, DECIDES, OFFICERS, PROFESSIONALS, SECOND, need
 from fhir_plugin.disclose.desk.values import REVEAL_REASONS, Accounted, ItemWords, words_of_theirs
 from fhir_plugin.disclose.desk.wording import words_and_change
+from fhir_plugin.disclose.package.accounting import accounting_pdf
 from fhir_plugin.disclose.package.preview import readable_html
-from fhir_plugin.disclose.send.earlier import Told
+from fhir_plugin.disclose.send.earlier import Earlier, Told, earlier
 from fhir_plugin.disclose.send.earlier import accounting as told
 from fhir_plugin.disclose.send.fetching import pieces_of
 from fhir_plugin.disclose.send.parts import ToSend
@@ -26,7 +29,7 @@ from mappings.model.disclosure_request import (
     ItemKey,
     RequestState,
 )
-from mappings.model.identifiers import IntentId, LaunchId
+from mappings.model.identifiers import IntentId, LaunchId, Reference
 from mappings.model.images import Geometry
 from mappings.model.people import ClinicalSession
 
@@ -225,6 +228,26 @@ class Desk(Cases):
         need(session, AT_THE_DESK, "what was sent of a record")
         return [_accounted(each) for each in told(self._parts, self._parts.rules, session)]
 
+    def accounting_sheet(self, session: ClinicalSession, also: Collection[str]) -> Iterator[bytes]:
+        """As a PDF to give to the patient. `also`: the lines of which somebody has decided that the patient is told."""
+        given = [each for each in self.accounting(session) if not each.look_first or each.token in also]
+        parts = self._parts
+        with parts.work.transaction():
+            parts.note(session, "disclosure.accounting-given", session.patient_id, lines=len(given))
+        patient = parts.patient(session)
+        return accounting_pdf(patient, given, named(parts.policy.organisation), contact(parts), parts.clock.now())
+
+    def sent_to(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> Sequence[Earlier]:
+        """To whom the picture of this item went before, under this name or another."""
+        request, decision = self._looked_at(session, id)
+        view.need_item(session, decision, key)
+        parts = self._parts
+        before = [
+            each for each in parts.requests.of_patient(session.fhir_base, session.patient_id) if each.id != request.id
+        ]
+        digests = pictures.digests_of(parts.vault, decision.gathered, key)
+        return earlier(before, parts.rules, Reference(key), digests=digests)
+
     def tidy(self) -> int:
         """What was read for requests that have ended is destroyed, here and in memory; returns how many."""
         return holding.tidy(self._parts)
@@ -266,4 +289,5 @@ def _accounted(each: Told) -> Accounted:
         images=each.images,
         signed_by=", ".join(each.signed_by),
         reference=each.event,
+        look_first=each.look_first,
     )

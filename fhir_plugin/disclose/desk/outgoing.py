@@ -117,7 +117,14 @@ def _cover(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> 
         checked=CHECKED,
         not_checked=not_checked,
         taken_out=_taken_out(decision) if request.mode is Mode.MARKED else {},
+        contact=contact(parts),
     )
+
+
+def contact(parts: DeskParts) -> str:
+    """Where to ask again: the telephone number that policy has; else empty, and whoever sent it is asked."""
+    number = parts.policy.wording.telephone
+    return f"{named(parts.policy.organisation)}, telephone {number}" if number else ""
 
 
 def _taken_out(decision: Decision) -> dict[str, int]:

@@ -97,24 +97,31 @@ def cut(parts: DeskParts, id: DisclosureId, gathered: Gathered, key: ItemKey, ge
     return parts.vault.put(clean.content, compartment=Compartment.PACKAGE_PART, owner=cuts_of(id))
 
 
+def digests_of(vault: Vault, gathered: Gathered, key: ItemKey) -> frozenset[str]:
+    """Keyed digests of every picture that this item shows: alike wherever the bytes are."""
+    resource = gathered.by_key.get(key, {})
+    binaries = [str(key)] if key in gathered.pictures else binaries_in(resource)
+    found = {gathered.pictures[each].digest for each in binaries if each in gathered.pictures}
+    for each in attachments(resource):
+        content = inline(each) if str(each.get("contentType") or "").lower().startswith(_PICTURES) else None
+        if content is not None:
+            found.add(vault.keyed_digest(content))
+    return frozenset(found)
+
+
 def cuts_by_bytes(vault: Vault, request: DisclosureRequest, gathered: Gathered) -> Mapping[str, VaultId]:
     """What goes out in the place of a picture, by the keyed digest of its bytes: wherever the record shows them."""
     found = {}
     for key, made in request.black_outs.items():
-        for one in pixels_of(vault, gathered, key) if key in gathered.by_key else ():
-            found[vault.keyed_digest(one.content)] = made
+        for digest in digests_of(vault, gathered, key):
+            found[digest] = made
     return found
 
 
 def showing_the_same(vault: Vault, request: DisclosureRequest, gathered: Gathered, key: ItemKey) -> frozenset[ItemKey]:
     """Every item of which parts were made black and that shows the picture of this one; this one among them."""
-    mine = {vault.keyed_digest(one.content) for one in pixels_of(vault, gathered, key)}
-    found = {key}
-    for each in request.black_outs:
-        shown_there = pixels_of(vault, gathered, each) if each in gathered.by_key else ()
-        if any(vault.keyed_digest(one.content) in mine for one in shown_there):
-            found.add(each)
-    return frozenset(found)
+    mine = digests_of(vault, gathered, key)
+    return frozenset({key, *(each for each in request.black_outs if mine & digests_of(vault, gathered, each))})
 
 
 def cuts_of(id: DisclosureId) -> str:

@@ -13,9 +13,10 @@ from fhir_plugin.disclose.desk.deciding import Decision, decide
 from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
 from fhir_plugin.disclose.desk.people import need_gathered
+from fhir_plugin.disclose.desk.pictures import digests_of
 from fhir_plugin.ports import Compartment
 from mappings.model.disclosure_request import DisclosureRequest, RequestState
-from mappings.model.identifiers import VaultId
+from mappings.model.identifiers import Reference, VaultId
 
 KEPT: Final = 3
 """How many requests are kept worked out, in memory only: as many as people sit at desks of one process."""
@@ -46,7 +47,7 @@ class Thinking:
     def decision(self, request: DisclosureRequest) -> Decision:
         """As it is decided now; for one that was signed, as of the day of the last signature."""
         on = self._day(request)
-        sent = self._sent_before(request)
+        sent = self._sent_before(request, self.gathered(request))
         hidden = tuple(item.vault_id for item in self._parts.vault.items(compartment=Compartment.AUDIT_COPY))
         labels = tuple(self._parts.labels.of_patient(request.fhir_base, request.patient))
         concern = self._parts.concern(request)
@@ -71,10 +72,18 @@ class Thinking:
         signed = request.second or request.first
         return uk_day(signed.at) if request.state is RequestState.MAKING and signed else self._parts.today
 
-    def _sent_before(self, request: DisclosureRequest) -> Mapping[str, int]:
+    def _sent_before(self, request: DisclosureRequest, gathered: Gathered) -> Mapping[str, int]:
+        """In how many packages each image went out: under its own name, or as the same bytes under another."""
         earlier = self._parts.requests.of_patient(request.fhir_base, request.patient)
         packages = [each.package for each in earlier if each.package is not None and each.id != request.id]
-        return Counter(str(image) for package in packages for image in package.images)
+        if not packages:
+            return {}
+        shows = {key: digests_of(self._parts.vault, gathered, key) for key in gathered.keys}
+        found: Counter[str] = Counter()
+        for package in packages:
+            digests = {digest for each in package.digests.values() for digest in each.split()}
+            found.update(key for key in gathered.keys if Reference(key) in package.images or shows[key] & digests)
+        return found
 
 
 K = TypeVar("K")

@@ -58,6 +58,13 @@ class Accounted:
     images: int
     signed_by: str = field(repr=False)
     reference: Reference | None = None
+    look_first: bool = False
+    """Somebody has to decide whether the patient is told of this one: the police or safeguarding asked."""
+
+    @property
+    def token(self) -> str:
+        """Names this line among others."""
+        return f"{self.on:%Y%m%dT%H%M%S%f}"
 
 
 def words_of_theirs(text: str, field: str, problem: str) -> str:

@@ -6,7 +6,7 @@ Our own rows say it, with names; the AuditEvents of the record say it, too, also
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from fhir_plugin.disclose.decide import Rules
 from fhir_plugin.disclose.send.parts import SendParts
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.ports import ClinicalRecord, Json
+from mappings.model.disclosure import Requester
 from mappings.model.disclosure_request import DisclosureRequest, RequestState
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession
@@ -22,6 +23,8 @@ from mappings.r4.audit_event import from_audit_event
 from mappings.r4.disclosure_event import disclosure_in, images_sent_in
 from mappings.terminology import audit, systems
 
+LOOK_FIRST: Final = frozenset({Requester.POLICE, Requester.SAFEGUARDING})
+"""Data Protection Act 2018, Schedule 2, paragraph 2 (crime), and Schedule 3, paragraph 5 (serious harm)."""
 ANOTHER_APP: Final = "Another app sent this; it is told in the record only."
 
 
@@ -49,20 +52,23 @@ class Told:
     images: int
     signed_by: tuple[str, ...] = field(repr=False)
     event: Reference | None = None
+    look_first: bool = False
+    """Somebody has to decide whether the patient is told: it could warn a suspect, or put somebody in danger."""
 
 
 def earlier(
-    requests: Iterable[DisclosureRequest], rules: Rules, image: Reference, *, digest: str | None = None
+    requests: Iterable[DisclosureRequest], rules: Rules, image: Reference, *, digests: Collection[str] = ()
 ) -> list[Earlier]:
-    """The releases of one image among a patient's requests, newest first: by its reference, or by the keyed digest of
+    """The releases of one image among a patient's requests, newest first: by its reference, or by the keyed digests of
     its bytes, for the same picture may have been filed twice."""
+    mine = frozenset(digests)
     found = []
     for request in requests:
         package = request.package
         if request.state is not RequestState.SENT or package is None:
             continue
         by_reference = image in package.images
-        by_bytes = digest is not None and any(digest in each.split() for each in package.digests.values())
+        by_bytes = any(mine & set(each.split()) for each in package.digests.values())
         if by_reference or by_bytes:
             title = rules.rows[request.requester].title
             found.append(Earlier(package.at, request.recipient, title, request.id, by_bytes and not by_reference))
@@ -99,6 +105,7 @@ def _told(request: DisclosureRequest, rules: Rules) -> Told:
         images=len(request.package.images),
         signed_by=tuple(each.by_name for each in signed),
         event=request.package.event,
+        look_first=request.requester in LOOK_FIRST,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flask import redirect, request, url_for
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import AnswersChanged, Incomplete
@@ -181,3 +181,13 @@ def accounting(session: ClinicalSession) -> ResponseReturnValue:
     """What was sent to whom, to be printed and given to the patient."""
     made = parts().clock.now()
     return page("accounting.html", session, sent=desk().accounting(session), made=made, home=is_officer(session))
+
+
+@disclosing.get("/accounting/sheet")
+@launched(*OFFICERS)
+def accounting_sheet(session: ClinicalSession) -> ResponseReturnValue:
+    """The same as a sheet for the patient, without what somebody would have to decide first that they are told."""
+    pieces = desk().accounting_sheet(session, request.args.getlist("also"))
+    response = Response(pieces, content_type="application/pdf")
+    response.headers.set("Content-Disposition", "attachment", filename="copies-that-were-sent.pdf")
+    return response

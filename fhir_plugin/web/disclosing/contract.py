@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from fhir_plugin.disclose.desk.values import Accounted as Accounted
 from fhir_plugin.disclose.desk.values import Facts as Facts
 from fhir_plugin.disclose.desk.values import ItemWords as ItemWords
+from fhir_plugin.disclose.send import Earlier as Earlier
 from mappings.model.disclosure import Mode, Opinion, Requester, RequesterRow
 from mappings.model.disclosure_request import Decided, DeskView, DisclosureId, DisclosureRequest, ItemKey
 from mappings.model.images import Geometry
@@ -116,3 +117,8 @@ class Desk(Protocol):
         """A file name without anybody's name, and the ZIP."""
 
     def accounting(self, session: ClinicalSession) -> Sequence[Accounted]: ...
+    def accounting_sheet(self, session: ClinicalSession, also: Collection[str]) -> Iterator[bytes]:
+        """As a PDF for the patient. Of lines that `look_first`, those whose token is in `also`."""
+
+    def sent_to(self, session: ClinicalSession, id: DisclosureId, key: ItemKey) -> Sequence[Earlier]:
+        """To whom the picture of this item went before."""

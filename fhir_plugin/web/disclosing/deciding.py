@@ -141,6 +141,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
             "before": shortened(said.before),
             "after": shortened(said.after) if said.after is not None else None,
             "to_read": _to_read(open_item),
+            "sent_to": desk().sent_to(session, view.request.id, open_item.key) if open_item.sent_before else (),
             "mine": decides(session, open_item),
         }
     return page(

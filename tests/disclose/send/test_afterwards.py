@@ -143,7 +143,7 @@ def test_earlier_releases_of_an_image_are_found_by_reference_and_by_what_it_show
     known = bench.requests.of_patient(first.fhir_base, first.patient)
     digest = bench.vault.keyed_digest(PIXELS[SEEN])
     assert [each.request for each in earlier(known, bench.rules, SEEN)] == ["d1"]
-    both = earlier(known, bench.rules, SEEN, digest=digest)
+    both = earlier(known, bench.rules, SEEN, digests=[digest])
     assert [(each.request, each.same_bytes) for each in both] == [("d2", True), ("d1", False)], "newest first"
     assert both[1].recipient == RECIPIENT and both[1].title == bench.rules.rows[Requester.INSURER].title
     assert earlier(known, bench.rules, Reference("Media/other")) == []
