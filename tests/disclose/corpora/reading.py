@@ -107,8 +107,10 @@ class Pointing:
             urls: set[str] = set()
             for text in strings(each.resource):
                 if "/" in text:
-                    keys.update(f"{type_}/{id_}" for type_, id_ in _KEY.findall(text))
-                    keys.update(f"{type_}/{id_.rpartition('.')[0]}" for type_, id_ in _KEY.findall(text) if "." in id_)
+                    for type_, id_ in _KEY.findall(text):
+                        keys.add(f"{type_}/{id_}")
+                        if "." in id_:
+                            keys.add(f"{type_}/{id_.rpartition('.')[0]}")
                 if ":" in text and " " not in text:
                     urls.add(text.removeprefix("urn:uuid:"))
                     urls.add(re.split(r"[|#?]", text, maxsplit=1)[0])
