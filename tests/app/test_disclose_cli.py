@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,17 @@ import requests
 from stream_unzip import IncorrectAESPasswordError, stream_unzip
 
 from fhir_plugin.app import install
+from fhir_plugin.disclose.at_once import making
+from fhir_plugin.disclose.contents import PackagedImage
 from fhir_plugin.disclose.desk import deciding
+from fhir_plugin.disclose.desk.released import released_pictures
 from fhir_plugin.disclose.redact import redact_stream
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from fhir_plugin.settings import Settings
 from fhir_plugin.walkthrough_disclosures import drawn_thing
-from mappings.model.identifiers import FhirBase, PatientId
+from mappings.model.identifiers import FhirBase, PatientId, Sha256
 from smart_launch import ClientKey, public_jwks
 from tests.app.commands_here import Answer, CommandLine
 
@@ -185,6 +190,21 @@ def test_where_the_redactor_misses_something_nothing_appears(
     assert out.read_bytes() == b"an earlier one"
     assert {each.name for each in out.parent.iterdir()} <= {"package.zip", "state"}
     assert "record.disclosed" not in {action for action, _ in here.actions()}
+
+
+def test_a_picture_that_stays_is_known_by_its_bytes_wherever_they_would_go_out(
+    here: CommandLine, ehr: RunningSandbox, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = released_pictures
+
+    def another_in_its_place(*asked: Any, **more: Any) -> Iterator[PackagedImage]:
+        signed = Sha256(hashlib.sha256(drawn_thing()).hexdigest())
+        return (replace(each, read=drawn_thing, signed=signed) for each in real(*asked, **more))
+
+    monkeypatch.setattr(making, "released_pictures", another_in_its_place)
+    answer = disclose(here, ehr, out)
+    assert (answer.status, out.exists()) == (1, False), answer.out
+    assert "not-proven" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from fhir_plugin.disclose.desk.deciding import counts, decide
 from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
-from fhir_plugin.disclose.desk.released import released_pictures
+from fhir_plugin.disclose.desk.released import needles_of_pictures, released_pictures
 from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.package.spool import Aside, SealedSpool
+from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
@@ -159,15 +160,20 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
         decision = decide(parts, request, gathered, on=parts.today, sent_before={})
         if not decision.record.parts:
             raise Refused("Nothing of this record may go out to this recipient.", code="nothing-goes-out")
-        record = decision.record.parts
-        images = tuple(released_pictures(decision, record, lambda kept: spool.get(aside[kept]), parts.signer))
+        goes_out = decision.record.parts
+
+        def picture(kept: VaultId) -> bytes:
+            return spool.get(aside[kept])
+
+        images = tuple(released_pictures(decision, goes_out, picture, parts.signer))
+        needles = dict.fromkeys((*decision.needles.needles, *needles_of_pictures(decision, picture)))
         cover = cover_of(person, row, asked, decision.record, now=now, today=parts.today, policy=parts.policy)
         package_id = parts.new_id()
         package = write_package(
-            PackageContents(lambda: record, images, cover, watermark=_watermark(asked, parts.today)),
+            PackageContents(lambda: goes_out, images, cover, watermark=_watermark(asked, parts.today)),
             package_id=package_id,
             signer=parts.signer,
-            needles=decision.needles,
+            needles=Needles(tuple(needles), decision.needles.pixel_hashes),
             worker=parts.worker,
             password=asked.password,
         )

@@ -12,7 +12,7 @@ from fhir_plugin.disclose.contents import CoverSheet, PackageContents, named
 from fhir_plugin.disclose.desk.deciding import Decision, counts
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
 from fhir_plugin.disclose.desk.pictures import cuts_by_bytes, inline, type_of
-from fhir_plugin.disclose.desk.released import Derivatives, released_pictures
+from fhir_plugin.disclose.desk.released import Derivatives, needles_of_pictures, released_pictures
 from fhir_plugin.disclose.package.pointing import nodes
 from fhir_plugin.disclose.prove import Needles, what_to_look_for
 from fhir_plugin.disclose.redact import Part
@@ -55,12 +55,8 @@ def needles_of(parts: DeskParts, request: DisclosureRequest, decision: Decision)
     """By what everything that stays can be named: the bytes of pictures that stay, and of those that go out with
     parts blacked out, among them."""
     found = list(decision.needles.needles)
-    released, cuts = decision.released, cuts_by_bytes(parts.vault, request, decision.gathered)
-    for key, kept in decision.gathered.pictures.items():
-        if ItemKey(key) in released and kept.digest not in cuts:
-            continue
-        data = base64.b64encode(parts.vault.get(kept.vault_id)).decode("ascii")
-        found += what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
+    cuts = cuts_by_bytes(parts.vault, request, decision.gathered)
+    found += needles_of_pictures(decision, parts.vault.get, cuts)
     for owner in request.black_outs:
         for each in attachments(decision.gathered.by_key.get(owner, {})):
             if inline(each) is not None:

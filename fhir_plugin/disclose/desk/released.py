@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -16,6 +16,7 @@ from fhir_plugin.disclose.desk.gathered import binaries_in
 from fhir_plugin.disclose.desk.pictures import type_of
 from fhir_plugin.disclose.desk.titles import day_of, title_of
 from fhir_plugin.disclose.package.pointing import is_inline_picture, nodes
+from fhir_plugin.disclose.prove import Needle, what_to_look_for
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.disclose.redact.strict import Json, read_resource
 from fhir_plugin.ports import StatementSigner
@@ -122,6 +123,17 @@ def _derivative(
     content = read()
     own = Sha256(hashlib.sha256(content).hexdigest())
     return _image(key, resource, binary, type_of(content), read, own, derived=told)
+
+
+def needles_of_pictures(
+    decision: Decision, read: Callable[[VaultId], bytes], cuts: Collection[str] = ()
+) -> Iterator[Needle]:
+    """The bytes of pictures that lie beside the record and stay. `cuts`: digests of those that do not go out whole."""
+    released = decision.released
+    for key, kept in decision.gathered.pictures.items():
+        if ItemKey(key) not in released or kept.digest in cuts:
+            data = base64.b64encode(read(kept.vault_id)).decode("ascii")
+            yield from what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
 
 
 def _inline(resource: Json) -> list[dict[str, object]]:
