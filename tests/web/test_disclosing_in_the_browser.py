@@ -73,7 +73,7 @@ def test_from_the_letter_to_the_package(launch: Open, parts: FakeParts, size: tu
         page.get_by_label("It goes out").and_(page.locator("[name=decided]")).check()
         page.locator("#reason").fill("Opened: a forearm")
         page.get_by_role("button", name="Decide this one").click()
-    expect(page.locator("#item h2").first).to_have_text("Letter to dermatology")
+    expect(page.locator("#item h2").first).to_have_text("Letter to dermatology: Letter")
     check("an item with cuts")
     page.get_by_role("button", name="I have read these words").click()
     expect(page.get_by_text("20 of 20 decided")).to_be_visible()
@@ -105,7 +105,7 @@ def test_several_at_once_by_mouse(launch: Open, parts: FakeParts) -> None:
     go(page, f"disclosures/{request.id}")
     for number in (1, 2, 3):
         page.get_by_label(f"Choose Picture of the forearm {number},").check()
-    page.get_by_text("Change those with a tick").click()
+    page.get_by_text("Change several at once").click()
     page.locator("#several").get_by_label("It is masked").check()
     page.get_by_role("button", name="Change those with a tick").click()
     expect(page.get_by_role("alert")).to_contain_text("Say why.")
@@ -115,6 +115,23 @@ def test_several_at_once_by_mouse(launch: Open, parts: FakeParts) -> None:
     page.get_by_role("button", name="Change those with a tick").click()
     expect(page.locator("#group-masked")).to_contain_text("7")
     assert [method for method, _ in parts.desk.done] == ["decide"]
+
+
+def test_one_tick_for_all_that_have_one_reason(launch: Open, parts: FakeParts) -> None:
+    officer(parts)
+    request = a_request(parts)
+    page = launch("amy", width=PHONE[0], height=PHONE[1])
+    go(page, f"disclosures/{request.id}")
+    expect(page.locator("#group-needs .app-desk__reason").first).to_contain_text("Nobody has marked it as sensitive")
+    page.get_by_role("button", name="Tick these 4").click()
+    expect(page.locator("#group-masked").get_by_role("checkbox", checked=True)).to_have_count(4)
+    expect(page.get_by_text("(4 ticked)")).to_be_visible()
+    page.get_by_label("Choose Picture of the forearm 13,").uncheck()
+    expect(page.get_by_text("(3 ticked)")).to_be_visible()
+    page.get_by_role("button", name="Tick these 4").click()
+    page.get_by_role("button", name="Tick these 4").click()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(0)
+    well(page, "the list, by reason")
 
 
 def test_keys_work_outside_fields_and_can_be_switched_off(launch: Open, parts: FakeParts) -> None:
@@ -128,11 +145,11 @@ def test_keys_work_outside_fields_and_can_be_switched_off(launch: Open, parts: F
     page.keyboard.press("c")
     expect(page.locator("#change input[type=radio]").first).to_be_focused()
     page.keyboard.press("n")
-    opened(page, "Letter to dermatology")
+    opened(page, "Letter to dermatology: Letter")
     page.locator("#reason").fill("")
     page.locator("#reason").press_sequentially("nck?")
     expect(page.locator("#reason")).to_have_value("nck?")
-    expect(page.locator("#item h2").first).to_have_text("Letter to dermatology")
+    expect(page.locator("#item h2").first).to_have_text("Letter to dermatology: Letter")
     page.locator("#reason").blur()
     page.keyboard.press("n")
     opened(page, "Picture of the forearm 1")

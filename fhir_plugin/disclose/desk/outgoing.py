@@ -34,6 +34,7 @@ NOT_CHECKED: Final = (
     "Nothing was made anonymous: a picture can show who somebody is even where parts of it are black.",
     "What a picture itself shows was not looked at by a program.",
 )
+_LAST: Final = "9999"
 _NOT_READ: Final = "These parts of the record could not be read and are not included: {}."
 
 
@@ -41,11 +42,10 @@ def contents_of(parts: DeskParts, request: DisclosureRequest, decision: Decision
     """What goes into the package. Nothing is read before its turn comes."""
     cuts = cuts_by_bytes(parts.vault, request, decision.gathered)
     made = Derivatives(cuts, parts.vault.keyed_digest, told=request.mode is Mode.MARKED)
+    shown = released_pictures(decision, _record(parts, decision, cuts), parts.vault.get, parts.signer, made=made)
     return PackageContents(
         record=lambda: _record(parts, decision, cuts),
-        images=tuple(
-            released_pictures(decision, _record(parts, decision, cuts), parts.vault.get, parts.signer, made=made)
-        ),
+        images=tuple(sorted(shown, key=lambda each: each.taken or _LAST)),  # numbered as they are read
         cover=_cover(parts, request, decision),
         watermark=_watermark(request, parts) if request.watermark else "",
     )

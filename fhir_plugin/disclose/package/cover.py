@@ -12,7 +12,7 @@ from fhir_plugin.disclose.package.pdf import PdfPages
 from fhir_plugin.disclose.package.printing import Flow
 from fhir_plugin.disclose.package.reading import Fact, Reading
 from fhir_plugin.disclose.package.reading.plain import day_words
-from fhir_plugin.disclose.package.words import about
+from fhir_plugin.disclose.package.words import about, for_whom, whose
 from mappings.model.disclosure import Mode
 
 TITLE = "About this copy of a health record"
@@ -76,6 +76,7 @@ def cover_sheet(cover: CoverSheet, inside: Inside) -> Iterator[bytes]:
     """`cover.pdf` in pieces."""
     pages = PdfPages(TITLE, cover.organisation, cover.made, footer=f"Package {inside.package_id}")
     flow = Flow(pages)
+    pages.above = (flow.printable(whose(cover)), flow.printable(for_whom(cover)))
     flow.heading(1, TITLE)
     for each in sections(cover, inside):
         flow.heading(2, each.heading)
@@ -137,7 +138,7 @@ def _taken_out(cover: CoverSheet) -> Section | None:
     total = sum(marked.values())
     first = f"{_number(total, 'entry was', 'entries were')} taken out."
     second = "Where the record can hold a mark, one stands there."
-    rows = [f"{number}: {reason}" for reason, number in sorted(marked.items())]
+    rows = [f"{_number(number, 'entry', 'entries')}: {reason}" for reason, number in sorted(marked.items())]
     return Section("What was taken out, and why", sentences=[f"{first} {second}"], points=rows)
 
 

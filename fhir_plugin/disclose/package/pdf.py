@@ -24,6 +24,7 @@ PLAIN: Final = "PackageVera"
 BOLD: Final = "PackageVeraBold"
 WIDTH, HEIGHT = A4
 _TOTAL: Final = "total"
+_SMALL: Final = 7.5
 _END: Final = b"endstream\nendobj\n"
 
 
@@ -43,6 +44,8 @@ class PdfPages:
         _fonts()
         self._title, self._organisation, self._made = title, organisation, made.astimezone(dt.UTC)
         self._footer = footer
+        self.above: tuple[str, ...] = ()
+        """Lines at the top of every page, in letters that the font has."""
         making: Any = Canvas  # what is done here goes deeper than its published types
         self._canvas = making(
             io.BytesIO(), pagesize=A4, pageCompression=1, invariant=1, initialFontName=PLAIN, lang="en-GB"
@@ -113,12 +116,16 @@ class PdfPages:
 
     def _footed(self) -> None:
         number = len(self._on_page)
+        self._canvas._code.append("/Artifact <</Type /Pagination /Subtype /Header>> BDC")
+        for line, words in enumerate(self.above):
+            self.text(MARGIN, HEIGHT - 28 - 10 * line, _shortened(words), PLAIN, _SMALL)
+        self._canvas._code.append("EMC")
         self._canvas._code.append("/Artifact <</Type /Pagination /Subtype /Footer>> BDC")
-        self.text(MARGIN, 30, self._footer, PLAIN, 7.5)
+        self.text(MARGIN, 30, self._footer, PLAIN, _SMALL)
         words = f"Page {number} of "
-        room = pdfmetrics.stringWidth("00000", PLAIN, 7.5)
-        start = WIDTH - MARGIN - room - pdfmetrics.stringWidth(words, PLAIN, 7.5)
-        self.text(start, 30, words, PLAIN, 7.5)
+        room = pdfmetrics.stringWidth("00000", PLAIN, _SMALL)
+        start = WIDTH - MARGIN - room - pdfmetrics.stringWidth(words, PLAIN, _SMALL)
+        self.text(start, 30, words, PLAIN, _SMALL)
         self._canvas.saveState()
         self._canvas.translate(WIDTH - MARGIN - room, 30)
         self._canvas.doForm(_TOTAL)
@@ -132,7 +139,7 @@ class PdfPages:
         self._footed()
         self._canvas.showPage()
         self._canvas.beginForm(_TOTAL)
-        self.text(0, 0, str(len(self._on_page)), PLAIN, 7.5)
+        self.text(0, 0, str(len(self._on_page)), PLAIN, _SMALL)
         self._canvas.endForm()
         document = self._document
         self._describe(document)
@@ -288,6 +295,16 @@ def _written(document: Any, catalog: Any, info: Any) -> Iterator[bytes]:
     trailer = f"trailer\n<< /Size {len(offsets) + 1} /Root {_ref(document, catalog.name)} "
     trailer += f"/Info {_ref(document, info.name)} /ID [ <{document.signature.hexdigest()}> "
     yield f"{trailer}<{document.signature.hexdigest()}> ] >>\nstartxref\n{offset}\n%%EOF\n".encode("ascii")
+
+
+def _shortened(words: str) -> str:
+    """One line of a page's head, however long a name is."""
+    room = WIDTH - 2 * MARGIN
+    if pdfmetrics.stringWidth(words, PLAIN, _SMALL) <= room:
+        return words
+    while words and pdfmetrics.stringWidth(f"{words}...", PLAIN, _SMALL) > room:
+        words = words[:-1]
+    return f"{words}..."
 
 
 def _ref(document: Any, name: str) -> str:

@@ -22,9 +22,11 @@ _LEADING: Final = 1.35
 _LABELS: Final = 130.0
 _STEP: Final = 12.0
 _DEEPEST: Final = 6
-_HIGHEST_PICTURE: Final = 330.0
+_HIGHEST_PICTURE: Final = 198.0
+"""Points: two entries with a picture on a page. The files have them at their full size."""
 _LONGEST_WORD: Final = 400
 """Letters of a word that are measured at once; of a longer one, each such piece begins a line."""
+_DOT: Final = "\N{BULLET}"
 _BOX: Final = "\N{WHITE SQUARE}"
 
 
@@ -36,12 +38,13 @@ class Flow:
         self._y = _TOP
         self.not_printed = False
 
-    def heading(self, level: int, words: str) -> None:
-        """1 for the title, 2 for a part, 3 for an entry. Never the last line of a page."""
+    def heading(self, level: int, words: str, *, with_it: float = 0) -> None:
+        """1 for the title, 2 for a part, 3 for an entry. Never the last line of a page, nor parted from the height
+        `with_it` that comes next."""
         size = _SIZES[level]
         if self._y < _TOP:
             self._y -= size * (0.9 if level < 3 else 0.7)
-        self._keep(size * 3.5)
+        self._keep(size * 3.5 + with_it)
         if level == 2:
             self._pages.rule(MARGIN, self._y, _ROOM, weight=1.2, grey=0.35)
             self._y -= 4
@@ -55,9 +58,9 @@ class Flow:
         self._y -= 5
 
     def points(self, rows: Iterable[str]) -> None:
-        """One paragraph for each, with a dash before it."""
+        """One paragraph for each, with a dot before it."""
         for row in rows:
-            self._lines("P", self._wrapped(f"-  {row}", PLAIN, _TEXT, _ROOM), PLAIN, _TEXT)
+            self._lines("P", self._wrapped(f"{_DOT}  {row}", PLAIN, _TEXT, _ROOM), PLAIN, _TEXT)
         self._y -= 5
 
     def facts(self, said: Iterable[Fact]) -> None:
@@ -66,7 +69,7 @@ class Flow:
         if not rows:
             return
         self._keep(2 * _TEXT)
-        self._pages.begin("P")
+        self._pages.begin("P")  # one for all rows: in a long record, one for each would be most of its memory
         for depth, label, value in rows:
             self._row(min(depth, _DEEPEST) * _STEP, label, value)
         self._pages.end()
@@ -74,8 +77,7 @@ class Flow:
 
     def picture(self, read: Callable[[], bytes], pixels: Pixels, alt: str) -> None:
         """As wide as the column or as high as half a page."""
-        width = min(_ROOM, _HIGHEST_PICTURE * pixels.width / pixels.height, pixels.width * 0.75)
-        height = width * pixels.height / pixels.width
+        width, height = size_of(pixels)
         self._keep(height + 4 * _TEXT)
         self._pages.begin("Figure", alt=self.printable(alt))
         self._pages.picture(read, pixels, MARGIN, self._y - height, width)
@@ -110,7 +112,7 @@ class Flow:
         self._pages.end()
 
     def _row(self, indent: float, label: str, value: str) -> None:
-        labels = wrapped_all(self.printable(label), BOLD, _TEXT, _LABELS - 8)
+        labels = [f"{each} " for each in wrapped_all(self.printable(label), BOLD, _TEXT, _LABELS - 8)]
         room = _ROOM - _LABELS - indent
         values = self._wrapped(value, PLAIN, _TEXT, room)
         place = 0
@@ -122,7 +124,7 @@ class Flow:
             if place < len(labels):
                 self._pages.text(MARGIN + indent, self._y, labels[place], BOLD, _TEXT)
             if words:
-                self._pages.text(MARGIN + _LABELS + indent, self._y, words, PLAIN, _TEXT)
+                self._pages.text(MARGIN + _LABELS + indent, self._y, f"{words} ", PLAIN, _TEXT)
             place += 1
 
     def _next_line(self, size: float) -> None:
@@ -139,6 +141,12 @@ class Flow:
         if self._y - height < _BOTTOM and self._y < _TOP:
             self._pages.next_page()
             self._y = _TOP
+
+
+def size_of(pixels: Pixels) -> tuple[float, float]:
+    """How large a picture is printed, in points: never larger than its pixels bear."""
+    width = min(_ROOM, _HIGHEST_PICTURE * pixels.width / pixels.height, pixels.width * 0.75)
+    return width, width * pixels.height / pixels.width
 
 
 def wrapped(line: str, font: str, size: float, room: float) -> Iterator[str]:

@@ -13,7 +13,15 @@ from fhir_plugin.disclose.contents import CoverSheet
 from fhir_plugin.disclose.package.markup import facts, page, text
 from fhir_plugin.disclose.package.reading import Entry, Reading, Shown, safe_narrative
 from fhir_plugin.disclose.package.reading.plain import date_words
-from fhir_plugin.disclose.package.words import about, alt_of, kinds_here, not_included
+from fhir_plugin.disclose.package.words import (
+    CONFIDENTIAL,
+    UNDATED,
+    about,
+    alt_of,
+    entries_here,
+    kinds_here,
+    not_included,
+)
 
 PictureOf = Callable[[Shown], bytes | None]
 """A JPEG of reading size; None where the page shows a grey tile in its place."""
@@ -31,7 +39,7 @@ def readable_page(cover: CoverSheet, reading: Reading, picture_of: PictureOf) ->
 
 def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterator[str]:
     yield _beginning(cover, reading)
-    yield "<h2>The patient</h2>\n"
+    yield '<h2 id="patient">The patient</h2>\n'
     any_patient = False
     for entry in reading.patients():
         any_patient = True
@@ -40,18 +48,32 @@ def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterato
         yield "<p>Nothing is recorded here about the patient as a person.</p>\n"
     year = None
     for entry in reading.entries():
-        its_year = entry.when[:4] or "Without a date"
-        if its_year != year:
-            year = its_year
-            yield f"<h2>{text(year)}</h2>\n"
+        if entry.when[:4] != year:
+            year = entry.when[:4]
+            yield f'<h2 id="{_place(year)}">{text(year or UNDATED)}</h2>\n'
         yield from _entry(entry, picture_of)
     yield _not_included(not_included(reading))
 
 
 def _beginning(cover: CoverSheet, reading: Reading) -> str:
     rows = "".join(f"<li>{text(each)}</li>\n" for each in kinds_here(reading))
-    what = f"<h2>What is here</h2>\n<p>{reading.count} entries, the oldest first:</p>\n<ul>\n{rows}</ul>\n"
-    return f"<h1>Copy of a health record</h1>\n{facts(about(cover))}{what if rows else ''}"
+    what = (
+        f'<h2>What is here</h2>\n<p>{entries_here(reading)}</p>\n<ul class="kinds">\n{rows}</ul>\n{_contents(reading)}'
+    )
+    heading = f'<h1>Copy of a health record</h1>\n<div class="box">\n{facts(about(cover))}</div>\n'
+    return f"{heading}<p>{text(CONFIDENTIAL)}</p>\n{what if rows else ''}"
+
+
+def _contents(reading: Reading) -> str:
+    """Ways into a long page."""
+    ways = [("patient", "The patient"), *((_place(year), year or UNDATED) for year in reading.years())]
+    ways += [("not-included", "Not included")] if reading.not_included else []
+    links = "".join(f'<li><a href="#{place}">{text(words)}</a></li>\n' for place, words in ways)
+    return f'<nav aria-label="On this page">\n<ul class="ways">\n{links}</ul>\n</nav>\n'
+
+
+def _place(year: str) -> str:
+    return f"year-{year}" if year.isascii() and year.isdecimal() else "undated"
 
 
 def _entry(entry: Entry, picture_of: PictureOf) -> Iterator[str]:
@@ -67,7 +89,7 @@ def _entry(entry: Entry, picture_of: PictureOf) -> Iterator[str]:
             f'<div class="narrative" dir="auto">{narrative}</div>\n</details>\n'
         )
     if entry.technical:
-        yield f"<details>\n<summary>Technical details</summary>\n{facts(entry.technical)}</details>\n"
+        yield f'<details class="technical">\n<summary>Technical details</summary>\n{facts(entry.technical)}</details>\n'
     yield "</article>\n"
 
 
@@ -90,4 +112,4 @@ def _not_included(said: list[str]) -> str:
     if not said:
         return ""
     rows = "".join(f"<li>{text(each)}</li>\n" for each in said[1:])
-    return f"<h2>Not included</h2>\n<p>{text(said[0])}</p>\n<ul>\n{rows}</ul>\n"
+    return f'<h2 id="not-included">Not included</h2>\n<p>{text(said[0])}</p>\n<ul>\n{rows}</ul>\n'

@@ -6,6 +6,26 @@ from fhir_plugin.disclose.contents import CoverSheet
 from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, Shown
 from fhir_plugin.disclose.package.reading.plain import date_words, day_words, nhs_number
 
+UNDATED = "Without a date"
+CONFIDENTIAL = "Confidential: for whoever it was copied for. What was checked, and whom to ask, is on the cover sheet."
+
+
+def whose(cover: CoverSheet) -> str:
+    """On every page that is printed, should one be left lying alone."""
+    said = [cover.patient_name, f"NHS number {nhs_number(cover.nhs_number)}" if cover.nhs_number else ""]
+    said += [f"born {day_words(cover.born)}"] if cover.born else []
+    return ", ".join(each for each in said if each)
+
+
+def for_whom(cover: CoverSheet) -> str:
+    """The same of who gets it."""
+    return f"Copied for {cover.recipient}" if cover.recipient else ""
+
+
+def entries_here(reading: Reading) -> str:
+    """How many entries, and in what order they stand."""
+    return "1 entry." if reading.count == 1 else f"{reading.count:,} entries, the oldest first."
+
 
 def about(cover: CoverSheet) -> list[Fact]:
     """Whose record it is, for whom and by whom it was copied."""

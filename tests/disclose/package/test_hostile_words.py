@@ -29,11 +29,15 @@ _TAGS = frozenset({
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "ul", "li", "dl", "dt", "dd",
     "div", "article", "figure", "figcaption", "img", "a", "details", "summary", "table", "thead", "tbody", "tr",
     "td", "th", "b", "strong", "i", "em", "br", "ol", "pre", "span", "caption", "tfoot", "blockquote", "hr",
-    "sub", "sup", "code", "small", "u",
+    "sub", "sup", "code", "small", "u", "nav",
 })  # fmt: skip
 _ATTRIBUTES = frozenset({
     "lang", "charset", "http-equiv", "content", "name", "class", "dir", "href", "src", "alt", "colspan", "rowspan",
+    "id", "aria-label",
 })  # fmt: skip
+
+
+OURS = re.compile(r"(?:images|documents)/\d{3,6}\.[a-z0-9]{3,4}|#(?:patient|undated|not-included|year-\d{4})", re.ASCII)
 
 
 class Strict(HTMLParser):
@@ -48,7 +52,9 @@ class Strict(HTMLParser):
         for name, value in attrs:
             assert name in _ATTRIBUTES, (tag, name)
             if name == "href":
-                assert re.fullmatch(r"(?:images|documents)/\d{3,6}\.[a-z0-9]{3,4}", value or ""), value
+                assert OURS.fullmatch(value or ""), value
+            if name == "id":
+                assert OURS.fullmatch(f"#{value}"), value
             if name == "src":
                 assert (value or "").startswith("data:image/jpeg;base64,"), value
 

@@ -14,7 +14,7 @@ from fhir_plugin.disclose.package.pdf import PdfPages, pixels_of
 from fhir_plugin.disclose.package.printing import Flow, wrapped
 from fhir_plugin.disclose.package.reading import Fact
 from fhir_plugin.disclose.prove import Leaks, prove, what_to_look_for
-from tests.disclose.package.made import MADE, contents, drawn, image, lines, media, members, written
+from tests.disclose.package.made import MADE, PATIENT, contents, drawn, image, lines, media, members, written
 from tests.disclose.package.test_reading import RECORD
 
 RECORD_PDF = members(written(contents(lines(*RECORD), [image(1)]))[0])["record.pdf"]
@@ -71,6 +71,31 @@ class Pdf:
 def _unescaped(found: re.Match[bytes]) -> bytes:
     said = found.group(1)
     return bytes([int(said, 8)]) if len(said) == 3 else said
+
+
+def test_every_page_says_whose_it_is_and_for_whom() -> None:
+    what = contents(lines(*RECORD, *({**media(1), "id": f"m{n}"} for n in range(9))), [image(1)])
+    print_ = Pdf(members(written(what)[0])["record.pdf"])
+    pages = print_.code()
+    assert len(pages) > 2
+    for each in pages:
+        assert b"/Subtype /Header" in each and b"Amy Lee, NHS number 999 000 0018, born 2 January 1980" in each
+        assert b"Copied for" in each
+
+
+def test_a_name_that_is_too_long_for_a_line_is_cut() -> None:
+    pages = PdfPages("x", "x", MADE, footer="x")
+    pages.above = ("W" * 400,)
+    code = b"".join(Pdf(b"".join(pages.pieces())).code())
+    assert b"WWW...) Tj" in code and b"W" * 100 not in code
+
+
+def test_an_entry_stays_with_its_picture() -> None:
+    """Two to a page, and no heading left behind at the foot of the page before."""
+    shown = [image(n, content=drawn(n, (640, 480))) for n in range(1, 8)]
+    print_ = Pdf(members(written(contents(lines(PATIENT, *(media(n) for n in range(1, 8))), shown))[0])["record.pdf"])
+    for page in print_.code()[1:]:
+        assert page.count(b"/Figure") == page.count(b"/H3"), "as many headings as pictures"
 
 
 def test_it_says_what_the_page_says() -> None:

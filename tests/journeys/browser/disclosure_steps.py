@@ -59,7 +59,7 @@ def new_request(app: Frame, who: str, recipient: str, seen: Seen) -> None:
 
 def decide_what_waits(app: Frame, choice: str, reason: str, seen: Seen) -> int:
     """Opens each picture that needs a person, and decides about it. Says how many there were."""
-    waiting = app.locator("#group-needs + ul > li")
+    waiting = app.locator("#group-needs .app-desk__item")
     found = waiting.count()
     if found:
         app.get_by_role("link", name="Look at what needs a person").click()
@@ -105,7 +105,7 @@ def answer_an_insurer(page: Page, app: Frame, seen: Seen) -> zipfile.ZipFile:
     seen("list")
     decided = decide_what_waits(app, "It is masked", "A private place, and no consent that names it", seen)
     assert decided == len(UNLABELLED)
-    app.get_by_role("link", name="Measurement or finding").first.click()
+    app.get_by_role("link", name="Measurement or finding: Skin").click()
     expect(app.get_by_role("heading", name="What is left out of it")).to_be_visible()
     seen("item")
     app.get_by_role("link", name="Preview what they get").click()

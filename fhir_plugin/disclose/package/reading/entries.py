@@ -15,6 +15,7 @@ _TECHNICAL: Final = ("id", "meta", "identifier", "implicitRules", "language", "e
 _NOT_FACTS: Final = frozenset({*_TECHNICAL, "resourceType", "contained"})
 _WRAPPING: Final = frozenset({"resourceType", "type", "total", "id", "meta", "link"})
 """What a collection says about itself and nobody needs to read."""
+_WHOSE: Final = ("subject", "patient", "for", "beneficiary")
 _OF_FILES: Final = re.compile(r"(?:images|documents)/[0-9]{3,6}\.[a-z0-9]{3,4}")
 _ATTACHMENT_WORDS: Final = ("title", "creation", "language")
 _DATA_SHOWN: Final = 200
@@ -106,6 +107,13 @@ class Reading:
             found[name] = found.get(name, 0) + 1
         return dict(sorted(found.items(), key=lambda row: (-row[1], row[0])))
 
+    def years(self) -> dict[str, int]:
+        """How many entries there are of each year, the oldest first; what has no date under an empty one."""
+        found: dict[str, int] = {}
+        for each in sorted(self._noted, key=lambda each: _order(each.when)):
+            found[each.when[:4]] = found.get(each.when[:4], 0) + 1
+        return found
+
     def patients(self) -> Iterator[Entry]:
         """Who it is about."""
         yield from (self._entry(each) for each in self._patients)
@@ -113,6 +121,12 @@ class Reading:
     def entries(self) -> Iterator[Entry]:
         """Everything else."""
         yield from (self._entry(each) for each in sorted(self._noted, key=lambda each: _order(each.when)))
+
+    def _is_theirs(self, value: object) -> bool:
+        """Whether it says no more than that this is about the one patient whose record it is: nobody reads that."""
+        if not isinstance(value, dict) or len(self._patients) != 1:
+            return False
+        return value.get("reference") == self._patients[0].key and value.keys() <= {"reference", "type", "display"}
 
     def _naming(self, key: str) -> str:
         return self._names.get(key, "")
@@ -136,10 +150,11 @@ class Reading:
         kind = kind_of(noted.type)
         files: list[Shown] = []
         telling = _Telling(self._naming, files)
-        facts = _in_order(resource, kind, telling)
+        whose = [name for name in _WHOSE if self._is_theirs(resource.get(name))]
+        facts = _in_order({name: each for name, each in resource.items() if name not in whose}, kind, telling)
         technical = [
             fact
-            for name in _TECHNICAL
+            for name in (*_TECHNICAL, *whose)
             if name in resource and name not in kind.first
             for fact in telling.facts(name, resource[name] if name != "text" else _around_narrative(resource[name]))
         ]

@@ -9,6 +9,8 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
+from fhir_plugin.disclose.package.reading.kinds import kind_of
+
 Json = Mapping[str, object]
 Naming = Callable[[str], str]
 """What a person may call the resource `Type/id`; empty where it is not in the package."""
@@ -40,6 +42,7 @@ _SYSTEMS: Final = {
     "https://fhir.nhs.uk/Id/ods-organization-code": "ODS code",
 }
 _HL7: Final = re.compile(r"http://(?:terminology\.hl7\.org/CodeSystem|hl7\.org/fhir)/([A-Za-z0-9-]+)")
+_RELATIVE: Final = re.compile(r"([A-Z][A-Za-z]{2,40})/[A-Za-z0-9.\-]{1,64}")
 _CONTACT: Final = frozenset({"phone", "fax", "email", "pager", "url", "sms", "other"})
 _QUANTITY: Final = frozenset({"value", "unit", "code", "system", "comparator", "currency"})
 _LISTS: Final = frozenset({"coding", "given", "prefix", "suffix", "line"})
@@ -186,9 +189,15 @@ def _reference(value: Json, naming: Naming) -> str:
     reference, display = primitive(value.get("reference")), primitive(value.get("display"))
     key = "/".join(reference.split("/_history/")[0].split("/")[-2:])
     name = naming(key) if reference and not reference.startswith("#") else ""
-    within = f"a part of this entry: {reference}" if reference.startswith("#") else reference
+    within = f"a part of this entry: {reference}" if reference.startswith("#") else _kind_and(reference)
     said = f"{display} (see {name})" if name and display else name or display or within
     return _with(said, _inner(value.get("identifier"), naming))
+
+
+def _kind_and(reference: str) -> str:
+    """Organisation (Organization/a): what kind of thing it is, of something that is not here."""
+    found = _RELATIVE.fullmatch(reference)
+    return _with(kind_of(found[1]).name, reference) if found else reference
 
 
 def _identifier(value: Json, naming: Naming) -> str:

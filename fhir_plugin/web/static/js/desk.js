@@ -19,10 +19,10 @@ if (desk && help) {
   document.getElementById('keys-close').addEventListener('click', () => help.close())
   document.addEventListener('keydown', press)
   const here = desk.querySelector('[aria-current=true]')?.parentElement
-  const list = document.getElementById('several')
+  const list = document.getElementById('desk-scroll')
   if (here && list.scrollHeight > list.clientHeight) list.scrollTop = here.offsetTop - list.offsetTop - list.clientHeight / 3
-  list.addEventListener('change', count)
-  list.querySelectorAll('[data-tick-all]').forEach((button) => button.addEventListener('click', () => tick(button)))
+  desk.addEventListener('change', count)
+  desk.querySelectorAll('[data-tick-all]').forEach((button) => button.addEventListener('click', () => tick(button)))
   count()
   desk.dataset.ready = 'yes'
 }
@@ -38,7 +38,8 @@ function tick (button) {
 
 function count () {
   const ticked = document.getElementById('ticked')
-  if (ticked) ticked.textContent = `(${desk.querySelectorAll('#several [name=item]:checked').length})`
+  const number = desk.querySelectorAll('#several [name=item]:checked').length
+  if (ticked) ticked.textContent = number ? `(${number} ticked)` : ''
 }
 
 function typing (target) {
