@@ -86,10 +86,10 @@ class Counted:
 
 
 class CountedTransport(Transport):
-    """Two moments per HTTP request; short time-outs, so that a silent EHR costs little."""
+    """Two moments per HTTP request."""
 
-    def __init__(self, counter: Counter) -> None:
-        super().__init__(read_timeout=1.0)
+    def __init__(self, counter: Counter, patience: float) -> None:
+        super().__init__(read_timeout=patience)
         self._counter = counter
 
     def send(self, method: str, url: str, **options: Any) -> Any:
@@ -102,6 +102,8 @@ class CountedTransport(Transport):
 class Harness:
     user = "gp"
     """Who launches."""
+    patience = 1.0
+    """Seconds for an answer: few, so that an EHR that is made to be silent costs little."""
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
         self.origin: str = setting["ehr_origin"]
@@ -132,7 +134,7 @@ class Harness:
         installation = install(
             Settings(state=state, base_url=f"http://127.0.0.1:{self.port}", image_workers=1),
             registry=self.registry,
-            transport=CountedTransport(counter),
+            transport=CountedTransport(counter, self.patience),
             client_keys={KEY_ID: self.key},
             clock=clock,
             around=around,

@@ -20,6 +20,9 @@ def killer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
 
 
 def check(answer: dict[str, Any], what: str) -> None:
+    """Signed is sent: with an EHR that answers, whatever was signed goes out after the next start. OPEN is truthful
+    only where the process died before the signature was on the disk: no intent, and nothing given out. (A disclosure
+    that cannot be made is OPEN again, too, and says why: `disclose/send/test_sent.py`. A kill is no such reason.)"""
     ran, after = answer["ran"], answer["recovered"]
     assert "failed" not in ran, f"{what}: {ran['failed']}"
     assert "failed" not in after, f"{what}: {after['failed']}"
