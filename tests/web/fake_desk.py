@@ -15,10 +15,10 @@ from PIL import Image
 
 from fhir_plugin.disclose.decide import shipped_rules
 from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
+from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.disclose.package import AS_SENT
 from fhir_plugin.disclose.send import Earlier
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError
-from fhir_plugin.web.disclosing.blueprint import kept_hidden
 from mappings.model.disclosure import (
     Authority,
     Competence,
@@ -150,8 +150,8 @@ class FakeDesk:
         privacy = Role.PRIVACY_OFFICER in session.user.roles
         return DeskView(
             request=request,
-            items=tuple(item for item in every if privacy or not kept_hidden(item)),
-            hidden=sum(map(kept_hidden, every)),
+            items=tuple(item for item in every if privacy or not is_kept_hidden(item)),
+            hidden=sum(map(is_kept_hidden, every)),
             counts=counts,
             undecided=len(asks),
             due=due,

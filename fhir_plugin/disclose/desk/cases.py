@@ -130,7 +130,7 @@ class Cases:
             holding.list_what_waits(parts, ended, user.reference)
             holding.forget(parts, id)
             parts.note(session, "disclosure.closed" if closed else "disclosure.refused", id)
-        self._thinking.forget(request)
+        self._thinking.forget(id)
         return ended
 
     def gather(self, session: ClinicalSession, id: DisclosureId) -> None:

@@ -193,7 +193,10 @@ class Desk(Cases):
     def preview(self, session: ClinicalSession, id: DisclosureId) -> str:
         need(session, SECOND, "looking at what goes out of a record")
         request, decision = self._looked_at(session, id)
-        return readable_html(outgoing.contents_of(self._parts, request, decision))
+        page = readable_html(outgoing.contents_of(self._parts, request, decision))
+        with self._parts.work.transaction():
+            self._parts.note(session, "disclosure.preview-seen", id, about=decision.digest)
+        return page
 
     def open_preview(self, session: ClinicalSession, id: DisclosureId, reason: str) -> None:
         need(session, SECOND, "looking at what goes out of a record")
@@ -250,13 +253,13 @@ class Desk(Cases):
 
     def tidy(self) -> int:
         """What was read for requests that have ended is destroyed, here and in memory; returns how many."""
+        self._thinking.forget_ended()
         return holding.tidy(self._parts)
 
     def _make(self, request: DisclosureRequest, intent: IntentId) -> None:
         if not self._parts.engine.run(intent).ended:
             self._parts.queue.wake(after_seconds=5)
             return
-        self._thinking.forget(request)
         self.tidy()
 
     # ------------------------------------------------------------------------------------------ inside

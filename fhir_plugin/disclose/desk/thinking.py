@@ -14,14 +14,15 @@ from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
 from fhir_plugin.disclose.desk.people import need_gathered
 from fhir_plugin.disclose.desk.pictures import digests_of
+from fhir_plugin.errors import NotFound
 from fhir_plugin.ports import Compartment
-from mappings.model.disclosure_request import DisclosureRequest, RequestState
+from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState
 from mappings.model.identifiers import Reference, VaultId
 
 KEPT: Final = 3
 """How many requests are kept worked out, in memory only: as many as people sit at desks of one process."""
 
-_Key = tuple[object, ...]
+_Key = tuple[DisclosureId, *tuple[object, ...]]
 
 
 class Thinking:
@@ -31,17 +32,17 @@ class Thinking:
         self._parts = parts
         self._lock = threading.Lock()
         self._decided: OrderedDict[_Key, Decision] = OrderedDict()
-        self._opened: OrderedDict[VaultId, Gathered] = OrderedDict()
+        self._opened: OrderedDict[tuple[DisclosureId, VaultId], Gathered] = OrderedDict()
 
     def gathered(self, request: DisclosureRequest) -> Gathered:
         """What was read of the record. Raises `Refused` where nothing was."""
-        vault_id = need_gathered(request)
+        key = (request.id, need_gathered(request))
         with self._lock:
-            found = self._opened.get(vault_id)
+            found = self._opened.get(key)
         if found is None:
-            found = gathered.load(self._parts.vault, vault_id)
+            found = gathered.load(self._parts.vault, key[1])
             with self._lock:
-                _remember(self._opened, vault_id, found)
+                _remember(self._opened, key, found)
         return found
 
     def decision(self, request: DisclosureRequest) -> Decision:
@@ -60,13 +61,25 @@ class Thinking:
                 _remember(self._decided, key, found)
         return found
 
-    def forget(self, request: DisclosureRequest) -> None:
+    def forget(self, id: DisclosureId) -> None:
         """Nothing of an ended request stays in memory."""
         with self._lock:
-            for key in [key for key in self._decided if key[0] == request.id]:
-                del self._decided[key]
-            if request.gathered is not None:
-                self._opened.pop(request.gathered, None)
+            for decided in [key for key in self._decided if key[0] == id]:
+                del self._decided[decided]
+            for opened in [key for key in self._opened if key[0] == id]:
+                del self._opened[opened]
+
+    def forget_ended(self) -> None:
+        """The same for every request that has ended, in another process perhaps."""
+        with self._lock:
+            known = {key[0] for key in self._opened}
+        for id in known:
+            try:
+                ended = not self._parts.requests.get(id).is_open
+            except NotFound:
+                ended = True
+            if ended:
+                self.forget(id)
 
     def _day(self, request: DisclosureRequest) -> dt.date:
         signed = request.second or request.first

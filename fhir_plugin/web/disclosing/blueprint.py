@@ -9,11 +9,12 @@ from typing import Any, Final
 from flask import Blueprint, request
 
 from fhir_plugin.disclose.desk.course import TAKES_CHANGES
+from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound
 from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.web.disclosing.words import day_said, token
-from mappings.model.disclosure import Mode, Release, Review, Reviewer
+from mappings.model.disclosure import Mode, Reviewer
 from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest
 from mappings.model.people import ClinicalSession, Role
 
@@ -63,20 +64,9 @@ def is_officer(session: ClinicalSession) -> bool:
     return Role.DISCLOSURE_OFFICER in session.user.roles
 
 
-def for_privacy_officer(item: DeskItem) -> bool:
-    """Whether the privacy officer is the one who decides about it."""
-    proposed = item.proposed
-    return item.hidden or (isinstance(proposed, Review) and proposed.by is Reviewer.PRIVACY_OFFICER)
-
-
 def for_health_professional(item: DeskItem) -> bool:
     """Whether somebody has asked for an opinion about it: all that a clinician sees of a request."""
-    return not item.hidden and (item.asks is Reviewer.HEALTH_PROFESSIONAL or item.opinion is not None)
-
-
-def kept_hidden(item: DeskItem) -> bool:
-    """Whether the privacy officer alone may see it: once they let it out, whoever signs sees what they sign for."""
-    return item.hidden and not (item.override is not None and isinstance(item.decided, Release))
+    return item.asks is Reviewer.HEALTH_PROFESSIONAL or item.opinion is not None
 
 
 def for_whom(session: ClinicalSession, view: DeskView) -> tuple[DeskItem, ...]:
@@ -84,12 +74,12 @@ def for_whom(session: ClinicalSession, view: DeskView) -> tuple[DeskItem, ...]:
     roles = session.user.roles
     if not roles & frozenset(DESK):
         return tuple(filter(for_health_professional, view.items)) if Role.CLINICIAN in roles else ()
-    return tuple(item for item in view.items if Role.PRIVACY_OFFICER in roles or not kept_hidden(item))
+    return tuple(item for item in view.items if Role.PRIVACY_OFFICER in roles or not is_kept_hidden(item))
 
 
 def decides(session: ClinicalSession, item: DeskItem) -> bool:
     """Whether this person is the one who decides about it."""
-    return (Role.PRIVACY_OFFICER if for_privacy_officer(item) else Role.DISCLOSURE_OFFICER) in session.user.roles
+    return (Role.PRIVACY_OFFICER if item.hidden else Role.DISCLOSURE_OFFICER) in session.user.roles
 
 
 def item_of(view: DeskView, items: Sequence[DeskItem], wanted: str) -> DeskItem:

@@ -104,7 +104,7 @@ def _sign_page(session: ClinicalSession, id: DisclosureId, trouble: Trouble) -> 
         name=request.form.get("name", ""),
         second=second,
         left_out=[each for each in words.grouped(for_whom(session, view)) if each.anchor in ("masked", "held")],
-        own=second and found.first is not None and found.first.by == session.user.reference,
+        own=second and found.first is not None and found.first.by == session.user.person,
         **shared(view),
     ), trouble.status
 
