@@ -26,11 +26,14 @@ from fhir_plugin.web.disclosing.blueprint import (
     revision_seen,
 )
 from fhir_plugin.web.disclosing.contract import Facts
+from fhir_plugin.web.disclosing.leaves import leaf
 from fhir_plugin.web.words import local
 from mappings.model.disclosure import Mode, Requester, age_band
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.people import ClinicalSession, Role
 
+MOST: Final = 50
+"""Requests of other patients on one page."""
 FIELDS: Final = (
     "requester",
     "received",
@@ -80,11 +83,15 @@ def at_the_desk(session: ClinicalSession) -> ResponseReturnValue:
     """This patient's requests, and below them what is open at the practice."""
     of_patient = desk().of_patient(session)
     known = {each.id for each in of_patient}
+    others = leaf(
+        [each for each in desk().of_practice(session) if each.id not in known], request.args.get("page"), MOST
+    )
     return page(
         "desk.html",
         session,
         lines=[_line(session, each) for each in of_patient],
-        others=[_line(session, each) for each in desk().of_practice(session) if each.id not in known],
+        others=[_line(session, each) for each in others.here],
+        leaf=others,
         states=words.STATES,
     )
 

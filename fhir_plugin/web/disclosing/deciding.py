@@ -8,7 +8,6 @@ from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR
-from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.disclose.package import new_password
 from fhir_plugin.errors import AnswersChanged, Incomplete
 from fhir_plugin.web.access import launched
@@ -24,6 +23,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     disclosing,
     for_whom,
     item_of,
+    kept_hidden,
     may_change,
     modes_of,
     page,
@@ -32,10 +32,13 @@ from fhir_plugin.web.disclosing.blueprint import (
 )
 from fhir_plugin.web.disclosing.contract import ItemWords
 from fhir_plugin.web.disclosing.cuts import Difference, difference, shortened
+from fhir_plugin.web.disclosing.leaves import leaf
 from mappings.model.disclosure import Reviewer
 from mappings.model.disclosure_request import Decided, DeskItem, DeskView, DisclosureId, RequestState
 from mappings.model.people import ClinicalSession
 
+ON_A_LEAF = 200
+"""Items on one page of the list."""
 AGAIN = 2
 """Seconds after which a page that waits looks again."""
 
@@ -113,7 +116,7 @@ def shown(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseRe
 
 def shared(view: DeskView) -> dict[str, object]:
     """What every page of one request says of it."""
-    decided, whole = words.share_decided(view, sum(map(is_kept_hidden, view.items)))
+    decided, whole = words.share_decided(view, sum(map(kept_hidden, view.items)))
     return {
         "view": view,
         "found": view.request,
@@ -132,6 +135,12 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
     items = for_whom(session, view)
     groups = words.grouped(items)
     order = [item for group in groups for item in group.items]
+    asked = request.args.get("page")
+    if open_item is not None:
+        keys = [each.key for each in order]
+        asked = str(keys.index(open_item.key) // ON_A_LEAF + 1) if open_item.key in keys else asked
+    on_page = leaf(order, asked, ON_A_LEAF)
+    here = {each.key for each in on_page.here}
     detail: dict[str, object] = {}
     if open_item is not None:
         said = desk().words(session, view.request.id, open_item.key)
@@ -148,7 +157,10 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         "request.html",
         session,
         groups=groups,
-        shares=words.shares(groups, words.share_decided(view, sum(map(is_kept_hidden, view.items)))[1]),
+        leaf=on_page,
+        leaf_of=lambda group: order.index(group.items[0]) // ON_A_LEAF + 1,
+        here=lambda items: [each for each in items if each.key in here],
+        shares=words.shares(groups, words.share_decided(view, sum(map(kept_hidden, view.items)))[1]),
         item=open_item,
         following=_token_after(view, order, open_item),
         waiting=_token_after(view, [each for each in order if words.fate(each) == "needs"], open_item),

@@ -17,6 +17,9 @@ from fhir_plugin.disclose.desk.values import REVEAL_REASONS
 from fhir_plugin.errors import NotAllowed, NotFound
 from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey, RequestState
 from mappings.model.images import Geometry, Region
+from mappings.r4.provenance import signature
+from mappings.r4.statement import VERSION
+from mappings.terminology import systems
 from tests.disclose.desk.bench import AMY, COLLEAGUE, INSURER, OFFICER, SAID, DeskBench
 from tests.disclose.package.made import WorkerHere
 from tests.fakes.record import TYPES, FakeRecord
@@ -185,3 +188,33 @@ def test_who_may_learn_nothing_learns_nothing_of_black_parts_but_by_looking(benc
     request = bench.desk.black_out(OFFICER, request.id, INLINE, BLACK, revision=request.revision)
     files = files_of(bench, bench.settled(request))
     assert not any(b"derived" in body or b"made black" in body for body in files.values())
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "forged"])
+def test_what_we_filed_and_signed_goes_out_byte_for_byte_and_nothing_else_does(bench: DeskBench, signed: bool) -> None:
+    image = {"identifier": [{"system": systems.IMAGE, "value": "image-1"}]}
+    bench.record.put({**media("b", AMY, FOREARM, [NORMAL], "bin"), **image})
+    said = {
+        "version": VERSION,
+        "capture": "capture-1",
+        "image": "image-1",
+        "patient": f"Patient/{AMY}",
+        "sha256_clean": hashlib.sha256(content(1)).hexdigest(),
+        "sha256_received": "0" * 64,
+        "labels": [],
+        "consent": None,
+        "policy_version": "strict",
+    }
+    jws = bench.parts.signer.sign(said if signed else {**said, "capture": "another"})
+    provenance = {
+        "resourceType": "Provenance",
+        "id": "signed-1",
+        "target": [{"reference": IN_BINARY}],
+        "recorded": "2026-03-02T10:00:00Z",
+        "agent": [{"who": {"display": "Dr Example"}}],
+        "signature": [signature(said, jws, "2026-03-02T10:00:00Z", "1")],
+    }
+    bench.record.put(provenance)
+    files = files_of(bench, bench.gathered(SAID))
+    assert (content(1) in files.values()) is signed
+    assert not any(content(number) in files.values() for number in range(2, 7))
