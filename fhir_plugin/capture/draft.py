@@ -179,7 +179,7 @@ class Draft:
     refusals: tuple[SecondAnswer, ...] = ()
     """Those who had said no before `second` was given."""
     last_page: str = ""
-    """Which page saved answers last: what it does not know of, another has said."""
+    """Which page saved answers last, and which save of it: what it does not know of, another has said."""
     was_intimate: bool = False
     """A clinician said once that it is intimate or private: going back on it needs a reason (G-R173)."""
     not_used: tuple[NotUsed, ...] = ()
@@ -188,9 +188,12 @@ class Draft:
     def with_form(self, form: Mapping[str, str], *, identity: str, seen: str, page: str, now: dt.datetime) -> Draft:
         """What a form says on top of what was said. `page`: which page says it, `seen`: the digest of the answers
         that it saw last. Raises `AnswersChanged` where it would change answers that it knows nothing of. A page knows
-        what it saved itself, before any reply reaches it."""
+        what it saved itself, before any reply reaches it; it numbers its saves (`page.7`), and one that a later one
+        has overtaken on the way changes nothing."""
         answers = self.answers.with_form(form, tuple(image.image_id for image in self.images))
-        own = bool(page) and page == self.last_page
+        own, overtaken = _compared(page, self.last_page)
+        if overtaken:
+            return self
         if seen and not own and self.answers.digest not in (seen, answers.digest):
             raise AnswersChanged(CHANGED_ELSEWHERE)
         return replace(
@@ -264,6 +267,19 @@ def what_a_second_sees(draft: Draft, pack: str) -> str:
     if draft.patient_said:
         grounds.append(dict(draft.patient_said))
     return hashlib.sha256(json.dumps(grounds, sort_keys=True).encode()).hexdigest()
+
+
+def _compared(page: str, last: str) -> tuple[bool, bool]:
+    """Whether the page that speaks is the one that saved last, and whether what it says now is older than that. A page
+    without a script has no numbers: it is gone when it has saved."""
+    (name, number), (last_name, last_number) = _name_and_number(page), _name_and_number(last)
+    own = bool(name) and name == last_name
+    return own, own and number is not None and last_number is not None and number < last_number
+
+
+def _name_and_number(page: str) -> tuple[str, int | None]:
+    name, _, number = page.partition(".")
+    return name, int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
 
 
 def _said(answers: Mapping[str, str]) -> dict[str, str]:

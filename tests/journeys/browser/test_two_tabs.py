@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Request, Response, expect
 
 from fhir_plugin.demo import Demo
 from tests.journeys.browser.ward import ADULT_A, Desk, expect_filed, file, filed_for, one_picture, say
@@ -63,6 +64,37 @@ def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, pho
     file(first.main_frame)
     expect_filed(first.main_frame, 1)
     assert len(filed_for(ward, ADULT_A)) == before + 1, "once"
+
+
+def test_a_save_that_comes_late_takes_nothing_back(desk: Desk, photos: list[Path]) -> None:
+    """The network held an earlier save up: it comes when a later one has come, and when a button has taken all along."""
+    page = desk.launch_in_tab(ADULT_A)
+    one_picture(page.main_frame, photos[:1])
+
+    def type_and_save(words: str) -> Request:
+        with page.expect_response(lambda answer: saves(answer, words)) as answered:
+            page.locator("#advice").fill(words)
+        return answered.value.request
+
+    def comes_late(save: Request) -> None:
+        held = desk.context.request.put(save.url, headers=save.all_headers(), data=save.post_data)
+        assert held.ok, "nobody is alarmed by it"
+
+    first = type_and_save("Re")
+    type_and_save("Rest and")
+    comes_late(first)
+    third = type_and_save("Rest and come")
+    page.locator("#advice").fill(FIRST)
+    page.get_by_role("link", name="Edit").or_(page.get_by_role("button", name=re.compile("^Edit"))).first.click()
+    expect(page.locator("#advice")).to_have_count(0)
+    comes_late(third)
+    page.go_back()
+    expect(page.locator("#advice")).to_have_value(FIRST)
+    page.reload()
+    expect(page.locator("#advice")).to_have_value(FIRST)
+    type_and_save("What a page drawn anew says counts.")
+    page.reload()
+    expect(page.locator("#advice")).to_have_value("What a page drawn anew says counts.")
 
 
 def test_words_typed_into_the_tab_left_open_stay_there(desk: Desk, ward: Demo, photos: list[Path]) -> None:

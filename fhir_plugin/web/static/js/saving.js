@@ -7,10 +7,11 @@ const PATIENCE = 8000 // milliseconds that a save before a time-out may take
 let form = null
 let saved = '' // the answers as the server last took them
 let sending = ''
+let number = 0 // of saves: one that is overtaken on the way must not undo a later one
 let isBehind = false // what comes back was drawn before something that is on this page by now
 let trying
 
-const ABOUT_THE_PAGE = ['csrf_token', 'answers_seen'] // what the server renews is no answer
+const ABOUT_THE_PAGE = ['csrf_token', 'answers_seen', 'page'] // what says which page speaks is no answer
 
 const answers = () => JSON.stringify([...new FormData(form)].filter(([name, value]) => !ABOUT_THE_PAGE.includes(name) && typeof value === 'string'))
 
@@ -96,6 +97,7 @@ export function watchSaving (watched) {
     event.detail.path = form.getAttribute('hx-put')
     if (form.dataset.sent) event.preventDefault() // the whole form is on its way by itself
     sending = answers()
+    event.detail.parameters.page = numbered()
   })
   form.addEventListener('htmx:sendError', () => { failed('Not saved yet: no connection. Trying again.'); again() })
   form.addEventListener('htmx:responseError', (event) => {
@@ -141,7 +143,10 @@ export function watchSaving (watched) {
     saveUnattended()
   })
   let goesItself = false
-  form.addEventListener('submit', (event) => { goesItself = !event.defaultPrevented })
+  form.addEventListener('submit', (event) => {
+    goesItself = !event.defaultPrevented
+    if (goesItself) form.elements.namedItem('page').value = numbered()
+  })
   window.addEventListener('pagehide', () => { if (!goesItself && form.isConnected && !isSaved()) sendAtLast() })
   const begin = () => { if (!isSaved()) saveUnattended() } // put back by the browser, or said before this script had come
   if (document.readyState === 'complete') begin()
@@ -174,9 +179,13 @@ function saveUnattended () {
 /** What was typed a moment before the page was left: the browser sends it on when the page is gone. */
 function sendAtLast () {
   const body = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string'))
+  body.set('page', numbered())
   const headers = { ...guard(), ...UNATTENDED, 'HX-Request': 'true' }
   fetch(form.getAttribute('hx-put'), { method: 'PUT', headers, body, keepalive: true }).catch(() => {})
 }
+
+/** Not read from its field: browsers put back what the field of an earlier page, which counted further, was left with. */
+const numbered = () => `${form.dataset.page}.${++number}`
 
 const plain = (element) => element?.textContent.trim().replace(/\s+/g, ' ') ?? ''
 
