@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from fhir_plugin.disclose.desk import course, gather, holding, view
+from fhir_plugin.disclose import course
+from fhir_plugin.disclose.desk import gather, holding, view
 from fhir_plugin.disclose.desk.due import days_left, due_day, first_due_day
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import AT_THE_DESK, OFFICERS, SECOND, need, need_own, only_opines, sees_hidden

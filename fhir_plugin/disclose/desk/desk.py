@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
+from fhir_plugin.disclose import course
 from fhir_plugin.disclose.contents import named
-from fhir_plugin.disclose.desk import course, holding, items, outgoing, pictures, previewing, signing, view
+from fhir_plugin.disclose.desk import holding, items, outgoing, pictures, previewing, signing, view
 from fhir_plugin.disclose.desk.cases import Cases
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.outgoing import contact

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 
 import structlog
 
+from fhir_plugin.disclose.course import TAKES_CHANGES, changed
 from fhir_plugin.disclose.desk import gathered
-from fhir_plugin.disclose.desk.course import TAKES_CHANGES, changed
 from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import OFFICERS, need, need_own

@@ -9,8 +9,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Final
 
+from fhir_plugin.disclose.course import changed
 from fhir_plugin.disclose.decide import Rules
-from fhir_plugin.disclose.desk.course import changed
 from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR, Decision
 from fhir_plugin.disclose.desk.people import OFFICERS, need, sees_hidden
 from fhir_plugin.disclose.desk.standing import forbidden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from fhir_plugin.disclose.desk.course import signed
+from fhir_plugin.disclose.course import signed
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.people import OFFICERS, SECOND, need
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, Refused

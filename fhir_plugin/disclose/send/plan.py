@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from fhir_plugin import VERSION
+from fhir_plugin.disclose import course
 from fhir_plugin.disclose.decide import Rules
 from fhir_plugin.disclose.send.making import Contents, MakePackage, ProvePackage, whole_of
 from fhir_plugin.disclose.send.parts import Making, SendParts
@@ -180,15 +181,7 @@ class _Sending:
         parts, whole = self._parts, VaultId(evidence["package"]["vault"])
         request = parts.requests.get(self._request.id, for_change=True)
         spooled = read_whole(parts.vault, whole)
-        parts.requests.save(
-            replace(
-                request,
-                state=RequestState.SENT,
-                revision=request.revision + 1,
-                why_not="",
-                package=_made(whole, spooled, evidence),
-            )
-        )
+        parts.requests.save(course.sent(request, _made(whole, spooled, evidence)))
         self._lift_the_hold(intent)
         self._audit(
             intent,
@@ -206,16 +199,8 @@ class _Sending:
         forget(parts.vault, intent.id)
         request = parts.requests.get(self._request.id, for_change=True)
         if request.state is RequestState.MAKING:
-            parts.requests.save(
-                replace(
-                    request,
-                    state=RequestState.OPEN,
-                    revision=request.revision + 1,
-                    first=None,
-                    second=None,
-                    why_not=" ".join((intent.message or "It could not be made.", *intent.residue)),
-                )
-            )
+            why = " ".join((intent.message or "It could not be made.", *intent.residue))
+            parts.requests.save(course.not_made(request, why))
         self._audit(intent, "disclosure.not-sent", "failure", reason=intent.reason, residue=len(intent.residue))
 
     def _lift_the_hold(self, intent: Intent) -> None:

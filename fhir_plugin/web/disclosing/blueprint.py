@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Blueprint, request
 
-from fhir_plugin.disclose.desk.course import TAKES_CHANGES
+from fhir_plugin.disclose.course import TAKES_CHANGES
 from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound
 from fhir_plugin.web.asking import parts, show
