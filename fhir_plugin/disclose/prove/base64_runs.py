@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
@@ -15,9 +16,13 @@ _WORTH: Final = 48
 """Characters from which on a run is decoded; what stands in shorter ones is looked for as it is encoded."""
 _LINE: Final = 24
 """Characters of a line, from which on the next line belongs to the same run."""
+_TOGETHER: Final = 1 << 16
+"""Bytes of decoded content that are looked at at once, since every look costs something: of files in which others may
+lie each by itself."""
+_BETWEEN: Final = b"\n!\n"
+"""Belongs to no id and no base64."""
 _SHORT: Final = 512
-"""Characters of a run (mostly of a URL that only looks like base64) whose content is looked at with that of others."""
-_TOGETHER: Final = 1 << 15
+"""Characters of a run (mostly of a URL that only looks like base64) that is decoded once."""
 _MOST_SEEN: Final = 2000
 _HELD: Final = 1 << 13
 """A run that has not come to its end is kept up to so many characters, and longer ones are decoded as they come."""
@@ -28,11 +33,10 @@ _IN, _OUT, _SPACE = range(3)
 _CLASSES: Final = bytes(_IN if each in _ALPHABET else _SPACE if each in _WHITE else _OUT for each in range(256))
 _MARGIN: Final = bytes([_OUT]) * 8
 _SPACES_IN_WORD: Final = np.uint64(int.from_bytes(bytes([_SPACE]) * 8, "little"))
-_RUN: Final = re.compile(rb"[A-Za-z0-9+/_\-]*")
-_SPACES: Final = re.compile(rb"[\r\n\t ]*")
+_SPACES: Final = re.compile(bytes([_SPACE]) + rb"*")
 _PERCENT: Final = re.compile(rb"%2[BFbf]")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
-_BEGINNINGS: Final = (b"PK", b"\x1f\x8b", b"%PDF", b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"II*", b"MM\0")
+_ARCHIVES: Final = (b"PK", b"\x1f\x8b", b"%PDF")
 
 
 class BeginInner(Protocol):
@@ -40,10 +44,12 @@ class BeginInner(Protocol):
 
 
 class Base64Runs:
-    """Each long run goes to an `Inner` of its own, short ones together. `feed` them text, then `close`."""
+    """`feed` it text, then `close`. What it decodes goes to an `Inner`: archives and what is to be seen `alone` each to
+    its own, all others together."""
 
-    def __init__(self, begin: BeginInner) -> None:
+    def __init__(self, begin: BeginInner, alone: Callable[[bytes], bool] = lambda _content: False) -> None:
         self._begin = begin
+        self._alone = alone
         self._held = b""
         self._inner: Inner | None = None
         """Of the run that goes on."""
@@ -76,67 +82,65 @@ class Base64Runs:
 
     def close(self) -> None:
         self.interrupt()
-        self._look_at_short()
+        self._look_at_others()
 
     def _take(self, text: bytes, classes: bytes, *, goes_on: bool) -> int:
         """Everything in a piece. Where it `goes_on`: from where on what it ends with has to be seen once more."""
-        after = self._continued(text, goes_on=goes_on) if self._inner is not None else 0
+        after = self._continued(text, classes, goes_on=goes_on) if self._inner is not None else 0
         if after == len(text):
             return after
         for place in _long(classes, to_its_end=goes_on):
             if place >= after:
                 start = _start(classes, place, after)
-                after = self._run(text, start, before=_before(text, classes, start, after), goes_on=goes_on)
+                after = self._run(text, classes, start, after, goes_on=goes_on)
         return _start(classes, len(text), after) if self._inner is None and goes_on else len(text)
 
-    def _continued(self, text: bytes, *, goes_on: bool) -> int:
-        lines, end = _lines(text, 0)
+    def _continued(self, text: bytes, classes: bytes, *, goes_on: bool) -> int:
+        lines, end = _lines(text, classes, 0)
         self._go_on(lines)
         if end < len(text) or not goes_on:
             self._finish()
         return end
 
-    def _run(self, text: bytes, start: int, *, before: bytes, goes_on: bool) -> int:
-        """A run and the lines that follow it: where it ends. `before`: the word before, which may belong to it."""
-        lines, end = _lines(text, start)
+    def _run(self, text: bytes, classes: bytes, start: int, after: int, *, goes_on: bool) -> int:
+        """A run and the lines that follow it, and with the word before, which may belong to it: where it ends."""
+        lines, end = _lines(text, classes, start)
         if end == len(text) and goes_on:
             self._inner = self._begin()
             self._go_on(lines)
             return end
-        if len(lines) >= _WORTH:
-            self._whole(lines)
-        if before and len(before) + len(lines) >= _WORTH:
-            self._whole(before + lines)
+        before = _before(text, classes, start, after)
+        for run in (lines, before + lines) if before else (lines,):
+            if len(run) >= _WORTH:
+                self._whole(run)
         return end
 
     def _whole(self, run: bytes) -> None:
-        if len(run) > _SHORT:
-            self._begin_with(_decode(run))
-            return
-        if run in self._seen:
-            return
-        if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-        self._seen.add(run)
+        if len(run) <= _SHORT:
+            if run in self._seen:
+                return
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(run)
         content = _decode(run)
-        if content.startswith(_BEGINNINGS):
+        if content.startswith(_ARCHIVES) or self._alone(content):
             self._begin_with(content)
             return
         self._together[is_text(content)].append(content)
         self._size += len(content)
         if self._size >= _TOGETHER:
-            self._look_at_short()
+            self._look_at_others()
 
     def _begin_with(self, content: bytes) -> None:
         inner = self._begin()
         inner.feed(content)
         inner.close()
 
-    def _look_at_short(self) -> None:
+    def _look_at_others(self) -> None:
         self._size = 0
         for contents in self._together.values():
             if contents:
-                self._begin_with(b"\n".join(contents))
+                self._begin_with(_BETWEEN.join(contents))
                 contents.clear()
 
     def _go_on(self, run: bytes) -> None:
@@ -164,20 +168,29 @@ def _plain(text: bytes) -> bytes:
     return text
 
 
-def _lines(text: bytes, start: int) -> tuple[bytes, int]:
+def _lines(text: bytes, classes: bytes, start: int) -> tuple[bytes, int]:
     """A run from here on with the lines that follow it, without their breaks; and where they end."""
-    end = _end(_RUN, text, start)
-    if _end(_SPACES, text, end) == end:
-        return text[start:end], end
+    end = _end(classes, start)
     lines, length = [text[start:end]], _LINE if end == start else end - start
-    while length >= _LINE:
-        begin = _end(_SPACES, text, end)
-        if begin == end:
-            break
-        end = _end(_RUN, text, begin)
+    while length >= _LINE and end < len(text) and classes[end] == _SPACE:
+        begin = _past_spaces(classes, end)
+        end = _end(classes, begin)
         length = end - begin
         lines.append(text[begin:end])
     return b"".join(lines), end
+
+
+def _end(classes: bytes, start: int) -> int:
+    """Where a run ends that begins here."""
+    out = classes.find(_OUT, start)
+    out = len(classes) if out < 0 else out
+    space = classes.find(_SPACE, start, out)
+    return out if space < 0 else space
+
+
+def _past_spaces(classes: bytes, start: int) -> int:
+    found = _SPACES.match(classes, start)
+    return found.end() if found else start
 
 
 def _before(text: bytes, classes: bytes, start: int, after: int) -> bytes:
@@ -221,11 +234,6 @@ def _start(classes: bytes, place: int, least: int) -> int:
         if own < len(step):
             break
     return place
-
-
-def _end(of: re.Pattern[bytes], text: bytes, start: int) -> int:
-    found = of.match(text, start)
-    return found.end() if found else start
 
 
 _READ: Final = msgspec.json.Decoder(bytes)

@@ -23,7 +23,8 @@ _ENTITY: Final = re.compile(rb"&(?:#[0-9xX]|[A-Za-z])")
 _CONTROL: Final = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
 _SMALL: Final = 2000
 """Bytes up to which they are counted in another way, because that is faster."""
-_FOLD: Final = re.compile(rb"[A-Za-z0-9+/_\-]{4}[\r\n][\r\n\t ]*[A-Za-z0-9+/_\-]")
+_FOLD: Final = re.compile(rb"[\r\n\t ]+[A-Za-z0-9+/_\-]")
+_FOLD_IN_BINARY: Final = re.compile(rb"[\r\n\t ]+[A-Za-z0-9+/_\-]{4}")
 _OF_BASE64: Final = np.array([re.match(rb"[A-Za-z0-9+/_\-]", bytes([each])) is not None for each in range(256)])
 _ROUNDS: Final = 3
 _FEW: Final = 64
@@ -72,8 +73,9 @@ def without_line_breaks(window: bytes) -> bytes:
     return window.translate(None, b"\r\n\t ")
 
 
-def may_be_folded(window: bytes) -> bool:
-    """Whether a line ends with four signs of base64 or more, and the next goes on with one."""
+def may_be_folded(window: bytes, *, text: bool) -> bool:
+    """Whether a line ends with four signs of base64 or more, and the next goes on with one; where it is no text, with
+    four, since one follows by chance."""
     if b"\n" not in window and b"\r" not in window:
         return False
     codes = np.frombuffer(window, dtype=np.uint8)
@@ -81,7 +83,8 @@ def may_be_folded(window: bytes) -> bool:
     for before in range(1, 5):
         ends = ends[ends >= before]
         ends = ends[_OF_BASE64.take(codes.take(ends - before))]
-    return any(_FOLD.match(window, max(place - 4, 0)) for place in ends.tolist())
+    goes_on = _FOLD if text else _FOLD_IN_BINARY
+    return any(goes_on.match(window, place) for place in ends.tolist())
 
 
 def json_unescaped(window: bytes) -> bytes:

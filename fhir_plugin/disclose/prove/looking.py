@@ -13,7 +13,7 @@ from fhir_plugin.disclose.prove.matching import Matcher
 from fhir_plugin.disclose.prove.needles import LONGEST, Kind, Needle
 from fhir_plugin.disclose.prove.wrappings import Inflating, PdfStream, Tap, ZipMember
 
-WINDOW: Final = 1 << 16
+WINDOW: Final = 1 << 17
 _OVERLAP: Final = 12 * LONGEST
 """A needle with every byte escaped still lies whole in one window."""
 _EDGE: Final = 10
@@ -49,6 +49,11 @@ class Findings:
     looked_at: int = 0
     inside: int = 0
 
+    def compares(self, beginning: bytes) -> bool:
+        """Whether this is a picture whose pixels are compared."""
+        wanted = self.pixels is not None and bool(self.pixel_hashes)
+        return wanted and (beginning.startswith(_PICTURES) or beginning[4:8] == b"ftyp")
+
     def add(self, kind: Kind, of: str, part: str, place: str) -> None:
         """The first place of each in each part; more of the same would only be longer."""
         self.finds.setdefault((kind, of, part), Find(kind, of, place))
@@ -66,7 +71,7 @@ class Look:
         self._at = 0
         """Where the tail begins in the stream."""
         self._taps: list[Tap] = []
-        self._base64 = Base64Runs(lambda: self._within("base64")) if len(inside) < _DEEPEST else None
+        self._base64 = Base64Runs(lambda: self._within("base64"), findings.compares) if len(inside) < _DEEPEST else None
         self._pdf = False
         self._was_text = False
         self._picture: bytearray | None = None
@@ -127,7 +132,7 @@ class Look:
         for reading in readings:
             for place, needle in matcher.find(reading, first=first, last=last):
                 self._found(needle, place if reading is window else -1)
-            if may_be_folded(reading):
+            if may_be_folded(reading, text=text):
                 for _place, needle in matcher.find_base64(without_line_breaks(reading), first=first, last=last):
                     self._found(needle, -1, "base64")
 
@@ -145,8 +150,7 @@ class Look:
 
     def _begin(self, new: bytes) -> None:
         self._begun = True
-        wanted = self._findings.pixels is not None and self._findings.pixel_hashes
-        if wanted and (new.startswith(_PICTURES) or new[4:8] == b"ftyp"):
+        if self._findings.compares(new):
             self._picture = bytearray()
 
     def _keep_picture(self, new: bytes) -> None:

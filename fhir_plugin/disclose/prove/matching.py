@@ -71,24 +71,22 @@ class Matcher:
 
     def __init__(self, needles: Iterable[Needle]) -> None:
         needles = tuple(needles)
-        encoded = list(_encoded(needles))
-        self._all = _tables([*_plain(needles), *encoded])
-        self._encoded = _tables(encoded)
+        self._tables = _tables((*_plain(needles), *_encoded(needles)))
         self.no_backslash = not any(b"\\" in each.text or b"\\" in each.near for each in needles)
         """Nothing that is looked for holds one."""
 
     def find(self, window: bytes, *, first: bool, last: bool) -> Iterator[tuple[int, Needle]]:
         """Where needles begin. A whole one at an edge counts only where the stream really begins or ends."""
-        for table in self._all:
+        for table in self._tables:
             for place, pattern in table.candidates(window):
                 if _stands(window, place, pattern, first=first, last=last):
                     yield place, pattern.needle
 
     def find_base64(self, window: bytes, *, first: bool = True, last: bool = True) -> Iterator[tuple[int, Needle]]:
         """Where needles begin as base64 alone, at any of its three alignments: for what was folded in lines."""
-        for table in self._encoded:
+        for table in self._tables:
             for place, pattern in table.candidates(window):
-                if _stands(window, place, pattern, first=first, last=last):
+                if pattern.form is Form.BASE64 and _stands(window, place, pattern, first=first, last=last):
                     yield place, pattern.needle
 
 
@@ -100,28 +98,33 @@ def _tables(patterns: Iterable[Pattern]) -> tuple[_Table, ...]:
     return tuple(_Table(by_step[step], step) for step in sorted(by_step))
 
 
+_Shape = tuple[int, int]
+"""Where a piece may lie in patterns, and of which length those are."""
+
+
 class _Table:
     """An anchor for each pattern at each distance from its beginning modulo `step`."""
 
     def __init__(self, patterns: Iterable[Pattern], step: int) -> None:
         self._step = step
         self._patterns: dict[bytes, list[Pattern]] = {}
-        shapes: dict[int, set[tuple[int, int]]] = {}
+        shapes: dict[int, tuple[_Shape, ...]] = {}
+        alike: dict[tuple[_Shape, ...], tuple[_Shape, ...]] = {}
         for pattern in patterns:
             small = pattern.data.lower()
             self._patterns.setdefault(small, []).append(pattern)
             for anchor in _anchors(pattern, step):
                 piece = int.from_bytes(small[anchor : anchor + 4], "little") | int(_SMALL_LETTERS)
-                shapes.setdefault(piece, set()).add((anchor, len(small)))
+                known = shapes.get(piece, ())
+                if (anchor, len(small)) not in known:
+                    known = (*known, (anchor, len(small)))
+                    shapes[piece] = alike.setdefault(known, known)
         bits = next(bits for most, bits in _TABLES if len(shapes) <= most)
         self._shift = np.uint32(32 - bits)
         self._table = np.zeros(1 << bits, dtype=np.bool_)
         self._pieces = np.array(sorted(shapes), dtype=np.uint32)
         self._table[self._hashes(self._pieces)] = True
-        same: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
-        known = (tuple(sorted(shapes[piece])) for piece in self._pieces.tolist())
-        self._shapes = [same.setdefault(each, each) for each in known]
-        """Of each piece: where it may lie in patterns of which length."""
+        self._shapes = [shapes[piece] for piece in self._pieces.tolist()]
 
     def candidates(self, window: bytes) -> Iterator[tuple[int, Pattern]]:
         """Patterns that stand in the window but for upper and lower case, each where it begins."""

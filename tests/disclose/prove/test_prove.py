@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
+from fhir_plugin.disclose.prove.looking import WINDOW
 from fhir_plugin.disclose.prove.types import TYPES
 from fhir_plugin.disclose.redact.shapes import shapes
 from tests.disclose.prove.wrapped import PADDING, WRAPPINGS, pdf, zipped
@@ -129,6 +130,11 @@ def test_ids_that_begin_or_end_alike_are_no_find(other: bytes, wrap: str) -> Non
         b"(Media/m1)",
         b"Media/m1.jpg",
         b"Media/m1_thumb.JPEG",
+        b"Media/m1.ndjson",
+        b"Media/m1.ndjson.gz",
+        b"Media/m1.mp4",
+        b"Media/m1.7z",
+        b"Media/m1.whatever",
         b"Media/m1,Media/m2",
     ],
 )
@@ -157,7 +163,7 @@ def test_wherever_it_lies_and_however_it_comes(before: int, size: int, wrapping:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.integers(65_000, 66_200),
+    st.integers(WINDOW - 500, WINDOW + 700),
     st.sampled_from(["plain", "JSON escapes", "base64", "HTML entities", "gzip", "ZIP", "UTF-16 LE"]),
 )
 def test_at_the_edge_of_a_window(before: int, wrapping: str) -> None:

@@ -106,6 +106,7 @@ def test_a_stream_of_a_pdf(size: int, data: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100_000])
 def test_runs_of_base64_each_by_itself(size: int) -> None:
+    """What may be compared or unpacked; all others are looked at together."""
     runs: list[Collected] = []
 
     def begin() -> Collected:
@@ -115,12 +116,17 @@ def test_runs_of_base64_each_by_itself(size: int) -> None:
     first, second = b"one and only " * 90, b"\xff\xff\xfe?>" * 200
     text = b'{"a":"short","b":"' + base64.b64encode(first) + b'","c":"'
     text += base64.b64encode(second).replace(b"/", b"\\/") + b'","d":"' + base64.urlsafe_b64encode(second).rstrip(b"=")
-    reading = Base64Runs(begin)
+    alone = Base64Runs(begin, lambda _content: True)
     for start in range(0, len(text), size):
-        reading.feed(text[start : start + size])
-    reading.close()
+        alone.feed(text[start : start + size])
+    alone.close()
     assert [each.content for each in runs] == [first, second, second]
     assert [each.closed for each in runs] == [1, 1, 1]
+    runs.clear()
+    together = Base64Runs(begin)
+    together.feed(text)
+    together.close()
+    assert [each.content for each in runs] == [b"\n!\n".join([first, second, second])]
 
 
 def test_short_runs_are_looked_at_once_together_and_apart_from_binary_ones() -> None:
@@ -135,7 +141,7 @@ def test_short_runs_are_looked_at_once_together_and_apart_from_binary_ones() -> 
     reading = Base64Runs(begin)
     reading.feed(b'"' + text + b'"')
     reading.close()
-    assert sorted(each.content for each in runs) == sorted([archive, others, b"\n".join([b"-" * 40, words])])
+    assert sorted(each.content for each in runs) == sorted([archive, others, b"\n!\n".join([b"-" * 40, words])])
 
 
 @pytest.mark.parametrize("last", [b"\n", b"\r"])
