@@ -212,6 +212,8 @@ def _review_page(session: ClinicalSession, problems: Mapping[str, str]) -> str:
             (each, *each.reference.split("/"), [WHY_WORDS[why] for why in each.why], level_words(each.level))
             for each in found
         ],
+        done=_number(request.args.get("done", "")),
+        noted=request.args.get("act") == "ordinary",
         any_ordinary=any(each.ordinary for each in found),
         site_of=site_of,
         chosen=set(request.form.getlist("chosen")),
@@ -236,7 +238,11 @@ def decide(session: ClinicalSession) -> ResponseReturnValue:
             raise Refused("Choose one of the buttons.", code="unknown-act")
     except Incomplete as error:
         return _review_page(session, error.fields), 422
-    return redirect(url_for(".review"), 303)
+    return redirect(url_for(".review", done=len(chosen), act=form.get("act")), 303)
+
+
+def _number(said: str) -> int:
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 5 else 0
 
 
 def _choice(text: str) -> tuple[Reference, str]:

@@ -144,7 +144,9 @@ def test_a_set_is_labelled_and_another_is_noted_as_ordinary(person: Person, benc
     assert len(choices) == 4 and "Its body site is a private area." in page.text
     nothing = person.post("label-review", {"act": "confirm"})
     assert nothing.status_code == 422 and "Choose at least one picture." in nothing.text
-    assert person.post("label-review", {"act": "confirm", "chosen": choices[:2]}).status_code == 303
+    done = person.post("label-review", {"act": "confirm", "chosen": choices[:2]})
+    assert done.status_code == 303
+    assert "2 pictures were labelled; 2 left." in person.get(done.headers["Location"].split("/amy/")[1]).text
     unsaid = person.post("label-review", {"act": "ordinary", "chosen": choices[2]})
     assert unsaid.status_code == 422 and "checked" in unsaid.text
     form = {"act": "ordinary", "words": "A plaster cast", "chosen": choices[2:]}

@@ -1,5 +1,5 @@
-// The disclosure desk: keys for next, keep and change, which can be switched off (WCAG 2.1.4); ticking what has one
-// reason; printing.
+// The disclosure desk: keys for next, keep and change, which can be switched off (WCAG 2.1.4); how many have a tick;
+// printing.
 const desk = document.getElementById('desk')
 const help = document.getElementById('keys')
 const on = document.getElementById('keys-on')
@@ -22,18 +22,8 @@ if (desk && help) {
   const list = document.getElementById('desk-scroll')
   if (here && list.scrollHeight > list.clientHeight) list.scrollTop = here.offsetTop - list.offsetTop - list.clientHeight / 3
   desk.addEventListener('change', count)
-  desk.querySelectorAll('[data-tick-all]').forEach((button) => button.addEventListener('click', () => tick(button)))
   count()
   desk.dataset.ready = 'yes'
-}
-
-// Ticks every item that has this reason; all of them ticked already, takes the ticks away.
-function tick (button) {
-  const boxes = [...button.parentElement.querySelectorAll('input[type=checkbox]')]
-  const all = boxes.every((box) => box.checked)
-  for (const box of boxes) box.checked = !all
-  count()
-  said.textContent = `${desk.querySelectorAll('#several [name=item]:checked').length} ticked.`
 }
 
 function count () {
