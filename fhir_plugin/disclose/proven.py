@@ -8,18 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from fhir_plugin.disclose.decide import Rules, Together, judge_for
+from fhir_plugin.disclose.decide import Rules, Together, glance_for, judge_for
 from fhir_plugin.disclose.kept_back import KeptBack
 from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove
-from fhir_plugin.disclose.redact import Finding, Part, RedactedRecord, Redaction, read_part, redact_stream
+from fhir_plugin.disclose.redact import Part, RedactedRecord, read_part, redact_documents
 from fhir_plugin.disclose.redact.places import places
-from fhir_plugin.disclose.redact.report import counts
 from fhir_plugin.errors import PluginError, Refused
-from mappings.model.disclosure import Asked, ItemFacts, Judge, Mode
-
-_NOTHING_KNOWN: Final = ItemFacts()
+from mappings.model.disclosure import Asked, Mode
 
 
 class NotProven(PluginError):
@@ -49,28 +45,22 @@ def redact_and_prove(
     mode: Mode,
     *,
     rules: Rules,
-    known: Callable[[str], ItemFacts] = lambda _key: _NOTHING_KNOWN,
     cleared: Collection[str] = (),
 ) -> Proven:
     """What policy says of a request, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
     parts = list(documents)
     around = Together()
-    for part in parts:
-        for place in places(read_part(part), part.place):
-            around.see(place.resource, place.full_url or "")
-    return redact_as_judged(parts, judge_for(asked, rules=rules, around=around, known=known), mode, cleared=cleared)
-
-
-def redact_as_judged(parts: Sequence[Part], judge: Judge, mode: Mode, *, cleared: Collection[str] = ()) -> Proven:
-    """What a judge says, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
-    redaction = Redaction(judge, mode, cleared=cleared)
+    if any(b"Binary" in part.data or b"\\u" in part.data for part in parts):  # only they are judged by what is around
+        for part in parts:
+            for place in places(read_part(part), part.place):
+                around.see(place.resource, place.full_url or "")
+    judge = judge_for(asked, rules=rules, around=around)
+    record = redact_documents(parts, judge, mode, cleared=cleared, glance=glance_for(asked, rules=rules))
     kept_back = KeptBack()
-    findings: list[Finding] = []
-    written = tuple(redact_stream(redaction, lambda: parts, findings.extend, kept_back.add))
+    kept_back.add(record.kept_back)
     kept_back.beside(parts)
-    needles = kept_back.needles(redaction.common)
-    record = RedactedRecord(written, tuple(findings), counts(findings))
-    return Proven(record, prove_record(written, needles), needles)
+    needles = kept_back.needles(record.common)
+    return Proven(record, prove_record(record.parts, needles), needles)
 
 
 def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:

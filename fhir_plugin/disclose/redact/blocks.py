@@ -62,8 +62,12 @@ class BlockSurvey:
         self._skeletons = Skeletons()
         self._said: dict[int, tuple[Shape, tuple[Release, tuple[bytes, ...]] | None]] = {}
 
+    def skim(self, block: bytes) -> Skimmed:
+        """The lines of a block, and the shapes of those that are surely valid."""
+        return self._skeletons.skim(block)
+
     def look(self, block: bytes) -> Surveyed:
-        skimmed = self._skeletons.skim(block)
+        skimmed = self.skim(block)
         said = Surveyed(len(skimmed.starts))
         texts = BlockTexts(block)
         for number, shape in enumerate(skimmed.shapes):

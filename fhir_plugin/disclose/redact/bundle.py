@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fhir_plugin.disclose.redact.cut import Cutter
-from fhir_plugin.disclose.redact.strict import Json, is_object
+from fhir_plugin.disclose.redact.strict import AsItCame, Json, is_object
 from fhir_plugin.disclose.redact.stub import labels_of, level_of, of_what_is_left, relabelled
 
 _STUBS_IN: Final = ("collection", "document", "message", "searchset")
@@ -55,10 +55,12 @@ def redact_bundle(bundle: Json, inside: Inside, cutter: Cutter, *, marked: bool)
 
 def _entry(entry: Json, inside: Inside, cutter: Cutter, *, stubs: bool) -> Json | None:
     resource = entry.get("resource")
+    new = inside(resource, stubs) if is_object(resource) else None
+    if isinstance(entry, AsItCame) and new is resource:
+        return entry
     rest = {name: value for name, value in entry.items() if name != "resource"}
     if not is_object(resource):
         return entry if cutter.cut_entry(rest) is rest else None
-    new = inside(resource, stubs)
     if not is_object(new):
         return None
     if new is not resource and "id" in new and new.get("id") != resource.get("id"):  # a stub

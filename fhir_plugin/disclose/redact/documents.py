@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+from fhir_plugin.disclose.redact.blocks import BlockSurvey, Glance
+from fhir_plugin.disclose.redact.entries import OpenBundle, open_bundle
 from fhir_plugin.disclose.redact.places import Place
 from fhir_plugin.disclose.redact.redaction import Redaction
 from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord, counts
 from fhir_plugin.disclose.redact.strict import Json, UnreadableRecord, read_resource, write
+from fhir_plugin.disclose.redact.unread import HasToBeRead
 from mappings.model.disclosure import Judge, Mode
 
 
@@ -19,20 +22,37 @@ def lines(name: str, data: bytes) -> Iterator[Part]:
 
 
 def redact_documents(
-    documents: Iterable[Part], judge: Judge, mode: Mode, *, cleared: Collection[str] = ()
+    documents: Iterable[Part], judge: Judge, mode: Mode, *, cleared: Collection[str] = (), glance: Glance | None = None
 ) -> RedactedRecord:
     """What may go out of a record that fits in memory, and what became of every resource.
 
+    `glance`: what can be said without reading, of the same policy as the judge; with it not all of a Bundle is read.
     Raises `UnreadableRecord` for the first part that cannot be read without ambiguity: then nothing goes out.
     """
     parts = list(documents)
-    parsed = [read_part(part) for part in parts]
-    redaction = Redaction(judge, mode, cleared=cleared)
+    if glance is not None:
+        redaction = Redaction(judge, mode, cleared=cleared)
+        survey = BlockSurvey(redaction, glance)
+        try:
+            return _in_memory(redaction, parts, [open_bundle(part.data, survey) for part in parts])
+        except HasToBeRead:
+            pass
+    return _in_memory(Redaction(judge, mode, cleared=cleared), parts, [None] * len(parts))
+
+
+def _in_memory(redaction: Redaction, parts: Sequence[Part], opened: Sequence[OpenBundle | None]) -> RedactedRecord:
+    """Raises `UnreadableRecord`; `HasToBeRead` where nothing may be left unread."""
+    parsed = [each.bundle if each else read_part(part) for part, each in zip(parts, opened, strict=True)]
     for part, resource in zip(parts, parsed, strict=True):
         redaction.survey(resource, part.place)
-    redaction.signed = any(b'"signature"' in part.data or b"\\u" in part.data for part in parts)
+    redaction.signed = any(b'"signature"' in part.data or _has_escapes(part.data) for part in parts)
     while True:  # a pass that learns nothing new has written what goes out
         before = redaction.learnt
+        if not redaction.is_clean and any(opened):
+            watch = redaction.watch(next(each.sample for each in opened if each is not None))
+            for each in opened:
+                if each is not None:
+                    each.read_what_is_named(watch)
         redaction.start_writing()
         new = [redaction.write(each, part.place, part.data) for part, each in zip(parts, parsed, strict=True)]
         if redaction.learnt == before:
@@ -42,7 +62,12 @@ def redact_documents(
         for part, before_, after in zip(parts, parsed, new, strict=True)
         if after is not None
     )
-    return RedactedRecord(written, tuple(redaction.findings), counts(redaction.findings))
+    found = redaction.findings
+    return RedactedRecord(written, tuple(found), counts(found), tuple(redaction.kept_back), frozenset(redaction.common))
+
+
+def _has_escapes(data: bytes) -> bool:
+    return b"\\" in data and b"\\u" in data  # one byte alone is found much faster
 
 
 Listed = Callable[[list[Finding]], None]

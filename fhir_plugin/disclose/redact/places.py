@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fhir_plugin.disclose.redact.strict import Json, is_object
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """`path` names the place within the record, the same in every pass. `full_url` is its Bundle entry's.
 
     `contained`: it lives inside another resource, where its id means something only there.

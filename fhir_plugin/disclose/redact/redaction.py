@@ -7,7 +7,7 @@ out. No part of the record has to be in memory with another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from fhir_plugin.disclose.redact.about import only_about_withheld, says_more
@@ -20,9 +20,10 @@ from fhir_plugin.disclose.redact.names import Names
 from fhir_plugin.disclose.redact.places import Place, places
 from fhir_plugin.disclose.redact.report import Finding, reason, review_by, withheld_by
 from fhir_plugin.disclose.redact.shapes import shapes
-from fhir_plugin.disclose.redact.signatures import without_signatures
+from fhir_plugin.disclose.redact.signatures import signs_any_of, without_signatures
 from fhir_plugin.disclose.redact.strict import Json, is_object
 from fhir_plugin.disclose.redact.stub import level_of, stub, stub_number, tagged, taken_number
+from fhir_plugin.disclose.redact.unread import HasToBeRead, Unread
 from fhir_plugin.disclose.redact.watch import Watch
 from mappings.model.disclosure import Judge, Mode, Redact, Release, Review, Verdict
 
@@ -78,6 +79,8 @@ class Redaction:
         verdicts = {place.path: self._verdict(place) for place in found}
         self._unexplained_labels(found, verdicts)
         for place in found:
+            if isinstance(place.resource, Unread):
+                continue
             self._next = max(self._next, taken_number(place.resource) + 1)
             verdict = verdicts[place.path]
             if not isinstance(verdict, Release):
@@ -158,6 +161,8 @@ class Redaction:
 
     def _verdict(self, place: Place) -> Verdict:
         resource = place.resource
+        if isinstance(resource, Unread):
+            return resource.release
         type_ = str(resource["resourceType"])
         if type_ not in shapes().resources:
             return review_by("unknown-resource-type")
@@ -182,9 +187,12 @@ class Redaction:
     def _keep_out(self, place: Place, verdict: Verdict) -> None:
         if place.path in self._decided:
             return
+        inside = list(places(place.resource, place.path, place.full_url, contained=place.contained))
+        if any(isinstance(each.resource, Unread) for each in inside):
+            raise HasToBeRead
         self._decided[place.path] = verdict
         self._touched.add(self._part)
-        for each in places(place.resource, place.path, place.full_url, contained=place.contained):
+        for each in inside:
             if stub_number(each.resource) is None:
                 self._names.learn(each.resource, each.full_url, contained=each.contained)
                 self._hints.learn(each.resource)
@@ -192,6 +200,8 @@ class Redaction:
     # ------------------------------------------------------------------------------------------------- resources
 
     def _inside(self, place: Place, *, stubs: bool) -> object:
+        if isinstance(place.resource, Unread):
+            return self._left_unread(place, place.resource)
         verdict = self._decided.get(place.path)
         reported, written = len(self.findings), self._written
         cutter = None
@@ -221,6 +231,23 @@ class Redaction:
                 return left
         return GONE
 
+    def _left_unread(self, place: Place, resource: Unread) -> Unread:
+        """It holds no name of anything withheld, unless that was learnt since it was last looked for."""
+        if self._goes_by_a_withheld_name(place):
+            raise HasToBeRead
+        id_ = resource.get("id")
+        self.findings.append(
+            Finding(
+                str(resource["resourceType"]),
+                str(resource.get("id", place.full_url) or ""),
+                resource.release,
+                place.path,
+            )
+        )
+        if id_ in self._names.words:
+            self.common.add(str(id_))
+        return resource
+
     def _report(self, place: Place, verdict: Verdict | None, cutter: Cutter | None) -> None:
         id_ = place.resource.get("id", place.full_url)
         cuts = tuple(sorted(cutter.cuts.items())) if cutter is not None and verdict is None else ()
@@ -241,12 +268,10 @@ class Redaction:
         return found if isinstance(found, Release) else Release(found.reason)
 
     def _goes_by_a_withheld_name(self, place: Place) -> bool:
-        id_ = place.resource.get("id")
-        if stub_number(place.resource) is not None:
-            return False
-        if not place.contained and f"{place.resource['resourceType']}/{id_}" in self._names.keys:
-            return True
-        return place.full_url is not None and place.full_url in self._names.urls
+        key = f"{place.resource['resourceType']}/{place.resource.get('id')}"
+        named = not place.contained and key in self._names.keys
+        named = named or (place.full_url is not None and place.full_url in self._names.urls)
+        return named and stub_number(place.resource) is None
 
     def _cutter(self, place: Place) -> Cutter:
         resource = place.resource
@@ -295,7 +320,7 @@ class Redaction:
         kept = keep_contained(resource, new, self._at, cutter)
         if cutter.person_needed():
             return resource, _asking(cutter)
-        if self._signed_what_changed(kept):
+        if signs_any_of(self._changed, kept):
             kept = {name: value for name, value in kept.items() if name != "signature"}
             cutter.cuts["signature"] += 1
         if kept is resource:
@@ -360,12 +385,6 @@ class Redaction:
         if place.full_url is not None:
             self._changed.add(place.full_url)
 
-    def _signed_what_changed(self, resource: Json) -> bool:
-        """Whether this Provenance signs something that no longer is what was signed."""
-        if resource["resourceType"] != "Provenance" or "signature" not in resource:
-            return False
-        return any(not self._changed.isdisjoint(_readings(target)) for target in _list(resource.get("target")))
-
 
 def _asking(cutter: Cutter) -> Verdict | None:
     rule = cutter.person_needed()
@@ -375,14 +394,6 @@ def _asking(cutter: Cutter) -> Verdict | None:
 def _inner_paths(place: Place) -> list[str]:
     """The paths of a resource's contained resources."""
     return [f"{place.path}#{number}" for number in range(len(_list(place.resource.get("contained"))))]
-
-
-def _readings(target: object) -> Iterator[str]:
-    reference = target.get("reference") if is_object(target) else None
-    if isinstance(reference, str):
-        bare = reference.partition("/_history/")[0]
-        yield bare
-        yield "/".join(bare.split("/")[-2:])
 
 
 def _list(value: object) -> list[object]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from fhir_plugin.disclose.redact.places import Place
 from mappings.model.disclosure import Reason, Redact, Release, Review, Reviewer, Verdict, Withhold
 
 _SOURCE: Final = "FHIR R4 security labels; DS4P IG 1.0.0"
@@ -114,11 +115,16 @@ class Part:
 
 @dataclass(frozen=True)
 class RedactedRecord:
-    """What may go out, in the order in which it came, and what became of every resource."""
+    """What may go out, in the order in which it came, and what became of every resource.
+
+    `kept_back`: what does not go out. `common`: ids and titles of it that something that goes out bears as well.
+    """
 
     parts: tuple[Part, ...]
     findings: tuple[Finding, ...]
     counts: dict[str, int]
+    kept_back: tuple[Place, ...] = field(default=(), repr=False)
+    common: frozenset[str] = field(default=frozenset(), repr=False)
 
     def as_report(self) -> dict[str, object]:
         """`resources` and `counts`, as the command line writes them."""

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from fhir_plugin.disclose.redact.shapes import shapes
 from fhir_plugin.disclose.redact.strict import Json, is_object
+
+
+def signs_any_of(names: Collection[str], resource: Json) -> bool:
+    """Whether a Provenance signs something that goes by one of these names."""
+    if resource["resourceType"] != "Provenance" or "signature" not in resource:
+        return False
+    targets = resource.get("target")
+    return any(name in names for each in (targets if isinstance(targets, list) else []) for name in _readings(each))
+
+
+def _readings(target: object) -> Iterator[str]:
+    reference = target.get("reference") if is_object(target) else None
+    if isinstance(reference, str):
+        bare = reference.partition("/_history/")[0]
+        yield bare
+        yield "/".join(bare.split("/")[-2:])
 
 
 def without_signatures(resource: Json) -> Json:

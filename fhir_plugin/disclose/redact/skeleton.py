@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fhir_plugin.disclose.redact.strict import UnreadableRecord, is_object, read
+from fhir_plugin.disclose.redact.strict import UnreadableRecord, depth_of, is_object, read
 
 _REMEMBERED: Final = 16 * 1024 * 1024
 """Bytes of skeletons that are remembered."""
@@ -29,6 +29,8 @@ _LONGEST: Final = 16 * 1024
 _TYPE_FIRST: Final = b'{"resourceType":'
 _LONGEST_TYPE: Final = 48
 _MOST_DIGITS: Final = 900
+_LONG_RUN: Final = 200
+"""Digits on end, of which a number with too many has twice as many on one side of its point."""
 _EMPTY: Final = re.compile(rb'""(?!\s*:)')
 _NEWLINE, _RETURN, _SPACE, _QUOTE, _DOT, _ZERO, _NINE, _COLON, _BACKSLASH = 10, 13, 32, 34, 46, 48, 57, 58, 92
 _EXPONENT, _CASE = ord("e"), 32
@@ -44,7 +46,8 @@ class Shape:
 
     `type`: the resource's type, empty where it does not come first. `id_at`: which of the emptied values, counted from
     0, is its id (-1: it has none). `keys`: every key, at any depth, with its digits squeezed. `nested`: there is a
-    resource inside. `odd`: a `meta` or `securityLabel` that is no object. `data`: the values under `data`.
+    resource inside. `odd`: a `meta` or `securityLabel` that is no object. `data`: the values under `data`. `depth`: how
+    deep it nests.
     """
 
     type: str
@@ -53,6 +56,7 @@ class Shape:
     nested: bool
     odd: bool
     data: tuple[int, ...]
+    depth: int
 
     @property
     def signed(self) -> bool:
@@ -147,8 +151,10 @@ class Skeletons:
         if doubtful.any():
             unsure[np.searchsorted(lines, np.flatnonzero(doubtful) + 1)] = True
         if again.any():
-            removed = np.searchsorted(lines, np.flatnonzero(again))
-            unsure[np.flatnonzero(np.bincount(removed, minlength=len(breaks)) > _MOST_DIGITS)] = True
+            here_and_there = again[::_LONG_RUN]
+            if (here_and_there[1:] & here_and_there[:-1]).any():
+                removed = np.searchsorted(lines, np.flatnonzero(again))
+                unsure[np.flatnonzero(np.bincount(removed, minlength=len(breaks)) > _MOST_DIGITS)] = True
             left[digit] = _ZERO + 1
             left = left[~again]
         else:
@@ -255,6 +261,7 @@ def _shape(skeleton: bytes) -> Shape | None:
         nested=resources > 1,
         odd=odd,
         data=tuple(sorted(data)),
+        depth=depth_of(value),
     )
 
 

@@ -48,6 +48,17 @@ class Exact(Decimal):
         return number
 
 
+class AsItCame(dict[str, object]):
+    """An object of which only so much is known as is needed. `raw`: the bytes that it was read from, which are written
+    in its place as long as it is not changed."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, known: Json, raw: bytes) -> None:
+        super().__init__(known)
+        self.raw = raw
+
+
 def is_object(value: object) -> TypeGuard[Json]:
     """Whether this is a JSON object; its keys are then strings."""
     return isinstance(value, dict)
@@ -98,6 +109,8 @@ def write(value: object) -> bytes:
 def _write(value: object, out: list[str]) -> None:
     if isinstance(value, str):
         out.append(encode_basestring(value))
+    elif isinstance(value, AsItCame):
+        out.append(value.raw.decode("utf-8"))
     elif is_object(value):
         lead = "{"
         for key, inner in value.items():
@@ -152,17 +165,22 @@ def _too_deep() -> UnreadableRecord:
 
 
 def _check_depth(value: object) -> None:
+    if depth_of(value) > MAX_DEPTH:
+        raise _too_deep()
+
+
+def depth_of(value: object) -> int:
+    """How deep objects and arrays nest in a value; of what nests too deep, only that it does."""
     level = [value]
     depth = 0
-    while level:
+    while level and depth <= MAX_DEPTH:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise _too_deep()
         below: list[object] = []
         for each in level:
             inner = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
             below.extend(one for one in inner if isinstance(one, dict | list))
         level = below
+    return depth
 
 
 def _check_characters(value: object) -> None:

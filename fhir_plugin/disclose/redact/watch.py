@@ -107,9 +107,12 @@ class Watch:
 
 def _lines_with_escapes(block: bytes) -> set[int]:
     """Lines in which something may be written in another way: `%`, `&`, `\\u`, `\\/`."""
+    backslash = b"\\" in block
+    if not (backslash or b"%" in block or b"&" in block):
+        return set()
     text = np.frombuffer(block, dtype=np.uint8)
     places = [np.flatnonzero((text == ord("%")) | (text == ord("&")))]
-    if b"\\" in block:
+    if backslash:
         signs = np.flatnonzero(text == ord("\\"))
         following = text[np.minimum(signs + 1, len(text) - 1)]
         places.append(signs[(following == ord("u")) | (following == ord("/"))])
