@@ -371,6 +371,8 @@ class WholeOutput:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 path.write_bytes(gzip.compress(b"", mtime=0) if name in self._packed else b"")
+        for each in (made, *made.rglob("*")):
+            each.chmod(0o700 if each.is_dir() else 0o600)  # a record: readable by its owner alone
         if not self._one:
             if Path(self._output).exists():
                 Path(self._output).rmdir()

@@ -9,7 +9,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -59,6 +59,15 @@ def mendable(*, as_json: bool = False) -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         refuse(Unavailable(f"{error.strerror}{where}", code="system"), as_json=as_json)
+
+
+def need_apart(report: Path | None, output: str | Path, inputs: Sequence[str] = ()) -> None:
+    """Raises `Refused` where a report would take the place of the output, or of what the output is made from."""
+    if report is None:
+        return
+    place, others = report.resolve(), [Path(each).resolve() for each in (output, *inputs) if str(each) != "-"]
+    if any(place == each or each in place.parents for each in others):
+        raise Refused("The report needs a place of its own.", code="same-name")
 
 
 def operator() -> str:

@@ -13,6 +13,7 @@ from fhir_plugin.commands.answers import (
     SOMEBODY_MUST_LOOK,
     json_option,
     mendable,
+    need_apart,
     open_installation,
     operator,
     say,
@@ -89,6 +90,7 @@ def disclose(
         raise click.UsageError("--password-stdin or --encrypt, one of them.")
     password = _password() if password_stdin else new_password() if encrypt else None
     with mendable(as_json=as_json):
+        need_apart(report, output)
         asked = WhatIsAsked(
             patient=PatientId(_patient_id(patient)),
             purpose=purpose,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from fhir_plugin.commands.answers import SOMEBODY_MUST_LOOK, json_option, mendable, say
+from fhir_plugin.commands.answers import SOMEBODY_MUST_LOOK, json_option, mendable, need_apart, say
 
 if TYPE_CHECKING:
     from fhir_plugin.disclose.decide import Together
@@ -78,6 +80,7 @@ def redact(
     if as_json and output == "-":
         raise click.UsageError("--json and -o - both want stdout: choose one.")
     with mendable(as_json=as_json):
+        need_apart(report, output, inputs)
         rules = rules_of_an_organisation(policy.read_text("utf-8")) if policy else shipped_rules()
         row = rules.row(purpose)
         chosen = rules.mode_for(row.requester, Mode(mode))
@@ -102,6 +105,8 @@ def redact(
     summary = {"output": output, "counts": dict(told.counts), "review": told.waiting}
     words = ", ".join(f"{number} {name}" for name, number in told.counts.items())
     waiting = "".join(f"\nwaits for a person: {each['type']}/{each['id']}: {each['reason']}" for each in told.waiting)
+    if more := told.counts["review"] - len(told.waiting):
+        waiting += f"\nand {more} more, which only the report lists"
     if output == "-":
         click.echo(words + waiting, err=True)
     else:
@@ -139,15 +144,16 @@ class _Report:
 
     def __init__(self, path: Path | None, kept_back: KeptBack) -> None:
         self._path = path
-        self._aside = path.with_name(f".{path.name}.part") if path else None
+        self._aside: Path | None = None
         self._stream: IO[str] | None = None
         self.counts: Counter[str] = Counter(release=0, redact=0, withhold=0, review=0, changed=0)
         self.waiting: list[dict[str, object]] = []
         self.kept_back = kept_back
 
     def __enter__(self) -> _Report:
-        if self._aside is not None:
-            self._stream = self._aside.open("w", encoding="utf-8")
+        if self._path is not None:
+            descriptor, aside = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.absolute().parent)
+            self._aside, self._stream = Path(aside), os.fdopen(descriptor, "w", encoding="utf-8")
             self._stream.write('{"resources": [')
         return self
 

@@ -165,6 +165,8 @@ def test_two_patients_go_one_by_one_unless_the_client_may(shop: Shop) -> None:
     answer = shop.redact(both, "?purpose=insurer")
     assert (answer.status_code, code_of(answer)) == (422, "two-patients")
     assert "pat-2" not in answer.text
+    refused = shop.entries()[-1]
+    assert (refused.outcome, refused.detail["why"], refused.subject) == ("refused", "two-patients", None)
     assert body_of(shop.redact(both, "?purpose=insurer", client="portal")) == both
 
 

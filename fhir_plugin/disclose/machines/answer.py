@@ -69,6 +69,7 @@ class RedactsForMachines:
         mode = self.rules.mode_for(row.requester, order.mode)
         patients = patients_in(order.resource)
         if len(patients) > 1 and not caller.several_patients:
+            self._refused(caller, row, order, TwoPatients.code)
             raise TwoPatients("The document holds the records of more than one patient: send one at a time.")
         asked = on_their_word(row.requester, self.clock.now().date())
         proven = redact_and_prove([order.document], asked, mode, rules=self.rules)
