@@ -74,13 +74,18 @@ def run(environment: dict[str, str]) -> Any:
 
 @contextmanager
 def running(environment: Mapping[str, str], *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
-        env=dict(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # A shell has what it runs in the background ignore Ctrl+C: tests that run there must not hand that on.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     try:
         yield process
     finally:
@@ -96,11 +101,12 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> requests.Response:
-    for _ in range(300):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         assert process.poll() is None, process.communicate()
         try:
             return requests.get(url, timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # it listens before it answers
             time.sleep(0.1)
     raise AssertionError(f"{url} never answered")
 
