@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR
+from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.disclose.package import new_password
 from fhir_plugin.errors import AnswersChanged, Incomplete
 from fhir_plugin.web.access import launched
@@ -23,7 +24,6 @@ from fhir_plugin.web.disclosing.blueprint import (
     disclosing,
     for_whom,
     item_of,
-    kept_hidden,
     may_change,
     modes_of,
     page,
@@ -116,7 +116,7 @@ def shown(session: ClinicalSession, disclosure_id: str, item: str) -> ResponseRe
 
 def shared(view: DeskView) -> dict[str, object]:
     """What every page of one request says of it."""
-    decided, whole = words.share_decided(view, sum(map(kept_hidden, view.items)))
+    decided, whole = words.share_decided(view, sum(map(is_kept_hidden, view.items)))
     return {
         "view": view,
         "found": view.request,
@@ -160,7 +160,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         leaf=on_page,
         leaf_of=lambda group: order.index(group.items[0]) // ON_A_LEAF + 1,
         here=lambda items: [each for each in items if each.key in here],
-        shares=words.shares(groups, words.share_decided(view, sum(map(kept_hidden, view.items)))[1]),
+        shares=words.shares(groups, words.share_decided(view, sum(map(is_kept_hidden, view.items)))[1]),
         item=open_item,
         following=_token_after(view, order, open_item),
         waiting=_token_after(view, [each for each in order if words.fate(each) == "needs"], open_item),
