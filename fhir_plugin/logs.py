@@ -8,7 +8,7 @@ import sys
 import structlog
 
 
-def configure_logs(*, verbose: bool = False) -> None:
+def configure_logs() -> None:
     """Sends every log line of this process to stderr, so that stdout carries answers only. Safe to call twice."""
     structlog.configure(
         processors=[
@@ -17,7 +17,7 @@ def configure_logs(*, verbose: bool = False) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -312,10 +312,6 @@ class PolicyPack:
         return self.receive_consent is ReceiveConsent.REQUIRED
 
     @property
-    def consent_store_required(self) -> bool:
-        return self.store_consent is StoreConsent.REQUIRED
-
-    @property
     def child_image_age(self) -> int:
         return self.age_child_image
 

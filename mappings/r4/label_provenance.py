@@ -93,11 +93,6 @@ def to_label_provenance(
     return provenance
 
 
-def is_label_provenance(json: Json) -> bool:
-    """Whether a Provenance is about a change of label."""
-    return elements.code_in(json.get("activity"), systems.ACT_CODE) == LABEL[0]
-
-
 def from_label_provenance(json: object) -> RecordedLabelChange:
     """What a Provenance says of the label of its target: of a change, or of the filing itself.
 

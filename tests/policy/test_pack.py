@@ -9,7 +9,7 @@ from importlib import resources
 
 import pytest
 
-from fhir_plugin.policy.choices import CareworkerCapture, KeepOriginal
+from fhir_plugin.policy.choices import CareworkerCapture, KeepOriginal, StoreConsent
 from fhir_plugin.policy.contents import ORGANISATIONS_OWN
 from fhir_plugin.policy.keys import BY_NAME, KEYS
 from fhir_plugin.policy.keys_of_choices import CHOICE_KEYS
@@ -43,7 +43,7 @@ def test_the_strict_pack_is_the_default_of_every_choice() -> None:
     assert (pack.law.consent_age, pack.law.attorney_age) == (16, 18)
     assert pack.written_for == frozenset() and pack.provider_agreements == () and not pack.email_allowed_domains
     assert pack.retention_text_required and not pack.emergency_mode and not pack.secondary_explained
-    assert pack.consent_receive_required and pack.consent_store_required
+    assert pack.consent_receive_required and pack.store_consent is StoreConsent.REQUIRED
     assert pack.keep_original is KeepOriginal.NO and pack.careworker_capture is CareworkerCapture.OFF
     assert (pack.child_image_age, pack.most_images, pack.most_bytes_per_image) == (18, 10, 25 * 2**20)
     assert not pack.online_default_private and pack.ask_online_record and pack.reveal_reasons
@@ -63,7 +63,7 @@ def test_what_the_gp_pack_takes_from_its_source() -> None:
 
 def test_what_the_nhs_pack_takes_from_its_source() -> None:
     pack = shipped_pack("nhs-intimate-2020")
-    assert pack.consent_receive_required and pack.consent_store_required
+    assert pack.consent_receive_required and pack.store_consent is StoreConsent.REQUIRED
     assert (pack.on_store_refusal, pack.intimate_default) == ("require_f2f_offer", "undecided")
     assert (pack.email_channel, pack.email_allowed_domains) == ("fallback_with_warning", frozenset({"nhs.net"}))
     assert (pack.admin_preview, pack.personal_device) == ("non_sensitive_only", "non_intimate_view_only")

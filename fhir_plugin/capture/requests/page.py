@@ -92,10 +92,6 @@ class Visit:
     mine: bool = False
     """This browser passed the check."""
 
-    @property
-    def may_send(self) -> bool:
-        return self.stage is Stage.OPEN and not self.missing
-
 
 STOPS: Mapping[str, str] = {
     "private": "The patient calls the photo private, which was not agreed beforehand. Talk first.",

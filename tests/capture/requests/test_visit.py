@@ -208,7 +208,7 @@ def test_send_waits_for_every_answer(said: Said, without: str) -> None:
     asking = Asking()
     request_id, door = asking.sending()
     asking.visits.say(door, said)
-    assert not asking.visits.open(door).may_send
+    assert asking.visits.open(door).missing
     with pytest.raises(Incomplete) as refused:
         asking.visits.confirm(door)
     assert set(refused.value.fields) == {without}
