@@ -2,7 +2,7 @@
 
 What is to be made of a video is written into its draft first (`Making`). Whoever makes it gives a sign of life there;
 where that fails to come, whatever the reason, `take_up` begins anew. So a crash, a restart or a closed tab costs time
-and nothing else. Filing waits until everything is made.
+and nothing else. Filing waits until everything is made. What cannot be read any more is not tried for ever: it is told.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, Making, NotUsed
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.screens import looks_like_screen
 from fhir_plugin.errors import NotFound, RecordRefused, Refused, Tampered, UnacceptableImage, Unavailable
 from fhir_plugin.ports import Compartment
-from mappings.model.identifiers import CaptureId, ImageId
+from mappings.model.identifiers import CaptureId, ImageId, WorkId
 from mappings.model.images import Geometry, ReceivedImage, VideoTerms
 from mappings.model.people import ClinicalSession
+from mappings.model.work import WorkItem, WorkKind
 
 AT_ONCE = 5.0
 """Seconds that an upload waits for its video: a short one is ready by then, and what is no video is refused by then."""
@@ -174,7 +176,7 @@ def wants_sound(parts: CaptureParts, draft: Draft) -> bool:
 
 
 def _is_silent(image: DraftImage, now: dt.datetime) -> bool:
-    if image.making is None or image.received is None or image.discarded_at is not None:
+    if image.making is None or image.received is None or image.discarded_at is not None or image.unreadable:
         return False
     last = image.making.at or image.received_at
     return last is None or now - last > SILENT
@@ -186,6 +188,12 @@ def _make(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, 
         progress = _SignsOfLife(parts, session, capture_id, image_id)
         try:
             content = content_of(parts, image)
+        except (NotFound, Tampered):
+            tell_unreadable(parts, session, capture_id, image)
+            return
+        except Unavailable:
+            return  # its bytes stay sealed, and it is taken up again
+        try:
             clean_into(
                 parts,
                 session,
@@ -280,6 +288,49 @@ def _refuse(
             destroy_image(parts, image)
         parts.drafts.save(replace(draft, not_used=told, updated=parts.clock.now()))
         parts.note(session, "image.refused", capture_id, image=image_id, code=refusal.code)
+
+
+UNREADABLE: Final = (
+    "The bytes that came are damaged where they are kept, and cannot be opened any more. Discard it here, and take it "
+    "again or ask for it again. Whoever runs this app may find it in a backup first."
+)
+
+
+def tell_unreadable(parts: CaptureParts, session: ClinicalSession, capture_id: CaptureId, image: DraftImage) -> None:
+    """Trying again would go on for ever, with nobody told: it is written down, and put on the list of whoever has the
+    capture. What was clean before stands, without the change. Nothing happens where it was thrown away meanwhile."""
+    now = parts.clock.now()
+    with parts.work.transaction():
+        try:
+            draft = parts.draft(session, capture_id, for_change=True)
+            draft.need_open()
+            found = draft.image(image.image_id)
+        except (NotFound, Refused):
+            return
+        if found.received != image.received or found.discarded_at is not None or found.unreadable:
+            return
+        told = draft.not_used
+        if found.is_clean:
+            others = (each for each in told if each.image_id != found.image_id)
+            told = (*others, NotUsed(found.image_id, "bytes-damaged", UNREADABLE))
+        changed = draft.with_image(replace(found, making=None, unreadable=True))
+        parts.drafts.save(replace(changed, not_used=told, updated=now))
+        parts.note(session, "image.unreadable", capture_id, image=found.image_id)
+        if not found.is_clean:
+            what = "A video" if found.is_video else "A picture"
+            parts.worklist.add(
+                WorkItem(
+                    id=WorkId(parts.new_id()),
+                    kind=WorkKind.FOLLOW_UP,
+                    fhir_base=draft.fhir_base,
+                    patient=draft.patient,
+                    subject=f"{capture_id}#{found.image_id}",
+                    created=now,
+                    due=now + dt.timedelta(hours=parts.policy.work_hours[WorkKind.FOLLOW_UP]),
+                    owner=draft.user,
+                    words=f"{what} of a set that is not filed yet. {UNREADABLE}",
+                )
+            )
 
 
 def destroy_image(parts: CaptureParts, image: DraftImage) -> None:

@@ -97,6 +97,8 @@ class DraftImage:
     """Whether a video has kept its sound."""
     making: Making | None = None
     """Of a video: what is being made of it; until then `clean` is what was made before, or nothing."""
+    unreadable: bool = False
+    """What came can be opened no more, its sealed bytes being damaged or gone: it was told, and is not tried again."""
 
     @property
     def is_made(self) -> bool:

@@ -90,6 +90,7 @@ def _image_to_json(image: DraftImage) -> Json:
         "seconds": image.seconds,
         "sound": image.sound,
         "making": _making_to_json(image.making),
+        "unreadable": image.unreadable,
     }
 
 
@@ -118,6 +119,7 @@ def _image_from_json(value: Json) -> DraftImage:
         seconds=value.get("seconds"),
         sound=value.get("sound", False),
         making=_making_from_json(value.get("making")),
+        unreadable=value.get("unreadable", False),
     )
 
 

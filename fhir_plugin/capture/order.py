@@ -340,6 +340,8 @@ def need_clean(draft: Draft) -> None:
 def still_cleaning(draft: Draft) -> str:
     """What filing waits for, in words; empty when every picture that nobody discarded is made."""
     left = [image for image in draft.images if not image.is_made and image.discarded_at is None]
+    if any(image.unreadable for image in left):
+        return "What came of one picture or video cannot be opened any more. Discard it, then file the others."
     if any(image.is_video for image in left):
         return "A video is still being cleaned. You can go on answering, and file once it is ready."
     return "A picture is still being cleaned. Wait a moment, then try again." if left else ""

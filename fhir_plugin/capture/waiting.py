@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from fhir_plugin.capture.afterwards import end_source_item
-from fhir_plugin.capture.cleaning import clean_into, destroy_image, take_up
+from fhir_plugin.capture.cleaning import clean_into, content_of, destroy_image, take_up, tell_unreadable
 from fhir_plugin.capture.discarding import may_discard
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
 from fhir_plugin.capture.order import assess_draft
@@ -131,6 +131,7 @@ def _clean_cut_off(parts: CaptureParts, draft: Draft) -> int:
         for image in draft.images
         if not image.is_clean
         and image.making is None
+        and not image.unreadable
         and image.discarded_at is None
         and image.received
         and image.received_at
@@ -141,7 +142,13 @@ def _clean_cut_off(parts: CaptureParts, draft: Draft) -> int:
         if image.received is None:
             continue
         try:
-            content = parts.vault.get(image.received)
+            content = content_of(parts, image)
+        except (NotFound, Tampered):
+            tell_unreadable(parts, session, draft.capture_id, image)
+            continue
+        except Unavailable:
+            continue
+        try:
             clean_into(
                 parts, session, draft.capture_id, image, content, geometry=image.geometry, lossless=image.lossless
             )

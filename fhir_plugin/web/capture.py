@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from fhir_plugin.capture.answers import IMAGE_FIELDS, SHARED_FIELDS
+from fhir_plugin.capture.cleaning import UNREADABLE
 from fhir_plugin.capture.decide import WORTH_KEEPING
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.standing import CaptureView
@@ -80,6 +81,7 @@ def _facts(session: ClinicalSession, draft: Draft) -> dict[str, Any]:
     unasked = is_unasked(draft) or "unsolicited" in assessment.flags
     return {
         "draft": draft,
+        "unreadable": UNREADABLE,
         "kept": kept,
         "assessment": assessment,
         "more": more_questions(assessment.questions, draft.answers),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from fhir_plugin.capture.cleaning import UNREADABLE
 from fhir_plugin.capture.draft import Draft, Making, NotUsed
 from mappings.model.identifiers import CaptureId, ImageId
 from tests.web.conftest import Person
@@ -63,6 +64,22 @@ def test_once_made_its_picture_takes_the_place_and_it_is_said_aloud(
     assert answer.headers["X-Replaces"] == f"seen-{image}"
     assert "Picture 1 is ready." in answer.text and f"/images/{image}/thumbnail" in answer.text
     assert "Cleaning" not in answer.text
+
+
+def test_one_that_cannot_be_opened_any_more_says_what_to_do_and_can_be_discarded(
+    person: Person, parts: FakeParts, video: tuple[str, str]
+) -> None:
+    capture, image = video
+    draft = parts.captures.drafts[CaptureId(capture)]
+    put(parts, draft.with_image(replace(draft.image(ImageId(image)), making=None, unreadable=True)))
+    screen = person.get(f"captures/{capture}").text
+    assert "Video: cannot be opened" in screen and UNREADABLE in screen
+    assert f"/images/{image}/discard" in screen
+    assert f"/images/{image}/thumbnail" not in screen and "Cleaning this video" not in screen
+    assert "Nothing hidden was found" not in screen, "nobody looked"
+    answer = person.get(f"captures/{capture}/images/{image}/cleaning")
+    assert answer.headers["X-Replaces"] == f"seen-{image}"
+    assert "A video cannot be opened." in answer.text and "is ready" not in answer.text
 
 
 def test_one_that_was_refused_says_why_there_and_on_every_later_page(
