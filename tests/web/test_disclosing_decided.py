@@ -372,8 +372,15 @@ def test_whoever_changes_something_after_the_first_signature_is_told_what_that_d
     person.get(at(request, "sign"))
     person.post(at(request, "sign"), {"name": "Jo Desk", "about": "digest-0", "revision": "0"})
     page = person.get(path(request, "Media/m1"))
-    assert "Jo Desk has signed what is here." in words_of(page.text) and "Sign as second person" in page.text
+    said = words_of(page.text)
+    assert "Jo Desk has signed what is here." in said and "Whoever changes anything now takes that signature" in said
+    assert "Now somebody else looks at it and signs" in said and "Sign as second person" not in page.text
     assert 'name="decided"' in page.text
+    signed = parts.desk.requests[request.id]
+    assert signed.first is not None
+    parts.desk.requests[request.id] = replace(signed, first=replace(signed.first, by=Reference("Practitioner/other")))
+    page = person.get(path(request, "Media/m1"))
+    assert "Sign as second person" in page.text and "Now somebody else" not in page.text
 
 
 def test_markup_in_every_word_is_only_text(person: Person, parts: FakeParts) -> None:

@@ -15,7 +15,7 @@ from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.web.disclosing.words import day_said, token
 from mappings.model.disclosure import Mode, Reviewer
-from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest
+from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureId, DisclosureRequest, RequestState
 from mappings.model.people import ClinicalSession, Role
 
 disclosing = Blueprint("disclosing", __name__, url_prefix="/l/<launch>/disclosures")
@@ -99,6 +99,12 @@ def visible_item(session: ClinicalSession, disclosure_id: str, wanted: str) -> t
 def may_change(found: DisclosureRequest) -> bool:
     """Whether decisions are still taken. One after the first signature takes that signature away."""
     return found.state in TAKES_CHANGES
+
+
+def signed_first(session: ClinicalSession, found: DisclosureRequest) -> bool:
+    """Whether this person has signed, and somebody else has to."""
+    first = found.first
+    return found.state is RequestState.WAITS_FOR_SECOND and first is not None and first.by == session.user.person
 
 
 def page(template: str, session: ClinicalSession, **values: Any) -> str:

@@ -28,6 +28,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     modes_of,
     page,
     revision_seen,
+    signed_first,
     visible_item,
 )
 from fhir_plugin.web.disclosing.contract import ItemWords
@@ -169,6 +170,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         offered=words.offered(open_item, modes_of(view.request)) if open_item else [],
         offered_several=words.offered(order[0], modes_of(view.request)) if order else [],
         editable=may_change(view.request),
+        own=signed_first(session, view.request),
         problems=trouble.problems,
         typed=request.form,
         reasons=words.REVEAL_REASONS[:3],

@@ -25,6 +25,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     for_whom,
     page,
     revision_seen,
+    signed_first,
 )
 from fhir_plugin.web.disclosing.deciding import shared
 from fhir_plugin.web.security import readable_response
@@ -104,7 +105,7 @@ def _sign_page(session: ClinicalSession, id: DisclosureId, trouble: Trouble) -> 
         name=request.form.get("name", ""),
         second=second,
         left_out=[each for each in words.grouped(for_whom(session, view)) if each.anchor in ("masked", "held")],
-        own=second and found.first is not None and found.first.by == session.user.person,
+        own=signed_first(session, found),
         **shared(view),
     ), trouble.status
 
