@@ -175,7 +175,7 @@ class Cutter:
             return GONE
         if name == "extension":
             return GONE
-        return new
+        return _without_code(new) if "system" in value and "system" not in new else new
 
     def _without_numbering(self, value: Json) -> Json:
         if not self._silent or not is_attachment(value) or not self._names.numbered_like(value.get("title")):
@@ -384,6 +384,13 @@ def narrative_names(value: Json, names: Names, hints: Hints, local: frozenset[st
 
 def _says_something(value: Json) -> bool:
     return any(name not in ("id", "extension", "type") for name in value) or "extension" in value
+
+
+def _without_code(value: Json) -> object:
+    """A code means nothing without its system: a Coding goes as a whole, a Quantity keeps what it says in words."""
+    if "code" not in value:
+        return value
+    return {name: inner for name, inner in value.items() if name != "code"} if "value" in value else GONE
 
 
 def _is_typed_reference(value: Json) -> bool:

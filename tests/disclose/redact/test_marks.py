@@ -118,6 +118,21 @@ def test_an_id_that_goes_on_where_fhirs_ids_end_is_another_one() -> None:
     assert only(out, "Observation") == pointing
 
 
+@BOTH
+def test_a_code_does_not_stay_without_its_system(mode: Mode) -> None:
+    ours = "https://clinic.example/CodeSystem/private-things"
+    system = {"resourceType": "CodeSystem", "id": "private-things", "url": ours, "meta": RESTRICTED}
+    known = {"system": "http://snomed.info/sct", "code": "271807003"}
+    code = {"coding": [{"system": ours, "code": "a"}, known]}
+    quantity = {"value": 3, "unit": "spots", "system": ours, "code": "sp"}
+    interpretation = [{"coding": [{"system": ours, "version": "1", "code": "b", "display": "much"}]}]
+    observation = {**PLAIN, "code": code, "valueQuantity": quantity, "interpretation": interpretation}
+    out, _record = redacted(collection(system, observation), mode)
+    left = only(out, "Observation")
+    assert left["code"] == {"coding": [known]} and left["valueQuantity"] == {"value": 3, "unit": "spots"}
+    assert "interpretation" not in left and "private-things" not in str(out)
+
+
 def test_an_instance_in_a_scenario_is_no_resource_and_what_hides_as_one_is() -> None:
     instance = {"resourceId": "i1", "resourceType": "MedicationRequest", "name": "First", "containedInstance": []}
     hidden = {**instance, "content": {"title": TITLE}}
