@@ -137,6 +137,14 @@ def test_nothing_that_is_refused_ever_has_a_shape(case: str) -> None:
     assert (refused is not None and refused[0] == 1) or not BAD[case].strip()
 
 
+def test_what_stands_behind_an_empty_line_is_looked_at() -> None:
+    plain = [b'{"resourceType":"Patient","id":"%d"}' % number for number in range(3)]
+    labelled = json.dumps(media()).encode()
+    survey = BlockSurvey(Redaction(by_label, Mode.SILENT), lambda *_: None)
+    said = survey.look(b"\n".join([plain[0], b"", b"  ", labelled, b"\r", plain[1], plain[2]]))
+    assert [number for number, _line in said.to_survey] == [3] and said.released == len(plain)
+
+
 def test_most_lines_have_a_shape() -> None:
     div = '<div xmlns="http://www.w3.org/1999/xhtml">é \\ \n</div>'
     lines = [
@@ -313,6 +321,12 @@ def test_a_search_misses_no_line(needles: list[str], data: st.DataObject) -> Non
     for number, line in enumerate(lines):
         if any(each.casefold() in line.casefold() for each in needles):
             assert found.get(number) == 1
+
+
+@given(st.text("abAB1", min_size=3, max_size=6), st.integers(0, 9), st.text("abAB1\n", max_size=3))
+def test_a_search_finds_a_short_word_wherever_it_stands(needle: str, before: int, after: str) -> None:
+    block = ("-" * before + needle + after).encode()
+    assert Search({needle.encode(): 1, b"never-there": 2}).lines(block).get(0) == 1
 
 
 def test_a_search_names_few_lines_among_many() -> None:
