@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+_LONG: Final = 256
 MIN_BYTES: Final = 8
 """Shorter content is in too many things to say anything."""
 
@@ -55,6 +56,19 @@ def in_data_urls(text: str) -> Iterator[bytes]:
 def without_data(line: bytes) -> bytes:
     """A line of JSON without its base64, which is compared as bytes."""
     return _DATA.sub(b"", line) if b'"data"' in line else line
+
+
+def without_long_data(lines: bytes) -> bytes:
+    """Lines of JSON without the long base64 under `data`, which is compared as bytes and never read as words."""
+    found, at = [], 0
+    while begins := _BEGINS.search(lines, at):
+        start = begins.end()
+        end = lines.find(b'"', start)
+        is_long = end - start > _LONG and lines[begins.start() - 1 : begins.start()] != b"\\"
+        after = end if is_long and not lines[start:end].translate(None, _ALPHABET + b"=") else start
+        found.append(lines[at:start])
+        at = after
+    return b"".join((*found, lines[at:])) if found else lines
 
 
 class Copies:

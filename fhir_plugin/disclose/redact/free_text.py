@@ -15,16 +15,19 @@ _PICTURE: Final = re.compile(
 _PICTURE_BYTES: Final = re.compile(
     rb"photo|imag|pictur|pics?[^a-z]|selfie|video|snapshot|img|jpe?g[^a-z]|dermoscop|colposcop"
 )
-_STEMS: Final = (b"pho", b"ima", b"pic", b"self", b"vid", b"snap", b"img", b"jp", b"oscop")
-"""What `_PICTURE_BYTES` finds holds one of these, which are found sooner."""
+PICTURE_STEMS: Final = (
+    b"photo", b"imag", b"pictur", b"pic", b"selfie", b"video", b"snapshot", b"img", b"jpg", b"jpeg", b"dermoscop",
+    b"colposcop",
+)  # fmt: skip
+"""Whatever speaks of a picture holds one of these."""
 _TYPES: Final = re.compile(rb'"(?:image|video)/[a-z0-9.+-]+"|"data"\s*:\s*"[^"\\]*"')
 _WORD: Final = re.compile(r"[a-z]{4,}")
 
 
 def speaks_of_pictures(line: bytes) -> bool:
     """Whether any text in a line of JSON, without escapes, speaks of a picture. Of `"image/jpeg"` alone it does not."""
-    lower = line.lower()
-    return any(stem in lower for stem in _STEMS) and _PICTURE_BYTES.search(_TYPES.sub(b"", lower)) is not None
+    lower = line.lower() if line.isascii() else line.decode("utf-8", "replace").casefold().encode("utf-8")
+    return _PICTURE_BYTES.search(_TYPES.sub(b"", lower)) is not None
 
 
 def may_speak_of(text: str, hints: Hints) -> bool:

@@ -2,12 +2,14 @@
 
 Of every needle two pieces of four bytes are chosen, one at an even and one at an odd distance from its beginning, the
 rarest ones by a sample of what will be searched. One of them lies at an even place wherever the needle stands, so that
-looking up every second group of four bytes in a table misses nothing. A needle of four bytes makes every group count.
+looking up every second group of four bytes in a table misses nothing. Of a needle of three or four bytes the groups
+count that hold three of them, with any other byte beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -22,8 +24,9 @@ _MULTIPLIER: Final = np.uint32(2654435761)
 _FOLD: Final = bytes(each | _CASE for each in range(256))
 _CASES: Final = np.uint32(0x20202020)
 _PIECE: Final = 4
+_STEP: Final = 2
 _SHORTEST: Final = 3
-_SHORTEST_ON_EVEN_PLACES: Final = 5
+_NEIGHBOURS: Final = b"   "
 _SAMPLE: Final = 1 << 20
 
 Words = NDArray[np.uint32]
@@ -40,46 +43,47 @@ class Search:
     def __init__(self, needles: Mapping[bytes, int], sample: bytes = b"") -> None:
         """A needle of one or two bytes, or with a line break, is in every line."""
         self._marks: dict[bytes, int] = {}
-        self._short: dict[bytes, int] = {}
         self._everywhere = 0
         for needle, marks in needles.items():
             text = folded(needle)
             if len(text) < _SHORTEST or b"\n" in needle:
                 self._everywhere |= marks
-            elif len(text) < _PIECE:
-                self._short[text] = self._short.get(text, 0) | marks
             else:
                 self._marks[text] = self._marks.get(text, 0) | marks
-        self._step = 2 if all(len(each) >= _SHORTEST_ON_EVEN_PLACES for each in self._marks) else 1
         self._pieces: dict[int, list[tuple[int, bytes]]] = {}
         bits = _BITS[len(self._marks) > _MANY]
         self._shift = np.uint32(32 - bits)
         self._table = np.zeros(1 << bits, dtype=np.bool_)
         self._choose(_cased(sample[:_SAMPLE]))
         self._known = np.array(sorted(self._pieces), dtype=np.uint32)
+        self._table[self._hashes(self._known)] = True
 
     def _choose(self, sample: bytes) -> None:
-        often = np.bincount(self._hashes(_words(sample, 0)), minlength=len(self._table))
+        pieces: list[int] = []
+        choices: list[tuple[bytes, int, range]] = []
         for needle in self._marks:
-            for parity in range(self._step):
-                places = range(parity, len(needle) - _PIECE + 1, self._step)
-                pieces = [(int.from_bytes(needle[at : at + _PIECE], "little"), at) for at in places]
-                hashes = self._hashes(np.array([piece for piece, _at in pieces], dtype=np.uint32))
-                best = int(np.argmin(often[hashes]))
-                piece, at = pieces[best]
-                self._pieces.setdefault(piece, []).append((at, needle))
-                self._table[hashes[best]] = True
+            for parity in range(_STEP):
+                if parity + _PIECE <= len(needle):
+                    places = range(parity, len(needle) - _PIECE + 1, _STEP)
+                    choices.append((needle, parity, range(len(pieces), len(pieces) + len(places))))
+                    pieces += [int.from_bytes(needle[at : at + _PIECE], "little") for at in places]
+                else:
+                    for piece, at in _with_any_neighbour(needle, parity):
+                        self._pieces.setdefault(piece, []).append((at, needle))
+        often = np.bincount(self._hashes(_words(sample, 0)), minlength=len(self._table))
+        weights = often[self._hashes(np.array(pieces, dtype=np.uint32))].tolist()
+        for needle, parity, among in choices:
+            best = min(among, key=weights.__getitem__)
+            self._pieces.setdefault(pieces[best], []).append((parity + _STEP * (best - among.start), needle))
 
     def lines(self, block: bytes) -> dict[int, int]:
         """The numbers of the lines (from 0) that hold needles, and the marks of all that they hold."""
         found: dict[int, int] = {}
-        block = _cased(block)
+        block = _cased(block) + _NEIGHBOURS
         places: list[int] = []
         marks: list[int] = []
-        if self._short:
-            self._find_short(block.translate(_FOLD), places, marks)
         if self._pieces:
-            for offset in range(0, _PIECE, self._step):
+            for offset in range(0, _PIECE, _STEP):
                 words = _words(block, offset)
                 hits = np.flatnonzero(self._table.take(self._hashes(words)))
                 if not len(hits):
@@ -92,7 +96,7 @@ class Search:
             for line, mark in zip(np.searchsorted(breaks, places).tolist(), marks, strict=True):
                 found[line] = found.get(line, 0) | mark
         if self._everywhere:
-            lines = block.count(b"\n") + (not block.endswith(b"\n"))
+            lines = block.count(b"\n") + (not block.endswith(b"\n" + _NEIGHBOURS))
             found = {line: found.get(line, 0) | self._everywhere for line in range(lines)}
         return found
 
@@ -108,14 +112,6 @@ class Search:
         hashes >>= self._shift
         return hashes
 
-    def _find_short(self, block: bytes, places: list[int], marks: list[int]) -> None:
-        for needle, mark in self._short.items():
-            at = block.find(needle)
-            while at >= 0:
-                places.append(at)
-                marks.append(mark)
-                at = block.find(needle, at + 1)
-
     def _compare(self, block: bytes, at: list[int], words: list[int], places: list[int], marks: list[int]) -> None:
         for place, word in zip(at, words, strict=True):
             for before, needle in self._pieces[word]:
@@ -123,6 +119,16 @@ class Search:
                 if start >= 0 and block[start : start + len(needle)].translate(_FOLD) == needle:
                     places.append(start)
                     marks.append(self._marks[needle])
+
+
+@cache
+def _with_any_neighbour(needle: bytes, parity: int) -> tuple[tuple[int, int], ...]:
+    """Of a needle that is too short to hold a piece of its own: three of its bytes with whatever stands beside them."""
+    before = 1 if len(needle) < _PIECE and parity else 0
+    known = needle[parity - before :][: _PIECE - 1]
+    others = sorted({each | _CASE for each in range(256)})
+    texts = [bytes([other]) + known if before else known + bytes([other]) for other in others]
+    return tuple((int.from_bytes(text, "little"), parity - 2 * before) for text in texts)
 
 
 def _cased(text: bytes) -> bytes:

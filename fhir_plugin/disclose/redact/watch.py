@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 
 from fhir_plugin.disclose.redact import pointers
-from fhir_plugin.disclose.redact.free_text import speaks_of_pictures
+from fhir_plugin.disclose.redact.copies import without_long_data
+from fhir_plugin.disclose.redact.free_text import PICTURE_STEMS, speaks_of_pictures
 from fhir_plugin.disclose.redact.hints import HintsByPatient
 from fhir_plugin.disclose.redact.names import Names
 from fhir_plugin.disclose.redact.search import Search
 from fhir_plugin.disclose.redact.strict import read, write
 
-_NAMED, _DATA, _HINT, _TITLE = 1, 2, 4, 8
+_NAMED, _DATA, _PICTURE, _TITLE = 1, 2, 4, 8
 _RUN: Final = re.compile(r"[a-z0-9]+")
 
 
@@ -52,38 +53,52 @@ class Watch:
         for title in names.titles:
             run = max(_RUN.findall(title), key=len, default="").encode("ascii")
             needles[run] = needles.get(run, 0) | _TITLE
-        for text in map(_as_json, hints.words()):
-            needles[text] = needles.get(text, 0) | _HINT
+        spoken_of = {_as_json(text): _PICTURE for text in hints.words()}
+        for stem in PICTURE_STEMS if spoken_of else ():
+            needles[stem] = needles.get(stem, 0) | _PICTURE
         if signed:
             needles[b'"signature"'] = _NAMED
         if silent and names.numbered:
             needles[b'"title"'] = _NAMED
         needles[b'"data"'] = needles[b"ase64"] = _DATA
-        self._search = Search(needles, sample)
+        self._search = Search(needles, without_long_data(sample))
+        self._hints = Search(spoken_of)
 
     def lines(self, block: bytes, name: str, first: int) -> list[int]:
         """The numbers (from 0) of the lines of a block that have to be walked. `first`: the number of its first one."""
-        found = self._search.lines(block)
-        escaped = _lines_with_escapes(block)
-        lines = block.split(b"\n") if found or escaped else []
+        text = without_long_data(block)
+        found = self._search.lines(text)
+        escaped = _lines_with_escapes(text)
+        lines = text.split(b"\n") if found or escaped else []
         plain = self._unescaped(sorted(escaped), lines, found) if escaped else {}
+        whole = block.split(b"\n") if any(marks & _DATA for marks in found.values()) else []
         walked = {
             number
             for number, marks in found.items()
-            if marks & _NAMED or self._has_to_be_walked(lines[number], plain.get(number, lines[number]), marks)
+            if marks & _NAMED
+            or (marks & _DATA and self._names.copies.may_be_in(whole[number]))
+            or (marks & _TITLE and self._may_be_titled(plain.get(number, lines[number])))
         }
+        perhaps = [number for number, marks in found.items() if marks & _PICTURE and number not in walked]
+        walked |= self._speaking_of_hints(perhaps, lines, plain)
         numbers = self._touched.get(name, [])
         if numbers:
             after = first + block.count(b"\n") + (not block.endswith(b"\n"))
             walked |= {each - first for each in numbers[bisect_left(numbers, first) : bisect_left(numbers, after)]}
         return sorted(walked)
 
-    def _has_to_be_walked(self, line: bytes, text: bytes, marks: int) -> bool:
-        if marks & _DATA and self._names.copies.may_be_in(line):
-            return True
-        if marks & _TITLE and (b"\\" in text or self._names.titled_in(text.decode("utf-8"))):
-            return True
-        return bool(marks & _HINT) and speaks_of_pictures(text)
+    def _may_be_titled(self, text: bytes) -> bool:
+        return b"\\" in text or self._names.titled_in(text.decode("utf-8"))
+
+    def _speaking_of_hints(self, numbers: list[int], lines: list[bytes], plain: dict[int, bytes]) -> set[int]:
+        """Those of the lines that speak of a picture, and of what one that is withheld shows or when."""
+        about = [each for each in numbers if speaks_of_pictures(plain.get(each, lines[each]))]
+        found = {about[at] for at in self._hints.lines(b"\n".join(lines[each] for each in about))} if about else set()
+        for each in about:
+            readings = pointers.readings(plain[each].decode("utf-8")) if each in plain and each not in found else ()
+            if any(self._hints.marks_in(one.encode("utf-8", "surrogatepass")) for one in readings):
+                found.add(each)
+        return found
 
     def _unescaped(self, numbers: list[int], lines: list[bytes], found: dict[int, int]) -> dict[int, bytes]:
         """These lines without escapes of JSON that could hide a name. Adds to `found` what stands in any reading."""
