@@ -41,7 +41,8 @@ from smart_launch.transport import Reply, Transport
 
 Json = dict[str, Any]
 
-MOST_PAGES: Final = 50
+MOST_PAGES: Final = 500
+"""Of one search: 10,000 entries of one type even where a server gives twenty at a time, whatever it is asked for."""
 PAGE_SIZE: Final = 100
 
 PRIVATE_PARAMETERS: Final = frozenset(

@@ -115,6 +115,16 @@ def test_pages_in_a_circle_are_refused() -> None:
     assert raised.value.code == "pages-loop"
 
 
+def test_a_long_record_that_comes_twenty_at_a_time_is_read_to_its_end() -> None:
+    pages = [
+        Answer(200, bundle(*({**MEDIA, "id": f"m{page}-{each}"} for each in range(20)), following=f"?p={page}"))
+        for page in range(150)
+    ]
+    reached, transport = record(*pages, Answer(200, bundle()))
+    assert len({found["id"] for found in reached.search("Media", {})}) == 3000
+    assert len(transport.asked) == 151
+
+
 def test_pages_without_end_are_refused_and_not_cut_short() -> None:
     endless = [Answer(200, bundle(MEDIA, following=f"?p={number}")) for number in range(5)]
     with pytest.raises(RecordRefused) as raised:

@@ -17,13 +17,15 @@ from structlog.testing import LogCapture
 from fhir_plugin.demo import Demo, start_demo
 from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.errors import Refused
-from fhir_plugin.ports import Compartment
+from fhir_plugin.ports import Compartment, kept_under
 from fhir_plugin.sandbox.fhir.outcome import FhirError
 from fhir_plugin.web.access import clinical_session
-from mappings.model.disclosure import Reviewer
-from mappings.model.disclosure_request import Decided, DisclosureRequest, RequestState
-from mappings.model.identifiers import LaunchId
+from mappings.model.disclosure import Opinion, Reviewer
+from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey, RequestState
+from mappings.model.identifiers import CaptureId, LaunchId, Reference
+from mappings.model.kept import KeptImage
 from mappings.model.people import ClinicalSession
+from mappings.model.work import WorkKind
 from tests.app.conftest import OTHER_PATIENT, PATIENT, RecordingTransport, Shop
 from tests.disclose.desk.bench import INSURER, SAID
 from tests.fakes.whole_record import INTIMATE, ORDINARY, pictures, somebody_elses, whole_record
@@ -144,3 +146,76 @@ def test_on_every_other_server_the_record_is_read_or_it_is_told_what_was_not(ehr
         unknown = type_ not in told or (type_ == "Provenance" and "Media" not in told)
         assert key in keys or type_ in request.not_read or unknown, key
     assert not any("not-hers" in key for key in keys)
+
+
+ARM = ItemKey(f"Media/{ORDINARY}")
+
+
+def signed(ehr: Ehr, who: ClinicalSession, request: DisclosureRequest) -> DisclosureRequest:
+    view = ehr.demo.installation.desk.view(who, request.id)
+    about = {"about": view.digest, "revision": view.request.revision}
+    done = ehr.demo.installation.desk.sign(who, request.id, who.user.display, **about)
+    if done.state is RequestState.MAKING:
+        assert ehr.demo.installation.parts.background.wait(f"disclosure {request.id}", 60)
+    return ehr.demo.installation.desk.view(who, request.id).request
+
+
+def sent_by(ehr: Ehr, who: ClinicalSession, request: DisclosureRequest) -> bytes:
+    _name, pieces = ehr.demo.installation.desk.package(who, request.id)
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as package:
+        return b"".join(package.read(each) for each in package.namelist())
+
+
+@pytest.mark.parametrize("ehr", ["default"], indirect=True)
+def test_a_doctor_is_asked_about_harm_and_two_people_sign_that_it_is_kept_from_the_patient(ehr: Ehr) -> None:
+    installation = ehr.demo.installation
+    desk, officer, today = installation.desk, ehr.session(), installation.clock.now().date().isoformat()
+    request = read_whole(ehr, officer, desk.begin(officer, Facts(SAID | {"received": today})))
+    with pytest.raises(Refused) as raised:  # an officer alone keeps nothing from the patient for harm
+        waits = desk.ask_opinion(officer, request.id, ARM, "Would it harm her?", revision=request.revision)
+        desk.decide(officer, request.id, [ARM], Decided.REDACT, "Better not.", revision=waits.revision)
+    assert raised.value.code == "opinion"
+    doctor = ehr.session("gp")
+    with installation.parts.work.transaction():
+        kinds = {each.kind for each in installation.parts.worklist.of_patient(doctor.fhir_base, doctor.patient_id)}
+    assert WorkKind.HARM_OPINION in kinds
+    seen = desk.view(doctor, request.id)
+    assert [each.key for each in seen.items] == [ARM]
+    desk.opine(doctor, request.id, ARM, Opinion.SERIOUS_HARM, "She told me so.", revision=seen.request.revision)
+    view = desk.view(officer, request.id)
+    assert view.may_sign and not view.needs_second, "two people have looked"
+    asthma = [ItemKey("Condition/condition-1")]
+    desk.decide(officer, request.id, asthma, Decided.REDACT, "Not hers.", revision=view.request.revision)
+    assert desk.view(officer, request.id).needs_second
+    assert signed(ehr, officer, request).state is RequestState.WAITS_FOR_SECOND
+    guardian = ehr.session("caldicott-guardian")
+    assert signed(ehr, guardian, request).state is RequestState.SENT
+    whole = sent_by(ehr, officer, request)
+    assert ORDINARY.encode() not in whole and b"Asthma" not in whole and INTIMATE.encode() in whole
+    with installation.parts.work.transaction():
+        assert installation.parts.worklist.of_patient(doctor.fhir_base, doctor.patient_id) == []
+
+
+@pytest.mark.parametrize("ehr", ["default"], indirect=True)
+def test_a_copy_kept_for_audit_is_one_hidden_item_and_the_privacy_officer_lets_it_out(ehr: Ehr) -> None:
+    installation = ehr.demo.installation
+    desk, officer, today = installation.desk, ehr.session(), installation.clock.now().date().isoformat()
+    here, patient, original = officer.fhir_base, officer.patient_id, picture("the whole of it, uncropped")
+    with installation.parts.work.transaction():
+        kept = KeptImage(here, Reference(ARM), patient, CaptureId("c1"), installation.clock.now())
+        installation.parts.kept.keep(kept)
+        installation.parts.vault.put(original, compartment=Compartment.AUDIT_COPY, owner=kept_under(here, ARM))
+    request = read_whole(ehr, officer, desk.begin(officer, Facts(SAID | {"received": today})))
+    view = desk.view(officer, request.id)
+    assert view.hidden == 1 and "1 hidden item waits for the privacy officer." in view.missing
+    assert not any("hidden-copy" in each.key for each in view.items)
+    privacy = ehr.session("privacy-officer")
+    [copy] = [each.key for each in desk.view(privacy, request.id).items if each.hidden]
+    desk.reveal(privacy, request.id, copy, "To decide whether it goes out")
+    assert b"uncropped" in desk.picture(privacy, request.id, copy)[0]
+    desk.decide(privacy, request.id, [copy], Decided.RELEASE, "It is hers.", revision=view.request.revision)
+    done = signed(ehr, officer, request)
+    if done.state is RequestState.WAITS_FOR_SECOND:
+        done = signed(ehr, privacy, request)
+    assert done.state is RequestState.SENT, done.why_not
+    assert original in sent_by(ehr, officer, request)

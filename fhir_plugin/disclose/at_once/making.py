@@ -13,6 +13,7 @@ from fhir_plugin.disclose.at_once.cover import cover_of
 from fhir_plugin.disclose.contents import PackageContents, PackagedImage
 from fhir_plugin.disclose.desk.deciding import counts, decide
 from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.hidden_copies import add_hidden_copies
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
 from fhir_plugin.disclose.desk.released import needles_of_pictures, released_pictures
@@ -137,6 +138,7 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             return KeptBytes(name, content_type, parts.vault.keyed_digest(content), len(content))
 
         read = read_record(record, asked.patient, keep=keep, tell=lambda _share: None)
+        add_hidden_copies(parts, read, record.base, asked.patient, keep)
         lines = tuple(write(resource) for _key, resource in sorted(read.resources.items()))
         gathered = Gathered(lines, dict(read.pictures), "")
         person = from_patient(read.resources[f"Patient/{asked.patient}"])

@@ -12,6 +12,7 @@ import structlog
 from fhir_plugin.disclose.course import TAKES_CHANGES, changed
 from fhir_plugin.disclose.desk import gathered
 from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.hidden_copies import add_hidden_copies
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import OFFICERS, need, need_own
 from fhir_plugin.disclose.desk.reading import KeptBytes, Read, read_record
@@ -69,6 +70,7 @@ def _run(parts: DeskParts, session: ClinicalSession, id: DisclosureId, afterward
 
     try:
         read = read_record(parts.records(session.launch_id), session.patient_id, keep=keep, tell=tell)
+        add_hidden_copies(parts, read, session.fhir_base, session.patient_id, keep)
     except PluginError as error:
         _log.info("disclosure.not-read", request=id, code=error.code)
         for each in kept:

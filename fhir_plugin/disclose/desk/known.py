@@ -7,8 +7,8 @@ from functools import reduce
 from typing import Final
 
 from fhir_plugin.disclose.desk.gathered import Gathered
+from fhir_plugin.disclose.desk.hidden_copies import is_hidden_copy
 from fhir_plugin.disclose.desk.parts import DeskParts
-from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.consent import Grantor
 from mappings.model.disclosure import ItemFacts, Opinion
 from mappings.model.disclosure_request import DisclosureRequest, ItemKey
@@ -22,13 +22,12 @@ def facts_known(
     parts: DeskParts, request: DisclosureRequest, gathered: Gathered, shown_by: Mapping[str, frozenset[ItemKey]]
 ) -> Callable[[str], ItemFacts]:
     """About `Type/id`. What is known of a picture is known of the Binary it lies in (`shown_by`), too."""
-    hidden = _hidden(parts, request)
     confided = _confided(parts, request, gathered)
 
     def of(key: str) -> ItemFacts:
         said = request.opinions.get(ItemKey(key))
         return ItemFacts(
-            hidden=key in hidden,
+            hidden=is_hidden_copy(key),
             confided=key in confided,
             opinion=said.opinion if said is not None else Opinion.NOT_ASKED,
         )
@@ -43,13 +42,6 @@ def _both(one: ItemFacts, other: ItemFacts) -> ItemFacts:
     order = (Opinion.NOT_ASKED, Opinion.NO_HARM, Opinion.SERIOUS_HARM)
     opinion = max(one.opinion, other.opinion, key=order.index)
     return ItemFacts(one.hidden or other.hidden, one.confided or other.confided, opinion)
-
-
-def _hidden(parts: DeskParts, request: DisclosureRequest) -> frozenset[str]:
-    """Images of which a copy is kept for the audit alone (G-R260)."""
-    before = kept_under(request.fhir_base, "")
-    items = parts.vault.items(compartment=Compartment.AUDIT_COPY)
-    return frozenset(each.owner.removeprefix(before) for each in items if each.owner.startswith(before))
 
 
 def _confided(parts: DeskParts, request: DisclosureRequest, gathered: Gathered) -> frozenset[str]:

@@ -8,6 +8,7 @@ from fhir_plugin.disclose.course import signed
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.people import OFFICERS, SECOND, need
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, Refused
+from mappings.model.disclosure import Opinion
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.people import ClinicalSession
 
@@ -37,7 +38,16 @@ def with_signature(
         problem = "Sign with your own name, as the EHR knows you."
         raise Incomplete(problem, fields={"name": problem})
     signature = Signature(session.user.person, session.user.display, now, about)
-    return signed(request, signature, needs_second=bool(decision.seconds))
+    return signed(request, signature, needs_second=needs_second(session, request, decision))
+
+
+def needs_second(session: ClinicalSession, request: DisclosureRequest, decision: Decision) -> bool:
+    """Whether somebody else has to sign after this person: policy says so, or they said themselves, as the health
+    professional, that it would do serious harm. Nobody alone keeps anything from a patient."""
+    own_word = any(
+        each.opinion is Opinion.SERIOUS_HARM and each.by == session.user.person for each in request.opinions.values()
+    )
+    return bool(decision.seconds) or own_word
 
 
 def same_name(name: str) -> str:

@@ -15,7 +15,6 @@ from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
 from fhir_plugin.disclose.desk.people import need_gathered
 from fhir_plugin.disclose.desk.pictures import digests_of
 from fhir_plugin.errors import NotFound
-from fhir_plugin.ports import Compartment
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState
 from mappings.model.identifiers import Reference, VaultId
 
@@ -49,10 +48,9 @@ class Thinking:
         """As it is decided now; for one that was signed, as of the day of the last signature."""
         on = self._day(request)
         sent = self._sent_before(request, self.gathered(request))
-        hidden = tuple(item.vault_id for item in self._parts.vault.items(compartment=Compartment.AUDIT_COPY))
         labels = tuple(self._parts.labels.of_patient(request.fhir_base, request.patient))
         concern = self._parts.concern(request)
-        key = (request.id, request.revision, on, concern, hidden, labels, tuple(sorted(sent.items())))
+        key = (request.id, request.revision, on, concern, labels, tuple(sorted(sent.items())))
         with self._lock:
             found = self._decided.get(key)
         if found is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
 from dataclasses import replace
 
 import pytest
 
+from fhir_plugin.disclose.decide.facts import Fact
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.consent import (
@@ -18,17 +22,19 @@ from mappings.model.consent import (
     ScopeDecision,
 )
 from mappings.model.disclosure import Opinion, Redact, Release, Review, Reviewer, Withhold
-from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey
+from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey, RequestState
 from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.kept import KeptImage
 from mappings.model.label_change import ImageLabel
 from mappings.model.labels import RESTRICTED, SEXUALITY, Label
+from mappings.model.people import Role
 from mappings.model.work import WorkKind
 from mappings.r4.consent import to_consent
 from mappings.terminology.labels import UNREADABLE
-from tests.disclose.desk.bench import AMY, DOCTOR, HERE, INSURER, OFFICER, PRIVACY, SAID, DeskBench
+from tests.disclose.desk.bench import AMY, DOCTOR, GUARDIAN, HERE, INSURER, OFFICER, PRIVACY, SAID, DeskBench, session
 from tests.fakes.clock import START
 from tests.fakes.whole_record import INTIMATE, ORDINARY, TWIN
+from tests.fakes.worker import picture
 
 ARM, PRIVATE, LETTER = (ItemKey(key) for key in (f"Media/{ORDINARY}", f"Media/{INTIMATE}", "Communication/letter-1"))
 SOLICITOR = INSURER | {"requester": "other-sides-solicitor"}
@@ -178,33 +184,59 @@ def test_a_label_of_ours_that_cannot_be_read_is_looked_at(bench: DeskBench) -> N
 # ------------------------------------------------------------------------------------------------------ hidden items
 
 
-def hide(bench: DeskBench, key: ItemKey) -> None:
-    bench.vault.put(b"audit copy", compartment=Compartment.AUDIT_COPY, owner=kept_under(HERE, key))
+COPY = picture("canary: the whole of it, before it was cropped")
+
+
+def hide(bench: DeskBench, key: ItemKey) -> ItemKey:
+    """Policy keeps the original of this image beside the record. Returns what it is called once the record is read."""
+    before = {*bench.vault.items()}
+    bench.kept.keep(KeptImage(HERE, Reference(key), AMY, CaptureId("c1"), bench.clock.now()))
+    vault_id = bench.vault.put(COPY, compartment=Compartment.AUDIT_COPY, owner=kept_under(HERE, key))
+    assert len({*bench.vault.items()} - before) == 1
+    return ItemKey(f"Media/hidden-copy-{hashlib.sha256(vault_id.encode()).hexdigest()[:16]}")
 
 
 def test_the_officer_sees_that_something_is_hidden_and_the_privacy_officer_decides(bench: DeskBench) -> None:
-    hide(bench, ARM)
+    copy = hide(bench, ARM)
     request = bench.gathered()
     seen = bench.view(request)
-    assert seen.hidden == 1 and ARM not in [each.key for each in seen.items]
+    assert seen.hidden == 1 and copy not in [each.key for each in seen.items]
+    assert isinstance(bench.item(request, ARM).decided, Release), "what the record shows is nobody's secret"
     assert any("1 hidden item waits for the privacy officer" in each for each in seen.missing)
     for act in (Decided.RELEASE, Decided.REDACT):
         with pytest.raises(NotFound):
-            decide(bench, request, [ARM], act)
+            decide(bench, request, [copy], act)
     with pytest.raises(NotFound):
-        bench.desk.words(OFFICER, request.id, ARM)
+        bench.desk.words(OFFICER, request.id, copy)
     with pytest.raises(NotFound):
-        bench.desk.reveal(OFFICER, request.id, ARM, "Direct care")
-    hidden = bench.item(request, ARM, PRIVACY)
+        bench.desk.reveal(OFFICER, request.id, copy, "Direct care")
+    hidden = bench.item(request, copy, PRIVACY)
     assert hidden.hidden and hidden.asks is Reviewer.PRIVACY_OFFICER
-    decide(bench, request, [ARM], Decided.REDACT, PRIVACY)
+    decide(bench, request, [copy], Decided.REDACT, PRIVACY)
     seen = bench.view(request)
-    assert seen.may_sign and ARM not in seen.request.overrides, "the officer learns no more than that it is decided"
-    assert ARM not in repr([each.overrides for each in bench.desk.of_patient(OFFICER)])
-    decide(bench, request, [ARM], Decided.RELEASE, PRIVACY)
-    assert isinstance(bench.item(request, ARM).decided, Release), "who signs sees what they sign for"
+    assert seen.may_sign and copy not in seen.request.overrides, "the officer learns no more than that it is decided"
+    assert copy not in repr([each.overrides for each in bench.desk.of_patient(OFFICER)])
+    decide(bench, request, [copy], Decided.RELEASE, PRIVACY)
+    assert isinstance(bench.item(request, copy).decided, Release), "who signs sees what they sign for"
     with pytest.raises(NotAllowed):
-        decide(bench, request, [ARM], Decided.REDACT)
+        decide(bench, request, [copy], Decided.REDACT)
+
+
+@pytest.mark.parametrize("let_out", [True, False])
+def test_a_hidden_copy_goes_out_only_where_the_privacy_officer_lets_it(bench: DeskBench, let_out: bool) -> None:
+    """Also where the record does not have the picture any more: then the copy is all that there is of it."""
+    copy = hide(bench, ItemKey("Media/gone-from-the-record"))
+    request = bench.gathered()
+    decide(bench, request, [copy], Decided.RELEASE if let_out else Decided.REDACT, PRIVACY)
+    if bench.signed(request).state is RequestState.WAITS_FOR_SECOND:
+        bench.signed(request, GUARDIAN)
+    done = bench.requests.get(request.id)
+    assert done.state is RequestState.SENT, done.why_not
+    _name, pieces = bench.desk.package(OFFICER, request.id)
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as package:
+        everything = b"".join(package.read(each) for each in package.namelist())
+    assert (COPY in everything) is let_out
+    assert done.package is not None and (copy in done.package.images) is let_out
 
 
 def test_the_privacy_officer_decides_about_nothing_else(bench: DeskBench) -> None:
@@ -214,10 +246,17 @@ def test_the_privacy_officer_decides_about_nothing_else(bench: DeskBench) -> Non
 
 
 def test_a_hidden_item_is_no_part_of_what_an_insurer_gets(bench: DeskBench) -> None:
-    hide(bench, ARM)
+    copy = hide(bench, ARM)
     request = bench.gathered(INSURER)
-    assert isinstance(bench.item(request, ARM, PRIVACY).decided, Withhold)
+    assert isinstance(bench.item(request, copy, PRIVACY).decided, Withhold)
     assert bench.view(request).hidden == 1
+
+
+def test_a_copy_has_the_labels_of_its_picture_and_where_nobody_knows_them_is_restricted(bench: DeskBench) -> None:
+    private, gone = hide(bench, PRIVATE), hide(bench, ItemKey("Media/gone"))
+    request = bench.gathered()
+    assert Fact.SENSITIVE in bench.desk._thinking.decision(request).facts[private]
+    assert Fact.RESTRICTED in bench.desk._thinking.decision(request).facts[gone]
 
 
 def test_what_was_entered_in_error_waits_for_the_privacy_officer(bench: DeskBench) -> None:
@@ -256,6 +295,17 @@ def test_a_health_professional_is_asked_and_answers(bench: DeskBench) -> None:
     assert raised.value.code == "serious-harm"
     again = bench.desk.opine(DOCTOR, request.id, ARM, Opinion.NO_HARM, "No more.", revision=request.revision)
     assert isinstance(bench.item(again, ARM).decided, Release)
+
+
+def test_nobody_who_is_officer_and_doctor_keeps_something_from_a_patient_alone(bench: DeskBench) -> None:
+    both = session("officer", Role.DISCLOSURE_OFFICER, Role.CLINICIAN)
+    request = bench.gathered()
+    request = bench.desk.ask_opinion(both, request.id, ARM, "Harm?", revision=request.revision)
+    bench.desk.opine(both, request.id, ARM, Opinion.SERIOUS_HARM, "I say so.", revision=request.revision)
+    assert bench.view(request, both).needs_second and not bench.view(request, GUARDIAN).needs_second
+    assert bench.signed(request, both).state is RequestState.WAITS_FOR_SECOND
+    bench.signed(request, GUARDIAN)
+    assert bench.requests.get(request.id).state is RequestState.SENT
 
 
 def test_only_what_was_asked_is_answered_and_only_with_words(bench: DeskBench) -> None:
