@@ -172,7 +172,10 @@ def test_walkthrough_prints_what_the_ehr_holds(run: Any, tmp_path: Path, like: s
     assert said["sha256_clean"] == said["sha256_read_back"] != said["sha256_received"]
     assert "location" in said["removed_metadata"]
     assert all(isinstance(took, float) for took in said["seconds"].values()) and said["seconds"]
-    assert not list((tmp_path / "tmp").iterdir()), "the temporary state stays behind"
+    packages = {Path(said[name]["package"]) for name in ("disclosure_insurer", "disclosure_patient")}
+    (folder,) = (tmp_path / "tmp").iterdir()  # and no temporary state
+    assert set(folder.iterdir()) == packages and folder.stat().st_mode & 0o077 == 0
+    assert said["disclosure_insurer"]["counts"]["redact"] > said["disclosure_patient"]["counts"]["redact"] == 0
 
 
 def test_walkthrough_in_words(run: Any, tmp_path: Path) -> None:
