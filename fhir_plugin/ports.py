@@ -209,6 +209,10 @@ class ImageWorker(Protocol):
         `below`: on a strip under the whole picture instead, which itself stays as it is, at its full size.
         """
 
+    def pixels(self, content: bytes) -> bytes | None:
+        """A print of what the picture shows, by which a copy of it is known again (`disclose.prove.pixels`); None for
+        what cannot be opened, which a video is."""
+
 
 # ---------------------------------------------------------------------------------- work later
 

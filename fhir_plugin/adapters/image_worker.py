@@ -27,6 +27,7 @@ from fhir_plugin.adapters.image_pipe import ChildDied, OverLimit, Pipe
 from fhir_plugin.errors import UnacceptableImage, Unavailable
 from fhir_plugin.imaging import wire
 from fhir_plugin.imaging.jpeg import look_at_jpeg
+from fhir_plugin.imaging.pixel_hash import PRINT_SIZE
 from fhir_plugin.imaging.refusals import MAX_BYTES, REFUSALS, refuse
 from fhir_plugin.imaging.video_anatomy import MAX_VIDEO_BYTES, sniff_video
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
@@ -172,6 +173,16 @@ class ProcessImageWorker:
             raise refuse("video")
         job = {"job": "mark", "words": words, "below": below}
         return _only_jpeg(*self._ask(job, received.content, self._bounds))
+
+    def pixels(self, content: bytes) -> bytes | None:
+        """See `ImageWorker.pixels`."""
+        try:
+            answer, parts = self._ask({"job": "pixels"}, content, self._bounds)
+        except UnacceptableImage:
+            return None
+        if answer.get("status") != "pixels" or len(parts) != 1 or len(parts[0]) != PRINT_SIZE:
+            return None
+        return parts[0]
 
     def _clean_video(
         self,

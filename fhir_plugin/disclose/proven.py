@@ -65,7 +65,7 @@ def redact_and_prove(
 
 def prove_record(parts: Sequence[Part], needles: Needles) -> Clean:
     """Clean, or raises `NotProven` or `CannotLook`. Where nothing is kept back there is nothing to look for."""
-    if not needles.needles and not needles.pixel_hashes:
+    if not needles.needles and not needles.prints:
         return Clean(len(parts), 0, 0)
     return _clean(prove(((part.name, [part.data]) for part in parts), needles))
 
@@ -79,7 +79,7 @@ class FileProof:
     def look(self, files: Sequence[tuple[str, Callable[[], Iterable[bytes]]]]) -> tuple[Clean | Leaks, tuple[str, ...]]:
         """What is found in these files, and their names."""
         names = tuple(name for name, _read in files)
-        if not self._needles.needles and not self._needles.pixel_hashes:
+        if not self._needles.needles and not self._needles.prints:
             return Clean(0, 0, 0), names
         return prove(((name, read()) for name, read in files), self._needles), names
 

@@ -1,4 +1,7 @@
-"""Whether two picture files show the same pixels, whatever the file: exactly, or after being compressed anew."""
+"""A print of what a picture shows, whatever its file: to know it again, exactly or after being compressed anew.
+
+`fhir_plugin.disclose.prove.pixels` compares prints and says how alike they have to be.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +9,50 @@ import hashlib
 import io
 from typing import Final
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
-_MOST_PIXELS: Final = 100_000_000
-_SIDE: Final = 8
-_STEP: Final = 5
-"""Grey levels by which a neighbour is brighter: noise of compression is less."""
-_FLAT: Final = 2.0
-"""Grey levels: where neighbours differ less on the whole, a likeness would mean nothing."""
+from fhir_plugin.errors import UnacceptableImage
+from fhir_plugin.imaging.clean import look
+from fhir_plugin.imaging.rebuild import upright_pixels
+from fhir_plugin.imaging.refusals import refuse
+
+SIDE: Final = 24
+PRINT_SIZE: Final = 8 + 32 + SIDE * SIDE
+_OTHERS: Final = ("GIF", "TIFF")
+"""What this app never files, and a record may hold all the same."""
+_MOST_PIXELS: Final = 50_000_000
+_AT_LEAST: Final = 8 * SIDE
 
 
-def pixel_hashes(picture: bytes) -> frozenset[str] | None:
-    """Hashes of the upright pixels; None for what cannot be decoded here.
+def pixel_print(content: bytes) -> bytes:
+    """Width and height of the upright picture, the SHA-256 of its pixels, and 24 by 24 shades of grey.
 
-    Two files with the same pixels share `exact:`; a copy that was compressed anew or scaled shares a `like:`. A flat
-    picture has no `like:`, since all flat pictures are alike.
+    Large JPEGs are opened at a smaller scale, which is much faster; their SHA-256 is of those pixels. Raises
+    `UnacceptableImage`.
     """
+    if content.startswith((b"GIF8", b"II*\0", b"MM\0*")):
+        upright = _opened(content)
+    else:
+        upright, _ = upright_pixels(look(content), at_least=_AT_LEAST)
+    picture = upright.convert("RGB")
+    exact = hashlib.sha256(picture.tobytes()).digest()
+    grey = picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes()
+    return picture.width.to_bytes(4, "big") + picture.height.to_bytes(4, "big") + exact + grey
+
+
+def _opened(content: bytes) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(picture), formats=_FORMATS) as opened:
+        with Image.open(io.BytesIO(content), formats=_OTHERS) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
-                return None
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
+                raise refuse("too-many-pixels")
+            return ImageOps.exif_transpose(opened).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise refuse("damaged") from None
+
+
+def print_or_none(content: bytes) -> bytes | None:
+    """`pixel_print`; None for what cannot be opened."""
+    try:
+        return pixel_print(content)
+    except UnacceptableImage:
         return None
-    exact = hashlib.sha256(f"{upright.width}x{upright.height}:".encode() + upright.tobytes())
-    return frozenset({f"exact:{exact.hexdigest()}", *_likenesses(upright)})
-
-
-def _likenesses(upright: Image.Image) -> set[str]:
-    """The signs of 64 differences between neighbours, and the same with any one of them turned over.
-
-    Two pictures share one of these when at most two of their signs differ.
-    """
-    small = upright.convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.LANCZOS)
-    steps = np.diff(np.asarray(small, dtype=np.int16), axis=1)
-    if float(np.abs(steps).mean()) < _FLAT:
-        return set()
-    bits = int("".join("1" if step > _STEP else "0" for step in steps.ravel()), 2)
-    return {f"like:{bits ^ turned:016x}" for turned in (0, *(1 << place for place in range(_SIDE * _SIDE)))}

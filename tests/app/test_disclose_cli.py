@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 from stream_unzip import IncorrectAESPasswordError, stream_unzip
 
 from fhir_plugin.app import install
@@ -192,19 +194,27 @@ def test_where_the_redactor_misses_something_nothing_appears(
     assert "record.disclosed" not in {action for action, _ in here.actions()}
 
 
-def test_a_picture_that_stays_is_known_by_its_bytes_wherever_they_would_go_out(
-    here: CommandLine, ehr: RunningSandbox, out: Path, monkeypatch: pytest.MonkeyPatch
+def compressed_anew() -> bytes:
+    """What our drawing shows, with no byte of it the same, and smaller."""
+    picture, file = Image.open(io.BytesIO(drawn_thing())).convert("RGB"), io.BytesIO()
+    picture.resize((picture.width * 3 // 4, picture.height * 3 // 4)).save(file, "JPEG", quality=55)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("copy", [drawn_thing, compressed_anew])
+def test_a_picture_that_stays_is_known_by_its_bytes_and_by_its_pixels_wherever_they_would_go_out(
+    here: CommandLine, ehr: RunningSandbox, out: Path, monkeypatch: pytest.MonkeyPatch, copy: Callable[[], bytes]
 ) -> None:
     real = released_pictures
 
     def another_in_its_place(*asked: Any, **more: Any) -> Iterator[PackagedImage]:
-        signed = Sha256(hashlib.sha256(drawn_thing()).hexdigest())
-        return (replace(each, read=drawn_thing, signed=signed) for each in real(*asked, **more))
+        signed = Sha256(hashlib.sha256(copy()).hexdigest())
+        return (replace(each, read=copy, signed=signed) for each in real(*asked, **more))
 
     monkeypatch.setattr(making, "released_pictures", another_in_its_place)
     answer = disclose(here, ehr, out)
     assert (answer.status, out.exists()) == (1, False), answer.out
-    assert "not-proven" in answer.out
+    assert "not-proven" in answer.out and "pixels" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,6 @@ class FakeImageWorker:
 
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return b"marked " + words.encode() + b" " + received.content
+
+    def pixels(self, content: bytes) -> bytes | None:
+        return None

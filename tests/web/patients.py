@@ -17,6 +17,7 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import Asked, Needs, PhotoRequest, RequestState
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.errors import UnacceptableImage
+from fhir_plugin.imaging.pixel_hash import print_or_none
 from fhir_plugin.imaging.refusals import refuse
 from fhir_plugin.imaging.watermark import mark
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
@@ -88,6 +89,9 @@ class PillowWorker:
 
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return mark(received.content, words)
+
+    def pixels(self, content: bytes) -> bytes | None:
+        return print_or_none(content)
 
     @staticmethod
     def _upright(received: ReceivedImage) -> Image.Image:

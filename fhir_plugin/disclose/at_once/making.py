@@ -16,10 +16,9 @@ from fhir_plugin.disclose.desk.gathered import Gathered
 from fhir_plugin.disclose.desk.hidden_copies import add_hidden_copies
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, read_record
-from fhir_plugin.disclose.desk.released import needles_of_pictures, released_pictures
+from fhir_plugin.disclose.desk.released import needles_of, released_pictures
 from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.package.spool import Aside, SealedSpool
-from fhir_plugin.disclose.prove import Needles
 from fhir_plugin.disclose.redact import Finding
 from fhir_plugin.disclose.redact.strict import write
 from fhir_plugin.errors import Refused
@@ -168,14 +167,14 @@ def disclose(parts: DeskParts, record: ClinicalRecord, asked: WhatIsAsked) -> It
             return spool.get(aside[kept])
 
         images = tuple(released_pictures(decision, goes_out, picture, parts.signer))
-        needles = dict.fromkeys((*decision.needles.needles, *needles_of_pictures(decision, picture)))
+        needles = needles_of(decision, picture, parts.worker.pixels)
         cover = cover_of(person, row, asked, decision.record, now=now, today=parts.today, policy=parts.policy)
         package_id = parts.new_id()
         package = write_package(
             PackageContents(lambda: goes_out, images, cover, watermark=_watermark(asked, parts.today)),
             package_id=package_id,
             signer=parts.signer,
-            needles=Needles(tuple(needles), decision.needles.pixel_hashes),
+            needles=needles,
             worker=parts.worker,
             password=asked.password,
         )

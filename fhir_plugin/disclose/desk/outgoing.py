@@ -12,7 +12,8 @@ from fhir_plugin.disclose.contents import CoverSheet, PackageContents, named
 from fhir_plugin.disclose.desk.deciding import Decision, counts
 from fhir_plugin.disclose.desk.parts import DeskParts, uk_day
 from fhir_plugin.disclose.desk.pictures import cuts_by_bytes, inline, type_of
-from fhir_plugin.disclose.desk.released import Derivatives, needles_of_pictures, released_pictures
+from fhir_plugin.disclose.desk.released import Derivatives, released_pictures
+from fhir_plugin.disclose.desk.released import needles_of as needles_of_decision
 from fhir_plugin.disclose.package.pointing import nodes
 from fhir_plugin.disclose.prove import Needles, what_to_look_for
 from fhir_plugin.disclose.redact import Part
@@ -54,14 +55,14 @@ def contents_of(parts: DeskParts, request: DisclosureRequest, decision: Decision
 def needles_of(parts: DeskParts, request: DisclosureRequest, decision: Decision) -> Needles:
     """By what everything that stays can be named: the bytes of pictures that stay, and of those that go out with
     parts blacked out, among them."""
-    found = list(decision.needles.needles)
     cuts = cuts_by_bytes(parts.vault, request, decision.gathered)
-    found += needles_of_pictures(decision, parts.vault.get, cuts)
+    named = needles_of_decision(decision, parts.vault.get, parts.worker.pixels, cuts)
+    found = list(named.needles)
     for owner in request.black_outs:
         for each in attachments(decision.gathered.by_key.get(owner, {})):
             if inline(each) is not None:
                 found += what_to_look_for([{"resourceType": "Binary", "data": each["data"]}]).needles
-    return Needles(tuple(dict.fromkeys(found)), decision.needles.pixel_hashes)
+    return Needles(tuple(dict.fromkeys(found)), named.prints)
 
 
 def _record(parts: DeskParts, decision: Decision, cuts: Mapping[str, VaultId]) -> Iterator[Part]:

@@ -13,10 +13,11 @@ from typing import Final
 from fhir_plugin.disclose.contents import PackagedImage
 from fhir_plugin.disclose.desk.deciding import Decision
 from fhir_plugin.disclose.desk.gathered import binaries_in
-from fhir_plugin.disclose.desk.pictures import type_of
+from fhir_plugin.disclose.desk.hidden_copies import is_hidden_copy
+from fhir_plugin.disclose.desk.pictures import inline, type_of
 from fhir_plugin.disclose.desk.titles import day_of, title_of
 from fhir_plugin.disclose.package.pointing import is_inline_picture, nodes
-from fhir_plugin.disclose.prove import Needle, what_to_look_for
+from fhir_plugin.disclose.prove import Needles, PixelReader, is_picture, what_to_look_for
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.disclose.redact.strict import Json, read_resource
 from fhir_plugin.ports import StatementSigner
@@ -125,15 +126,36 @@ def _derivative(
     return _image(key, resource, binary, type_of(content), read, own, derived=told)
 
 
-def needles_of_pictures(
-    decision: Decision, read: Callable[[VaultId], bytes], cuts: Collection[str] = ()
-) -> Iterator[Needle]:
-    """The bytes of pictures that lie beside the record and stay. `cuts`: digests of those that do not go out whole."""
+def needles_of(
+    decision: Decision, read: Callable[[VaultId], bytes], pixels: PixelReader, cuts: Collection[str] = ()
+) -> Needles:
+    """By what everything that stays can be named: also by the bytes of pictures that lie beside the record, and by
+    prints of what pictures show. `cuts`: digests of those that go out with parts made black: their bytes stay, and
+    what they show goes out in part."""
     released = decision.released
+    found = list(decision.needles.needles)
+    prints = dict(decision.needles.prints)
+
+    def shows(of: str, content: bytes) -> None:
+        print_ = pixels(content) if is_picture(content[:12]) else None
+        if print_ is not None:
+            prints.setdefault(print_, of)
+
     for key, kept in decision.gathered.pictures.items():
-        if ItemKey(key) not in released or kept.digest in cuts:
-            data = base64.b64encode(read(kept.vault_id)).decode("ascii")
-            yield from what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
+        if ItemKey(key) in released and kept.digest not in cuts:
+            continue
+        content = read(kept.vault_id)
+        data = base64.b64encode(content).decode("ascii")
+        found += what_to_look_for([{"resourceType": "Binary", "data": data}]).needles
+        if kept.digest not in cuts and not is_hidden_copy(key):  # what that shows, the record's own picture shows
+            shows(key, content)
+    for item, resource in decision.gathered.by_key.items():
+        if item not in released:
+            for node in _inline(resource):
+                held = inline(node)
+                if held is not None:
+                    shows(item, held)
+    return Needles(tuple(dict.fromkeys(found)), prints)
 
 
 def _inline(resource: Json) -> list[dict[str, object]]:

@@ -19,7 +19,7 @@ from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.manifest import Listed, SigningKey, canonical, kid_of, manifest_of, signing_key
 from fhir_plugin.disclose.package.members import Member, Members
 from fhir_plugin.disclose.package.spool import SealedSpool
-from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, PixelReader, Proof
+from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, Proof
 from fhir_plugin.disclose.proven import CannotLook, NotProven
 from fhir_plugin.errors import Unavailable
 from fhir_plugin.ports import ImageWorker, StatementSigner
@@ -75,19 +75,18 @@ def write_package(
     needles: Needles,
     worker: ImageWorker,
     password: str | None = None,
-    pixels: PixelReader | None = None,
 ) -> Package:
     """The package of `contents` as pieces; `proven` once the last one was taken.
 
     `needles`: what must not be found in any byte (`prove.what_to_look_for`). `password`: AES-256 (WinZip AE-2);
-    nothing of it is kept. `pixels`: how to compare pictures with those that were withheld.
+    nothing of it is kept. Pictures are compared with those of `needles` by the worker.
     """
 
     def pieces(package: Package) -> Iterator[bytes]:
         whole, size = hashlib.sha256(), 0
         with SealedSpool() as spool:
             # Where nothing stays, nothing can be in what nobody can look into: an encrypted letter of one's own goes.
-            proof = Proof(needles, pixels=pixels) if needles.needles or needles.pixel_hashes else None
+            proof = Proof(needles, pixels=worker.pixels) if needles.needles or needles.prints else None
             making = _Making(contents, package_id, signer, proof, worker, spool)
             for piece in stream_zip(making.packed(), chunk_size=_PIECE, password=password):
                 whole.update(piece)

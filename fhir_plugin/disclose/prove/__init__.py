@@ -4,8 +4,9 @@
 """
 
 from fhir_plugin.disclose.prove.letters import Letters
-from fhir_plugin.disclose.prove.looking import Find, PixelReader
+from fhir_plugin.disclose.prove.looking import Find
 from fhir_plugin.disclose.prove.needles import Kind, Needle, Needles, of_letters, what_to_look_for
+from fhir_plugin.disclose.prove.pixels import PixelReader, is_picture
 from fhir_plugin.disclose.prove.proof import Clean, Leaks, Proof, prove
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Needles",
     "PixelReader",
     "Proof",
+    "is_picture",
     "of_letters",
     "prove",
     "what_to_look_for",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +11,7 @@ from fhir_plugin.disclose.prove.beginnings import GZIP, PDF, STREAM, ZIP, beginn
 from fhir_plugin.disclose.prove.escapes import is_text, may_be_folded, strings_of_pdf, unescaped, without_line_breaks
 from fhir_plugin.disclose.prove.matching import Matcher
 from fhir_plugin.disclose.prove.needles import LONGEST, Kind, Needle
+from fhir_plugin.disclose.prove.pixels import PixelReader, Prints, is_picture
 from fhir_plugin.disclose.prove.wrappings import Inflating, PdfStream, Tap, ZipMember
 
 WINDOW: Final = 1 << 17
@@ -21,7 +22,6 @@ _EDGE: Final = 10
 _DEEPEST: Final = 6
 _MOST_DECODED: Final = 1 << 34
 _LARGEST_PICTURE: Final = 1 << 26
-_PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _PDF_NOT_SEEN: Final = (b"/Encrypt", b"/LZWDecode", b"/RunLengthDecode")
 
 
@@ -34,25 +34,30 @@ class Find:
     place: str
 
 
-PixelReader = Callable[[bytes], frozenset[str] | None]
-"""Hashes of the pixels of a picture file; None for what it cannot decode."""
-
-
 @dataclass
 class Findings:
     """Shared by every stream of one proof."""
 
     matcher: Matcher
-    pixel_hashes: dict[str, str]
+    prints: Prints
     pixels: PixelReader | None
     finds: dict[tuple[Kind, str, str], Find] = field(default_factory=dict)
     looked_at: int = 0
     inside: int = 0
+    compared: dict[bytes, frozenset[str] | None] = field(default_factory=dict)
+    """By the digest of each picture: whose pictures show the same, or None where nobody can say."""
 
     def compares(self, beginning: bytes) -> bool:
         """Whether this is a picture whose pixels are compared."""
-        wanted = self.pixels is not None and bool(self.pixel_hashes)
-        return wanted and (beginning.startswith(_PICTURES) or beginning[4:8] == b"ftyp")
+        return self.pixels is not None and bool(self.prints) and is_picture(beginning)
+
+    def whose(self, picture: bytes) -> frozenset[str] | None:
+        """Whose pictures show what this one shows; None where it cannot be opened. Each file is opened once."""
+        digest = hashlib.sha256(picture).digest()
+        if digest not in self.compared:
+            print_ = self.pixels(picture) if self.pixels is not None else None
+            self.compared[digest] = None if print_ is None else self.prints.same(print_)
+        return self.compared[digest]
 
     def add(self, kind: Kind, of: str, part: str, place: str) -> None:
         """The first place of each in each part; more of the same would only be longer."""
@@ -163,15 +168,15 @@ class Look:
         self._picture += new
 
     def _look_at_pixels(self) -> None:
-        if self._picture is None or self._findings.pixels is None:
+        if self._picture is None:
             return
-        hashes = self._findings.pixels(bytes(self._picture))
+        found = self._findings.whose(bytes(self._picture))
         self._picture = None
-        if hashes is None:
-            self.unseen("a picture that cannot be decoded")
+        if found is None:
+            self.unseen("a picture that cannot be opened")
             return
-        for each in hashes & self._findings.pixel_hashes.keys():
-            self._findings.add(Kind.PIXELS, self._findings.pixel_hashes[each], self._part, self._place(0))
+        for of in found:
+            self._findings.add(Kind.PIXELS, of, self._part, self._place(0))
 
     def _go_inside(self, new: bytes, edge: bytes, begun: list[tuple[int, int, bytes]]) -> None:
         """Hand the new bytes to what is open, then open what begins in them (or across the edge before them)."""

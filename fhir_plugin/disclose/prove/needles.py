@@ -50,10 +50,10 @@ class Needle:
 
 @dataclass(frozen=True)
 class Needles:
-    """Everything to look for. `pixel_hashes`: hash of pixels to the resource whose picture that is."""
+    """Everything to look for. `prints`: of pictures (see `pixels`), with the resource whose picture that is."""
 
     needles: tuple[Needle, ...]
-    pixel_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prints: Mapping[bytes, str] = field(default_factory=dict, repr=False)
 
 
 LONGEST: Final = LONGEST_PIECE
@@ -77,7 +77,7 @@ def what_to_look_for(
     *,
     full_urls: Iterable[tuple[str, str]] = (),
     canaries: Iterable[str] = (),
-    pixel_hashes: Mapping[str, str] | None = None,
+    prints: Mapping[bytes, str] | None = None,
     common_titles: Collection[str] = (),
     released: Iterable[Mapping[str, Any]] = (),
     letters: Letters | None = None,
@@ -122,7 +122,7 @@ def what_to_look_for(
     if letters is None:
         for each in of_letters(gathered):
             add(each.kind, each.of, each.text, whole=False)
-    return Needles(tuple(found.values()), dict(pixel_hashes or {}))
+    return Needles(tuple(found.values()), dict(prints or {}))
 
 
 def of_letters(letters: Letters) -> Iterator[Needle]:

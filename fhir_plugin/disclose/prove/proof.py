@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fhir_plugin.disclose.prove.looking import Find, Findings, Look, PixelReader
+from fhir_plugin.disclose.prove.looking import Find, Findings, Look
 from fhir_plugin.disclose.prove.matching import Matcher
 from fhir_plugin.disclose.prove.needles import Kind, Needles
+from fhir_plugin.disclose.prove.pixels import PixelReader, Prints
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Proof:
     """A proof while its parts come in, as a package is written: `part(name)`, `feed`, `close`, at the end `verdict`."""
 
     def __init__(self, needles: Needles, *, pixels: PixelReader | None = None) -> None:
-        self._findings = Findings(Matcher(needles.needles), dict(needles.pixel_hashes), pixels)
+        self._findings = Findings(Matcher(needles.needles), Prints(needles.prints), pixels)
         self._open: list[Look] = []
         self._parts = 0
 

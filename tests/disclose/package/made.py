@@ -24,6 +24,7 @@ from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.prove import Needles, what_to_look_for
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.imaging.clean import clean, preview
+from fhir_plugin.imaging.pixel_hash import print_or_none
 from fhir_plugin.imaging.watermark import mark, mark_below
 from fhir_plugin.ports import ImageWorker, Json
 from mappings.model.disclosure import Mode
@@ -83,6 +84,9 @@ class WorkerHere:
 
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return (mark_below if below else mark)(received.content, words)
+
+    def pixels(self, content: bytes) -> bytes | None:
+        return print_or_none(content)
 
 
 def drawn(number: int, size: tuple[int, int] = (64, 48), *, comment: bytes = b"") -> bytes:

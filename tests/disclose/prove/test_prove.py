@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fhir_plugin.disclose.prove import Clean, Kind, Leaks, Needles, prove, what_to_look_for
 from fhir_plugin.disclose.prove.looking import WINDOW
+from fhir_plugin.disclose.prove.pixels import PRINT_SIZE
 from fhir_plugin.disclose.prove.types import TYPES
 from fhir_plugin.disclose.redact.shapes import shapes
 from tests.disclose.prove.wrapped import PADDING, WRAPPINGS, pdf, zipped
@@ -269,24 +270,24 @@ def test_thousands_of_needles() -> None:
     assert finds(PADDING * 20 + b"Media/img-0471 Media/img-047110", many) == []
 
 
-@pytest.mark.parametrize("begins", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x1cftypheic", b"RIFF"])
+@pytest.mark.parametrize(
+    "begins", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x1cftypheic", b"RIFF\0\0\0\0WEBP", b"GIF89a", b"II*\0"]
+)
 def test_pixels_are_compared_wherever_a_picture_lies(begins: bytes) -> None:
     picture = begins + random.Random(9).randbytes(3000)
-    seen: list[int] = []
+    print_ = bytes(range(256)) * 2 + bytes(PRINT_SIZE - 512)
 
-    def pixels(data: bytes) -> frozenset[str] | None:
-        seen.append(len(data))
-        return frozenset({"hash-of-pixels"}) if data == picture else None
+    def pixels(data: bytes) -> bytes | None:
+        return print_ if data == picture else None
 
-    needles = what_to_look_for([], pixel_hashes={"hash-of-pixels": "Media/m1"})
+    needles = what_to_look_for([], prints={print_: "Media/m1"})
     for data in (picture, zipped_picture(picture), b'{"data":"' + base64.b64encode(picture) + b'"}', pdf(picture)):
         answer = prove([("x", cut(data, 700))], needles, pixels=pixels)
         assert isinstance(answer, Leaks)
-        assert {(find.kind, find.of) for find in answer.finds} <= {(Kind.PIXELS, "Media/m1"), (Kind.UNSEEN, "")}
-        assert Kind.PIXELS in {find.kind for find in answer.finds}
-    undecodable = prove([("x", [b"\x89PNG\r\n\x1a\nbroken"])], needles, pixels=pixels)
+        assert {(find.kind, find.of) for find in answer.finds} == {(Kind.PIXELS, "Media/m1")}
+    undecodable = prove([("x", [begins + b"broken, and so nobody can say"])], needles, pixels=pixels)
     assert isinstance(undecodable, Leaks)
-    assert undecodable.finds[0].kind is Kind.UNSEEN
+    assert [find.kind for find in undecodable.finds] == [Kind.UNSEEN]
 
 
 def zipped_picture(picture: bytes) -> bytes:
