@@ -140,11 +140,11 @@ class RecordFiles:
                 yield from _document(each)
 
     def ranges(self, jobs: int = 1) -> Iterator[Range]:
-        """All lines of all other files, in order, in pieces for so many processes."""
+        """All lines of all other files, in order, in pieces for so many processes, none of them large."""
         for each in self.files:
             if not each.has_lines:
                 continue
-            if each.is_packed or jobs == 1:
+            if each.is_packed:
                 yield Range(each)
                 continue
             size = each.path.stat().st_size

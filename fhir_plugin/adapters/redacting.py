@@ -26,8 +26,10 @@ from fhir_plugin.disclose.redact import (
     Watch,
     read_part,
 )
+from fhir_plugin.disclose.redact.entries import open_bundle
 from fhir_plugin.disclose.redact.places import Place
-from fhir_plugin.disclose.redact.strict import write
+from fhir_plugin.disclose.redact.strict import Json, write
+from fhir_plugin.disclose.redact.unread import HasToBeRead
 
 _SAMPLE: Final = 1 << 20
 
@@ -89,9 +91,18 @@ class FileRedaction:
         self._resources = 0
         self._listed = 0
         self._redaction = begin()
+        self._all_is_read = False
 
     def redact(self, output: WholeOutput, told: Told) -> Redaction:
         """The redaction, for what it knows at the end. Raises `UnreadableRecord`, `UnusableFiles`."""
+        try:
+            return self._redact(output, told)
+        except HasToBeRead:
+            self._all_is_read = True
+            self._redaction = self._begin()
+            return self._redact(output, told)
+
+    def _redact(self, output: WholeOutput, told: Told) -> Redaction:
         self._ranges = list(self._files.ranges(self._jobs))
         if self._survey():
             self._look_around()
@@ -140,7 +151,7 @@ class FileRedaction:
                 first += said.lines
         for part in self._files.documents():
             binaries = binaries or b"Binary" in part.data or b"\\u" in part.data
-            self._resources += self._redaction.survey(read_part(part), part.place)
+            self._resources += self._redaction.survey(self._opened(part, survey), part.place)
             self._redaction.signed = True
         return binaries
 
@@ -148,7 +159,8 @@ class FileRedaction:
 
     def _write(self, output: WholeOutput, told: Told) -> None:
         watch = None if self._redaction.is_clean else self._redaction.watch(self._sample())
-        report = BlockReport(self._redaction, BlockSurvey(self._redaction, self._glance)) if self._reported else None
+        survey = BlockSurvey(self._redaction, self._glance)
+        report = BlockReport(self._redaction, survey) if self._reported else None
 
         def look(task: tuple[Range, int]) -> _Walked:
             return _walked(watch, report, *task)
@@ -162,12 +174,21 @@ class FileRedaction:
                     for _range in (each for each in self._ranges if each.file is file):
                         self._write_range(next(found), file.name, copy, told)
         for part in self._files.documents():
-            new = self._redaction.write(resource := read_part(part), part.place)
+            new = self._redaction.write(resource := self._opened(part, survey, watch), part.place)
             self._tell(told)
             if new is resource:
                 output.write(part)
             elif new is not None:
                 output.write(Part(part.name, write(new)))
+
+    def _opened(self, part: Part, survey: BlockSurvey, watch: Watch | None = None) -> Json:
+        """A document; of a Bundle only what may have to change. Raises `UnreadableRecord`."""
+        opened = None if self._all_is_read else open_bundle(part.data, survey)
+        if opened is None:
+            return read_part(part)
+        if watch is not None:
+            opened.read_what_is_named(watch)
+        return opened.bundle
 
     def _write_range(self, walked: _Walked, name: str, copy: Copying, told: Told) -> None:
         others = iter(walked.others)

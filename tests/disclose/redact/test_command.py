@@ -149,3 +149,19 @@ def test_a_document_that_may_not_go_out_leaves_no_file(tmp_path: Path) -> None:
     done = run(tmp_path / "in.json", "-o", tmp_path / "out.json", "--purpose", "insurer", "--json")
     assert done.exit_code == 0 and json.loads(done.stdout)["counts"]["redact"] == 1
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_bundle_that_stays_as_a_whole_is_read_as_a_whole(tmp_path: Path) -> None:
+    """What is inside goes by names that have to be gone elsewhere, too."""
+    inner = [
+        {"resource": {**PATIENT, "id": f"p{each}", "identifier": [{"system": "urn:x", "value": f"number-{each}-x"}]}}
+        for each in range(9)
+    ]
+    held = {"resourceType": "Bundle", "type": "collection", "meta": RESTRICTED, "entry": inner}
+    pointing = {"resourceType": "Goal", "id": "g", "addresses": [{"identifier": inner[3]["resource"]["identifier"][0]}]}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_text(json.dumps(held))
+    (tmp_path / "in" / "b.ndjson").write_bytes(lines(pointing))
+    done = run(tmp_path / "in", "-o", tmp_path / "out", "--purpose", "insurer", "--mode", "silent", "--json")
+    assert done.exit_code in (0, 3), done.output
+    assert b"number-3-x" not in b"".join(each.read_bytes() for each in (tmp_path / "out").iterdir())
