@@ -167,7 +167,11 @@ def walkthrough(photo: Path, packages: Path | None, like: str, as_json: bool) ->
     with mendable(as_json=as_json):
         folder = packages or Path(tempfile.mkdtemp(prefix="fhir-plugin-packages-"))
         folder.mkdir(parents=True, exist_ok=True)
-    _walk(photo.read_bytes(), declared_type_of(photo), like=like, as_json=as_json, packages=folder)
+    try:
+        _walk(photo.read_bytes(), declared_type_of(photo), like=like, as_json=as_json, packages=folder)
+    finally:
+        if packages is None and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _walk(photo: bytes, declared_type: str, *, like: str, as_json: bool, packages: Path | None = None) -> None:

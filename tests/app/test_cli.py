@@ -195,6 +195,7 @@ def test_a_refused_walkthrough_is_2_with_code_and_message(run: Any, tmp_path: Pa
     said = ran.json()
     assert said.keys() == {"refused"} and said["refused"].keys() == {"code", "message"}
     assert said["refused"]["code"] == code and len(said["refused"]["message"]) > 20
+    assert not list((tmp_path / "tmp").iterdir()), "a folder for packages that never came"
 
 
 def test_a_refusal_in_words_is_one_line_on_stderr(run: Any, tmp_path: Path) -> None:
