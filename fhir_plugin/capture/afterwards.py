@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.filing import FilingOrder
@@ -16,6 +15,7 @@ from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.patient_said import taken_back_since
 from fhir_plugin.capture.receipt import still_to_do
 from fhir_plugin.ledger.intents import Evidence, Intent
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.review_days import with_review_days
 from mappings.model.consent import ConsentScope, Grantor
 from mappings.model.identifiers import CaptureId, FhirBase, PatientId, Reference, WorkId
@@ -25,13 +25,11 @@ from mappings.model.labels import is_restricted
 from mappings.model.people import ClinicalSession
 from mappings.model.work import WorkItem, WorkKind
 
-_UK = ZoneInfo("Europe/London")
-
 
 def keep_register(parts: CaptureParts, intent: Intent, order: FilingOrder, evidence: Mapping[str, Evidence]) -> None:
     """Every image that was filed, with the days on which somebody looks again (G-R169, G-R245, G-R248)."""
     consent = evidence.get("consent")
-    filed = order.recorded_at.astimezone(_UK).date()
+    filed = order.recorded_at.astimezone(UK).date()
     for image in order.images:
         plain = KeptImage(
             fhir_base=FhirBase(intent.fhir_base),

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step, intended_by
 from fhir_plugin.ledger.record_steps import ChangeOnce
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent, ScopeDecision, withdrawn
 from mappings.model.identifiers import IntentId, Reference, VaultId, WorkId
@@ -27,7 +27,6 @@ from mappings.r4.errors import NotReadable
 from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
 
 KIND = "consent-change"
-UK = ZoneInfo("Europe/London")
 NOT_TAKEN = (
     "The EHR did not take this change of the consent. It counts in this app, and is tried again whenever a clinician "
     "opens this patient; until the EHR takes it, write it into the record yourself."

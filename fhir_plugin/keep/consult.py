@@ -19,10 +19,11 @@ from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.copies import Pictures, copy_of
 from fhir_plugin.keep.ground import ground_of
 from fhir_plugin.keep.opinion import LIVE, OpinionPurpose, OpinionState, SecondOpinion, SecondOpinions
-from fhir_plugin.keep.opinion_course import SCOPE, UK, OpinionCourse
+from fhir_plugin.keep.opinion_course import SCOPE, OpinionCourse
 from fhir_plugin.keep.opinion_events import OPENED, resume_for, tell
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.withdraw import kept_of
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.earlier_images import PARENTS_NO, blocked
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import second_opinion

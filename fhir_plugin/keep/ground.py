@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fhir_plugin.errors import NotFound, Refused, Tampered
 from fhir_plugin.keep.asking import Ground, who_gives
-from fhir_plugin.keep.consent_change import UK, read_consent
+from fhir_plugin.keep.consent_change import read_consent
 from fhir_plugin.keep.opinion import SecondOpinions
 from fhir_plugin.keep.opinion_course import SCOPE
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import kept_of
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.earlier_images import (
     PARENTS_NO,
     answer_that_counts,

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from fhir_plugin import VERSION
 from fhir_plugin.errors import NotFound, RecordRefused
@@ -14,6 +13,7 @@ from fhir_plugin.keep.label_order import LabelOrder, from_bytes, to_bytes, untol
 from fhir_plugin.keep.label_steps import BytesLabelStep, ImageLabelStep, ProvenanceStep, VerifyLabelStep
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.review_days import with_review_days
 from fhir_plugin.ports import AuditEntry, Compartment, Json, kept_under
 from mappings.model.identifiers import Reference, WorkId
@@ -25,7 +25,6 @@ from mappings.r4.label_provenance import to_label_provenance
 from mappings.r4.relabelled import binaries_of
 from mappings.terminology import systems
 
-UK = ZoneInfo("Europe/London")
 NOT_TAKEN = (
     "The EHR did not take the stricter label of a picture. This app hides it all the same; other systems may show it. "
     "It is tried again whenever a clinician opens this patient."

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.damage import DAMAGE
 from fhir_plugin.errors import NotFound
 from fhir_plugin.keep.opinion import OpinionState, SecondOpinion, SecondOpinions
 from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.earlier_images import blocked, grown_up_on
 from fhir_plugin.policy.ruling import May
 from fhir_plugin.policy.uses import Opinion, second_opinion
@@ -21,7 +21,6 @@ from mappings.model.kept import OwnConsent
 from mappings.model.work import WorkItem, WorkKind
 
 SCOPE = ConsentScope.SECOND_OPINION
-UK = ZoneInfo("Europe/London")
 _HOW = {
     OpinionState.ANSWERED: "The colleague has answered.",
     OpinionState.DECLINED: "The colleague would rather not look. Ask somebody else.",

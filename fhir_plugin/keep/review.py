@@ -16,7 +16,8 @@ from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.consent_change import ConsentChange, begin
 from fhir_plugin.keep.parts import KeepParts
-from fhir_plugin.keep.withdraw import UK, kept_of
+from fhir_plugin.keep.withdraw import kept_of
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.earlier_images import KEEPING, blocked
 from fhir_plugin.policy.review_days import age_reached, birthday, maturity_days, with_review_days
 from fhir_plugin.policy.ruling import Reason

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.keep.consent_change import KIND, ConsentChange, begin, read_consent, try_again
 from fhir_plugin.keep.parts import KeepParts
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.earlier_images import who_withdraws
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor, PhotoConsent
 from mappings.model.identifiers import Reference, WorkId
@@ -21,8 +21,6 @@ from mappings.model.kept import A_PARENT, KeptImage
 from mappings.model.people import ClinicalSession, Patient, Role
 from mappings.model.work import WorkItem, WorkKind
 from mappings.terminology.photographs import CONSENT_SCOPE_WORDS
-
-UK = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.contents import PolicyPack
 from fhir_plugin.policy.jurisdiction import Law
 from fhir_plugin.policy.review_days import birthday
@@ -27,7 +27,6 @@ KEEPING = frozenset({ConsentScope.RECEIVE, ConsentScope.STORE})
 """Who takes one of these back, wants the picture used for nothing beyond their own care (G-R238)."""
 PARENTS_NO = "parents-no"
 """Code of what shuts until the young person is asked themselves, and binds them no longer than that."""
-UK = ZoneInfo("Europe/London")
 
 
 def blocked(image: KeptImage, scope: ConsentScope, today: dt.date, *, deceased: bool = False) -> tuple[Reason, ...]:

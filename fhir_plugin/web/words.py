@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-_UK = ZoneInfo("Europe/London")
+from fhir_plugin.policy.clock_times import UK
 
 
 def local(moment: dt.datetime) -> dt.datetime:
     """`moment` on a UK clock; a camera's time without offset is already local."""
-    return moment if moment.tzinfo is None else moment.astimezone(_UK)
+    return moment if moment.tzinfo is None else moment.astimezone(UK)
 
 
 def day(when: dt.datetime | dt.date | None) -> str:

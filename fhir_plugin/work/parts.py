@@ -5,18 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditEntry, AuditTrail, ClinicalRecord, Clock, Holds, JobQueue, UnitOfWork, Worklist
 from fhir_plugin.work.stores import Absences, Colleagues
 from mappings.model.identifiers import LaunchId, PatientId
 from mappings.model.people import ClinicalSession
-
-_UK = ZoneInfo("Europe/London")
-"""Days off and days of review are days of the practice, and this is written for the United Kingdom."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class WorkParts:
 
     @property
     def today(self) -> dt.date:
-        return self.clock.now().astimezone(_UK).date()
+        return self.clock.now().astimezone(UK).date()
 
     def note(
         self, session: ClinicalSession, action: str, subject: str, patient: PatientId | None, **detail: str | int | bool

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.disclose.decide import Rules
 from fhir_plugin.disclose.desk.days_off import bank_holidays
 from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import (
     AuditEntry,
@@ -34,9 +34,6 @@ from mappings.model.disclosure_request import DisclosureRequest
 from mappings.model.identifiers import IntentId, LaunchId
 from mappings.model.people import ClinicalSession, Patient
 from mappings.model.practice import HoldKind
-
-_UK = ZoneInfo("Europe/London")
-"""The day of an answer is a day of the practice, and this is written for the United Kingdom."""
 
 
 class StartsSending(Protocol):
@@ -76,7 +73,7 @@ class DeskParts:
 
     @property
     def today(self) -> dt.date:
-        return self.clock.now().astimezone(_UK).date()
+        return self.clock.now().astimezone(UK).date()
 
     @property
     def days_off(self) -> frozenset[dt.date]:
@@ -104,4 +101,4 @@ class DeskParts:
 
 def uk_day(moment: dt.datetime) -> dt.date:
     """The day of the practice on which something happened."""
-    return moment.astimezone(_UK).date()
+    return moment.astimezone(UK).date()

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fhir_plugin.errors import Unavailable
+from fhir_plugin.policy.clock_times import UK
 
 FOLDER = Path(__file__).parent / "words"
 FIRST = "en"
@@ -25,7 +25,6 @@ EASY = "easy"
 AUDIENCES = ("parent", "young")
 """Sections that take the place of the usual ones for some readers: `[parent.start]` that of `[start]`."""
 
-_UK = ZoneInfo("Europe/London")
 _PLACE = re.compile(r"\{(\w+)\}")
 
 Value = str | list[str]
@@ -71,13 +70,13 @@ class Words:
     def day(self, when: dt.date | dt.datetime) -> str:
         """A day on a UK calendar, as this language writes it."""
         if isinstance(when, dt.datetime):
-            when = when.astimezone(_UK).date()
+            when = when.astimezone(UK).date()
         month = self.each("language.months")[when.month - 1]
         return self("language.day", day=when.day, month=month, year=when.year)
 
     def moment(self, when: dt.datetime) -> str:
         """A time and a day, on a UK clock of 24 hours: the one that needs no words."""
-        local = when.astimezone(_UK)
+        local = when.astimezone(UK)
         return f"{local:%H:%M}, {self.day(local)}"
 
     def _find(self, key: str) -> Value:
