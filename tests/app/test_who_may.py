@@ -17,6 +17,8 @@ from tests.fakes.worker import picture
 
 OPEN_TO_ALL = {"way_in.front_door", "way_in.launch", "way_in.standalone", "way_in.callback", "way_in.jwks"} | {
     "way_in.healthz",
+    "way_in.desk_launch",
+    "way_in.desk_standalone",
     "assets.static",
 }
 AT_THE_LINK = {
@@ -45,7 +47,7 @@ def rules_of(app: Flask) -> list[tuple[Rule, str]]:
 def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -> TestResponse:
     known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "k1", **values}
     known = {"work_id": "w1", "hold_id": "h1", "request_id": "r1", "opinion_id": "o1", **known}
-    known = {"disclosure_id": "d1", "item": "x1", **known}
+    known = {"disclosure_id": "d1", "item": "x1", "name": "n1", **known}
     path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
     return browser.client.open(path, method=method)
 
@@ -59,8 +61,9 @@ def upload(shop: Shop, launch: str) -> tuple[str, str]:
 
 
 def told(answer: TestResponse) -> tuple[object, ...]:
-    """Everything of an answer but what is random in it."""
-    text = re.sub(r'nonce="[^"]*"|content="[^"]{60,}"', "", answer.text)
+    """Everything of an answer but what is random in it, or tells how many seconds are left."""
+    text = answer.get_data().decode("utf-8", "replace")
+    text = re.sub(r'nonce="[^"]*"|content="[^"]{60,}"|data-(?:idle|absolute)="\d+"', "", text)
     policy = re.sub(r"'nonce-[^']*'", "", answer.headers.get("Content-Security-Policy", ""))
     names = tuple(sorted(name for name, _ in answer.headers if name != "Set-Cookie"))
     return answer.status_code, text, policy, names
