@@ -78,7 +78,10 @@ def _as_text(found: Verified) -> str:
     rows = [f"Whole and unchanged: package {found.package}, made {found.made}, {found.files} files."]
     rows += [f"Signed by the key {found.key_check}"]
     if found.trusted is None:
-        rows += ["Whose key that is, this cannot tell: compare it with the cover sheet, or ring whoever sent it."]
+        rows += [
+            "Whose key that is, this cannot tell, nor can the cover sheet, which came with it: ring whoever sent it,"
+        ]
+        rows += ["on a number that you already know, and have them read out their key check. Or say --key or --jwks."]
     else:
         rows += ["That is the key that you gave to compare with."]
     return "\n".join(rows)

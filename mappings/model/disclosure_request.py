@@ -101,6 +101,8 @@ class MadePackage:
     """Keyed digests of the bytes of each image that went out, with spaces between: they find it again under another
     reference."""
     manifest: Sha256 | None = None
+    key_check: str = ""
+    """Of the key that signed it: what is read out to whoever wants to know that it is ours."""
     event: Reference | None = None
     """The AuditEvent that says so in the record."""
     provenance: Reference | None = None

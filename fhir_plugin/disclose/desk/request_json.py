@@ -179,6 +179,7 @@ def _package(each: MadePackage | None) -> Json | None:
         "at": each.at.isoformat(),
         "digests": dict(sorted(each.digests.items())),
         "manifest": each.manifest,
+        "key_check": each.key_check,
         "event": each.event,
         "provenance": each.provenance,
     }
@@ -196,6 +197,7 @@ def _read_package(words: Json | None) -> MadePackage | None:
         at=dt.datetime.fromisoformat(words["at"]),
         digests={Reference(key): each for key, each in words["digests"].items()},
         manifest=Sha256(words["manifest"]) if words["manifest"] else None,
+        key_check=words.get("key_check", ""),
         event=Reference(words["event"]) if words["event"] else None,
         provenance=Reference(words["provenance"]) if words["provenance"] else None,
     )

@@ -148,8 +148,8 @@ def _whole(cover: CoverSheet, inside: Inside) -> Section:
         sentences=[
             "Every file is listed with its fingerprint, and the list is signed. The command fhir-plugin verify-package "
             "checks all of it, on any computer.",
-            "To be sure that the signature is ours, compare this key with the one that the command shows. Or ring "
-            f"{cover.organisation} on a number that you already know, and have it read out:",
+            "It also shows by which key. To be sure that this key is ours, ring "
+            f"{cover.organisation} on a number that you already know, and have it read out. It is:",
         ],
         key=inside.key_check,
     )

@@ -96,6 +96,7 @@ class MakePackage:
             images=_disclosed(contents, noted),
             digests={reference: " ".join(each) for reference, each in digests.items()},
             counts=dict(contents.cover.counts),
+            key_check=proven.key_check,
         )
         return _evidence(make_whole(vault, intent, spooled), spooled)
 

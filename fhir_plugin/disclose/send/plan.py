@@ -260,6 +260,7 @@ def _made(whole: VaultId, spooled: Spooled, evidence: Mapping[str, Evidence]) ->
         at=spooled.at,
         digests=spooled.digests,
         manifest=spooled.manifest,
+        key_check=spooled.key_check,
         event=Reference(evidence[EVENT]["reference"]),
         provenance=Reference(evidence[PROVENANCE]["reference"]),
     )

@@ -36,6 +36,8 @@ class Spooled:
     images: tuple[DisclosedImage, ...]
     digests: Mapping[Reference, str] = field(repr=False)
     counts: Mapping[str, int]
+    key_check: str = ""
+    """Of the key that signed it, for comparing over the telephone."""
 
 
 def put_pieces(
@@ -130,6 +132,7 @@ def _to_json(spooled: Spooled) -> Json:
         ],
         "digests": dict(spooled.digests),
         "counts": dict(spooled.counts),
+        "key_check": spooled.key_check,
     }
 
 
@@ -146,4 +149,5 @@ def _from_json(value: Json) -> Spooled:
         ),
         digests={Reference(key): each for key, each in value["digests"].items()},
         counts=value["counts"],
+        key_check=value.get("key_check", ""),
     )

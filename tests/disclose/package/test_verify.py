@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -314,3 +317,17 @@ def test_the_command_answers_as_the_contract_says(tmp_path: Path) -> None:
     assert run(str(good), "--key", PACKAGE.proven.key_check)[0] == 0
     assert run(str(good), "--key", "0000")[0] == 1
     assert run(str(tmp_path / "none.zip"))[0] == 64
+
+
+def test_a_stranger_checks_it_on_a_machine_without_an_installation(tmp_path: Path) -> None:
+    """No state, no settings, nothing of ours but the program; and it leaves nothing behind."""
+    (tmp_path / "p.zip").write_bytes(WHOLE)
+    command = [sys.executable, "-c", "from fhir_plugin.cli import main; main()", "verify-package", "p.zip", "--json"]
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, check=True, timeout=60)
+    said = json.loads(done.stdout)
+    assert said["whole"] and said["key"]["trusted"] is None and said["key"]["check"] == PACKAGE.proven.key_check
+    (tmp_path / "keys.json").write_bytes(members(WHOLE)["keys.json"])
+    kept = subprocess.run([*command, "--jwks", "keys.json"], cwd=tmp_path, env=bare, capture_output=True, timeout=60)
+    assert json.loads(kept.stdout)["key"]["trusted"] is True
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["keys.json", "p.zip"]
