@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _LONG: Final = 256
+_LONGEST_END: Final = 80
 MIN_BYTES: Final = 8
 """Shorter content is in too many things to say anything."""
 
@@ -59,13 +60,13 @@ def without_data(line: bytes) -> bytes:
 
 
 def without_long_data(lines: bytes) -> bytes:
-    """Lines of JSON without the long base64 under `data`, which is compared as bytes and never read as words."""
+    """Lines of JSON without most of the base64 under `data`: of long ones only the ends, which tell them apart."""
     found, at = [], 0
     while begins := _BEGINS.search(lines, at):
         start = begins.end()
-        end = lines.find(b'"', start)
+        end = lines.find(b'"', start) - _LONGEST_END
         is_long = end - start > _LONG and lines[begins.start() - 1 : begins.start()] != b"\\"
-        after = end if is_long and not lines[start:end].translate(None, _ALPHABET + b"=") else start
+        after = end if is_long and not lines[start:end].translate(None, _ALPHABET) else start
         found.append(lines[at:start])
         at = after
     return b"".join((*found, lines[at:])) if found else lines

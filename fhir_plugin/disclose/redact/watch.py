@@ -71,12 +71,11 @@ class Watch:
         escaped = _lines_with_escapes(text)
         lines = text.split(b"\n") if found or escaped else []
         plain = self._unescaped(sorted(escaped), lines, found) if escaped else {}
-        whole = block.split(b"\n") if any(marks & _DATA for marks in found.values()) else []
         walked = {
             number
             for number, marks in found.items()
             if marks & _NAMED
-            or (marks & _DATA and self._names.copies.may_be_in(whole[number]))
+            or (marks & _DATA and self._names.copies.may_be_in(lines[number]))
             or (marks & _TITLE and self._may_be_titled(plain.get(number, lines[number])))
         }
         perhaps = [number for number, marks in found.items() if marks & _PICTURE and number not in walked]
