@@ -88,7 +88,9 @@ def test_who_asks_is_chosen_first_with_its_right_and_clock(person: Person, parts
         assert row.title in said and row.right in said and row.time_limit.words in said
     again = person.get("disclosures/new?on=2")
     assert "Choose who asks." in again.text
-    assert "Who gets the copy" in person.get("disclosures/new?requester=patient").text
+    theirs = person.get("disclosures/new?requester=patient").text
+    assert "Who gets the copy" in theirs and 'value="Amy LEE"' in theirs
+    assert 'value="Amy LEE"' not in person.get("disclosures/new?requester=insurer").text
 
 
 @pytest.mark.parametrize("requester", list(Requester))

@@ -383,6 +383,12 @@ def test_whoever_changes_something_after_the_first_signature_is_told_what_that_d
     assert "Sign as second person" in page.text and "Now somebody else" not in page.text
 
 
+def test_a_preview_says_what_is_not_in_it_yet(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    request = a_request(parts)
+    assert "4 items still wait for a person" in words_of(person.get(at(request, "preview")).text)
+
+
 def test_markup_in_every_word_is_only_text(person: Person, parts: FakeParts) -> None:
     officer(parts)
     bad = {"title": MARKUP, "words": MARKUP, "category": MARKUP, "sensitive": True}

@@ -109,6 +109,8 @@ def new(session: ClinicalSession) -> ResponseReturnValue:
         return page("who.html", session, who_asks=words.WHO_ASKS, rows=rows, problems=problems)
     today = local(parts().clock.now()).date()
     said = {"requester": asked, "received": today.isoformat(), "mode": Mode.MARKED.value}
+    if asked == Requester.PATIENT:
+        said |= {"recipient": parts().captures.patient(session).name, "relationship": "The patient"}
     return _facts_page(session, said, NONE, None)
 
 

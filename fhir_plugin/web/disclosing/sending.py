@@ -53,6 +53,7 @@ def preview(session: ClinicalSession, disclosure_id: str) -> ResponseReturnValue
         view=view,
         opened=opened,
         shows=shows,
+        own=signed_first(session, view.request),
         reasons=words.REVEAL_REASONS[4:],
     )
 
