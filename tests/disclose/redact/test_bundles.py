@@ -96,6 +96,9 @@ def test_a_bundle_that_needs_no_change_keeps_everything() -> None:
     for mode in Mode:
         out, _ = redacted(whole, mode)
         assert out == whole
+        inner = search(entry(PLAIN), total=900)
+        beside, _ = redacted(collection(inner), mode)
+        assert resources(beside)[-1] == inner, "looked through, for something stays beside it"
 
 
 def test_the_label_is_that_of_what_is_left() -> None:
