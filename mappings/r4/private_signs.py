@@ -6,20 +6,13 @@ clinician, never a label.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
-from functools import cache
-from importlib import resources
-from typing import Final
 
 from mappings.r4 import elements
 from mappings.r4.elements import Json
 from mappings.terminology import systems
-from mappings.terminology.body_sites import body_sites
-
-_WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+from mappings.terminology.private_signs import List, private_site_codes, private_words, words_in
 
 
 class Sign(StrEnum):
@@ -33,7 +26,7 @@ class Sign(StrEnum):
 def private_signs(image: Json, *, encounter: Json | None = None, sites: Collection[str] = ()) -> tuple[Sign, ...]:
     """The signs of one image. `encounter`: the one that it was made in, where it may be read; `sites`: the policy's own
     SNOMED CT codes of private places, beside the list of this project."""
-    private = {code for code, listed in body_sites().items() if listed.site.private} | set(sites)
+    private = private_site_codes() | set(sites)
     found = []
     where = list(_sites(image))
     codes = {
@@ -98,18 +91,6 @@ def _words_of(concepts: Iterable[Json]) -> Iterator[str]:
             yield elements.text_of(coding.get("display"))
 
 
-def _says(texts: Iterable[str], *lists: str) -> bool:
-    known = frozenset().union(*(_lists()[name] for name in lists))
-    for text in texts:
-        words = _WORD.findall(text.lower())
-        words += [part for word in words if "-" in word for part in (word.replace("-", ""), *word.split("-"))]
-        pairs = (" ".join(words[place : place + 2]) for place in range(len(words) - 1))
-        if known.intersection(words) or known.intersection(pairs):
-            return True
-    return False
-
-
-@cache
-def _lists() -> dict[str, frozenset[str]]:
-    text = resources.files("mappings.terminology").joinpath("private_signs.toml").read_text(encoding="utf-8")
-    return {name: frozenset(words) for name, words in tomllib.loads(text).items()}
+def _says(texts: Iterable[str], *lists: List) -> bool:
+    known = frozenset().union(*map(private_words, lists))
+    return any(known & words_in(text) for text in texts)

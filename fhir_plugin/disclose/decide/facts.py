@@ -6,13 +6,13 @@ and cannot be read is said so (`Fact.UNREADABLE_LABEL`); nothing is passed over 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from mappings.model.labels import CONFIDENTIALITY, Label
+from mappings.terminology.private_signs import words_in
 from mappings.terminology.resource_types import RESOURCE_TYPES
 from mappings.terminology.systems import BODY_SITE_EXTENSION
 
@@ -69,7 +69,6 @@ class Said:
     is_bytes: bool
 
 
-_WORD: Final = re.compile(r"[a-z]+")
 _PICTURES: Final = ("image/", "video/", "application/dicom")
 _IMAGE_KINDS: Final = frozenset({"Media", "ImagingStudy", "ImagingSelection"})
 
@@ -214,7 +213,7 @@ class _Reading:
             for name in ("code", "display", "text"):
                 text = node.get(name)
                 if isinstance(text, str):
-                    self.site_words.update(_WORD.findall(text.lower()[:500]))
+                    self.site_words |= words_in(text[:500])
                     if name == "code":
                         self.site_codes.add(text)
 

@@ -28,7 +28,7 @@ from mappings.model.disclosure import (
     openness,
 )
 from mappings.model.labels import Label
-from mappings.terminology.body_sites import body_sites
+from mappings.terminology.private_signs import private_site_codes, private_words
 
 _PARTICULAR: Final = {fact: place for place, fact in enumerate(Fact)}
 _FIRST_TO_LOOK: Final = (Reviewer.PRIVACY_OFFICER, Reviewer.HEALTH_PROFESSIONAL, Reviewer.OFFICER)
@@ -74,7 +74,7 @@ def judge_for(
 
 def all_private_sites(rules: Rules, more: Iterable[str] = ()) -> frozenset[str]:
     """The SNOMED CT codes of private places: the shipped ones, those of the rules, and `more`."""
-    return rules.private_codes | {code for code, listed in body_sites().items() if listed.site.private} | set(more)
+    return rules.private_codes | private_site_codes() | set(more)
 
 
 def grounds(
@@ -158,7 +158,7 @@ def _with_what_is_around(said: Said, around: Around) -> tuple[Said, bool, bool]:
 
 
 def _private_place(said: Said, rules: Rules, private_sites: frozenset[str]) -> bool:
-    return bool(said.site_codes & private_sites or said.site_words & rules.private_words)
+    return bool(said.site_codes & private_sites or said.site_words & (rules.private_words | private_words("sites")))
 
 
 def _would_be_kept_back(asked: Asked, rules: Rules, circumstances: Mapping[str, str]) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fhir_plugin.disclose.decide import Together, judge_for
 from fhir_plugin.disclose.decide.facts import INLINE_LABEL, read
+from fhir_plugin.disclose.decide.rules import shipped_rules
 from mappings.model.disclosure import ConsentToRelease, ItemFacts, Opinion, Requester, Review, Reviewer
 from mappings.model.labels import ACT_CODE, CONFIDENTIALITY
+from mappings.r4.private_signs import Sign, private_signs
+from mappings.terminology.private_signs import private_site_codes, private_words
 from mappings.terminology.systems import BODY_SITE_EXTENSION
 from tests.disclose.decide.items import Json, asking, coding, photograph, text_entry, verdict_on, word
 
@@ -183,6 +187,29 @@ def test_a_policy_can_only_add_private_places() -> None:
     judge = judge_for(INSURER, private_sites=["72696002"])
     assert word(judge(photograph(bodySite=knee))) == "review"
     assert word(judge(photograph(bodySite=SITE))) == "review"
+
+
+@pytest.mark.parametrize("place", [*sorted(private_words("sites")), "Breast2", "left-breast", "Natal-Cleft, scar"])
+def test_a_place_that_asks_for_a_label_waits_when_a_copy_is_made(place: str) -> None:
+    """One list for both, so that nothing waits for a label that goes out meanwhile."""
+    picture = photograph(bodySite={"text": place.title()})
+    assert word(judge_for(INSURER)(picture)) == "review"
+    assert Sign.SITE in private_signs(picture)
+
+
+def test_a_code_of_a_place_that_asks_for_a_label_waits_too() -> None:
+    for code in private_site_codes():
+        picture = photograph(bodySite={"coding": [{"system": "http://snomed.info/sct", "code": code}]})
+        assert word(judge_for(INSURER)(picture)) == "review"
+        assert private_signs(picture) == (Sign.SITE,)
+    elbow = photograph(bodySite={"text": "Elbow, near the bottomless pit", "coding": [{"code": "127949000"}]})
+    assert word(judge_for(INSURER)(elbow)) == "release" and private_signs(elbow) == ()
+
+
+def test_rules_add_words_and_codes_of_their_own() -> None:
+    rules = replace(shipped_rules(), private_words=frozenset({"scar"}), private_codes=frozenset({"1"}))
+    for said in ({"text": "An old scar"}, {"coding": [{"code": "1"}]}, {"text": "Vulva"}):
+        assert word(judge_for(INSURER, rules=rules)(photograph(bodySite=said))) == "review"
 
 
 BYTES: Json = {"resourceType": "Binary", "id": "b1", "contentType": "image/jpeg", "data": "AAAA"}
