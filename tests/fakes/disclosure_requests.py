@@ -11,7 +11,9 @@ from tests.fakes.unit_of_work import FakeUnitOfWork
 
 
 class FakeDisclosureRequests:
-    """Keeps each by its id; takes part in the transactions of `work`."""
+    """Keeps each by its id; takes part in the transactions of `work`. `damaged`: how many cannot be read."""
+
+    damaged = 0
 
     def __init__(self, work: FakeUnitOfWork | None = None) -> None:
         self._work = work or FakeUnitOfWork()
@@ -39,7 +41,7 @@ class FakeDisclosureRequests:
         return sorted(theirs, key=lambda each: (each.created, each.id), reverse=True)
 
     def unreadable(self, fhir_base: FhirBase, patient: PatientId) -> int:
-        return 0
+        return self.damaged
 
     def open_at(self, fhir_base: FhirBase) -> list[DisclosureRequest]:
         found = [each for each in self._rows.values() if each.fhir_base == fhir_base and each.is_open]

@@ -113,6 +113,8 @@ class FakeDesk:
         """What the next views say of the reading, one after the other."""
         self.needs_second = False
         self.sent: list[Accounted] = []
+        self.damaged = 0
+        """How many requests cannot be read."""
         self.fresh: Callable[[], list[DeskItem]] = a_record
         self.texts: dict[ItemKey, str] = {}
         self.page = "<!DOCTYPE html><html lang=en><title>Record</title><h1>What you asked for</h1><p>Item 1</html>"
@@ -211,6 +213,9 @@ class FakeDesk:
         with zipfile.ZipFile(out, "w") as made:
             made.writestr("record.html", self.page)
         return "record.zip", iter([out.getvalue()])
+
+    def unreadable(self, session: ClinicalSession) -> int:
+        return self.damaged
 
     def accounting(self, session: ClinicalSession) -> Sequence[Accounted]:
         return self.sent

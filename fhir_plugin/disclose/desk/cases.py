@@ -47,6 +47,11 @@ class Cases:
             return [view.for_professionals(each) for each in found if each.is_open]
         return found if sees_hidden(session) else [view.without_items(each) for each in found]
 
+    def unreadable(self, session: ClinicalSession) -> int:
+        """How many requests of this patient stand in no list, since what was noted of them cannot be read."""
+        need(session, AT_THE_DESK, "requests for copies of a record")
+        return self._parts.requests.unreadable(session.fhir_base, session.patient_id)
+
     def of_practice(self, session: ClinicalSession) -> Sequence[DisclosureRequest]:
         need(session, SECOND, "requests for copies of a record")
         found = [view.name_and_clock(each) for each in self._parts.requests.open_at(session.fhir_base)]

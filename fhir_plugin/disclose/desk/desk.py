@@ -233,7 +233,16 @@ class Desk(Cases):
         return [_accounted(each) for each in told(self._parts, self._parts.rules, session)]
 
     def accounting_sheet(self, session: ClinicalSession, also: Collection[str]) -> Iterator[bytes]:
-        """As a PDF to give to the patient. `also`: the lines of which somebody has decided that the patient is told."""
+        """As a PDF to give to the patient. `also`: the lines of which somebody has decided that the patient is told.
+
+        Raises `Refused` where not all of them can be read: a sheet that leaves one out would say that it never was.
+        """
+        if self.unreadable(session):
+            raise Refused(
+                "What was noted of a request for this patient cannot be read, so that nobody can say what was sent. "
+                "Tell the person who looks after this app.",
+                code="accounting-incomplete",
+            )
         given = [each for each in self.accounting(session) if not each.look_first or each.token in also]
         parts = self._parts
         with parts.work.transaction():

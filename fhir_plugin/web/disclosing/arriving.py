@@ -89,6 +89,7 @@ def at_the_desk(session: ClinicalSession) -> ResponseReturnValue:
     return page(
         "desk.html",
         session,
+        unreadable=desk().unreadable(session),
         lines=[_line(session, each) for each in of_patient],
         others=[_line(session, each) for each in others.here],
         leaf=others,
@@ -189,7 +190,14 @@ def _as_said(found: DisclosureRequest) -> dict[str, str]:
 def accounting(session: ClinicalSession) -> ResponseReturnValue:
     """What was sent to whom, to be printed and given to the patient."""
     made = parts().clock.now()
-    return page("accounting.html", session, sent=desk().accounting(session), made=made, home=is_officer(session))
+    return page(
+        "accounting.html",
+        session,
+        sent=desk().accounting(session),
+        unreadable=desk().unreadable(session),
+        made=made,
+        home=is_officer(session),
+    )
 
 
 @disclosing.get("/accounting/sheet")

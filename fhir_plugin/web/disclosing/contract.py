@@ -116,6 +116,9 @@ class Desk(Protocol):
     def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
         """A file name without anybody's name, and the ZIP."""
 
+    def unreadable(self, session: ClinicalSession) -> int:
+        """How many requests of this patient are in no list, since they cannot be read."""
+
     def accounting(self, session: ClinicalSession) -> Sequence[Accounted]: ...
     def accounting_sheet(self, session: ClinicalSession, also: Collection[str]) -> Iterator[bytes]:
         """As a PDF for the patient. Of lines that `look_first`, those whose token is in `also`."""
