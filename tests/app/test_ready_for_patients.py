@@ -14,7 +14,8 @@ from fhir_plugin.adapters.practice import DatabaseColleagues
 from fhir_plugin.app import install
 from fhir_plugin.installation import Installation
 from fhir_plugin.policy.pack import UnusablePack, shipped_pack
-from fhir_plugin.readiness import missing_before_patients, ready_for_patients
+from fhir_plugin.ports import AuditEntry
+from fhir_plugin.readiness import SERVED, missing_before_patients, ready_for_patients
 from fhir_plugin.settings import Settings
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.model.people import ClinicalSession, User
@@ -101,6 +102,51 @@ def test_a_clinic_that_runs_is_never_stopped(tmp_path: Path) -> None:
         stored.seen(Colleague(FhirBase(BASE), Reference("Practitioner/a"), NOW, "Dr Oak"))
         assert ready_for_patients(installation) is installation
         assert set(missing_before_patients(installation)) == set(FIRST)
+
+
+TRIAL = REAL + "sandbox = true\n"
+
+
+def somebody_works(installation: Installation) -> None:
+    stored = DatabaseColleagues(installation.database, installation.masters)
+    stored.seen(Colleague(FhirBase(BASE), Reference("Practitioner/a"), NOW, "Dr Try"))
+
+
+def served(installation: Installation) -> list[object]:
+    return [each.entry.detail["sandbox"] for each in installation.audit.entries(action=SERVED, subject=BASE)]
+
+
+def test_trials_at_an_ehr_that_has_patients_by_now_are_no_beginning(tmp_path: Path) -> None:
+    with installed(tmp_path, TRIAL) as installation:
+        ready_for_patients(installation)
+        somebody_works(installation)
+    with installed(tmp_path, REAL) as installation:
+        for _ in range(2):
+            with pytest.raises(UnusablePack):
+                ready_for_patients(installation)
+        assert served(installation) == [True]
+
+
+def test_nor_are_those_at_one_that_was_added_for_trials_and_never_served(tmp_path: Path) -> None:
+    with installed(tmp_path, REAL) as installation:
+        detail: dict[str, str | int | bool] = {"iss": BASE, "sandbox": True}
+        installation.audit.append(AuditEntry("issuer.added", actor="system", subject="trust-a", detail=detail))
+        somebody_works(installation)
+        with pytest.raises(UnusablePack):
+            ready_for_patients(installation)
+
+
+def test_after_trials_a_clinic_that_began_properly_is_never_stopped(tmp_path: Path) -> None:
+    with installed(tmp_path, TRIAL) as installation:
+        ready_for_patients(installation)
+        somebody_works(installation)
+    with installed(tmp_path, REAL, FIRST) as installation:
+        for _ in range(2):
+            ready_for_patients(installation)
+        assert served(installation) == [True, False], "once each"
+    with installed(tmp_path, REAL) as installation:
+        assert ready_for_patients(installation) is installation
+        assert missing_before_patients(installation), "it is told"
 
 
 def test_a_clinic_that_began_with_the_first_release_is_never_stopped(tmp_path: Path) -> None:
