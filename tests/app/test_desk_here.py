@@ -153,8 +153,8 @@ ARM = ItemKey(f"Media/{ORDINARY}")
 
 def signed(ehr: Ehr, who: ClinicalSession, request: DisclosureRequest) -> DisclosureRequest:
     view = ehr.demo.installation.desk.view(who, request.id)
-    about = {"about": view.digest, "revision": view.request.revision}
-    done = ehr.demo.installation.desk.sign(who, request.id, who.user.display, **about)
+    name, revision = who.user.display, view.request.revision
+    done = ehr.demo.installation.desk.sign(who, request.id, name, about=view.digest, revision=revision)
     if done.state is RequestState.MAKING:
         assert ehr.demo.installation.parts.background.wait(f"disclosure {request.id}", 60)
     return ehr.demo.installation.desk.view(who, request.id).request

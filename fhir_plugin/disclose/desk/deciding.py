@@ -35,6 +35,7 @@ from mappings.model.disclosure import (
     Reason,
     Redact,
     Release,
+    Requester,
     Review,
     Reviewer,
     Verdict,
@@ -63,6 +64,8 @@ SENSITIVE: Final = frozenset(
     }
 )
 """Facts about an item that nobody reads who only passes."""
+PATIENTS_SIDE: Final = (Requester.PATIENT, Requester.PATIENTS_SOLICITOR)
+"""The patient asks, themselves or by somebody who stands in their place."""
 READ_TO_CLEAR: Final = frozenset({"free-text-names-withheld", "free-text-may-speak-of-withheld", "human-narrative"})
 """Rules of the redactor under which somebody who has read the words may let them out."""
 
@@ -245,7 +248,7 @@ def _seconds(
     reasons: dict[str, Reason] = {}
     for item in items:
         out = isinstance(item.decided, Release)
-        moved = _moved(item)
+        moved = _moved(item, own=asked.requester in PATIENTS_SIDE)
         for each in rules.seconds:
             if each.reason.rule not in reasons and each.fits(
                 asked.requester, facts[item.key], moved, circumstances[item.key], out=out
@@ -254,12 +257,14 @@ def _seconds(
     return tuple(reasons.values())
 
 
-def _moved(item: DeskItem) -> Moved:
+def _moved(item: DeskItem, *, own: bool) -> Moved:
+    """`own`: the patient asks. From them something is kept back, too, where nobody but one person proposed it."""
     if item.override is None:
         return Moved.AS_PROPOSED
     if item.override.decided is Decided.RELEASE:
         return Moved.LET_OUT if isinstance(item.proposed, Redact | Withhold) else Moved.AS_PROPOSED
-    return Moved.KEPT_BACK if isinstance(item.proposed, Release) else Moved.AS_PROPOSED
+    kept_back = isinstance(item.proposed, Release) or (own and isinstance(item.proposed, Review))
+    return Moved.KEPT_BACK if kept_back else Moved.AS_PROPOSED
 
 
 def _digest(

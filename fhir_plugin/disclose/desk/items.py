@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from fhir_plugin.disclose.course import changed
 from fhir_plugin.disclose.decide import Rules
-from fhir_plugin.disclose.desk.deciding import READ_TO_CLEAR, Decision
+from fhir_plugin.disclose.desk.deciding import PATIENTS_SIDE, READ_TO_CLEAR, Decision
 from fhir_plugin.disclose.desk.people import OFFICERS, need, sees_hidden
 from fhir_plugin.disclose.desk.standing import forbidden
 from fhir_plugin.disclose.desk.view import need_item
 from fhir_plugin.errors import Incomplete, NotAllowed, Refused
-from mappings.model.disclosure import Opinion, Redact, Release, Requester, Reviewer, Withhold
+from mappings.model.disclosure import Opinion, Redact, Release, Reviewer, Withhold
 from mappings.model.disclosure_request import (
     Decided,
     DeskItem,
@@ -26,8 +26,6 @@ from mappings.model.disclosure_request import (
     Override,
 )
 from mappings.model.people import ClinicalSession
-
-PATIENTS_SIDE: Final = (Requester.PATIENT, Requester.PATIENTS_SOLICITOR)
 
 
 def overridden(

@@ -15,12 +15,15 @@ from PIL import Image
 
 from fhir_plugin.disclose.desk.values import REVEAL_REASONS
 from fhir_plugin.errors import NotAllowed, NotFound
+from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.disclosure_request import Decided, DisclosureRequest, ItemKey, RequestState
+from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.images import Geometry, Region
+from mappings.model.kept import KeptImage
 from mappings.r4.provenance import signature
 from mappings.r4.statement import VERSION
 from mappings.terminology import systems
-from tests.disclose.desk.bench import AMY, COLLEAGUE, INSURER, OFFICER, SAID, DeskBench
+from tests.disclose.desk.bench import AMY, COLLEAGUE, GUARDIAN, HERE, INSURER, OFFICER, PRIVACY, SAID, DeskBench
 from tests.disclose.package.made import WorkerHere
 from tests.fakes.record import TYPES, FakeRecord
 from tests.fakes.whole_record import FOREARM, NORMAL, media
@@ -77,10 +80,15 @@ def files_of(bench: DeskBench, request: DisclosureRequest) -> dict[str, bytes]:
         return {each: package.read(each) for each in package.namelist()}
 
 
+def lightest(picture: Image.Image) -> int:
+    """Of the part that is made black here."""
+    return max(picture.convert("L").crop((0, 0, 70, 120)).tobytes())
+
+
 def test_every_picture_is_a_file_and_on_the_page_rebuilt_from_its_pixels(bench: DeskBench) -> None:
     request = bench.gathered(SAID)
     listed = bench.desk.prepare(request, OFFICER.launch_id).contents.images
-    assert [each.reference for each in listed] == [IN_BINARY, IN_DOCUMENT, IN_DOCUMENT, INLINE]
+    assert [str(each.reference) for each in listed] == [IN_BINARY, IN_DOCUMENT, IN_DOCUMENT, INLINE]
     files = files_of(bench, request)
     pictures = {name: body for name, body in files.items() if name.startswith("images/")}
     assert len(pictures) == 6, "the portrait, and what did not say that it is a picture, too"
@@ -90,9 +98,10 @@ def test_every_picture_is_a_file_and_on_the_page_rebuilt_from_its_pixels(bench: 
     everything = b"".join(files.values())
     assert COMMENT not in everything and b"IMG_1.JPG" in everything, "a title is part of the record"
     made = bench.requests.get(request.id).package
-    assert made is not None and set(made.images) == {IN_BINARY, INLINE, IN_DOCUMENT}
-    assert made.digests[INLINE] == bench.vault.keyed_digest(content(2))
+    assert made is not None and set(map(str, made.images)) == {IN_BINARY, INLINE, IN_DOCUMENT}
+    assert made.digests[Reference(INLINE)] == bench.vault.keyed_digest(content(2))
     assert made.counts["release"] == 5, "a picture and its file are one"
+    assert made.key_check and made.key_check in files["cover.html"].decode(), "what is read out over the telephone"
 
 
 def test_who_signs_can_see_the_very_bytes_once_they_said_why(bench: DeskBench) -> None:
@@ -141,7 +150,7 @@ def test_a_derivative_goes_in_the_place_of_the_picture_and_says_so(bench: DeskBe
     assert files[name] == derivative, "not made a second time"
     assert listed[name]["sha256"] == hashlib.sha256(derivative).hexdigest()
     with Image.open(io.BytesIO(files[name])) as picture:
-        assert picture.convert("L").crop((0, 0, 70, 120)).getextrema()[1] < 16, "black"
+        assert lightest(picture) < 16, "black"
     [resource] = [each for each in map(json.loads, files["record.ndjson"].splitlines()) if each["id"] == key[-1]]
     assert resource["content"]["url"] == name and "parts were made black" in resource["content"]["title"]
     said = files["record.html"].decode() + files["cover.html"].decode()
@@ -172,7 +181,7 @@ def test_the_same_picture_anywhere_else_goes_out_black_too(bench: DeskBench) -> 
     for name, body in files.items():
         if name.startswith("images/"):
             with Image.open(io.BytesIO(body)) as picture:
-                white += picture.convert("L").crop((0, 0, 70, 120)).getextrema()[1] > 128
+                white += lightest(picture) > 128
     assert white == 5, "2, 3, 4, 6 and 7"
     request = bench.gathered(SAID)
     for key in (IN_BINARY, other):
@@ -194,7 +203,7 @@ def test_who_may_learn_nothing_learns_nothing_of_black_parts_but_by_looking(benc
 def test_what_we_filed_and_signed_goes_out_byte_for_byte_and_nothing_else_does(bench: DeskBench, signed: bool) -> None:
     image = {"identifier": [{"system": systems.IMAGE, "value": "image-1"}]}
     bench.record.put({**media("b", AMY, FOREARM, [NORMAL], "bin"), **image})
-    said = {
+    said: dict[str, Any] = {
         "version": VERSION,
         "capture": "capture-1",
         "image": "image-1",
@@ -218,3 +227,24 @@ def test_what_we_filed_and_signed_goes_out_byte_for_byte_and_nothing_else_does(b
     files = files_of(bench, bench.gathered(SAID))
     assert (content(1) in files.values()) is signed
     assert not any(content(number) in files.values() for number in range(2, 7))
+
+
+def test_the_uncropped_copy_that_stays_does_not_stop_the_picture_that_was_made_of_it(bench: DeskBench) -> None:
+    """The proof compares what pictures show; that this one's own original stays is what was decided."""
+    shown = Image.linear_gradient("L").convert("RGB").resize((320, 240))
+    for quality, name in ((95, "filed"), (60, "received")):
+        out = io.BytesIO()
+        shown.save(out, "JPEG", quality=quality)
+        if name == "filed":
+            bench.record.create_binary(out.getvalue(), "image/jpeg", id=name, security_context=None)
+    bench.record.put(media("b", AMY, FOREARM, [NORMAL], "filed"))
+    bench.kept.keep(KeptImage(HERE, Reference(IN_BINARY), AMY, CaptureId("c1"), bench.clock.now()))
+    bench.vault.put(out.getvalue(), compartment=Compartment.AUDIT_COPY, owner=kept_under(HERE, IN_BINARY))
+    request = bench.gathered(SAID)
+    [copy] = [each.key for each in bench.view(request, PRIVACY).items if each.hidden]
+    bench.desk.decide(PRIVACY, request.id, [copy], Decided.REDACT, "Not hers.", revision=request.revision)
+    assert bench.signed(request).state is RequestState.WAITS_FOR_SECOND, "kept from the patient: not by one alone"
+    bench.signed(request, GUARDIAN)
+    done = bench.requests.get(request.id)
+    assert done.state is RequestState.SENT, done.why_not
+    assert done.package is not None and {IN_BINARY, copy} & set(map(str, done.package.images)) == {IN_BINARY}
