@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from fhir_plugin.damage import DAMAGE
 from fhir_plugin.disclose.course import TAKES_CHANGES, changed
 from fhir_plugin.disclose.desk import gathered
 from fhir_plugin.disclose.desk.gathered import Gathered
@@ -71,13 +72,15 @@ def _run(parts: DeskParts, session: ClinicalSession, id: DisclosureId, afterward
     try:
         read = read_record(parts.records(session.launch_id), session.patient_id, keep=keep, tell=tell)
         add_hidden_copies(parts, read, session.fhir_base, session.patient_id, keep)
-    except PluginError as error:
-        _log.info("disclosure.not-read", request=id, code=error.code)
+        is_done = _done(parts, session, id, read)
+    except DAMAGE as error:  # whatever it was, a full disk among it: nobody waits for a reading that has ended
+        code = error.code if isinstance(error, PluginError) else "not-readable"
+        _log.info("disclosure.not-read", request=id, code=code, kind=type(error).__name__)
         for each in kept:
             parts.vault.destroy(each.vault_id)
-        _failed(parts, session, id, error.code)
+        _failed(parts, session, id, code)
         return
-    if _done(parts, session, id, read):
+    if is_done:
         afterwards(session, parts.requests.get(id))
 
 

@@ -113,6 +113,29 @@ def test_a_record_that_cannot_be_read_at_all_leaves_what_was_read_before(error: 
     assert len(bench.vault.items()) == items, "nothing half read is left"
 
 
+@pytest.mark.parametrize("where", ["read Patient/amy", "seal"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("strange")])
+def test_whatever_ends_a_reading_is_told_and_leaves_nothing_half_read(
+    where: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = DeskBench()
+    request = bench.gathered()
+    items = {each.vault_id for each in bench.vault.items()}
+
+    def fail(*_: object) -> None:
+        raise error
+
+    if where == "seal":
+        monkeypatch.setattr(gathered, "seal", fail)
+    else:
+        bench.record.on_call = fail
+    bench.desk.gather(OFFICER, request.id)
+    after = bench.requests.get(request.id)
+    assert after.gathered == request.gathered and after.not_read["record"] == "not-readable"
+    assert bench.view(after).reading is None, "nobody waits for it"
+    assert {each.vault_id for each in bench.vault.items()} == items
+
+
 def test_while_it_is_read_the_desk_says_how_far_it_is_and_begins_no_second_reading() -> None:
     bench = DeskBench()
     request = bench.begun()
