@@ -63,7 +63,7 @@ def test_a_damaged_picture_stops_no_review_no_later_job_and_no_launch(installati
     damage(installation, kept_images, kept_images.c.reference == damaged.reference)
     with capture_logs() as logged:
         installation.resume()
-        launching(installation).after_launch(at(GP))
+        launching(installation).after_launch(at(GP), False)
     assert installation.parts.kept.get(HERE, whole.reference).own_consent is OwnConsent.DUE
     with pytest.raises(Tampered):
         installation.parts.kept.get(HERE, damaged.reference)

@@ -25,10 +25,10 @@ def spoil(bench: Bench, item: VaultId | None, how: str) -> list[VaultId]:
     tried: list[VaultId] = []
     whole: Callable[[VaultId], bytes] = bench.vault.get
 
-    def get(asked: VaultId) -> bytes:
-        if asked != item:
-            return whole(asked)
-        tried.append(asked)
+    def get(vault_id: VaultId) -> bytes:
+        if vault_id != item:
+            return whole(vault_id)
+        tried.append(vault_id)
         raise HOW[how]("It does not verify.")
 
     bench.vault.get = get  # type: ignore[method-assign]  # these bytes alone
