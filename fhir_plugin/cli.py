@@ -142,7 +142,8 @@ def demo(host: str, port: int, ehr_port: int, once: bool, state: Path | None, li
         click.echo(f"\n  Open the EHR:  {running.sandbox.origin}/\n", err=True)
         click.echo("  Sign in as the GP, open a patient, launch Patient images. Stop with Ctrl+C.", err=True)
         click.echo(
-            "  Requests for copies: sign in as the Disclosure officer, and launch it from that chart.\n", err=True
+            "  Requests for copies of a record: sign in as the Disclosure officer, open the same patient, launch it.\n",
+            err=True,
         )
         try:
             stop.wait()

@@ -109,7 +109,7 @@ def test_a_photograph_is_filed_read_back_and_valid(demo: Demo) -> None:
 
 
 def test_what_the_ehr_refuses_to_hold_is_in_the_companion_store_and_valid(tmp_path: Path) -> None:
-    demo = start_demo(tmp_path, like="images-only")
+    demo = start_demo(tmp_path / "not there yet", like="images-only")
     try:
         result = walk(demo, _drawn_photograph(), "image/jpeg")
         with open_browser() as browser:

@@ -6,6 +6,7 @@ Everything on them is drawn or synthetic. Each is a PNG of fewer than 120 kB.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import tempfile
@@ -25,6 +26,8 @@ FOLDER = Path(__file__).parents[3] / "docs" / "pictures" / "disclosure"
 MOST_BYTES = 120_000
 NAMES = ("desk", "who-asks", "list", "item", "opened", "preview", "sign", "made", "accounting")
 OFFICER, SIGNED = "disclosure-officer", "Edwin Lamptey"
+CAME: Final = dt.timedelta(days=10)
+"""So long ago, for a clock that has run a while."""
 PATIENCE: Final = 60_000
 """Milliseconds for reading a record and making a package on a busy machine."""
 Seen = Callable[[str], None]
@@ -47,6 +50,7 @@ def new_request(app: Frame, who: str, recipient: str, seen: Seen) -> None:
     seen("who-asks")
     app.get_by_label(who, exact=True).check()
     app.get_by_role("button", name="Continue").click()
+    app.get_by_label("The day it came", exact=True).fill((dt.datetime.now(dt.UTC).date() - CAME).isoformat())
     app.get_by_label("Who gets the copy").fill(recipient)
     app.get_by_label("How you checked who").fill("Letter of 1 March, on file; called back on the known number")
     app.get_by_label("What it is for").fill("Life insurance: a report on the skin")
@@ -99,10 +103,14 @@ def fetched(page: Page, app: Frame) -> zipfile.ZipFile:
 
 def answer_an_insurer(page: Page, app: Frame, seen: Seen) -> zipfile.ZipFile:
     """From the letter to the package in hand, with a look at everything on the way."""
-    seen("desk")
     new_request(app, "An insurer or employer, for a report", "Acme Insurance", seen)
     expect(app.locator("#group-masked")).to_contain_text(f"{len(MASKED)}")
     seen("list")
+    app.get_by_role("link", name="Requests for copies").click()
+    expect(app.locator(".app-clock")).to_be_visible()
+    seen("desk")
+    app.get_by_role("link", name="An insurer or employer").click()
+    expect(app.locator(".app-decided__words")).to_be_visible()
     decided = decide_what_waits(app, "It is masked", "A private place, and no consent that names it", seen)
     assert decided == len(UNLABELLED)
     app.get_by_role("link", name="Measurement or finding: Skin").click()
