@@ -96,7 +96,7 @@ class Base64Runs:
         return _start(classes, len(text), after) if self._inner is None and goes_on else len(text)
 
     def _continued(self, text: bytes, classes: bytes, *, goes_on: bool) -> int:
-        lines, end = _lines(text, classes, 0)
+        lines, end = _lines(text, classes, 0, continued=True)
         self._go_on(lines)
         if end < len(text) or not goes_on:
             self._finish()
@@ -168,10 +168,11 @@ def _plain(text: bytes) -> bytes:
     return text
 
 
-def _lines(text: bytes, classes: bytes, start: int) -> tuple[bytes, int]:
-    """A run from here on with the lines that follow it, without their breaks; and where they end."""
+def _lines(text: bytes, classes: bytes, start: int, *, continued: bool = False) -> tuple[bytes, int]:
+    """A run from here on with the lines that follow it, without their breaks; and where they end. `continued`: the
+    first line has begun before."""
     end = _end(classes, start)
-    lines, length = [text[start:end]], _LINE if end == start else end - start
+    lines, length = [text[start:end]], _LINE if continued else end - start
     while length >= _LINE and end < len(text) and classes[end] == _SPACE:
         begin = _past_spaces(classes, end)
         end = _end(classes, begin)

@@ -27,7 +27,7 @@ _TESTS = {
         "test_redacted_and_proved.py",
         "corpora",
     ],
-    "prove": ["prove", "test_redacted_and_proved.py"],
+    "prove": ["prove/test_wrappings.py", "prove/test_letters.py", "prove", "../imaging/test_pixel_hash.py"],
 }
 """Below `tests/disclose`, quick and sharp ones first; none that starts processes: those would not be changed."""
 _NAMED_OTHERWISE = {

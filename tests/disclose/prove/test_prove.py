@@ -265,9 +265,9 @@ def test_attachments_are_found_in_lists_and_without_a_type() -> None:
 
 
 def test_thousands_of_needles() -> None:
-    many = what_to_look_for({"resourceType": "Media", "id": f"img-{number:05}"} for number in range(5000))
-    assert finds(PADDING * 20 + b"Media/img-04711 Media/img-99999", many) == [Kind.ID]
-    assert finds(PADDING * 20 + b"Media/img-0471 Media/img-047110", many) == []
+    many = what_to_look_for({"resourceType": "Media", "id": f"img-{number:05}"} for number in range(2000))
+    assert finds(PADDING * 20 + b"Media/img-01711 Media/img-99999", many) == [Kind.ID]
+    assert finds(PADDING * 20 + b"Media/img-0171 Media/img-017110", many) == []
 
 
 @pytest.mark.parametrize(
