@@ -18,6 +18,7 @@ from fhir_plugin.ports import Compartment, Json, kept_under
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.labels import RESTRICTED
 from mappings.r4 import elements
+from mappings.terminology.labels import UNREADABLE as UNREADABLE_LABEL
 
 PREFIX: Final = "hidden-copy-"
 """Whatever has an id like this is hidden, whoever gave it."""
@@ -68,12 +69,15 @@ def is_hidden_copy(key: str) -> bool:
 
 
 def _labels(parts: DeskParts, read: Read, fhir_base: FhirBase, patient: PatientId, reference: Reference) -> list[Json]:
-    """Those of the picture that it is a copy of; where nobody knows them, it is restricted."""
+    """Those of the picture that it is a copy of; where nobody knows them, or one cannot be read, it is restricted."""
     shown = read.resources.get(reference)
     known = [each for each in parts.labels.of_patient(fhir_base, patient) if each.reference == reference]
     labels = dict.fromkeys(elements.labels_of(shown) if shown else ())
     labels.update(dict.fromkeys(label for each in known for label in each.labels))
-    return elements.security(list(labels) or [RESTRICTED])
+    readable = [label for label in labels if label.system and label.code and label != UNREADABLE_LABEL]
+    if len(readable) < len(labels) or not readable:
+        readable = [*(label for label in readable if label != RESTRICTED), RESTRICTED]
+    return elements.security(readable)
 
 
 def _type_of(content: bytes) -> str:
