@@ -114,8 +114,8 @@ class FileRedaction:
             self._listed = 0
             self._redaction.start_writing()
             before = self._redaction.learnt
-            self._write(output, told)
-            if self._redaction.learnt == before:
+            watch = self._write(output, told)
+            if self._redaction.learnt == before or self._nothing_more_is_named(watch):
                 break
         if not self._reported:
             told.as_they_came(self._resources - self._listed)
@@ -157,7 +157,8 @@ class FileRedaction:
 
     # --------------------------------------------------------------------------------------------------- other passes
 
-    def _write(self, output: WholeOutput, told: Told) -> None:
+    def _write(self, output: WholeOutput, told: Told) -> Watch | None:
+        """Writes all; returns by what it chose the lines that were walked."""
         watch = None if self._redaction.is_clean else self._redaction.watch(self._sample())
         survey = BlockSurvey(self._redaction, self._glance)
         report = BlockReport(self._redaction, survey) if self._reported else None
@@ -180,6 +181,22 @@ class FileRedaction:
                 output.write(part)
             elif new is not None:
                 output.write(Part(part.name, write(new)))
+        return watch
+
+    def _nothing_more_is_named(self, before: Watch | None) -> bool:
+        """Whether no line holds a name that was learnt while all was written, so that it was written rightly."""
+        if before is None or not all(each.has_lines for each in self._files.files):
+            return False
+        watch = self._redaction.watch().since(before)
+        if watch is None:
+            return False
+
+        def look(task: tuple[Range, int]) -> list[str]:
+            range_, first = task
+            return [f"{range_.file.name}:{number}" for number, *_rest in _walked(watch, None, range_, first).lines]
+
+        with at_once(look, list(zip(self._ranges, self._firsts, strict=True)), self._jobs) as found:
+            return all(self._redaction.stays_out(path) for paths in found for path in paths)
 
     def _opened(self, part: Part, survey: BlockSurvey, watch: Watch | None = None) -> Json:
         """A document; of a Bundle only what may have to change. Raises `UnreadableRecord`."""

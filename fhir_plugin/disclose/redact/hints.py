@@ -57,11 +57,14 @@ class HintsByPatient:
     def __init__(self) -> None:
         self._by_patient: dict[str, Hints] = {}
         self._all = Hints()
+        self.learnt = 0
+        """How often anything was."""
 
     def learn(self, resource: Mapping[str, object]) -> None:
         """This image is withheld."""
         if resource.get("resourceType") not in ("Media", "DocumentReference"):
             return
+        self.learnt += 1
         dates, sites = set(_dates(resource)), set(_sites(resource))
         for hints in (self._by_patient.setdefault(subject_of(resource), Hints()), self._all):
             hints.dates |= dates

@@ -99,14 +99,12 @@ class Redaction:
 
     def watch(self, sample: bytes = b"") -> Watch:
         """What to look for in lines that may need to change, as far as is known now. `sample`: some of the record."""
-        return Watch(
-            self._names,
-            self._hints,
-            self._touched,
-            silent=self._mode is Mode.SILENT,
-            signed=bool(self._changed),
-            sample=sample,
-        )
+        changed, silent = (len(self._changed) if self.signed else 0), self._mode is Mode.SILENT
+        return Watch(self._names, self._hints, self._touched, silent=silent, changed=changed, sample=sample)
+
+    def stays_out(self, path: str) -> bool:
+        """Whether it is known of the whole of this part that it does not go out."""
+        return path in self._decided
 
     def settle(self, resource: Json, path: str, line: bytes = b"") -> bool:
         """Later passes: whether anything new has to stay out or to change. Go on until no part says so.

@@ -10,6 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
+from copy import copy
 from typing import Final
 
 import numpy as np
@@ -36,9 +37,10 @@ class Watch:
         touched: Collection[str],
         *,
         silent: bool,
-        signed: bool,
+        changed: int,
         sample: bytes = b"",
     ) -> None:
+        """`changed`: how many names of what goes out otherwise than it came may stand in a signature."""
         self._names = names
         self._touched: dict[str, list[int]] = {}
         for part in touched:
@@ -47,16 +49,20 @@ class Watch:
                 self._touched.setdefault(name, []).append(int(number))
         for numbers in self._touched.values():
             numbers.sort()
+        self._known = frozenset(_known(names))
+        self._others = (hints.learnt, names.copies.size, len(names.titles), len(names.numbered), changed)
+        self._named_by_type = any(system is None for system, _value in names.identifiers)
         needles: dict[bytes, int] = {b'"Bundle"': _NAMED, b'"Parameters"': _NAMED}
-        for needle in _needles(names):
-            needles[needle] = _NAMED
+        for each in self._known:
+            for needle in _needles(*each):
+                needles[needle] = _NAMED
         for title in names.titles:
             run = max(_RUN.findall(title), key=len, default="").encode("ascii")
             needles[run] = needles.get(run, 0) | _TITLE
         spoken_of = {_as_json(text): _PICTURE for text in hints.words()}
         for stem in PICTURE_STEMS if spoken_of else ():
             needles[stem] = needles.get(stem, 0) | _PICTURE
-        if signed:
+        if changed:
             needles[b'"signature"'] = _NAMED
         if silent and names.numbered:
             needles[b'"title"'] = _NAMED
@@ -85,6 +91,18 @@ class Watch:
             after = first + block.count(b"\n") + (not block.endswith(b"\n"))
             walked |= {each - first for each in numbers[bisect_left(numbers, first) : bisect_left(numbers, after)]}
         return sorted(walked)
+
+    def since(self, before: Watch) -> Watch | None:
+        """A watch for the names alone that `before` did not know; None where more than names was learnt since, or
+        where what was known already may mean more than it did."""
+        new = self._known - before._known
+        if self._others != before._others or (self._named_by_type and any(kind == "type" for kind, _text in new)):
+            return None
+        found = copy(self)
+        found._search = Search({needle: _NAMED for each in new for needle in _needles(*each)})
+        found._hints = Search({})
+        found._touched = {}
+        return found
 
     def _may_be_titled(self, text: bytes) -> bool:
         return b"\\" in text or self._names.titled_in(text.decode("utf-8"))
@@ -136,16 +154,25 @@ def _lines_with_escapes(block: bytes) -> set[int]:
     return set(np.searchsorted(np.flatnonzero(text == ord("\n")), at).tolist())
 
 
-def _needles(names: Names) -> Iterator[bytes]:
-    """A piece of every name that is there wherever it is named, whatever stands around it."""
+def _known(names: Names) -> Iterator[tuple[str, str]]:
+    """Everything that is looked for because of what is withheld: what it is, and its text."""
     for text in (*names.keys, *names.words, *names.copies.hashes, *_urls(names)):
-        yield from _spellings(text)
-    for _system, value in names.identifiers:
-        for each in _spellings(value):
-            yield b'"' + each + b'"'
+        yield "name", text
+    for system, value in names.identifiers:
+        yield f"identifier of {system}", value
     for type_ in names.types:
-        yield f"{type_}?".encode()
-        yield f"{type_}/_search?".encode()
+        yield "type", type_
+
+
+def _needles(kind: str, text: str) -> Iterator[bytes]:
+    """A piece of it that is there wherever it is named, whatever stands around it."""
+    if kind == "type":
+        yield f"{text}?".encode()
+        yield f"{text}/_search?".encode()
+    elif kind == "name":
+        yield from _spellings(text)
+    else:
+        yield from (b'"' + each + b'"' for each in _spellings(text))
 
 
 def _urls(names: Names) -> Iterator[str]:
