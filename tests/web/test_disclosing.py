@@ -9,12 +9,12 @@ import pytest
 
 from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.web.disclosing.words import WHO_ASKS, asked_of, day_said, grouped, questions_for, time_left, token
-from mappings.model.disclosure import AgeBand, Mode, Requester
+from mappings.model.disclosure import AgeBand, Mode, Reason, Requester, Review, Reviewer
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
 from mappings.model.people import Role
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
-from tests.web.fake_desk import a_record
+from tests.web.fake_desk import a_record, an_item
 from tests.web.test_home import become, words_of
 
 SAID = {"requester": "insurer", "received": "2026-03-01", "recipient": "Acme Insurance", "mode": "marked"}
@@ -91,6 +91,16 @@ def test_who_asks_is_chosen_first_with_its_right_and_clock(person: Person, parts
     theirs = person.get("disclosures/new?requester=patient").text
     assert "Who gets the copy" in theirs and 'value="Amy LEE"' in theirs
     assert 'value="Amy LEE"' not in person.get("disclosures/new?requester=insurer").text
+
+
+def test_what_one_answer_decides_for_all_leads_to_that_question(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    first = Reason("consent-first", "Nobody has said yet that the patient agrees to this release.", "G-R258")
+    parts.desk.fresh = lambda: [an_item(n, Review(first, Reviewer.OFFICER)) for n in (1, 2)]
+    request = a_request(parts)
+    page = person.get(f"disclosures/{request.id}").text
+    assert "Answer this once, for all 2" in page and f"/disclosures/{request.id}/facts" in page
+    assert "Answer this once" not in person.get(f"disclosures/{a_request(parts, requester='patient').id}").text
 
 
 @pytest.mark.parametrize("requester", list(Requester))

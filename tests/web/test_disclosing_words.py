@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fhir_plugin.web.disclosing.words import grouped, share_gone, shares
+from fhir_plugin.web.disclosing.words import answered_once, grouped, share_gone, shares
 from mappings.model.disclosure import Redact, Release, Requester, Review, Reviewer
 from mappings.model.disclosure_request import DeskItem, DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference
@@ -49,6 +49,12 @@ def test_items_stand_under_their_fate_and_its_reason_pictures_and_older_ones_fir
         ("masked", PRIVATE.text, ["Media/m3", "Media/m4"]),
         ("masked", "Another reason.", ["Media/m2"]),
     ]
+
+
+def test_what_one_answer_about_the_request_decides_is_known() -> None:
+    assert "consent-first" in answered_once(Requester.INSURER)
+    assert "consent-first" not in answered_once(Requester.PATIENT)
+    assert LOOK.rule not in answered_once(Requester.INSURER), "somebody has to look at each"
 
 
 def test_the_bar_says_what_the_list_says_and_keeps_room_for_what_is_hidden() -> None:

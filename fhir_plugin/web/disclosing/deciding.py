@@ -161,6 +161,7 @@ def _list_page(session: ClinicalSession, view: DeskView, open_item: DeskItem | N
         leaf=on_page,
         leaf_of=lambda group: order.index(group.items[0]) // ON_A_LEAF + 1,
         here=lambda items: [each for each in items if each.key in here],
+        answered_once=words.answered_once(view.request.requester),
         shares=words.shares(groups, words.share_decided(view, sum(map(is_kept_hidden, view.items)))[1]),
         item=open_item,
         following=_token_after(view, order, open_item),

@@ -134,6 +134,10 @@ class Because(NamedTuple):
     reason: str
     items: tuple[DeskItem, ...]
 
+    @property
+    def rule(self) -> str:
+        return self.items[0].decided.reason.rule
+
 
 class Group(NamedTuple):
     """Items with one fate. `anchor` is the place on the page."""
@@ -257,6 +261,22 @@ def asked_of(requester: Requester) -> frozenset[str]:
         if requester in rule.requesters
         for name in rule.when
         if name in ("consent", "authority", "competence", "agrees")
+    )
+
+
+_UNANSWERED: Final = frozenset({ConsentToRelease.NOT_ASKED, Authority.NOT_SEEN, Competence.UNKNOWN, "not-asked"})
+
+
+def answered_once(requester: Requester) -> frozenset[str]:
+    """The rules that send everything to a person for want of one answer about the request: given once, it decides all
+    of them."""
+    known = asked_of(requester)
+    return frozenset(
+        rule.reason.rule
+        for rule in shipped_rules().rules
+        if requester in rule.requesters
+        and rule.verdict == "review"
+        and any(name in known and values <= _UNANSWERED for name, values in rule.when.items())
     )
 
 
