@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import base64
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -13,6 +16,10 @@ from fhir_plugin.disclose.redact.places import Place, places
 
 _SHORT_TITLE: Final = 8
 """Shorter titles ("My arm") are not looked for by the redactor: they stand in every record."""
+
+_DATA: Final = re.compile(rb'"data"\s*:\s*"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"')
+_AT_ONCE: Final = 1 << 20
+"""Bytes."""
 
 
 class KeptBack:
@@ -39,12 +46,13 @@ class KeptBack:
         if not self._letters:
             return
         pieces = self._letters.all_pieces().items()
-        sought = Matcher(tuple(Needle(Kind.BYTES, of, piece, whole=False, fold=False) for piece, of in pieces))
-        for part in parts:
-            if _is_any_in(part.data, sought):
-                for place in places(read_part(part), part.place):
-                    if place.path not in self._paths:
-                        self._letters.beside(alone(place))
+        sought = Matcher(tuple(Needle(Kind.WORDS, of, piece, whole=False, fold=False) for piece, of in pieces))
+        for part, borne in _bearing(parts, sought):
+            if not self._letters.may_learn_from(borne):
+                continue
+            for place in places(read_part(part), part.place):
+                if place.path not in self._paths:
+                    self._letters.beside(alone(place))
 
     def needles(self, common: Collection[str] = ()) -> Needles:
         """`common`: ids and titles that something that goes out bears in its own right, and which tell of nothing."""
@@ -59,11 +67,36 @@ class KeptBack:
         return Needles((*named, *of_letters(self._letters)))
 
 
-def _is_any_in(data: bytes, sought: Matcher) -> bool:
-    """Whether it is worth reading: most of a record bears no sentence of a letter."""
-    plain = data.replace(b'\\"', b'"').replace(b"\\/", b"/") if b"\\" in data else data
-    found = chain(sought.find(plain, first=True, last=True), sought.find_base64(data))
-    return next(found, None) is not None
+def _bearing(parts: Iterable[Part], sought: Matcher) -> Iterator[tuple[Part, set[bytes]]]:
+    """Those that bear a sentence of a letter, and which: most of a record bears none. Searched many at a time."""
+    here: list[Part] = []
+    ends: list[int] = []
+    texts: list[bytes] = []
+    for part in chain(parts, (None,)):
+        if part is None or (ends and ends[-1] > _AT_ONCE):
+            borne: dict[int, set[bytes]] = {}
+            for place, needle in sought.find(b"\n".join(texts), first=True, last=True):
+                borne.setdefault(bisect_right(ends, place), set()).add(needle.text)
+            yield from ((here[number], borne[number]) for number in sorted(borne))
+            here, ends, texts = [], [], []
+        if part is not None:
+            text = _as_read(part.data)
+            here.append(part)
+            texts.append(text)
+            ends.append((ends[-1] if ends else 0) + len(text) + 1)
+
+
+def _as_read(line: bytes) -> bytes:
+    """With the letters in it decoded, and the commonest escapes."""
+    if b'"data"' in line:
+        line = _DATA.sub(_decoded, line)
+    return line.replace(b'\\"', b'"').replace(b"\\/", b"/") if b"\\" in line else line
+
+
+def _decoded(found: re.Match[bytes]) -> bytes:
+    data = found.group(1)
+    beginning = base64.b64decode(data[:64])
+    return found.group() if b"\0" in beginning or b"\xff\xd8" in beginning else base64.b64decode(data)
 
 
 def alone(place: Place) -> dict[str, object]:

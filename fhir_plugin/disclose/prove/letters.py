@@ -93,6 +93,13 @@ class Letters:
             telling = tuple(dict.fromkeys(each for each in pieces if _tells(each)))
             self._letters[digest] = _Letter(of, lines, _spread(telling, _MOST_KEPT))
 
+    def may_learn_from(self, borne: Collection[bytes]) -> bool:
+        """Whether to say `beside` of what bears these pieces can change anything: what a copy of a letter bears, too,
+        or what is not yet known to be common."""
+        if not self._by_start:
+            self._arrange()
+        return any(piece not in self._common or piece in self._by_rarest for piece in borne)
+
     def beside(self, resource: Mapping[str, Any]) -> None:
         """This goes out, without the resources in it: what it says names nothing that stays, unless it copies it."""
         if not self._by_start:

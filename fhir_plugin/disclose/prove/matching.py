@@ -217,7 +217,7 @@ def _plain(needles: Iterable[Needle]) -> Iterator[Pattern]:
 
 def _encoded(needles: Iterable[Needle]) -> Iterator[Pattern]:
     for needle in needles:
-        if needle.near:  # with its system it is long enough to be decoded and looked at as text
+        if needle.near or needle.kind is Kind.WORDS:  # long enough to be decoded and looked at as text
             continue
         for shift in range(3):
             text = base64.b64encode(b"\0" * shift + needle.text)

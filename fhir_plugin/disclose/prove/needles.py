@@ -25,6 +25,8 @@ class Kind(StrEnum):
     HASH = "hash"
     TITLE = "title"
     BYTES = "bytes"
+    WORDS = "words"
+    """Of a letter. Looked for as they are read: what is encoded is decoded first."""
     CANARY = "canary"
     PIXELS = "pixels"
     UNSEEN = "unseen"
@@ -98,7 +100,7 @@ def what_to_look_for(
 
     def add(kind: Kind, of: str, text: str | bytes, *, whole: bool, fold: bool = False, near: str = "") -> None:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        data = data[:LONGEST] if kind in (Kind.TITLE, Kind.CANARY, Kind.BYTES) else data[-LONGEST:]
+        data = data[:LONGEST] if kind in (Kind.TITLE, Kind.CANARY, Kind.BYTES, Kind.WORDS) else data[-LONGEST:]
         if len(data) >= 4 or (kind is Kind.ID and b"/" in data):
             by = near.encode("utf-8", "surrogatepass")[-LONGEST:]
             found.setdefault((data, whole, fold, by), Needle(kind, of, data, whole, fold, by))
@@ -128,7 +130,7 @@ def what_to_look_for(
 def of_letters(letters: Letters) -> Iterator[Needle]:
     """What must not be found of the letters that stay."""
     for piece, of in letters.pieces().items():
-        yield Needle(Kind.BYTES, of, piece, whole=False, fold=False)
+        yield Needle(Kind.WORDS, of, piece, whole=False, fold=False)
 
 
 _Key = tuple[bytes, bool, bool, bytes]

@@ -44,12 +44,12 @@ def line(resource: Json) -> bytes:
 
 def test_two_notes_of_one_visit_are_not_the_same() -> None:
     sibling = document(SIBLING, "note-2")
-    assert finds(line(sibling), what_to_look_for([document(OURS)])) == [Kind.BYTES]
+    assert finds(line(sibling), what_to_look_for([document(OURS)])) == [Kind.WORDS]
     needles = what_to_look_for([document(OURS)], released=[sibling])
     assert not finds(line(sibling), needles) and not finds(SIBLING.encode(), needles)
     for leak in (PARTICULAR, f"He wrote: '{PARTICULAR}'.", f"<p>{PARTICULAR}</p>", OURS):
-        assert finds(leak.encode(), needles) == [Kind.BYTES], leak
-        assert finds(b'"' + base64.b64encode(PADDING + leak.encode()), needles) == [Kind.BYTES], leak
+        assert finds(leak.encode(), needles) == [Kind.WORDS], leak
+        assert finds(b'"' + base64.b64encode(PADDING + leak.encode()), needles) == [Kind.WORDS], leak
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_a_copy_of_a_whole_letter_makes_nothing_common_and_is_found(copy: str) -
     for also in ([], [document(SIBLING, "note-2")]):
         for released in ([elsewhere, *also], [*also, elsewhere]):
             needles = what_to_look_for([document(OURS)], released=released)
-            assert finds(line(elsewhere), needles) == [Kind.BYTES]
+            assert finds(line(elsewhere), needles) == [Kind.WORDS]
     said = {"resourceType": "Communication", "id": "c1", "payload": [{"contentString": copy}]}
     needles = what_to_look_for([document(OURS)], released=[said])
-    assert finds(line(said), needles) == [Kind.BYTES]
+    assert finds(line(said), needles) == [Kind.WORDS]
 
 
 def test_a_letter_that_differs_in_a_few_letters_only_is_no_copy() -> None:
@@ -89,7 +89,7 @@ def test_a_letter_that_differs_in_a_few_letters_only_is_no_copy() -> None:
 def test_what_points_at_a_letter_that_stays_makes_nothing_common(pointer: str) -> None:
     quoting = document(SIBLING, "note-2", relatesTo=[{"code": "appends", "target": {"reference": pointer}}])
     needles = what_to_look_for([document(OURS)], released=[quoting])
-    assert Kind.BYTES in finds(SIBLING.encode(), needles)
+    assert Kind.WORDS in finds(SIBLING.encode(), needles)
     other = document(SIBLING, "note-2", relatesTo=[{"code": "appends", "target": {"reference": pointer + "1"}}])
     assert not finds(SIBLING.encode(), what_to_look_for([document(OURS)], released=[other]))
 
@@ -98,7 +98,7 @@ def test_what_another_resource_says_in_its_own_words_names_no_letter() -> None:
     address = "Department of Dermatology, Example Hospital, 12 Long Street, Leeds"
     letter = document(f"{address}\n{PARTICULAR}")
     organisation = {"resourceType": "Organization", "id": "o1", "alias": [address]}
-    assert finds(line(organisation), what_to_look_for([letter])) == [Kind.BYTES]
+    assert finds(line(organisation), what_to_look_for([letter])) == [Kind.WORDS]
     needles = what_to_look_for([letter], released=[organisation])
     assert not finds(line(organisation), needles) and finds(PARTICULAR.encode(), needles)
 
@@ -106,11 +106,11 @@ def test_what_another_resource_says_in_its_own_words_names_no_letter() -> None:
 def test_a_third_of_a_long_letter_is_found_wherever_it_is() -> None:
     lines = [f"On day {number} the wound number {number} was seen and dressed again." for number in range(300)]
     needles = what_to_look_for([document("\n".join(lines))])
-    assert sum(each.kind is Kind.BYTES for each in needles.needles) <= 8
+    assert sum(each.kind is Kind.WORDS for each in needles.needles) <= 8
     for start in range(0, 200, 7):
-        assert finds("\n".join(lines[start : start + 100]).encode(), needles) == [Kind.BYTES], start
+        assert finds("\n".join(lines[start : start + 100]).encode(), needles) == [Kind.WORDS], start
     long = " ".join(lines)
-    assert finds(long[5000:12000].encode(), what_to_look_for([document(long)])) == [Kind.BYTES]
+    assert finds(long[5000:12000].encode(), what_to_look_for([document(long)])) == [Kind.WORDS]
 
 
 def test_tags_headings_and_signatures_are_not_what_a_letter_says() -> None:
@@ -138,7 +138,7 @@ def said_of(resource: Json) -> list[bytes]:
 )
 def test_a_text_without_spaces_is_found_too(text: str) -> None:
     needles = what_to_look_for([document(text)])
-    assert finds(text.encode(), needles) == [Kind.BYTES]
+    assert finds(text.encode(), needles) == [Kind.WORDS]
     assert not finds(("other " + SIBLING).encode(), needles)
 
 
@@ -159,10 +159,10 @@ def test_of_a_record_only_what_goes_out_makes_common() -> None:
     record = [private, bundle, usual]
     needles = kept_back([private, twin], record)
     assert not finds(line(usual), needles)
-    assert finds(PARTICULAR.encode(), needles) == [Kind.BYTES]  # both letters that stay say it
-    assert set(finds(line(twin), needles)) == {Kind.BYTES}
+    assert finds(PARTICULAR.encode(), needles) == [Kind.WORDS]  # both letters that stay say it
+    assert set(finds(line(twin), needles)) == {Kind.WORDS}
     assert not finds(PARTICULAR.encode(), kept_back([private], record)), "the twin goes out, and is no copy"
-    assert finds(line(usual), kept_back([private], [private])) == [Kind.BYTES]
+    assert finds(line(usual), kept_back([private], [private])) == [Kind.WORDS]
 
 
 @pytest.mark.parametrize(
