@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fhir_plugin.disclose.desk.values import Facts
 from fhir_plugin.errors import PluginError
@@ -30,6 +31,9 @@ SAID = {
     "authority": "seen",
 }
 
+SIGNED_IN: Final = 300
+"""Seconds after which the officer signs in again: a session ends, and a long run is longer."""
+
 
 class DisclosureHarness(Harness):
     user = "disclosure-officer"
@@ -41,6 +45,7 @@ class DisclosureHarness(Harness):
         self.folder = tempfile.TemporaryDirectory(prefix="crash-")
         self.ready = Path(self.folder.name) / "ready"
         self.launch = LaunchId(in_child(self._get_ready, group=True)["launch"])
+        self.launched = time.monotonic()
 
     def _get_ready(self) -> dict[str, Any]:
         installation = self.open(self.ready, Counter(None), ShiftedClock())
@@ -54,6 +59,12 @@ class DisclosureHarness(Harness):
         receipt = captures.file(session, capture, patient_id=session.patient_id, identity_digest=digest)
         assert receipt.state == "filed", receipt.reason
         self.user = officer
+        launch = self._launch_again(installation)
+        installation.close()
+        return {"launch": launch}
+
+    def _sign_in_anew(self) -> dict[str, Any]:
+        installation = self.open(self.ready, Counter(None), ShiftedClock())
         launch = self._launch_again(installation)
         installation.close()
         return {"launch": launch}
@@ -135,6 +146,9 @@ class DisclosureHarness(Harness):
         return told
 
     def kill(self, kill_at: int | None, faults: list[Any], expire: bool) -> dict[str, Any]:
+        if time.monotonic() - self.launched > SIGNED_IN:
+            self.launch = LaunchId(in_child(self._sign_in_anew, group=True)["launch"])
+            self.launched = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
             state = Path(folder) / "app"
             shutil.copytree(self.ready, state)
