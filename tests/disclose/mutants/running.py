@@ -56,11 +56,11 @@ def warm() -> None:
 
 
 def run(name: str, path: Path, code: CodeType, tests: list[str], *, seconds: int) -> Fate:
-    """Whether the tests notice. `seconds` of processor time, three times as many by the clock."""
+    """Whether the tests notice. `seconds` of processor time; by the clock many more, for others may be busy here."""
     child = os.fork()
     if child == 0:
         _in_child(name, path, code, tests, seconds)
-    end = time.monotonic() + 3 * seconds
+    end = time.monotonic() + 30 * seconds
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
