@@ -18,7 +18,7 @@ from fhir_plugin.disclose.desk.values import Accounted, Facts, ItemWords
 from fhir_plugin.disclose.desk.view import is_kept_hidden
 from fhir_plugin.disclose.package import AS_SENT
 from fhir_plugin.disclose.send import Earlier
-from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError
+from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, PluginError, UnacceptableImage
 from mappings.model.disclosure import (
     Authority,
     Competence,
@@ -109,6 +109,7 @@ class FakeDesk:
         self.done: list[tuple[str, object]] = []
         self.revealed: set[tuple[str, ItemKey]] = set()
         self.opened: set[tuple[str, DisclosureId]] = set()
+        self.cannot_be_made = ""
         self.reading: list[float] = []
         """What the next views say of the reading, one after the other."""
         self.needs_second = False
@@ -205,7 +206,12 @@ class FakeDesk:
             raise NotFound("no such page", status=404)
         if not self.preview_is_open(session, id):
             raise NotAllowed("Open it with a reason first.", code="reveal-first")
-        return iter([f"<p>{name}</p>".encode(), self.page.encode()])
+        return self._pieces(name)
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        if self.cannot_be_made:
+            raise UnacceptableImage(self.cannot_be_made)
+        yield from (f"<p>{name}</p>".encode(), self.page.encode())
 
     def package(self, session: ClinicalSession, id: DisclosureId) -> tuple[str, Iterator[bytes]]:
         self._get(session, id)

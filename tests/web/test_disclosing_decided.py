@@ -304,6 +304,9 @@ def test_pictures_of_what_they_get_are_shown_after_a_press_with_a_reason(person:
     assert page.text == "<p>record.html</p>" + parts.desk.page
     assert "sandbox" in page.headers["Content-Security-Policy"] and "no-store" in page.headers["Cache-Control"]
     assert "preview/cover.html" in person.get(at(request, "preview?shows=cover.html")).text
+    parts.desk.cannot_be_made = "The picture <2> is damaged."
+    damaged = person.get(at(request, "preview/record.html"))
+    assert damaged.status_code == 200 and "The picture &lt;2&gt; is damaged." in damaged.text, "shown in the frame"
 
 
 @pytest.mark.parametrize(

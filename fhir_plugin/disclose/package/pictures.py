@@ -9,7 +9,7 @@ from typing import Final
 from fhir_plugin.disclose.contents import PackagedImage
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.names import PICTURE_ENDINGS, picture_name
-from fhir_plugin.errors import Refused
+from fhir_plugin.errors import Refused, UnacceptableImage
 from fhir_plugin.ports import ImageWorker
 from mappings.model.identifiers import ImageId, Sha256
 from mappings.model.images import SILENT, ReceivedImage
@@ -28,11 +28,15 @@ class Watermark:
 def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark: Watermark) -> tuple[PackedFile, bytes]:
     """The file and its bytes: the same for the same picture, however often it is asked for.
 
-    Raises `UnacceptableImage`; `Refused` (`picture-type`) for what cannot go out as a picture.
+    Raises `UnacceptableImage` for what cannot be made anew, `Refused` (`picture-type`) for what cannot go out as a
+    picture: each says which one, and what to do.
     """
-    content, media_type = _content(image, worker, watermark)
+    try:
+        content, media_type = _content(image, worker, watermark)
+    except UnacceptableImage as error:
+        raise UnacceptableImage(_which(image, error.code), code=error.code) from error
     if media_type not in PICTURE_ENDINGS:
-        raise Refused(f"Picture {number} is of a kind that cannot go into a package.", code="picture-type")
+        raise Refused(_which(image, "picture-type"), code="picture-type")
     name = picture_name(number, media_type)
     return packed(name, media_type, content, image.reference, derived=image.derived), content
 
@@ -40,6 +44,15 @@ def going_out(image: PackagedImage, number: int, worker: ImageWorker, watermark:
 def smaller(content: bytes, worker: ImageWorker, longest_side: int) -> bytes:
     """A JPEG of the picture for a page, without metadata. Raises `UnacceptableImage`."""
     return worker.preview(_received(content, "image/jpeg"), longest_side=longest_side)
+
+
+def _which(image: PackagedImage, why: str) -> str:
+    of = f"of {image.taken} " if image.taken else ""
+    return (
+        f"The picture {of}({image.reference}) cannot go into a package: its file is damaged, or of a kind that cannot "
+        f"be made anew from its pixels ({why}). Keep this item back and send its file in another way, or have it "
+        "filed anew as JPEG."
+    )
 
 
 def _content(image: PackagedImage, worker: ImageWorker, watermark: Watermark) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from flask import Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 
 from fhir_plugin.disclose.package import AS_SENT
 from fhir_plugin.disclose.package.locking import locked
@@ -82,7 +83,11 @@ def preview_page(session: ClinicalSession, disclosure_id: str) -> ResponseReturn
 def as_sent(session: ClinicalSession, disclosure_id: str, name: str) -> ResponseReturnValue:
     """A file of the package itself, byte for byte, once the preview was opened with a reason."""
     pieces = desk().as_sent(session, DisclosureId(disclosure_id), name)
-    first = next(pieces, b"")  # what goes wrong is told before anything is shown
+    try:
+        first = next(pieces, b"")  # what goes wrong is told before anything is shown
+    except Refused as error:  # in the frame, where a page of the app cannot be shown
+        why = escape(error.message)
+        return readable_response(f"<!DOCTYPE html><html lang=en><title>Not yet</title><p>{why}</p></html>")
     return readable_response(chain((first,), pieces))
 
 

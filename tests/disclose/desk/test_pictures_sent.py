@@ -248,3 +248,22 @@ def test_the_uncropped_copy_that_stays_does_not_stop_the_picture_that_was_made_o
     done = bench.requests.get(request.id)
     assert done.state is RequestState.SENT, done.why_not
     assert done.package is not None and {IN_BINARY, copy} & set(map(str, done.package.images)) == {IN_BINARY}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("image/jpeg", b"\xff\xd8\xff damaged")],
+)
+def test_a_picture_that_cannot_be_made_anew_stops_the_package_and_the_officer_is_told_which(
+    bench: DeskBench, content_type: str, data: bytes
+) -> None:
+    attached = {"contentType": content_type, "data": base64.b64encode(data).decode()}
+    bench.record.put({**media("odd-one", AMY, FOREARM, [NORMAL], "x"), "content": attached})
+    request = bench.gathered(SAID)
+    bench.signed(request)
+    done = bench.requests.get(request.id)
+    assert done.state is RequestState.OPEN and "2026-03-02 (Media/odd-one)" in done.why_not
+    bench.decided(request, "Media/odd-one", Decided.REDACT)
+    bench.signed(request)
+    bench.signed(request, GUARDIAN)
+    assert bench.requests.get(request.id).state is RequestState.SENT
