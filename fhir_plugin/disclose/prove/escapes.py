@@ -26,6 +26,10 @@ _SMALL: Final = 2000
 _FOLD: Final = re.compile(rb"[\r\n\t ]+[A-Za-z0-9+/_\-]")
 _FOLD_IN_BINARY: Final = re.compile(rb"[\r\n\t ]+[A-Za-z0-9+/_\-]{4}")
 _OF_BASE64: Final = np.array([re.match(rb"[A-Za-z0-9+/_\-]", bytes([each])) is not None for each in range(256)])
+_IS_CONTROL: Final = np.isin(np.arange(256), list(_CONTROL))
+_BLOCK: Final = 1 << 11
+_EACH: Final = 16
+"""Of a block of that many bytes each sixteenth says whether it is text."""
 _ROUNDS: Final = 3
 _FEW: Final = 64
 """Different letters written as numbers, each replaced by a search of its own, which is fast."""
@@ -41,6 +45,22 @@ def is_text(window: bytes) -> bool:
         controls -= np.count_nonzero(codes == 0) + np.count_nonzero(codes - np.uint8(9) < 5)
         controls -= np.count_nonzero(codes == 27)
     return int(controls) * 50 <= len(window)
+
+
+def stretches_of_text(window: bytes) -> list[tuple[int, int]]:
+    """Where text stands in what is none on the whole: from which byte to which, a little more rather than less."""
+    whole = len(window) // _BLOCK
+    codes = np.frombuffer(window, dtype=np.uint8, count=whole * _BLOCK)[::_EACH].reshape(whole, _BLOCK // _EACH)
+    texts = (_IS_CONTROL.take(codes).sum(axis=1) * 50 * _EACH <= _BLOCK).nonzero()[0].tolist()
+    if is_text(window[whole * _BLOCK :]) and len(window) % _BLOCK:
+        texts.append(whole)
+    found: list[tuple[int, int]] = []
+    for block in texts:
+        start, end = max(block - 1, 0) * _BLOCK, min((block + 2) * _BLOCK, len(window))
+        if found and start <= found[-1][1]:
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
 
 
 def unescaped(window: bytes, *, text: bool, simple: bool) -> Iterator[bytes]:

@@ -8,7 +8,14 @@ from typing import Final
 
 from fhir_plugin.disclose.prove.base64_runs import Base64Runs
 from fhir_plugin.disclose.prove.beginnings import GZIP, PDF, STREAM, ZIP, beginnings, streams
-from fhir_plugin.disclose.prove.escapes import is_text, may_be_folded, strings_of_pdf, unescaped, without_line_breaks
+from fhir_plugin.disclose.prove.escapes import (
+    is_text,
+    may_be_folded,
+    stretches_of_text,
+    strings_of_pdf,
+    unescaped,
+    without_line_breaks,
+)
 from fhir_plugin.disclose.prove.matching import Matcher
 from fhir_plugin.disclose.prove.needles import LONGEST, Kind, Needle
 from fhir_plugin.disclose.prove.pixels import PixelReader, Prints, is_picture
@@ -119,8 +126,8 @@ class Look:
         self._find(window, text=text or self._was_text, first=self._at == 0, last=last)
         if self._base64 is not None and text:
             self._base64.feed(new)
-        elif self._base64 is not None and self._was_text:
-            self._base64.interrupt()
+        elif not text:
+            self._look_at_text_within(new)
         self._was_text = text
         self._go_inside(new, edge, begun)
         keep = min(len(window), _OVERLAP)
@@ -140,6 +147,17 @@ class Look:
             if may_be_folded(reading, text=text):
                 for _place, needle in matcher.find_base64(without_line_breaks(reading), first=first, last=last):
                     self._found(needle, -1, "base64")
+
+    def _look_at_text_within(self, new: bytes) -> None:
+        """What is no text on the whole may hold some: letters in an old file format, say."""
+        if self._base64 is not None and self._was_text:
+            self._base64.interrupt()
+        for start, end in stretches_of_text(new):
+            stretch = new[start:end]
+            self._find(stretch, text=True, first=False, last=False)
+            if self._base64 is not None:
+                self._base64.feed(stretch)
+                self._base64.interrupt()
 
     def _found(self, needle: Needle, place: int, *inside: str) -> None:
         at = self._place(self._at + max(place, 0), *inside)

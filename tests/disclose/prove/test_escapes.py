@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from fhir_plugin.disclose.prove.escapes import (
     is_text,
     json_unescaped,
     may_be_folded,
+    stretches_of_text,
     strings_of_pdf,
     unescaped,
 )
@@ -133,3 +135,16 @@ def test_strings_of_pdf_with_and_without_a_space() -> None:
     assert b"Hand" in said
     assert list(strings_of_pdf(b"0 0 m 10 10 l S")) == []
     assert b"Hand0" in list(strings_of_pdf(b"<48616e643>"))
+
+
+def test_text_within_others_is_found_where_it_stands() -> None:
+    others = random.Random(7).randbytes(40_000)
+    words = b"a long letter in the middle of something else. " * 90
+    window = others[:20_000] + words + others[20_000:]
+    ((start, end),) = stretches_of_text(window)
+    assert start <= 20_000 + 2048 and end >= 20_000 + len(words) - 2048 and end - start < len(words) + 4 * 2048
+    assert stretches_of_text(others) == []
+    assert stretches_of_text(others[:4096] + b"its end") == [(2048, 4103)]
+    assert stretches_of_text(others[:4096]) == []
+    assert stretches_of_text(words[:3000]) == [(0, 3000)]
+    assert stretches_of_text(b"") == []

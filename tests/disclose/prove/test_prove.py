@@ -179,6 +179,18 @@ def test_random_bytes_are_clean_and_no_crash(data: bytes) -> None:
     assert set(finds(data)) <= {Kind.UNSEEN}
 
 
+@pytest.mark.parametrize(
+    "wrapping", ["JSON escapes", "percent of everything", "HTML entities", "base64 of UTF-16", "base64 of gzip"]
+)
+def test_in_a_letter_within_something_that_is_no_text(wrapping: str) -> None:
+    """As old formats of word processors are."""
+    others = random.Random(8).randbytes(90_000)
+    letter = PADDING + b" " + WRAPPINGS[wrapping](b"Binary/b-7f3a") + b" " + PADDING
+    assert finds(others[:50_000] + letter + others[50_000:]) == [Kind.URL]
+    assert finds(others + letter) == [Kind.URL]
+    assert finds(others + PADDING + WRAPPINGS[wrapping](b" Binary/b-7f3b ") + PADDING + others) == []
+
+
 def test_only_what_cannot_be_seen_is_unseen() -> None:
     archive = bytearray(zipped(b"nothing"))
     encrypted = bytes(archive[:6]) + b"\x01" + bytes(archive[7:])
