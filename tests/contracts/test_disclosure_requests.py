@@ -61,6 +61,7 @@ FULL = DisclosureRequest(
     mode=Mode.SILENT,
     watermark=True,
     extended_because=CANARY,
+    extended_told=dt.date(2026, 11, 20),
     gathered=VaultId("v1"),
     gathered_at=START + HOUR,
     overrides={MEDIA: Override(Decided.REDACT, CANARY, OFFICER, CANARY, START)},
@@ -74,7 +75,19 @@ FULL = DisclosureRequest(
     first=Signature(OFFICER, CANARY, START, "digest"),
     second=Signature(Reference("Practitioner/other"), CANARY, START, "digest"),
     why_not=CANARY,
-    package=MadePackage(VaultId("v3"), Sha256("0" * 64), 5, {"release": 1}, (Reference("Media/one"),), START),
+    package=MadePackage(
+        vault_id=VaultId("v3"),
+        sha256=Sha256("0" * 64),
+        size=5,
+        counts={"release": 1},
+        images=(Reference("Media/one"),),
+        at=START,
+        digests={Reference("Media/one"): "ab cd"},
+        manifest=Sha256("1" * 64),
+        key_check="A1B2",
+        event=Reference("AuditEvent/e"),
+        provenance=Reference("Provenance/p"),
+    ),
 )
 
 
