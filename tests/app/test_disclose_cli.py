@@ -110,6 +110,7 @@ def test_an_insurer_gets_a_whole_package_without_what_is_restricted(
         assert package.testzip() is None
         assert not any(SECRET.encode() in package.read(name) for name in package.namelist())
         assert b"photo-usual-78" in package.read("record.ndjson")
+        assert b"COVERAGE" not in package.read("cover.html"), "a code tells nobody anything"
     assert out.stat().st_mode & 0o077 == 0
     told = json.loads(report.read_text())
     assert {each["id"]: each["verdict"] for each in told["resources"]}[SECRET] == "redact"

@@ -45,7 +45,7 @@ def cover_of(
         recipient=asked.recipient,
         row=row,
         mode=asked.mode,
-        purpose=row.purpose,
+        purpose="",
         received=today,
         made=now,
         signed_by=NOBODY,
