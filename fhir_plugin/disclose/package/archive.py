@@ -165,9 +165,10 @@ def _same_in_both(file: BinaryIO, info: zipfile.ZipInfo, end: int) -> None:
         raise BadArchive("wants a newer kind of ZIP than a package is", info.filename)
     if not (_only_known(file.read(extra)) and _only_known(info.extra)):
         raise BadArchive("carries something beside its content", info.filename)
-    file.seek(info.header_offset + _HEADER.size + name + extra + info.compress_size)
-    rest = end - file.tell()
-    if not 0 <= rest <= _LONGEST_DESCRIPTOR or file.read(rest) not in _descriptors(info):
+    ends = info.header_offset + _HEADER.size + name + extra + info.compress_size
+    follows = 0 <= end - ends <= _LONGEST_DESCRIPTOR  # no file can be read at the place that 64 bits may name
+    file.seek(ends if follows else end)
+    if not follows or file.read(end - ends) not in _descriptors(info):
         raise BadArchive("is followed by something that the directory does not name", info.filename)
 
 

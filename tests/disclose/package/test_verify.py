@@ -213,9 +213,21 @@ def _bomb() -> bytes:
     return packed(files)
 
 
+def _far_away() -> bytes:
+    """A member that is as long as 64 bits can say."""
+    at, end = WHOLE.index(b"PK\x01\x02"), WHOLE.rindex(b"PK\x05\x06")
+    entry = bytearray(WHOLE[at : at + 46])
+    name, extra = struct.unpack_from("<2H", entry, 28)
+    entry[20:24], entry[30:32] = b"\xff" * 4, struct.pack("<H", extra + 12)
+    longer = bytes(entry) + WHOLE[at + 46 : at + 46 + name] + struct.pack("<2HQ", 1, 8, 2**64 - 1)
+    directory = longer + WHOLE[at + 46 + name : end]
+    return WHOLE[:at] + directory + WHOLE[end : end + 12] + struct.pack("<I", len(directory)) + WHOLE[end + 16 :]
+
+
 @pytest.mark.parametrize(
     "package",
     [
+        _far_away,
         _with("../evil.html"),
         _with("/etc/passwd"),
         _with("images/../../evil.jpg"),
