@@ -258,6 +258,8 @@ def _is_really_there(window: bytes, place: int, pattern: Pattern, *, first: bool
         return first  # the window before has it whole, unless there is none
     if place + len(pattern.data) + _BEHIND > len(window) and not last:
         return False  # the next window has it whole
+    if _BASE64.fullmatch(window, group, place) is None:
+        return True  # cut off on the left: all the rest of it is there
     start = group
     before = 20 if pattern.needle.kind is Kind.ID else 2  # groups that show what stands before, where they are base64
     for _ in range(before):

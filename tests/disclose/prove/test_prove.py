@@ -407,5 +407,13 @@ def test_a_bare_id_behind_another_type_is_that_resources() -> None:
         assert Kind.ID in finds(b" " + left + b"scan-20260304 ", needles), left
 
 
+@pytest.mark.parametrize(("shift", "cut"), [(0, 0), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3)])
+def test_base64_that_was_cut_off_on_the_left_is_found_all_the_same(shift: int, cut: int) -> None:
+    run = base64.b64encode(b"x" * shift + b"Binary/b-7f3a and")[cut:]
+    for before in (b"", b'"', b'ab"', b"a. "):
+        assert finds(before + run) == [Kind.URL], before
+        assert finds(PADDING + before + run + PADDING) == [Kind.URL], before
+
+
 def test_the_types_are_all_there_are() -> None:
     assert {each.decode() for each in TYPES} == shapes().resources
