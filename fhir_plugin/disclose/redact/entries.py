@@ -34,7 +34,6 @@ _HEAD: Final = re.compile(
 )
 _TAIL: Final = re.compile(rb'%s,%s"search"%s:%s\{%s"mode"%s:%s"(match|include|outcome)"%s\}%s\}\Z' % ((_SPACE,) * 9))
 _LONGEST_TAIL: Final = 100
-_TO_SPACES: Final = bytes.maketrans(b"\n\r\t", b"   ")
 _CONTROLS: Final = (b"\n", b"\r", b"\t")
 _OUTSIDE: Final = 3
 """Levels of a Bundle around a resource in it."""
@@ -75,14 +74,13 @@ class OpenBundle:
 
 def open_bundle(data: bytes, survey: BlockSurvey) -> OpenBundle | None:
     """A Bundle with many entries; None where the document has to be read as a whole, if only to say what is wrong."""
-    raws = _entries_of(data)
-    if raws is None:
+    try:
+        data = _without_line_breaks(data)
+        raws = _entries_of(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    if any(each in data for each in _CONTROLS):  # outside of strings: msgspec has read it
-        data = data.translate(_TO_SPACES)
-        raws = [each.translate(_TO_SPACES) for each in raws]
-    found = _shell(data, raws)
-    if found is None:
+    found = _shell(data, raws) if raws else None
+    if not raws or found is None:
         return None
     try:
         shell = read_resource(found)
@@ -95,13 +93,16 @@ def open_bundle(data: bytes, survey: BlockSurvey) -> OpenBundle | None:
     return OpenBundle(bundle, entries, unread)
 
 
-def _entries_of(data: bytes) -> list[bytes] | None:
-    try:
-        split = msgspec.json.decode(data, type=_Split)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
+def _without_line_breaks(data: bytes) -> bytes:
+    """The same JSON on one line. Values are kept as they are written, and in strings a line break is an error."""
+    return msgspec.json.format(data, indent=-1) if any(each in data for each in _CONTROLS) else data
+
+
+def _entries_of(data: bytes) -> list[bytes]:
+    """The bytes of each entry of a Bundle that has many; nothing of any other document."""
+    split = msgspec.json.decode(data, type=_Split)
     if split.type != "Bundle" or len(split.entry) < _FEW:
-        return None
+        return []
     return [bytes(each) for each in split.entry]
 
 

@@ -142,7 +142,9 @@ def unread(data: bytes) -> int:
 def test_most_of_a_bundle_is_left_unread() -> None:
     data = bundle_of(media(), *(plain(number) for number in range(20)))
     assert unread(data) == 20
-    assert unread(json.dumps(json.loads(data), separators=(",", ":"), indent=None).encode()) == 20
+    styles: list[dict[str, Any]] = [{"separators": (",", ":")}, {"indent": 2}, {"indent": "\t"}]
+    for style in styles:
+        assert unread(json.dumps(json.loads(data), **style).encode()) == 20
     (out,) = redact([Part("b", data)], by_label, Mode.MARKED, glance=by_keys).parts
     assert json.loads(out.data)["entry"][1:] == json.loads(data)["entry"][1:]
     assert json.dumps(plain(7)).encode() in out.data
