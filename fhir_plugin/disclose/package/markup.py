@@ -42,7 +42,7 @@ def facts(said: Iterable[Fact]) -> str:
 
 
 def _value(fact: Fact) -> str:
-    return f' dir="auto">{text(fact.value)}' if isinstance(fact.value, str) else f">{facts(fact.value)}"
+    return f' dir="auto">{text(fact.value)}' if isinstance(fact.value, str) else f' class="more">{facts(fact.value)}'
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_plugin.disclose.contents import CoverSheet
 from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, Shown
+from fhir_plugin.disclose.package.reading.kinds import kind_of
 from fhir_plugin.disclose.package.reading.plain import date_words, day_words, nhs_number
 
 UNDATED = "Without a date"
@@ -45,7 +46,9 @@ def not_included(reading: Reading) -> list[str]:
     if not reading.not_included:
         return []
     first = "The record holds these as well. They were taken out, and a mark in the record shows that something is"
-    rows = [f"{kind}: {number}" for kind, number in sorted(reading.not_included.items())]
+    files = kind_of("Binary").name  # the bytes of something else here, but for one that stands alone
+    told = {kind: number for kind, number in reading.not_included.items() if kind != files} or reading.not_included
+    rows = [f"{kind}: {number}" for kind, number in sorted(told.items())]
     return [f"{first} not included.", *rows]
 
 

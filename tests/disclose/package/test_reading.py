@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fhir_plugin.disclose.package import readable_html
 from fhir_plugin.disclose.package.reading import Entry, Fact, Reading
 from fhir_plugin.disclose.package.reading.plain import date_words, in_words
+from fhir_plugin.disclose.package.words import not_included
 from tests.disclose.package.made import PATIENT, contents, image, lines, media, members, written
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -97,6 +98,19 @@ RECORD: tuple[dict[str, Any], ...] = (
     },
     {"resourceType": "Zebra", "id": "z1", "stripes": [{"colour": "black", "width": {"wide": 5}}], "isTame": False},
 )
+
+
+def test_the_bytes_of_what_is_left_out_are_not_counted_beside_it() -> None:
+    def stubs(*types: str) -> Reading:
+        reading = Reading()
+        for number, each in enumerate(types):
+            labels = {"security": [{"code": "REDACTED"}]}
+            reading.add({"resourceType": each, "id": f"withheld-{number}", "meta": labels})
+        return reading
+
+    assert not_included(stubs("Media", "Binary", "Media", "Binary"))[1:] == ["Photograph or video: 2"]
+    assert not_included(stubs("Binary"))[1:] == ["File: 1"]
+    assert not_included(stubs()) == []
 
 
 def test_the_whole_page_is_as_it_was() -> None:
