@@ -6,7 +6,7 @@ The proof looks for everything that is kept back, in the bytes that would go out
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fhir_plugin.disclose.decide import Rules, Together, glance_for, judge_for
@@ -45,7 +45,6 @@ def redact_and_prove(
     mode: Mode,
     *,
     rules: Rules,
-    cleared: Collection[str] = (),
 ) -> Proven:
     """What policy says of a request, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
     parts = list(documents)
@@ -55,7 +54,7 @@ def redact_and_prove(
             for place in places(read_part(part), part.place):
                 around.see(place.resource, place.full_url or "")
     judge = judge_for(asked, rules=rules, around=around)
-    record = redact_documents(parts, judge, mode, cleared=cleared, glance=glance_for(asked, rules=rules))
+    record = redact_documents(parts, judge, mode, glance=glance_for(asked, rules=rules))
     kept_back = KeptBack()
     kept_back.add(record.kept_back)
     kept_back.beside(parts)

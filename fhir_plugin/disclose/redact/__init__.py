@@ -7,7 +7,7 @@ what is withheld stays out, and is listed.
 from __future__ import annotations
 
 from fhir_plugin.disclose.redact.blocks import BlockReport, BlockSurvey, Glance, Surveyed
-from fhir_plugin.disclose.redact.documents import lines, read_part, redact_documents, redact_resource, redact_stream
+from fhir_plugin.disclose.redact.documents import lines, read_part, redact_documents, redact_stream
 from fhir_plugin.disclose.redact.redaction import Redaction
 from fhir_plugin.disclose.redact.report import Finding, Part, RedactedRecord
 from fhir_plugin.disclose.redact.strict import UnreadableRecord
@@ -27,6 +27,5 @@ __all__ = [
     "lines",
     "read_part",
     "redact_documents",
-    "redact_resource",
     "redact_stream",
 ]

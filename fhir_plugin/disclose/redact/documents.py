@@ -125,12 +125,4 @@ def read_part(part: Part) -> Json:
         raise UnreadableRecord(f"{part.place}: {refused.message}", code=refused.code) from None
 
 
-def redact_resource(
-    resource: Json, judge: Judge, mode: Mode, *, cleared: Collection[str] = ()
-) -> tuple[Json | None, RedactedRecord]:
-    """One parsed resource or Bundle: for callers that hold it as JSON already."""
-    record = redact_documents([Part("record", write(resource))], judge, mode, cleared=cleared)
-    return (read_resource(record.parts[0].data) if record.parts else None), record
-
-
-__all__: Sequence[str] = ("lines", "read_part", "redact_documents", "redact_resource", "redact_stream")
+__all__: Sequence[str] = ("lines", "read_part", "redact_documents", "redact_stream")

@@ -125,7 +125,3 @@ class RedactedRecord:
     counts: dict[str, int]
     kept_back: tuple[Place, ...] = field(default=(), repr=False)
     common: frozenset[str] = field(default=frozenset(), repr=False)
-
-    def as_report(self) -> dict[str, object]:
-        """`resources` and `counts`, as the command line writes them."""
-        return {"resources": [each.as_json() for each in self.findings], "counts": self.counts}
