@@ -58,6 +58,7 @@ def listed(installation: Installation, entry: Issuer) -> dict[str, Any]:
         "prefix": entry.prefix,
         "private_network": entry.private_network,
         "frame_ancestors": list(entry.frame_ancestors),
+        "disclosure_desk": bool(entry.privileged_scopes),
         "vendor": entry.vendor,
     }
 
@@ -72,4 +73,5 @@ def listed_rows(each: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("client login", each["auth_method"]),
         *([("key", key)] if each["auth_method"] == "private_key_jwt" else []),
         ("frames", ", ".join(each["frame_ancestors"]) or "none"),
+        *([("desk", "officers launch at /launch/disclosures")] if each["disclosure_desk"] else []),
     ]

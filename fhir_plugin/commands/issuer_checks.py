@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fhir_plugin.adapters.ehr_introduction import Introduction, shown_host
 from smart_launch import Issuer
 from smart_launch.addresses import is_loopback_name
+from smart_launch.scope import parse_resource_scope
 from smart_launch.urls import host_of
 
 CLOCK_SECONDS = 60
@@ -49,6 +50,7 @@ def judge(issuer: Issuer, about: Introduction, *, our_key: str, our_algorithm: s
         _identity(issuer, about),
         _launches(about),
         _scopes(about),
+        *_access(issuer),
         _fhir(about),
         _base_url(issuer, base_url),
         _frames(issuer),
@@ -174,6 +176,15 @@ def _scopes(about: Introduction) -> Check:
     if found.speaks_v1_scopes:
         return Check("scopes", Verdict.INFO, "Scopes of version 1 only: what is asked for is put in their words.")
     return Check("scopes", Verdict.WARNING, "It does not say which version of scopes it speaks.")
+
+
+def _access(issuer: Issuer) -> Iterator[Check]:
+    wanted = (parse_resource_scope(text) for text in issuer.scopes)
+    if any(scope is not None and scope.resource_type == "*" for scope in wanted):
+        says = "Every launch asks for the whole record: what the disclosure desk needs belongs into privileged_scopes."
+        yield Check("access", Verdict.WARNING, says)
+    if issuer.privileged_scopes:
+        yield Check("access", Verdict.INFO, "Disclosure officers come in at /launch/disclosures, for the whole record.")
 
 
 def _fhir(about: Introduction) -> Check:

@@ -72,6 +72,20 @@ def test_who_files_as_well_does_nothing_else_at_the_desk(shop: Shop, browser: Br
     assert browser.get(f"/l/{launch}/disclosures").status_code == 200
 
 
+def test_what_waits_to_be_filed_does_not_go_on_with_the_desks_access(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it a picture would go to the companion store: the EHR lets it be written by nobody who came in there."""
+    installation, went_on = shop.demo.installation, []
+    parts = ("captures", "concerns", "withdrawals", "labels", "consultations", "requests")
+    for part in parts:
+        monkeypatch.setattr(getattr(installation, part), "resume_for", lambda _, part=part: went_on.append(part))
+    browser.launch(user="disclosure-officer")
+    assert went_on == []
+    browser.launch(user="gp")
+    assert tuple(went_on) == parts
+
+
 @pytest.fixture
 def without_a_desk(shop: Shop) -> Iterator[None]:
     client = shop.demo.installation.smart

@@ -216,6 +216,15 @@ def test_a_desk_is_only_there_where_somebody_says_so(here: CommandLine, ehr: Wri
     assert done.status == DONE, done
     assert "/launch/disclosures" in done.out and "patient/*.rs" in done.out, "what to register at the EHR"
     assert tuple(_entry(here)["privileged_scopes"]) == DESK_SCOPES and tuple(_entry(here)["scopes"]) == SCOPES
+    (listed,) = here.run("issuer", "list", "--json").json()["issuers"]
+    assert listed["disclosure_desk"] and "/launch/disclosures" in here.run("issuer", "list").out
+
+
+def test_an_entry_with_a_wildcard_for_everybody_is_told(here: CommandLine, ehr: Written) -> None:
+    wide = ("--scope", "openid", "--scope", "patient/*.rs")
+    done = here.run("issuer", "add", BASE, "--yes", "--name", "trust-a", "--client-id", "c", *wide, "--json")
+    told = {(each["check"], each["verdict"]): each["says"] for each in done.json()["checks"]}
+    assert "privileged_scopes" in told["access", "warning"]
 
 
 @pytest.mark.parametrize("more", ["/", "/metadata", "/.well-known/smart-configuration"])
