@@ -57,6 +57,8 @@ def test_what_looks_like_a_label_elsewhere_is_none() -> None:
     assert word(verdict_on(INSURER, tagged)) == "release"
     named = {"extension": [{"url": "urn:x", "valueString": "x"}], "instantiatesUri": INLINE_LABEL}
     assert word(verdict_on(INSURER, text_entry(**named))) == "release"
+    for said in ({"resourceType": "Composition", "title": "Letter"}, text_entry(confidentiality="high")):
+        assert word(verdict_on(INSURER, said)) == "release"
     value_set = {"resourceType": "ValueSet", "compose": {"include": [{"system": CONFIDENTIALITY, "concept": [R]}]}}
     assert word(verdict_on(INSURER, value_set)) == "release"
 
