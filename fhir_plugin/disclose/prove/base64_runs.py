@@ -89,7 +89,7 @@ class Base64Runs:
         after = self._continued(text, classes, goes_on=goes_on) if self._inner is not None else 0
         if after == len(text):
             return after
-        for place in _long(classes, to_its_end=goes_on):
+        for place in _long(classes):
             if place >= after:
                 start = _start(classes, place, after)
                 after = self._run(text, classes, start, after, goes_on=goes_on)
@@ -202,9 +202,9 @@ def _before(text: bytes, classes: bytes, start: int, after: int) -> bytes:
     return text[_start(classes, end, after) : end]
 
 
-def _long(classes: bytes, *, to_its_end: bool) -> list[int]:
+def _long(classes: bytes) -> list[int]:
     """A place within each run of `_WORTH` or more, and within each of `_LINE` or more beside a space; of runs that
-    cannot be told from those some more. `to_its_end`: also where it ends with a run of `_LINE` or more.
+    cannot be told from those some more.
 
     By words of eight bytes: 48 in a row hold five whole ones, and 24 two.
     """
@@ -218,11 +218,6 @@ def _long(classes: bytes, *, to_its_end: bool) -> list[int]:
     found = {8 * (each - 1) for each in five.nonzero()[0].tolist()} | {
         8 * each for each in folded.nonzero()[0].tolist()
     }
-    if to_its_end:
-        end = len(classes)
-        start = _start(classes, end, max(end - _WORTH, 0))
-        if end - start >= _LINE:
-            found.add(start)
     return sorted(found)
 
 

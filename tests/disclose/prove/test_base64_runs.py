@@ -124,6 +124,27 @@ def test_a_short_first_line_belongs_to_its_run_and_a_word_before_it_hides_nothin
     assert decoded(f"as seen here. {run}!".encode()) == [blob(4, 90)]
 
 
+def test_two_lines_are_one_run_and_the_word_before_a_later_one_is_its_own() -> None:
+    run = base64.b64encode(blob(4, 45)).decode()
+    for number in range(24):
+        around = "." * number
+        assert decoded(f'{around}"{run[:30]}\n{run[30:]}"'.encode()) == [blob(4, 45)]
+        assert decoded(f'{around}"{run[:36]}\n {run[36:]}"'.encode()) == [blob(4, 45)]
+        found = decoded(f'{around}"{run}", photo {run}!'.encode())
+        assert found == [blob(4, 45), decoded(f"photo{run}".encode())[0]]
+
+
+def test_a_run_that_begins_where_a_long_piece_without_any_other_sign_ends() -> None:
+    run = base64.b64encode(blob(7, 3000))
+    for length in (1, 5, 23, 24, 30, 47, 48, 60):
+        kept = Kept()
+        runs = Base64Runs(kept.begin, lambda _content: True)
+        runs.feed(b"a word " * 2000 + run[:length])
+        runs.feed(run[length:] + b'"')
+        runs.close()
+        assert blob(7, 3000) in kept.contents, length
+
+
 def test_prose_is_no_base64() -> None:
     prose = b"The patient was seen on the ward and a picture was taken of the left hand with a ruler beside it. " * 9
     assert decoded(prose) == []
