@@ -341,7 +341,10 @@ def test_ending_needs_a_reason_and_keeps_it(
 def test_what_the_ehr_did_not_give_is_said_and_accepted_with_a_reason(person: Person, parts: FakeParts) -> None:
     officer(parts)
     request = a_request(parts)
+    parts.desk.requests[request.id] = replace(request, not_read={"Observation": "not-granted"})
+    assert "the disclosure desk’s entry in the EHR" in person.get(at(request, "")).text
     parts.desk.requests[request.id] = replace(request, not_read={"Observation": "forbidden"})
+    assert "the disclosure desk’s entry" not in person.get(at(request, "")).text
     page = person.get(at(request, ""))
     assert "Observation (forbidden)" in words_of(page.text)
     wrong = person.post(at(request, "unread"), {"revision": "0"})
