@@ -67,7 +67,7 @@ def test_the_tab_left_open_is_told_and_files_nothing(desk: Desk, ward: Demo, pho
 
 
 def test_a_save_that_comes_late_takes_nothing_back(desk: Desk, photos: list[Path]) -> None:
-    """The network held an earlier save up: it comes when a later one has come, and when a button has taken all along."""
+    """The network held an earlier save up: it comes after a later one, and after a button that took all along."""
     page = desk.launch_in_tab(ADULT_A)
     one_picture(page.main_frame, photos[:1])
 
