@@ -277,11 +277,26 @@ def _of_data(data: object) -> Iterator[tuple[Kind, bytes]]:
         return
     if has_words(raw):
         return  # `letters`
+    raw = raw[_pixels_begin(raw) :]
     size = LONGEST if is_letter(raw) else _SLICE  # texts are often alike: more of one is looked for
     for start in {len(raw) // 4, len(raw) // 2, 3 * len(raw) // 4} if len(raw) >= 2 * size else {0}:
         piece = raw[start : start + size]
         if len(piece) >= _SLICE and len(set(piece)) >= 12:
             yield Kind.BYTES, piece
+
+
+def _pixels_begin(raw: bytes) -> int:
+    """Where a JPEG or PNG begins to be its own: before that stand tables and colour profiles that thousands share, and
+    of a small picture they are most of the file."""
+    if raw.startswith(b"\x89PNG"):
+        return max(raw.find(b"IDAT"), 0)
+    at = 2 if raw.startswith(b"\xff\xd8\xff") else len(raw)
+    while at + 4 <= len(raw) and raw[at] == 0xFF:
+        size = int.from_bytes(raw[at + 2 : at + 4], "big")
+        if raw[at + 1] == 0xDA:  # start of scan
+            return min(at + 2 + size, len(raw))
+        at += 2 + size
+    return 0
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
