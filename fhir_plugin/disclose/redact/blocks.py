@@ -44,7 +44,6 @@ class BlockTexts:
     def __init__(self, block: bytes) -> None:
         self._block = block
         self._found: dict[bytes, bool] = {}
-        self.may_be_numbered = b'"withheld-' in block
 
     def has(self, text: bytes) -> bool:
         found = self._found.get(text)
@@ -97,7 +96,7 @@ class BlockSurvey:
         if known[1] is None:
             return None
         release, telling = known[1]
-        if texts.may_be_numbered and skimmed.value(number, shape.id_at).startswith(b"withheld-"):
+        if skimmed.value(number, shape.id_at).startswith(b"withheld-"):
             return None
         for text in telling:
             if texts.has(text) and text in skimmed.block[skimmed.starts[number] : skimmed.ends[number]]:

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from copy import copy
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -59,8 +60,8 @@ class Watch:
         for title in names.titles:
             run = max(_RUN.findall(title), key=len, default="").encode("ascii")
             needles[run] = needles.get(run, 0) | _TITLE
-        spoken_of = {_as_json(text): _PICTURE for text in hints.words()}
-        for stem in PICTURE_STEMS if spoken_of else ():
+        self._spoken_of = {_as_json(text): _PICTURE for text in hints.words()}
+        for stem in PICTURE_STEMS if self._spoken_of else ():
             needles[stem] = needles.get(stem, 0) | _PICTURE
         if changed:
             needles[b'"signature"'] = _NAMED
@@ -68,7 +69,6 @@ class Watch:
             needles[b'"title"'] = _NAMED
         needles[b'"data"'] = needles[b"ase64"] = _DATA
         self._search = Search(needles, without_long_data(sample))
-        self._hints = Search(spoken_of)
 
     def lines(self, block: bytes, name: str, first: int) -> list[int]:
         """The numbers (from 0) of the lines of a block that have to be walked. `first`: the number of its first one."""
@@ -100,9 +100,12 @@ class Watch:
             return None
         found = copy(self)
         found._search = Search({needle: _NAMED for each in new for needle in _needles(*each)})
-        found._hints = Search({})
         found._touched = {}
         return found
+
+    @cached_property
+    def _hints(self) -> Search:
+        return Search(self._spoken_of)
 
     def _may_be_titled(self, text: bytes) -> bool:
         return b"\\" in text or self._names.titled_in(text.decode("utf-8"))
