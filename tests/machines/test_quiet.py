@@ -34,12 +34,13 @@ def test_the_audit_holds_ids_and_counts_and_the_logs_less(shop: Shop) -> None:
         assert shop.redact(record(), "?purpose=patient").status_code == 403
         assert shop.redact(json.dumps(record()).encode()[:-5], "?purpose=insurer").status_code == 400
         assert shop.redact(bundle(patient("pat-1"), observation("pat-2")), "?purpose=insurer").status_code == 422
-    done, refused = shop.entries()[before:]
+    done, refused, mixed = shop.entries()[before:]
     assert (done.actor, done.outcome, done.subject) == ("client:claims", "success", "Patient/pat-1")
     assert done.detail["redact"] == 1 and done.detail["release"] == 4 and done.detail["requester"] == "insurer"
     assert (refused.actor, refused.outcome, refused.detail["why"]) == (
         "client:claims", "refused", "purpose-not-allowed",
     )  # fmt: skip
+    assert (mixed.outcome, mixed.subject, mixed.detail["why"]) == ("refused", None, "two-patients")
     for said in (str(shop.entries()[before:]), str(logs)):
         assert [word for word in CANARIES if word in said] == []
     assert shop.installation.audit.verify().intact
