@@ -19,7 +19,7 @@ from mappings.model.label_change import LabelLevel
 from smart_launch.transport import Transport
 from tests.fakes.practice_parts import PracticeBench
 from tests.keep.labelled import OURS, filed, on_server, provenances
-from tests.keep.test_relabel import INTIMATE, ONE, change, lower, standing
+from tests.keep.relabelling import INTIMATE, ONE, change, lower, standing
 from tests.shape.project import ROOT
 from tests.work.test_practice import GP, NURSE, at
 

@@ -15,7 +15,7 @@ from mappings.model.labels import ACT_CODE, NORMAL, RESTRICTED, SEXUALITY, Label
 from tests.fakes.practice_parts import PracticeBench
 from tests.fakes.record import FakeRecord
 from tests.keep.labelled import AMY, FOREIGN, OURS, filed, foreign, lose_labels, on_server, provenances
-from tests.keep.test_relabel import INTIMATE, change, lower, standing
+from tests.keep.relabelling import INTIMATE, change, lower, standing
 from tests.work.test_practice import DESK, NURSE, at
 
 BREAST = {"coding": [{"system": "http://snomed.info/sct", "code": "76752008"}]}

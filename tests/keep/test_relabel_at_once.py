@@ -13,7 +13,7 @@ from mappings.r4.relabelled import labels_of_image
 from tests.fakes.practice_parts import PracticeBench
 from tests.fakes.record import FakeRecord
 from tests.keep.labelled import OURS, filed, on_server, provenances
-from tests.keep.test_relabel import INTIMATE, ONE, change, lower, standing
+from tests.keep.relabelling import INTIMATE, ONE, change, lower, standing
 from tests.work.test_practice import NURSE, at
 
 

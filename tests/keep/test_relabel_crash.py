@@ -15,7 +15,7 @@ from mappings.model.label_change import LabelLevel
 from tests.fakes.practice_parts import PracticeBench
 from tests.fakes.record import FakeRecord
 from tests.keep.labelled import OURS, filed, on_server, provenances
-from tests.keep.test_relabel import INTIMATE, ONE, change, lower, standing
+from tests.keep.relabelling import INTIMATE, ONE, change, lower, standing
 from tests.work.test_practice import NURSE, at
 
 

@@ -12,8 +12,8 @@ from mappings.model.label_change import LabelLevel, LabelReason
 from mappings.model.work import WorkKind
 from tests.fakes.practice_parts import PracticeBench
 from tests.keep.labelled import OURS, filed, foreign, lose_labels, on_server
+from tests.keep.relabelling import INTIMATE, WHY, lower, standing
 from tests.keep.test_label_review import BREAST
-from tests.keep.test_relabel import INTIMATE, WHY, lower, standing
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.work.test_practice import NURSE, at

@@ -14,7 +14,7 @@ from fhir_plugin.capture.receipt import MESSAGES, Receipt
 from fhir_plugin.web.access import mark_of
 from mappings.model.identifiers import CaptureId
 from tests.keep.labelled import filed, foreign
-from tests.keep.test_relabel import INTIMATE, lower
+from tests.keep.relabelling import INTIMATE, lower
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.people import AMY
