@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -175,8 +174,7 @@ def _read_inside(raw: bytes) -> object:
     return value
 
 
-@dataclass(frozen=True)
-class _Taken:
+class _Taken(NamedTuple):
     """An entry of the usual kind: its URL, the bytes of its resource (empty in one of another kind), its mode."""
 
     full_url: bytes | None
