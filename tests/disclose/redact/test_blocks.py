@@ -145,6 +145,18 @@ def test_what_stands_behind_an_empty_line_is_looked_at() -> None:
     assert [number for number, _line in said.to_survey] == [3] and said.released == len(plain)
 
 
+def test_every_line_that_is_released_at_a_glance_is_in_the_report() -> None:
+    asked = on_their_word(Requester.INSURER, dt.date(2026, 1, 1))
+    redaction = Redaction(judge_for(asked), Mode.SILENT)
+    survey = BlockSurvey(redaction, glance_for(asked))
+    block = b"\n".join(b'{"resourceType":"Patient","id":"p%d"}' % number for number in range(4))
+    assert survey.look(block).to_survey == []
+    found = BlockReport(redaction, survey).findings(block, "f.ndjson", 1, {2})
+    assert {at: [(each.id, each.within) for each in some] for at, some in found.items()} == {
+        at: [(f"p{at}", f"f.ndjson:{at + 1}")] for at in (0, 1, 3)
+    }
+
+
 def test_most_lines_have_a_shape() -> None:
     div = '<div xmlns="http://www.w3.org/1999/xhtml">é \\ \n</div>'
     lines = [
