@@ -7,83 +7,40 @@ The same functions run on the fake, our own stores and servers (`test_clinical_r
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from fhir_plugin.errors import Gone, NotFound, RecordRefused, TooLarge, VersionConflict
-from fhir_plugin.ports import ClinicalRecord, EntryOutcome, Stored, TransactionEntry
-from mappings.model.identifiers import Reference
+from fhir_plugin.errors import Gone, NotFound, RecordRefused, VersionConflict
+from tests.contracts.record_bytes import (
+    does_not_know_a_binary_that_never_was,
+    keeps_a_binary_under_our_id,
+    keeps_a_large_binary,
+    reads_no_binary_elsewhere,
+)
+from tests.contracts.record_places import (
+    CONFIDENTIALITY,
+    NORMAL,
+    OURS,
+    RESTRICTED,
+    SENSITIVE,
+    Place,
+    Promise,
+    content_of,
+    key_of,
+    labels_of,
+    our_id,
+)
+from tests.contracts.record_transactions import (
+    provenance,
+    tells_the_truth_of_a_failed_transaction,
+    transacts,
+    transacts_under_our_ids,
+)
 
-Json = dict[str, Any]
-
-OURS: Final = "https://fhir-plugin.example/identifier//capture"
 """A system with a double slash inside: one proxy collapses it unless it is percent-encoded."""
-CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-RESTRICTED: Final = {"system": CONFIDENTIALITY, "code": "R"}
-NORMAL: Final = {"system": CONFIDENTIALITY, "code": "N"}
-SENSITIVE: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "SEX"}
-LARGE: Final = 5 * 2**20
-
-
-@dataclass
-class Place:
-    """One implementation under test: its record, two patients in it, and how it is known to deviate."""
-
-    name: str
-    record: ClinicalRecord
-    patient: Reference
-    other_patient: Reference
-    deviations: frozenset[str] = frozenset()
-    made: list[Stored] = field(default_factory=list)
-
-    def deviates(self, name: str) -> bool:
-        return name in self.deviations
-
-    def media(self, **changes: Any) -> Json:
-        """A Media with an identifier that nobody else has, about `patient`."""
-        return {
-            "resourceType": "Media",
-            "meta": {"security": [dict(RESTRICTED), dict(SENSITIVE)], "tag": [{"system": OURS, "code": "t1"}]},
-            "identifier": [{"system": OURS, "value": f"a b&c+d/{uuid.uuid4()}"}],
-            "status": "completed",
-            "subject": {"reference": self.patient},
-            "content": {"contentType": "image/jpeg", "title": "no picture"},
-            **changes,
-        }
-
-    def make(self, **changes: Any) -> tuple[Stored, Json]:
-        """A Media in the record, by whichever way gives it an id."""
-        resource = self.media(**changes)
-        stored = self.record.create(resource)
-        return stored, resource
-
-
-Promise = Callable[[Place], None]
-
-
-def our_id() -> str:
-    return f"p-{uuid.uuid4()}"
-
-
-def key_of(resource: Json) -> dict[str, str]:
-    """The search for the one resource with this identifier."""
-    identifier = resource["identifier"][0]
-    return {"identifier": f"{identifier['system']}|{identifier['value']}"}
-
-
-def content_of(resource: Json) -> Json:
-    """Without what the server adds."""
-    return {key: value for key, value in resource.items() if key not in ("id", "meta", "text")}
-
-
-def labels_of(resource: Json) -> set[tuple[str, str]]:
-    return {(label["system"], label["code"]) for label in resource.get("meta", {}).get("security", [])}
 
 
 # ---------------------------------------------------------------------------------- one resource
@@ -303,147 +260,6 @@ def finds_all_pages(place: Place) -> None:
 def refuses_parameters_it_does_not_know(place: Place) -> None:
     with pytest.raises(RecordRefused):
         place.record.search("Media", {"colour-of-the-sky": "blue"})
-
-
-# ---------------------------------------------------------------------------------- transactions
-
-
-def provenance(place: Place, target: str, **more: Any) -> Json:
-    return {
-        "resourceType": "Provenance",
-        "target": [{"reference": target}],
-        "recorded": "2026-03-02T09:30:00Z",
-        "agent": [{"who": {"reference": place.patient}}],
-        **more,
-    }
-
-
-def transacts(place: Place) -> None:
-    full_url = f"urn:uuid:{uuid.uuid4()}"
-    gone, _ = place.make()
-    resource, gone_id = place.media(), gone.id
-    outcomes = place.record.transact(
-        [
-            TransactionEntry("POST", "Provenance", provenance(place, full_url), f"urn:uuid:{uuid.uuid4()}"),
-            TransactionEntry("DELETE", f"Media/{gone_id}"),
-            TransactionEntry("POST", "Media", resource, full_url),
-        ]
-    )
-    assert [outcome.ok for outcome in outcomes] == [True, True, True]
-    traced, deleted, made = outcomes
-    assert traced.stored is not None
-    assert made.stored is not None
-    assert deleted.stored is None
-    assert (traced.stored.resource_type, made.stored.resource_type) == ("Provenance", "Media")
-    assert content_of(place.record.read("Media", made.stored.id)) == content_of(resource)
-    target = place.record.read("Provenance", traced.stored.id)["target"][0]["reference"]
-    if place.deviates("transaction-as-batch"):
-        assert target == full_url
-    else:
-        assert target == made.stored.reference
-    with pytest.raises(Gone):
-        place.record.read("Media", gone_id)
-
-
-def transacts_under_our_ids(place: Place) -> None:
-    media_id, provenance_id = our_id(), our_id()
-    entries = [
-        TransactionEntry("PUT", f"Media/{media_id}", place.media(id=media_id)),
-        TransactionEntry(
-            "PUT",
-            f"Provenance/{provenance_id}",
-            provenance(place, f"Media/{media_id}", id=provenance_id),
-        ),
-    ]
-    if place.deviates("server-chooses-ids"):
-        with pytest.raises(RecordRefused):
-            place.record.transact(entries)
-        return
-    outcomes = place.record.transact(entries)
-    assert [outcome.stored and outcome.stored.reference for outcome in outcomes] == [
-        f"Media/{media_id}",
-        f"Provenance/{provenance_id}",
-    ]
-    assert place.record.read("Provenance", provenance_id)["target"][0]["reference"] == f"Media/{media_id}"
-
-
-def tells_the_truth_of_a_failed_transaction(place: Place) -> None:
-    """All or nothing; or, where a server only batches, every entry's own fate, as it really is."""
-    existing, resource = place.make()
-    new = place.media()
-    stale = {**resource, "id": existing.id, "status": "on-hold"}
-    entries = [
-        TransactionEntry("POST", "Media", new, f"urn:uuid:{uuid.uuid4()}"),
-        TransactionEntry("PUT", f"Media/{existing.id}", stale, if_match="no-such-version-9"),
-    ]
-    outcomes: list[EntryOutcome] | None
-    try:
-        outcomes = place.record.transact(entries)
-    except RecordRefused:
-        outcomes = None
-    found = place.record.search("Media", key_of(new))
-    assert place.record.read("Media", existing.id)["status"] == "completed"
-    if place.deviates("transaction-as-batch"):
-        assert outcomes is not None
-        assert [outcome.ok for outcome in outcomes] == [True, False]
-        assert len(found) == 1
-    else:
-        assert outcomes is None
-        assert found == []
-
-
-# ---------------------------------------------------------------------------------- bytes
-
-
-def keeps_a_large_binary(place: Place) -> None:
-    content = os.urandom(LARGE)
-    if place.deviates("no-bytes"):
-        with pytest.raises(RecordRefused) as refused:
-            place.record.create_binary(content, "image/jpeg", id=None, security_context=None)
-        assert refused.value.code == "type-not-supported"
-        return
-    if place.deviates("one-megabyte-bodies"):
-        with pytest.raises(TooLarge):
-            place.record.create_binary(content, "image/jpeg", id=None, security_context=None)
-        content = content[: 600 * 1024]
-    stored = place.record.create_binary(content, "image/jpeg", id=None, security_context=None)
-    found = place.record.read_binary(stored.reference)
-    assert found.content == content
-    assert found.content_type == "image/jpeg"
-    assert place.record.read_binary(f"{place.record.base}/{stored.reference}").content == content
-
-
-def keeps_a_binary_under_our_id(place: Place) -> None:
-    if place.deviates("no-bytes"):
-        return keeps_a_large_binary(place)
-    id, subject = our_id(), place.make()[0]
-    content = bytes(range(256)) * 9
-
-    def put() -> Stored:
-        return place.record.create_binary(content, "image/png", id=id, security_context=subject.reference)
-
-    if place.deviates("server-chooses-ids"):
-        with pytest.raises(RecordRefused):
-            put()
-        return None
-    assert put().reference == put().reference == f"Binary/{id}"
-    found = place.record.read_binary(f"Binary/{id}")
-    assert (found.content, found.content_type) == (content, "image/png")
-    return None
-
-
-def does_not_know_a_binary_that_never_was(place: Place) -> None:
-    if place.deviates("no-bytes"):
-        return keeps_a_large_binary(place)
-    with pytest.raises(NotFound):
-        place.record.read_binary(f"Binary/{our_id()}")
-    return None
-
-
-def reads_no_binary_elsewhere(place: Place) -> None:
-    with pytest.raises(RecordRefused) as refused:
-        place.record.read_binary("https://elsewhere.example/fhir/Binary/1")
-    assert refused.value.code == ("type-not-supported" if place.deviates("no-bytes") else "outside-base")
 
 
 PROMISES: Final[tuple[Promise, ...]] = (

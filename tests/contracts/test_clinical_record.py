@@ -20,7 +20,8 @@ from fhir_plugin.sandbox.serve import running_sandbox
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Transport
 from tests.conftest import OwnStores
-from tests.contracts.record_promises import PROMISES, Place, Promise
+from tests.contracts.record_places import Place, Promise
+from tests.contracts.record_promises import PROMISES
 from tests.contracts.sekmet_server import running_sekmet
 from tests.fakes.record import TYPES, FakeRecord
 

@@ -18,7 +18,7 @@ from fhir_plugin.sandbox.serve import RunningSandbox, running_sandbox
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Transport
 from tests.conftest import OwnStores
-from tests.contracts.record_promises import Place, our_id
+from tests.contracts.record_places import Place, our_id
 
 Write = Callable[[FhirServerRecord, Place, str], object]
 

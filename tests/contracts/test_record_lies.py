@@ -8,15 +8,18 @@ from fhir_plugin.errors import AnswerLost, PluginError, RecordUnavailable
 from fhir_plugin.ports import TransactionEntry
 from mappings.model.identifiers import Reference
 from tests.contracts import record_promises as promises
-from tests.contracts.record_promises import PROMISES, Place, Promise
+from tests.contracts.record_bytes import keeps_a_large_binary
+from tests.contracts.record_places import Place, Promise, key_of
+from tests.contracts.record_promises import PROMISES
+from tests.contracts.record_transactions import tells_the_truth_of_a_failed_transaction
 from tests.fakes.record import FakeRecord, Lie
 
 CAUGHT_BY: dict[Lie, Promise] = {
     Lie.STORES_NOTHING: promises.creates_and_reads,
-    Lie.CORRUPTS_BYTES: promises.keeps_a_large_binary,
+    Lie.CORRUPTS_BYTES: keeps_a_large_binary,
     Lie.DROPS_LABELS: promises.keeps_labels_and_tags,
     Lie.KEEPS_LABELS: promises.changes_labels_alone,
-    Lie.TRANSACTION_AS_BATCH: promises.tells_the_truth_of_a_failed_transaction,
+    Lie.TRANSACTION_AS_BATCH: tells_the_truth_of_a_failed_transaction,
     Lie.DELETES_NOTHING: promises.deletes,
     Lie.IGNORES_VERSION: promises.puts_over_the_expected_version_only,
     Lie.FINDS_EVERYTHING: promises.finds_one_patient_only,
@@ -58,7 +61,7 @@ def test_a_lost_answer_leaves_the_resource_there() -> None:
     resource = place.media(id="m1")
     with pytest.raises(AnswerLost):
         record.put(resource)
-    assert [found["id"] for found in record.search("Media", promises.key_of(resource))] == ["m1"]
+    assert [found["id"] for found in record.search("Media", key_of(resource))] == ["m1"]
 
 
 def test_a_lost_answer_to_a_transaction_leaves_all_of_it_there() -> None:

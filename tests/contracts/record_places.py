@@ -1,0 +1,73 @@
+"""Where the promises of `ClinicalRecord` are tried: a place, its patient and what is put there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fhir_plugin.ports import ClinicalRecord, Stored
+from mappings.model.identifiers import Reference
+
+Json = dict[str, Any]
+OURS: Final = "https://fhir-plugin.example/identifier//capture"
+CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+RESTRICTED: Final = {"system": CONFIDENTIALITY, "code": "R"}
+NORMAL: Final = {"system": CONFIDENTIALITY, "code": "N"}
+SENSITIVE: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "SEX"}
+
+
+@dataclass
+class Place:
+    """One implementation under test: its record, two patients in it, and how it is known to deviate."""
+
+    name: str
+    record: ClinicalRecord
+    patient: Reference
+    other_patient: Reference
+    deviations: frozenset[str] = frozenset()
+    made: list[Stored] = field(default_factory=list)
+
+    def deviates(self, name: str) -> bool:
+        return name in self.deviations
+
+    def media(self, **changes: Any) -> Json:
+        """A Media with an identifier that nobody else has, about `patient`."""
+        return {
+            "resourceType": "Media",
+            "meta": {"security": [dict(RESTRICTED), dict(SENSITIVE)], "tag": [{"system": OURS, "code": "t1"}]},
+            "identifier": [{"system": OURS, "value": f"a b&c+d/{uuid.uuid4()}"}],
+            "status": "completed",
+            "subject": {"reference": self.patient},
+            "content": {"contentType": "image/jpeg", "title": "no picture"},
+            **changes,
+        }
+
+    def make(self, **changes: Any) -> tuple[Stored, Json]:
+        """A Media in the record, by whichever way gives it an id."""
+        resource = self.media(**changes)
+        stored = self.record.create(resource)
+        return stored, resource
+
+
+Promise = Callable[[Place], None]
+
+
+def our_id() -> str:
+    return f"p-{uuid.uuid4()}"
+
+
+def key_of(resource: Json) -> dict[str, str]:
+    """The search for the one resource with this identifier."""
+    identifier = resource["identifier"][0]
+    return {"identifier": f"{identifier['system']}|{identifier['value']}"}
+
+
+def content_of(resource: Json) -> Json:
+    """Without what the server adds."""
+    return {key: value for key, value in resource.items() if key not in ("id", "meta", "text")}
+
+
+def labels_of(resource: Json) -> set[tuple[str, str]]:
+    return {(label["system"], label["code"]) for label in resource.get("meta", {}).get("security", [])}
