@@ -182,15 +182,24 @@ def test_dates_are_as_they_are_spoken(date: str, words: str) -> None:
         ({"start": "2024-01-01"}, "from 1 January 2024"),
         ({"system": "email", "value": "a@b.example"}, "a@b.example (email)"),
         ({"family": "Lee", "given": ["Amy"], "use": "maiden"}, "Amy Lee (maiden)"),
-        ({"coding": [{"code": "x", "display": "Cough"}], "text": "Cough"}, "Cough (x)"),
+        ({"coding": [{"code": "x", "display": "Cough"}], "text": "Cough"}, "Cough"),
         ({"reference": "Patient/9", "display": "Amy"}, "Amy"),
-        ({"reference": "Patient/9"}, "Patient (Patient/9)"),
-        ({"reference": "https://ehr.example/Patient/9"}, "https://ehr.example/Patient/9"),
+        ({"reference": "Patient/9"}, "a patient (not named in this copy)"),
+        ({"reference": "https://ehr.example/Practitioner/9/_history/2"}, "a clinician (not named in this copy)"),
+        ({"reference": "Organization/org-1"}, "an organisation (not named in this copy)"),
+        ({"reference": "Practitioner/prac-gp", "display": "Amara Nwosu"}, "Amara Nwosu"),
+        ({"reference": "ServiceRequest/9"}, "Request for a test or referral (not named in this copy)"),
+        ({"reference": "urn:uuid:1"}, "something (not named in this copy)"),
+        ({"identifier": {"system": "urn:x", "value": "7"}}, "something (not named in this copy)"),
+        ({"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A1"}}, "A1 (ODS code)"),
+        ({"system": "http://dicom.example/DCM", "code": "XC", "display": "Photography"}, "Photography"),
+        ({"system": "urn:x", "code": "XC"}, "XC"),
+        ({"system": "http://snomed.info/sct", "code": "71934003"}, "SNOMED CT 71934003"),
         (
             {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/a-b", "code": "vital-signs"}]},
-            "vital signs (HL7 a-b)",
+            "vital signs",
         ),
-        ({"coding": [{"code": "x"}], "text": "Cough"}, "Cough (x)"),
+        ({"coding": [{"code": "x"}], "text": "Cough"}, "Cough"),
         ({"type": [{"text": "GP"}], "period": {"start": "2024"}}, None),
         ({"value": {"odd": 1}}, None),
         ({}, None),
@@ -200,11 +209,49 @@ def test_datatypes_in_words_and_what_is_none_is_not_guessed(value: dict[str, Any
     assert in_words(value, lambda _key: "") == words
 
 
+def test_what_only_systems_can_follow_stands_apart_and_is_not_lost() -> None:
+    bare = {
+        "modality": {"coding": [{"system": "http://dicom.example/DCM", "code": "XC", "display": "Photography"}]},
+        "operator": {"reference": "Practitioner/prac-gp"},
+        "policy": ["urn:fhir-plugin:policy:strict%2F2026.11"],
+        "instantiates": "https://example.org/fhir/PlanDefinition/1",
+        "item": [{"linkId": "a.b", "answer": [{"valueString": "0a1b2c3d-0000-4000-8000-0123456789ab"}]}],
+        "identified": {"identifier": {"system": "urn:x:decision", "value": "d-77"}},
+        "comment": "https://example.org/a-leaflet",
+        "note": [{"text": "See https://example.org/b first", "authorReference": {"reference": "Practitioner/prac-gp"}}],
+    }
+    (entry,) = read({"resourceType": "Media", "id": "m", **bare})
+    spoken = " | ".join(_spoken(entry.facts))
+    assert "Photography" in spoken and "a clinician (not named in this copy)" in spoken
+    assert "https://example.org/a-leaflet" in spoken and "See https://example.org/b first" in spoken, (
+        "a person wrote it"
+    )
+    technical = " | ".join(_spoken(entry.technical))
+    for each in (
+        "http://dicom.example/DCM XC",
+        "Practitioner/prac-gp",
+        "urn:fhir-plugin:policy:strict%2F2026.11",
+        "https://example.org/fhir/PlanDefinition/1",
+        "a.b",
+        "0a1b2c3d-0000-4000-8000-0123456789ab",
+        "urn:x:decision d-77",
+    ):
+        assert each not in spoken and each in technical, each
+
+
+def test_an_address_is_no_title() -> None:
+    (entry,) = read({"resourceType": "QuestionnaireResponse", "id": "q", "questionnaire": "urn:x:questionnaire|1"})
+    assert entry.heading == "Answers to questions"
+
+
 # ------------------------------------------------------------------------------------------- nothing is dropped
 
 _NAMES = [
     "text",
     "display",
+    "system",
+    "reference",
+    "url",
     "value",
     "unit",
     "family",

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fhir_plugin.disclose.package.reading.asides import is_technical, left_out
 from fhir_plugin.disclose.package.reading.kinds import Kind, base_of, humps, kind_of, label_of
 from fhir_plugin.disclose.package.reading.plain import Json, Naming, date_words, in_words, looks_like_date, primitive
 from fhir_plugin.disclose.redact.strict import read_resource, write
 
-_TECHNICAL: Final = ("id", "meta", "identifier", "implicitRules", "language", "extension", "text")
+_TECHNICAL: Final = ("id", "meta", "identifier", "implicitRules", "language", "extension", "text", "signature")
 _NOT_FACTS: Final = frozenset({*_TECHNICAL, "resourceType", "contained"})
 _WRAPPING: Final = frozenset({"resourceType", "type", "total", "id", "meta", "link"})
 """What a collection says about itself and nobody needs to read."""
@@ -164,7 +165,7 @@ class Reading:
             title=_title(resource, kind, self._naming),
             when=noted.when,
             facts=facts,
-            technical=tuple(technical),
+            technical=(*technical, *telling.aside()),
             narrative=div,
             files=tuple(dict.fromkeys(files)),
         )
@@ -189,6 +190,11 @@ class _Telling:
     def __init__(self, naming: Naming, files: list[Shown]) -> None:
         self._naming = naming
         self._files = files
+        self._aside: dict[Fact, None] = {}
+
+    def aside(self) -> list[Fact]:
+        """What the words of all facts so far do without."""
+        return [Fact("Codes and addresses", tuple(self._aside))] if self._aside else []
 
     def facts(self, name: str, value: object) -> list[Fact]:
         """The facts of one field: one for all its plain values, and one for each value with fields of its own."""
@@ -219,7 +225,7 @@ class _Telling:
         if isinstance(value, list):
             return tuple(fact for each in value for fact in self.facts(name, each))
         if not isinstance(value, dict):
-            return _plain(name, value)
+            return self._primitive(name, value)
         if isinstance(value.get("resourceType"), str):
             return tuple(self.contained(value))
         file = self._file(value)
@@ -227,8 +233,17 @@ class _Telling:
             return file
         words = in_words(value, self._naming)
         if words is not None:
+            for each in left_out(value, words, self._naming):
+                self._aside[Fact(label_of(name), each)] = None
             return words
         return tuple(fact for field_, each in value.items() for fact in self.facts(field_, each))
+
+    def _primitive(self, name: str, value: object) -> str:
+        said = _plain(name, value)
+        if not is_technical(name, said):
+            return said
+        self._aside[Fact(label_of(name), said)] = None
+        return ""
 
     def _file(self, value: Mapping[str, object]) -> str | None:
         url = value.get("url")
@@ -275,13 +290,13 @@ def _title(resource: Mapping[str, object], kind: Kind, naming: Naming) -> str:
     for path in kind.title:
         for each in _listed(resource.get(path)):
             words = in_words(each, naming) if isinstance(each, dict) else primitive(each)
-            if words:
+            if words and not is_technical(path, words):
                 return _short(_bare(words, each))
     return ""
 
 
 def _bare(words: str, value: object) -> str:
-    """A concept's own text without its codes: they stand among the facts."""
+    """The first of the words that a concept has: all of them stand among the facts."""
     if isinstance(value, dict):
         text = value.get("text") or value.get("display")
         codings = value.get("coding")

@@ -42,7 +42,18 @@ _SYSTEMS: Final = {
     "https://fhir.nhs.uk/Id/ods-organization-code": "ODS code",
 }
 _HL7: Final = re.compile(r"http://(?:terminology\.hl7\.org/CodeSystem|hl7\.org/fhir)/([A-Za-z0-9-]+)")
-_RELATIVE: Final = re.compile(r"([A-Z][A-Za-z]{2,40})/[A-Za-z0-9.\-]{1,64}")
+_TYPED: Final = re.compile(
+    r"(?:^|/)([A-Z][A-Za-z]{2,40})(?:/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?)?$"
+)
+_SOMEBODY: Final = {
+    "Practitioner": "a clinician",
+    "PractitionerRole": "a clinician",
+    "Organization": "an organisation",
+    "Patient": "a patient",
+    "RelatedPerson": "a relative or contact",
+    "Location": "a place",
+    "Device": "a device",
+}
 _CONTACT: Final = frozenset({"phone", "fax", "email", "pager", "url", "sms", "other"})
 _QUANTITY: Final = frozenset({"value", "unit", "code", "system", "comparator", "currency"})
 _LISTS: Final = frozenset({"coding", "given", "prefix", "suffix", "line"})
@@ -94,10 +105,16 @@ def system_words(system: object) -> str:
     return f"HL7 {own[1]}" if own else known
 
 
+def _is_name(system: object) -> bool:
+    """Whether people know it by a name: anything else is an address, which says nothing to a reader."""
+    return str(system or "") in _SYSTEMS
+
+
 def in_words(value: Json, naming: Naming) -> str | None:
     """One datatype as words; None for what is no datatype that is known here: then its fields are listed.
 
     What it has no words for makes it None (but for an element's id, a code list's version, who chose a code, a rank).
+    Codes and addresses stand there only where nothing else says it: `asides.left_out` has the others.
     """
     if not all(_expected(name, each) for name, each in value.items()):
         return None
@@ -136,26 +153,22 @@ def _inner(value: object, naming: Naming) -> str:
 def _concept(value: Json, naming: Naming) -> str:
     codings = value.get("coding")
     said = [_inner(each, naming) for each in codings] if isinstance(codings, list) else []
-    text = primitive(value.get("text"))
-    if not text or (len(said) == 1 and said[0].casefold().startswith(f"{text.casefold()} (")):
-        return "; ".join(said)  # one code with the same words: once is enough
-    if len(said) == 1 and _is_bare(codings):
-        return _with(text, said[0])
-    return "; ".join([text, *(each for each in said if each != text)])
-
-
-def _is_bare(codings: object) -> bool:
-    """Whether the only code has no words of its own."""
-    return isinstance(codings, list) and isinstance(codings[0], dict) and not codings[0].get("display")
+    displays = [primitive(each.get("display")) for each in codings] if isinstance(codings, list) else []
+    own = [each for each in (primitive(value.get("text")), *displays) if each]
+    once: dict[str, str] = {}
+    for each in own or said:  # codes only where nothing else says it
+        once.setdefault(each.casefold(), each)
+    return "; ".join(once.values())
 
 
 def _coding(value: Json, _naming: Naming) -> str:
-    display, code = primitive(value.get("display")), value.get("code")
+    display, code = primitive(value.get("display")), primitive(value.get("code"))
+    if display:
+        return display
     system = system_words(value.get("system"))
-    if not display and code and system.startswith("HL7 "):
-        return _with(primitive(code).replace("-", " "), system)  # its codes are words
-    name = " ".join(each for each in (system, primitive(code)) if each)
-    return _with(display, name) if display else name
+    if code and system.startswith("HL7 "):
+        return code.replace("-", " ")  # its codes are words
+    return " ".join(each for each in (system if _is_name(value.get("system")) else "", code) if each)
 
 
 def _quantity(value: Json, _naming: Naming) -> str:
@@ -189,15 +202,22 @@ def _reference(value: Json, naming: Naming) -> str:
     reference, display = primitive(value.get("reference")), primitive(value.get("display"))
     key = "/".join(reference.split("/_history/")[0].split("/")[-2:])
     name = naming(key) if reference and not reference.startswith("#") else ""
-    within = f"a part of this entry: {reference}" if reference.startswith("#") else _kind_and(reference)
-    said = f"{display} (see {name})" if name and display else name or display or within
-    return _with(said, _inner(value.get("identifier"), naming))
+    if name or display:
+        return f"{display} (see {name})" if name and display else name or display
+    if reference.startswith("#"):
+        return "a part of this entry"
+    number = value.get("identifier")
+    if isinstance(number, dict) and _is_name(number.get("system")) and number.get("value"):
+        return _inner(number, naming)
+    return _unnamed(reference or primitive(value.get("type")))
 
 
-def _kind_and(reference: str) -> str:
-    """Organisation (Organization/a): what kind of thing it is, of something that is not here."""
-    found = _RELATIVE.fullmatch(reference)
-    return _with(kind_of(found[1]).name, reference) if found else reference
+def _unnamed(reference: str) -> str:
+    """What kind of thing it is, of something that is not here and of which nobody says what it is called."""
+    found = _TYPED.search(reference)
+    type_ = found[1] if found else ""
+    what = _SOMEBODY.get(type_) or (kind_of(type_).name if type_ else "something")
+    return f"{what} (not named in this copy)"
 
 
 def _identifier(value: Json, naming: Naming) -> str:
@@ -205,7 +225,8 @@ def _identifier(value: Json, naming: Naming) -> str:
     if value.get("system") == "https://fhir.nhs.uk/Id/nhs-number":
         number = nhs_number(number)
     kind = _inner(value.get("type"), naming)
-    of = ", ".join(each for each in (kind, system_words(value.get("system"))) if each)
+    system = system_words(value.get("system")) if _is_name(value.get("system")) else ""
+    of = ", ".join(each for each in (kind, system) if each)
     more = (primitive(value.get("use")), *(_inner(value.get(name), naming) for name in ("period", "assigner")))
     return ", ".join(each for each in (_with(number, of), *more) if each)
 
