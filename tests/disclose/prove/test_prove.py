@@ -191,6 +191,14 @@ def test_in_a_letter_within_something_that_is_no_text(wrapping: str) -> None:
     assert finds(others + PADDING + WRAPPINGS[wrapping](b" Binary/b-7f3b ") + PADDING + others) == []
 
 
+def test_a_run_of_base64_does_not_go_on_behind_something_that_is_no_text() -> None:
+    run = b'"' + base64.b64encode(random.Random(3).randbytes(6000))[:5001]
+    text = (PADDING * 100)[: WINDOW - len(run)] + run
+    others = random.Random(8).randbytes(WINDOW)
+    assert len(text) == WINDOW
+    assert finds(text + others + WRAPPINGS["base64 of gzip"](b"Binary/b-7f3a") + b'"' + PADDING) == [Kind.URL]
+
+
 def test_only_what_cannot_be_seen_is_unseen() -> None:
     archive = bytearray(zipped(b"nothing"))
     encrypted = bytes(archive[:6]) + b"\x01" + bytes(archive[7:])
