@@ -1,12 +1,9 @@
-"""`fhir-plugin issuer`: nobody is trusted unread, and what is written down is what was shown."""
+"""`fhir-plugin issuer add`: nobody is trusted unread, and what is written down is what was shown."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,63 +11,21 @@ import pytest
 from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from smart_launch import load_registry
-from smart_launch.errors import AnswerLost, NotSent
 from tests.app.commands_here import CommandLine
-from tests.app.ehrs import BASE, LOGIN, Written, elliptic_key, published
-
-DONE, CHECK_FAILED, REFUSED, SOMEBODY_MUST_LOOK, USAGE, UNAVAILABLE = 0, 1, 2, 3, 64, 69
-APP = "https://images.example"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with start_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secrets").mkdir()
-    return CommandLine(
-        {
-            "FHIR_PLUGIN_STATE": str(tmp_path / "state"),
-            "FHIR_PLUGIN_BASE_URL": APP,
-            "FHIR_PLUGIN_SECRETS": str(tmp_path / "secrets"),
-            "HOME": str(tmp_path / "home"),
-        }
-    )
-
-
-@pytest.fixture
-def ehr(monkeypatch: pytest.MonkeyPatch) -> Written:
-    """A good EHR on the internet, until a test changes what it publishes."""
-    written = Written(published())
-    monkeypatch.setattr("fhir_plugin.commands.issuer_add.Conversation", written.begin)
-    monkeypatch.setattr("fhir_plugin.commands.issuer_check.Conversation", written.begin)
-    return written
-
-
-def _configuration(ehr: Written) -> dict[str, Any]:
-    found = ehr.documents[f"{BASE}/.well-known/smart-configuration"]
-    assert isinstance(found, dict)
-    return found
-
-
-def _file(here: CommandLine) -> Path:
-    return here.state / "issuers.toml"
-
-
-def _entry(here: CommandLine) -> dict[str, Any]:
-    (entry,) = tomllib.loads(_file(here).read_text())["issuer"]
-    assert isinstance(entry, dict)
-    return entry
-
-
-def _verdicts(here: CommandLine, *arguments: str) -> dict[str, str]:
-    (found,) = here.run("issuer", "check", "--json", *arguments).json()["issuers"]
-    return {each["check"]: each["verdict"] for each in found["checks"]}
-
+from tests.app.ehrs import BASE, LOGIN, Written, published
+from tests.app.issuers.written_down import (
+    APP,
+    CHECK_FAILED,
+    DONE,
+    REFUSED,
+    SOMEBODY_MUST_LOOK,
+    UNAVAILABLE,
+    USAGE,
+    configuration_of,
+    issuers_file,
+    only_entry,
+    verdicts_of,
+)
 
 # ---------------------------------------------------------------------------------------- with the sandbox
 
@@ -91,7 +46,7 @@ def test_the_sandbox_is_shown_added_listed_and_checked(here: CommandLine, sandbo
         "box is added",
     ):
         assert said in done.out, said
-    assert _entry(here) == {
+    assert only_entry(here) == {
         "name": "box",
         "iss": sandbox.fhir_base,
         "client_id": "patient-images",
@@ -111,7 +66,7 @@ def test_the_sandbox_is_shown_added_listed_and_checked(here: CommandLine, sandbo
     assert listed["key"] in here.run("issuer", "list").out
     checked = here.run("issuer", "check", "--json")
     assert (checked.status, checked.json()["failed"]) == (DONE, [])
-    assert set(_verdicts(here).values()) == {"ok", "info"}
+    assert set(verdicts_of(here).values()) == {"ok", "info"}
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "perhaps\nno\n"])
@@ -121,7 +76,7 @@ def test_without_a_yes_nothing_is_written(
 ) -> None:
     refused = here.run("issuer", "add", sandbox.fhir_base, "--sandbox", *options, answers=answer)
     assert refused.status == REFUSED
-    assert not _file(here).exists() and here.actions() == []
+    assert not issuers_file(here).exists() and here.actions() == []
     with sqlite3.connect(here.state / "plugin.sqlite") as database:
         assert database.execute("SELECT count(*) FROM client_keys").fetchone() == (0,)
     database.close()
@@ -151,7 +106,7 @@ def test_this_machine_is_for_trials_only(here: CommandLine, sandbox: RunningSand
 def test_an_ehr_of_production_gets_what_suits_it(here: CommandLine, ehr: Written) -> None:
     done = here.run("issuer", "add", BASE, "--client-id", "photographs", "--yes", "--json")
     assert (done.status, done.json()["failed"]) == (DONE, [])
-    assert _entry(here) == {
+    assert only_entry(here) == {
         "name": "fhir-trust-a-example",
         "iss": BASE,
         "client_id": "photographs",
@@ -164,7 +119,7 @@ def test_an_ehr_of_production_gets_what_suits_it(here: CommandLine, ehr: Written
     }
     assert done.json()["register"]["key_set_url"] == f"{APP}/.well-known/jwks.json"
     assert ehr.private_hosts == frozenset()
-    (read,) = load_registry(_file(here))
+    (read,) = load_registry(issuers_file(here))
     assert read.expected_issuer == LOGIN and not read.sandbox
 
 
@@ -184,14 +139,14 @@ def test_the_best_way_to_prove_who_we_are_is_chosen(
     here: CommandLine, ehr: Written, methods: Any, capabilities: list[str], algorithms: Any, chosen: Any
 ) -> None:
     (here.state.parent / "secrets" / "TRUST_A").write_text("hush-hush\n")
-    _configuration(ehr).update(
+    configuration_of(ehr).update(
         token_endpoint_auth_methods_supported=methods,
         token_endpoint_auth_signing_alg_values_supported=algorithms,
         capabilities=capabilities,
     )
     done = here.run("issuer", "add", BASE, "--client-id", "c", "--name", "trust-a", "--yes")
     assert done.status in (DONE, SOMEBODY_MUST_LOOK)
-    assert (_entry(here)["auth_method"], _entry(here).get("key_algorithm")) == chosen
+    assert (only_entry(here)["auth_method"], only_entry(here).get("key_algorithm")) == chosen
 
 
 def test_what_the_administrator_says_comes_first(here: CommandLine, ehr: Written) -> None:
@@ -201,7 +156,7 @@ def test_what_the_administrator_says_comes_first(here: CommandLine, ehr: Written
         "--frame-ancestor", "https://ehr.trust-a.example", "--allowed-host", "Login.trust-a.example",
     )  # fmt: skip
     assert done.status == DONE, done
-    entry = _entry(here)
+    entry = only_entry(here)
     assert (entry["key_algorithm"], entry["vendor"], entry["contact"]) == ("RS384", "medplum", "the records team")
     assert entry["scopes"] == ["openid", "user/Media.cruds"]
     assert entry["allowed_hosts"] == ["login.trust-a.example"]
@@ -210,12 +165,12 @@ def test_what_the_administrator_says_comes_first(here: CommandLine, ehr: Written
 
 def test_a_desk_is_only_there_where_somebody_says_so(here: CommandLine, ehr: Written) -> None:
     assert here.run("issuer", "add", BASE, "--yes", "--name", "trust-a", "--client-id", "c").status == DONE
-    assert "privileged_scopes" not in _entry(here) and "patient/*.rs" not in _entry(here)["scopes"]
-    _file(here).unlink()
+    assert "privileged_scopes" not in only_entry(here) and "patient/*.rs" not in only_entry(here)["scopes"]
+    issuers_file(here).unlink()
     done = here.run("issuer", "add", BASE, "--yes", "--name", "trust-a", "--client-id", "c", "--disclosure-desk")
     assert done.status == DONE, done
     assert "/launch/disclosures" in done.out and "patient/*.rs" in done.out, "what to register at the EHR"
-    assert tuple(_entry(here)["privileged_scopes"]) == DESK_SCOPES and tuple(_entry(here)["scopes"]) == SCOPES
+    assert tuple(only_entry(here)["privileged_scopes"]) == DESK_SCOPES and tuple(only_entry(here)["scopes"]) == SCOPES
     (listed,) = here.run("issuer", "list", "--json").json()["issuers"]
     assert listed["disclosure_desk"] and "/launch/disclosures" in here.run("issuer", "list").out
 
@@ -232,26 +187,26 @@ def test_an_address_that_was_copied_with_too_much_is_cut_to_the_fhir_base(
     here: CommandLine, ehr: Written, more: str
 ) -> None:
     assert here.run("issuer", "add", BASE + more, "--client-id", "c", "--yes").status == DONE
-    assert _entry(here)["iss"] == BASE
+    assert only_entry(here)["iss"] == BASE
 
 
 def test_hosts_that_were_not_allowed_are_named(here: CommandLine, ehr: Written) -> None:
     refused = here.run("issuer", "add", BASE, "--client-id", "c", "--yes", "--allowed-host", "other.example")
     assert refused.status == REFUSED and "login.trust-a.example" in refused.err
-    assert not _file(here).exists() and len(ehr.asked) == 1
+    assert not issuers_file(here).exists() and len(ehr.asked) == 1
 
 
 def test_a_secret_is_asked_for_by_its_file_and_never_written(here: CommandLine, ehr: Written) -> None:
     command = ("issuer", "add", BASE, "--client-id", "c", "--name", "trust-a", "--auth-method", "client_secret_basic")
     refused = here.run(*command, "--yes")
     assert refused.status == REFUSED and "TRUST_A" in refused.out and "secret-missing" in refused.err
-    assert not _file(here).exists()
+    assert not issuers_file(here).exists()
     (here.state.parent / "secrets" / "TRUST_A").write_text("hush-hush\n")
     added = here.run(*command, "--yes")
     listed, checked = here.run("issuer", "list", "--json"), here.run("issuer", "check", "--json")
     assert (added.status, checked.status) == (DONE, DONE)
-    assert _entry(here)["client_secret_ref"] == "TRUST_A"
-    said = "".join(each.out + each.err for each in (refused, added, listed, checked)) + _file(here).read_text()
+    assert only_entry(here)["client_secret_ref"] == "TRUST_A"
+    said = "".join(each.out + each.err for each in (refused, added, listed, checked)) + issuers_file(here).read_text()
     assert "hush-hush" not in said
 
 
@@ -260,9 +215,9 @@ def test_without_a_client_id_it_says_what_to_register_and_asks(here: CommandLine
     assert refused.status == REFUSED and "client-id-missing" in refused.err
     assert f"{APP}/callback" in refused.out
     assert here.run("issuer", "add", BASE, answers="").status == REFUSED
-    assert not _file(here).exists()
+    assert not issuers_file(here).exists()
     assert here.run("issuer", "add", BASE, answers="photographs\ny\n").status == DONE
-    assert _entry(here)["client_id"] == "photographs"
+    assert only_entry(here)["client_id"] == "photographs"
 
 
 def test_the_public_launcher_is_matched_by_its_beginning(here: CommandLine, ehr: Written) -> None:
@@ -270,11 +225,11 @@ def test_the_public_launcher_is_matched_by_its_beginning(here: CommandLine, ehr:
     ehr.documents.update(published(base, base.replace("/fhir", "/auth"), issuer=base))
     done = here.run("issuer", "add", base, "--sandbox", "--prefix", "--yes")
     assert done.status == DONE, done
-    entry = _entry(here)
+    entry = only_entry(here)
     assert (entry["iss"], entry["prefix"], entry["sandbox"]) == ("https://launch.example/v/r4/sim", True, True)
     assert "expected_issuer" not in entry and "begins with https://launch.example/v/r4/sim is" in done.out
-    assert load_registry(_file(here)).find(base.replace("WzIs", "WzMs")).name == "launch-example"
-    assert _verdicts(here) == {"discovery": "warning"}
+    assert load_registry(issuers_file(here)).find(base.replace("WzIs", "WzMs")).name == "launch-example"
+    assert verdicts_of(here) == {"discovery": "warning"}
     assert here.run("issuer", "check").status == DONE
 
 
@@ -284,7 +239,7 @@ def test_the_public_launcher_is_matched_by_its_beginning(here: CommandLine, ehr:
 )
 def test_an_entry_that_could_not_be_is_refused(here: CommandLine, ehr: Written, options: tuple[str, ...]) -> None:
     refused = here.run("issuer", "add", BASE, "--client-id", "c", "--yes", *options)
-    assert refused.status == REFUSED and not _file(here).exists()
+    assert refused.status == REFUSED and not issuers_file(here).exists()
 
 
 @pytest.mark.parametrize(
@@ -303,17 +258,17 @@ def test_a_wrong_option_is_a_usage_error(here: CommandLine, ehr: Written, option
 
 def test_one_that_is_registered_is_not_asked_again(here: CommandLine, ehr: Written) -> None:
     here.run("issuer", "add", BASE, "--client-id", "c", "--yes", "--name", "trust-a")
-    before, asked = _file(here).read_text(), len(ehr.asked)
+    before, asked = issuers_file(here).read_text(), len(ehr.asked)
     for again in ((BASE + "/",), ("https://other.example/fhir", "--name", "trust-a")):
         refused = here.run("issuer", "add", *again, "--client-id", "c", "--yes", "--json")
         assert (refused.status, refused.json()["refused"]["code"]) == (REFUSED, "issuer-known")
-    assert (_file(here).read_text(), len(ehr.asked)) == (before, asked)
+    assert (issuers_file(here).read_text(), len(ehr.asked)) == (before, asked)
 
 
 def test_what_an_ehr_writes_cannot_steer_a_terminal(here: CommandLine, ehr: Written) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J‮gnp\r\nTrust this EHR and add it? [y/N]: y"
-    _configuration(ehr)["capabilities"].append(evil)
-    _configuration(ehr)["token_endpoint_auth_signing_alg_values_supported"].append(evil)
+    configuration_of(ehr)["capabilities"].append(evil)
+    configuration_of(ehr)["token_endpoint_auth_signing_alg_values_supported"].append(evil)
     ehr.documents[f"{BASE}/metadata"] = {
         "resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "software": {"name": evil},
     }  # fmt: skip
@@ -326,152 +281,5 @@ def test_what_an_ehr_writes_cannot_steer_a_terminal(here: CommandLine, ehr: Writ
 def test_a_private_address_is_asked_only_when_that_is_said(here: CommandLine, ehr: Written) -> None:
     ehr.documents.update(published("https://ehr.ward.example/fhir", "https://ehr.ward.example/login"))
     done = here.run("issuer", "add", "https://ehr.ward.example/fhir", "--private-network", "--client-id", "c", "--yes")
-    assert done.status == DONE and _entry(here)["private_network"] is True
+    assert done.status == DONE and only_entry(here)["private_network"] is True
     assert ehr.private_hosts == {"ehr.ward.example"}
-
-
-# --------------------------------------------------------------------------------------------- checking
-
-
-def test_list_and_check_of_nothing_say_so(here: CommandLine) -> None:
-    for command in ("list", "check"):
-        done = here.run("issuer", command)
-        assert done.status == DONE and "No EHR is registered" in done.out
-    refused = here.run("issuer", "check", "nobody", "--json")
-    assert (refused.status, refused.json()["refused"]["code"]) == (REFUSED, "issuer-unknown")
-
-
-def test_a_file_that_is_wrong_ends_every_command_without_a_traceback(here: CommandLine) -> None:
-    _file(here).parent.mkdir()
-    _file(here).write_text("[[issuer]]\nname = 'a'\nclient_secret = 'hush-hush'\n")
-    for command in (("list",), ("check",), ("add", BASE, "--yes")):
-        done = here.run("issuer", *command)
-        assert done.status == UNAVAILABLE and "hush-hush" not in done.out + done.err
-
-
-_BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
-    "another issuer": ({"issuer": "https://login.trust-a.example/new"}, "issuer", "failed"),
-    "no issuer any more": ({"issuer": None}, "issuer", "warning"),
-    "no S256": ({"code_challenge_methods_supported": []}, "pkce", "failed"),
-    "plain too": ({"code_challenge_methods_supported": ["S256", "plain"]}, "pkce", "warning"),
-    "an endpoint elsewhere": ({"token_endpoint": "https://elsewhere.example/token"}, "endpoints", "failed"),
-    "an endpoint without TLS": ({"token_endpoint": "http://login.trust-a.example/token"}, "endpoints", "failed"),
-    "no way to sign in": ({"authorization_endpoint": None}, "endpoints", "failed"),
-    "no signatures any more": (
-        {"token_endpoint_auth_methods_supported": ["client_secret_post"], "capabilities": ["launch-ehr"]},
-        "client-login",
-        "failed",
-    ),
-    "another algorithm": (
-        {"token_endpoint_auth_signing_alg_values_supported": ["RS384"]},
-        "signing-algorithm",
-        "failed",
-    ),
-    "algorithms unsaid": ({"token_endpoint_auth_signing_alg_values_supported": None}, "signing-algorithm", "warning"),
-    "no launch": ({"capabilities": ["sso-openid-connect", "permission-v2"]}, "launch", "warning"),
-    "scopes unsaid": ({"capabilities": ["sso-openid-connect"]}, "scopes", "warning"),
-    "no revocation": ({"revocation_endpoint": None}, "revocation", "info"),
-    "keys elsewhere": ({"jwks_uri": "https://elsewhere.example/jwks"}, "endpoints", "failed"),
-}
-
-
-@pytest.mark.parametrize("what", _BROKEN)
-def test_a_check_says_what_has_changed(here: CommandLine, ehr: Written, what: str) -> None:
-    assert here.run("issuer", "add", BASE, "--client-id", "c", "--yes").status == DONE
-    assert "failed" not in _verdicts(here).values()
-    changes, name, verdict = _BROKEN[what]
-    ehr.documents = dict(published(**changes))
-    assert _verdicts(here)[name] == verdict
-    assert here.run("issuer", "check").status == (CHECK_FAILED if verdict == "failed" else DONE)
-
-
-@pytest.mark.parametrize(
-    ("address", "answer", "name", "verdict"),
-    [
-        (f"{LOGIN}/jwks", {"keys": []}, "identity", "failed"),
-        (
-            f"{LOGIN}/jwks",
-            {"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}, 7, {"kty": "oct"}]},
-            "identity",
-            "failed",
-        ),
-        (f"{LOGIN}/jwks", {"keys": [elliptic_key()]}, "identity", "failed"),
-        (f"{LOGIN}/jwks", {"keys": [{**elliptic_key(), "y": "AA"}]}, "identity", "failed"),
-        (f"{LOGIN}/jwks", {"keys": [{"kty": "RSA", "n": "A" * 400, "e": "AQAB"}]}, "identity", "failed"),
-        (f"{LOGIN}/jwks", 503, "identity", "failed"),
-        (f"{LOGIN}/jwks", b"<html>", "identity", "failed"),
-        (f"{LOGIN}/.well-known/openid-configuration", {"issuer": "https://x.example"}, "identity", "warning"),
-        (f"{BASE}/metadata", {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}, "fhir", "failed"),
-        (f"{BASE}/metadata", 401, "fhir", "warning"),
-        (f"{BASE}/metadata", b"<CapabilityStatement/>", "fhir", "warning"),
-        (f"{BASE}/metadata", AnswerLost("late", code="timeout"), "fhir", "warning"),
-        (f"{BASE}/.well-known/smart-configuration", 404, "discovery", "failed"),
-        (f"{BASE}/.well-known/smart-configuration", NotSent("dns", code="dns"), "discovery", "failed"),
-    ],
-)
-def test_a_check_looks_at_everything_that_a_launch_needs(
-    here: CommandLine, ehr: Written, address: str, answer: Any, name: str, verdict: str
-) -> None:
-    assert here.run("issuer", "add", BASE, "--client-id", "c", "--yes").status == DONE
-    ehr.documents[address] = answer
-    assert _verdicts(here)[name] == verdict
-
-
-def test_keys_on_a_host_that_nobody_was_shown_are_not_fetched(here: CommandLine, ehr: Written) -> None:
-    """Only the OpenID configuration names it: the launch would refuse it too."""
-    _configuration(ehr).pop("jwks_uri")
-    ehr.documents[f"{LOGIN}/.well-known/openid-configuration"] = {
-        "issuer": LOGIN,
-        "jwks_uri": "https://kèys.example/jwks",
-    }
-    ehr.documents["https://kèys.example/jwks"] = ehr.documents[f"{LOGIN}/jwks"]
-    done = here.run("issuer", "add", BASE, "--client-id", "c", "--yes")
-    assert done.status == SOMEBODY_MUST_LOOK and "xn--kys-6la.example" in done.out
-    assert _verdicts(here)["identity"] == "failed"
-    assert not [url for url in ehr.asked if "keys" in url or "kèys" in url]
-
-
-def test_an_ehr_whose_tokens_are_signed_otherwise_is_written_so(here: CommandLine, ehr: Written) -> None:
-    ehr.documents[f"{LOGIN}/jwks"] = {"keys": [elliptic_key()]}
-    ehr.documents[f"{LOGIN}/.well-known/openid-configuration"] = {
-        "issuer": LOGIN,
-        "id_token_signing_alg_values_supported": ["ES384", "HS256", "none"],
-    }
-    assert here.run("issuer", "add", BASE, "--client-id", "c", "--yes").status == DONE
-    assert _entry(here)["id_token_algorithms"] == ["ES384"]
-    assert _verdicts(here)["identity"] == "ok"
-
-
-def test_our_own_side_is_checked_too(here: CommandLine, ehr: Written) -> None:
-    added = here.run("issuer", "add", BASE, "--client-id", "c", "--yes", FHIR_PLUGIN_BASE_URL="http://images.example")
-    assert added.status == SOMEBODY_MUST_LOOK and "base-url" in added.out
-    checked = here.run("issuer", "check", FHIR_PLUGIN_BASE_URL="http://images.example")
-    assert checked.status == CHECK_FAILED and "FHIR_PLUGIN_BASE_URL" in checked.out
-    written = _file(here).read_text()
-    _file(here).write_text(written + f'jku = "{APP}/keys"\n')
-    assert _verdicts(here)["jku"] == "warning"
-    _file(here).write_text(written + f'jku = "{APP}/.well-known/jwks.json"\n')
-    assert _verdicts(here)["jku"] == "ok"
-    _file(here).write_text(written.replace('key_algorithm = "ES384"', 'key_id = "gone"'))
-    assert _verdicts(here)["our-key"] == "failed"
-
-
-@pytest.mark.parametrize(("ahead", "verdict"), [(0, "info"), (45, "info"), (-120, "warning"), (3600, "warning")])
-def test_a_clock_that_is_wrong_is_said(
-    here: CommandLine, monkeypatch: pytest.MonkeyPatch, ahead: float, verdict: str
-) -> None:
-    written = Written(published(), ahead=ahead)
-    for module in ("issuer_add", "issuer_check"):
-        monkeypatch.setattr(f"fhir_plugin.commands.{module}.Conversation", written.begin)
-    here.run("issuer", "add", BASE, "--client-id", "c", "--yes")
-    assert _verdicts(here)["clock"] == verdict
-
-
-def test_one_ehr_can_be_checked_alone(here: CommandLine, ehr: Written) -> None:
-    here.run("issuer", "add", BASE, "--client-id", "c", "--yes", "--name", "trust-a")
-    ehr.documents.update(published("https://b.example/fhir", "https://b.example/login"))
-    here.run("issuer", "add", "https://b.example/fhir", "--client-id", "c", "--yes", "--name", "trust-b")
-    ehr.documents = dict(published())
-    assert here.run("issuer", "check", "trust-a").status == DONE
-    everybody = here.run("issuer", "check", "--json")
-    assert (everybody.status, everybody.json()["failed"]) == (CHECK_FAILED, ["trust-b"])
