@@ -12,7 +12,7 @@ from fhir_plugin.disclose.package.pdf import PdfPages
 from fhir_plugin.disclose.package.printing import Flow
 from fhir_plugin.disclose.package.reading import Fact, Reading
 from fhir_plugin.disclose.package.reading.plain import day_words
-from fhir_plugin.disclose.package.words import about, for_whom, whose
+from fhir_plugin.disclose.package.words import about, for_whom, how_marked, whose
 from mappings.model.disclosure import Mode
 
 TITLE = "About this copy of a health record"
@@ -45,7 +45,7 @@ class Inside:
 def sections(cover: CoverSheet, inside: Inside) -> list[Section]:
     """The sheet, from whose record it is to where to complain."""
     found = [_whose(cover, inside), _what(inside), _files(inside)]
-    taken_out = _taken_out(cover)
+    taken_out = _taken_out(cover, inside)
     found += [taken_out] if taken_out else []
     if cover.checked:
         found.append(Section("What was checked", points=cover.checked))
@@ -130,16 +130,15 @@ def _files(inside: Inside) -> Section:
     return Section("The files", points=rows)
 
 
-def _taken_out(cover: CoverSheet) -> Section | None:
+def _taken_out(cover: CoverSheet, inside: Inside) -> Section | None:
     """Only what the marks in the record tell anyway."""
     marked = {reason: number for reason, number in cover.taken_out.items() if number > 0}
     if cover.mode is not Mode.MARKED or not marked:
         return None
     total = sum(marked.values())
     first = f"{_number(total, 'entry was', 'entries were')} taken out."
-    second = "Where the record can hold a mark, one stands there."
     rows = [f"{_number(number, 'entry', 'entries')}: {reason}" for reason, number in sorted(marked.items())]
-    return Section("What was taken out, and why", sentences=[f"{first} {second}"], points=rows)
+    return Section("What was taken out, and why", sentences=[first, how_marked(total, inside.reading)], points=rows)
 
 
 def _whole(cover: CoverSheet, inside: Inside) -> Section:

@@ -12,6 +12,7 @@ from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.cover import Inside, cover_page, cover_sheet
 from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import SigningKey
+from fhir_plugin.disclose.package.notes import words_of
 from fhir_plugin.disclose.package.pdf import Pixels, pixels_of
 from fhir_plugin.disclose.package.pictures import Watermark, going_out, smaller
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
@@ -54,6 +55,7 @@ class Members:
         self._worker = worker
         self._spool = spool
         self._small: dict[str, tuple[Aside, Pixels | None]] = {}
+        self._words: dict[str, Aside] = {}
         self._pointing = Pointing(contents.images)
         self._reading = Reading()
         self._record_bytes = 0
@@ -71,9 +73,9 @@ class Members:
         yield from self._loose_files(loose_at, loose)
         self._pointing.files(listed, loose)
         yield self._record()
-        page = readable_page(self._contents.cover, self._reading, self._picture_of)
+        page = readable_page(self._contents.cover, self._reading, self._picture_of, self._words_of)
         yield Member(names.READABLE_PAGE, _HTML, page, self._most_bytes_to_read)
-        print_ = printable_record(self._contents.cover, self._reading, self._printed)
+        print_ = printable_record(self._contents.cover, self._reading, self._printed, self._words_of)
         yield Member(names.READABLE_PRINT, _PDF, print_, self._most_bytes_to_read)
         inside = self._inside(len(loose))
         yield Member(names.COVER_PAGE, _HTML, cover_page(self._contents.cover, inside))
@@ -138,6 +140,10 @@ class Members:
         _aside, pixels = self._small[shown.name]
         return SmallPicture(lambda: self._picture_of(shown), pixels) if pixels else None
 
+    def _words_of(self, shown: Shown) -> str:
+        aside = self._words.get(shown.name)
+        return self._spool.get(aside).decode() if aside else ""
+
     def _loose_files(self, there: bool, found: list[tuple[Loose, PackedFile]]) -> Iterator[Member]:
         if not there:
             return
@@ -154,6 +160,9 @@ class Members:
                     found.append(
                         (loose.without_content(), packed(name, loose.media_type, loose.content, Reference(loose.owner)))
                     )
+                    words = words_of(loose.media_type, loose.content)
+                    if words:
+                        self._words[name] = self._spool.put(words.encode())
                     yield Member(name, loose.media_type, [loose.content], len(loose.content))
 
     # -------------------------------------------------------------------------------------------------- record

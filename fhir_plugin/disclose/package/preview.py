@@ -11,6 +11,7 @@ from fhir_plugin.disclose.package.files import PackedFile, packed
 from fhir_plugin.disclose.package.manifest import signing_key
 from fhir_plugin.disclose.package.members import Members
 from fhir_plugin.disclose.package.names import PICTURE_ENDINGS, document_name, picture_name
+from fhir_plugin.disclose.package.notes import words_of
 from fhir_plugin.disclose.package.pointing import Loose, Pointing
 from fhir_plugin.disclose.package.readable import readable_page
 from fhir_plugin.disclose.package.reading import Reading
@@ -46,22 +47,28 @@ def readable_html(contents: PackageContents) -> str:
     Raises what `write_package` would raise about the record itself (`Refused`, `UnreadableRecord`).
     """
     pointing = Pointing(contents.images)
-    loose = [each.without_content() for part in contents.record() for each in pointing.survey(read_part(part))]
+    loose = [
+        (each.without_content(), "" if each.is_picture else words_of(each.media_type, each.content))
+        for part in contents.record()
+        for each in pointing.survey(read_part(part))
+    ]
     pointing.surveyed()
     pictures = [
         _standing_for(number, image.content_type, image.reference)
         for number, image in enumerate(contents.images, start=1)
     ]
     found: list[tuple[Loose, PackedFile]] = []
+    words: dict[str, str] = {}
     documents = 0
     numbered = len(pictures)
-    for each in loose:
+    for each, said in loose:
         if each.is_picture:
             numbered += 1
             found.append((each, _standing_for(numbered, each.media_type, Reference(each.owner))))
         else:
             documents += 1
             name = document_name(documents, each.media_type)
+            words[name] = said
             found.append((each, packed(name, each.media_type, b"", Reference(each.owner))))
     pointing.files(pictures, found)
     reading = Reading()
@@ -69,7 +76,9 @@ def readable_html(contents: PackageContents) -> str:
         resource, _changed = pointing.point(read_part(part))
         if resource is not None:
             reading.add(resource)
-    return b"".join(readable_page(contents.cover, reading, lambda _shown: None)).decode()
+    return b"".join(
+        readable_page(contents.cover, reading, lambda _shown: None, lambda shown: words.get(shown.name, ""))
+    ).decode()
 
 
 def _standing_for(number: int, media_type: str, of: Reference) -> PackedFile:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fhir_plugin.disclose.contents import CoverSheet
+from fhir_plugin.disclose.package.notes import WordsOf
 from fhir_plugin.disclose.package.pdf import PdfPages, Pixels
 from fhir_plugin.disclose.package.printing import Flow, size_of
 from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, Shown, plain_narrative
@@ -20,6 +21,7 @@ from fhir_plugin.disclose.package.words import (
     for_whom,
     kinds_here,
     not_included,
+    told_in,
     whose,
 )
 
@@ -42,7 +44,7 @@ class SmallPicture:
 
 
 def printable_record(
-    cover: CoverSheet, reading: Reading, picture_of: Callable[[Shown], SmallPicture | None]
+    cover: CoverSheet, reading: Reading, picture_of: Callable[[Shown], SmallPicture | None], words_of: WordsOf
 ) -> Iterator[bytes]:
     """The PDF in pieces, one picture at a time."""
     title = f"Health record of {cover.patient_name}"
@@ -59,13 +61,13 @@ def printable_record(
         flow.points(kinds_here(reading))
     flow.heading(2, "The patient")
     for entry in reading.patients():
-        _entry(flow, entry, picture_of)
+        _entry(flow, entry, picture_of, words_of)
     year = None
     for entry in reading.entries():
         if entry.when[:4] != year:
             year = entry.when[:4]
             flow.heading(2, year or UNDATED, with_it=_beginning_of(entry, picture_of))
-        _entry(flow, entry, picture_of)
+        _entry(flow, entry, picture_of, words_of)
     stubs = not_included(reading)
     if stubs:
         flow.heading(2, "Not included")
@@ -77,13 +79,13 @@ def printable_record(
     return pages.pieces()
 
 
-def _entry(flow: Flow, entry: Entry, picture_of: Callable[[Shown], SmallPicture | None]) -> None:
+def _entry(flow: Flow, entry: Entry, picture_of: Callable[[Shown], SmallPicture | None], words_of: WordsOf) -> None:
     flow.heading(3, entry.heading, with_it=_beginning_of(entry, picture_of))
     if entry.when:
         flow.paragraph(date_words(entry.when))
     for shown in entry.files:
         _file(flow, shown, entry, picture_of)
-    flow.facts(entry.facts)
+    flow.facts([*told_in(entry, words_of), *entry.facts])
     narrative = plain_narrative(entry.narrative) if entry.narrative else ""
     if narrative:
         flow.facts([Fact("Summary in the words of the record", narrative)])

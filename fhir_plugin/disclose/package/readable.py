@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from fhir_plugin.disclose.contents import CoverSheet
 from fhir_plugin.disclose.package.markup import facts, page, text
+from fhir_plugin.disclose.package.notes import WordsOf
 from fhir_plugin.disclose.package.reading import Entry, Reading, Shown, safe_narrative
 from fhir_plugin.disclose.package.reading.plain import date_words
 from fhir_plugin.disclose.package.words import (
@@ -21,6 +22,7 @@ from fhir_plugin.disclose.package.words import (
     entries_here,
     kinds_here,
     not_included,
+    told_in,
 )
 
 PictureOf = Callable[[Shown], bytes | None]
@@ -32,18 +34,18 @@ def longest_side(pictures: int) -> int:
     return 1200 if pictures <= 60 else 800 if pictures <= 200 else 600
 
 
-def readable_page(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterator[bytes]:
+def readable_page(cover: CoverSheet, reading: Reading, picture_of: PictureOf, words_of: WordsOf) -> Iterator[bytes]:
     """The page in pieces, one picture at a time."""
-    return page(f"Health record of {cover.patient_name}", _body(cover, reading, picture_of))
+    return page(f"Health record of {cover.patient_name}", _body(cover, reading, picture_of, words_of))
 
 
-def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterator[str]:
+def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf, words_of: WordsOf) -> Iterator[str]:
     yield _beginning(cover, reading)
     yield '<h2 id="patient">The patient</h2>\n'
     any_patient = False
     for entry in reading.patients():
         any_patient = True
-        yield from _entry(entry, picture_of)
+        yield from _entry(entry, picture_of, words_of)
     if not any_patient:
         yield "<p>Nothing is recorded here about the patient as a person.</p>\n"
     year = None
@@ -51,7 +53,7 @@ def _body(cover: CoverSheet, reading: Reading, picture_of: PictureOf) -> Iterato
         if entry.when[:4] != year:
             year = entry.when[:4]
             yield f'<h2 id="{_place(year)}">{text(year or UNDATED)}</h2>\n'
-        yield from _entry(entry, picture_of)
+        yield from _entry(entry, picture_of, words_of)
     yield _not_included(not_included(reading))
 
 
@@ -76,12 +78,12 @@ def _place(year: str) -> str:
     return f"year-{year}" if year.isascii() and year.isdecimal() else "undated"
 
 
-def _entry(entry: Entry, picture_of: PictureOf) -> Iterator[str]:
+def _entry(entry: Entry, picture_of: PictureOf, words_of: WordsOf) -> Iterator[str]:
     when = f'<p class="when">{text(date_words(entry.when))}</p>\n' if entry.when else ""
     yield f'<article>\n<h3 dir="auto">{text(entry.heading)}</h3>\n{when}'
     for shown in entry.files:
         yield _file(shown, entry, picture_of)
-    yield facts(entry.facts)
+    yield facts([*told_in(entry, words_of), *entry.facts])
     narrative = safe_narrative(entry.narrative) if entry.narrative else ""
     if narrative:
         yield (
