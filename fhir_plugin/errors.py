@@ -157,6 +157,12 @@ class AnswersChanged(Refused):
     code = "answers-changed"
 
 
+class AlreadyThere(Refused):
+    """What was to be added is there: it was sent twice."""
+
+    code = "already-there"
+
+
 class AnswerLost(PluginError):
     """We asked, and the answer never came, or came broken. It may have happened: ask the world."""
 

@@ -330,7 +330,8 @@ class KeptImages(Protocol):
 class DisclosureRequests(Protocol):
     """Requests for a copy of a record. Every method joins the open transaction."""
 
-    def add(self, request: DisclosureRequest) -> None: ...
+    def add(self, request: DisclosureRequest) -> None:
+        """Raises `AlreadyThere` where one has this id."""
 
     def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
         """Raises `NotFound`; `Tampered` for a row that was changed past the app."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.keys import KeyUse, MasterKeys
@@ -14,7 +15,7 @@ from fhir_plugin.adapters.sealed_rows import SealedRows
 from fhir_plugin.adapters.tables import disclosure_requests
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.desk.request_json import request_from_json, request_to_json
-from fhir_plugin.errors import AnswersChanged, NotFound
+from fhir_plugin.errors import AlreadyThere, AnswersChanged, NotFound
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, RequestState
 from mappings.model.identifiers import FhirBase, PatientId
 
@@ -29,8 +30,11 @@ class DatabaseDisclosureRequests:
         self._rows = SealedRows(database, masters, disclosure_requests, _binding, use=KeyUse.DISCLOSURES)
 
     def add(self, request: DisclosureRequest) -> None:
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        row = insert(disclosure_requests).values(**self._row(request)).on_conflict_do_nothing(index_elements=["id"])
         with self._database.writing() as connection:
-            connection.execute(disclosure_requests.insert().values(**self._row(request)))
+            if connection.execute(row.returning(disclosure_requests.c.id)).one_or_none() is None:
+                raise AlreadyThere("This request is there already.")
 
     def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:
         query = sa.select(disclosure_requests).where(disclosure_requests.c.id == id)

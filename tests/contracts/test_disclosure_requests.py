@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.tables import disclosure_requests
-from fhir_plugin.errors import AnswersChanged, NotFound, Tampered
+from fhir_plugin.errors import AlreadyThere, AnswersChanged, NotFound, Tampered
 from fhir_plugin.ports import DisclosureRequests, UnitOfWork
 from mappings.model.disclosure import Authority, Competence, ConsentToRelease, Mode, Opinion, Requester
 from mappings.model.disclosure_request import (
@@ -127,6 +127,13 @@ def test_what_was_kept_comes_back_whole(shelf: Shelf) -> None:
         shelf.requests.save(changed)
         with shelf.work.transaction():
             assert shelf.requests.get(each.id, for_change=True) == changed
+
+
+def test_what_is_added_twice_stays_as_it_was(shelf: Shelf) -> None:
+    shelf.requests.add(FULL)
+    with pytest.raises(AlreadyThere):
+        shelf.requests.add(replace(FULL, purpose="another"))
+    assert shelf.requests.get(FULL.id) == FULL
 
 
 def test_of_two_changes_of_one_revision_the_second_is_refused(shelf: Shelf) -> None:

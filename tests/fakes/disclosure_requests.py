@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from fhir_plugin.errors import AnswersChanged, NotFound
+from fhir_plugin.errors import AlreadyThere, AnswersChanged, NotFound
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId
 from tests.fakes.unit_of_work import FakeUnitOfWork
@@ -22,6 +22,8 @@ class FakeDisclosureRequests:
 
     def add(self, request: DisclosureRequest) -> None:
         with self._work.transaction():
+            if request.id in self._rows:
+                raise AlreadyThere("This request is there already.")
             self._rows[request.id] = request
 
     def get(self, id: DisclosureId, *, for_change: bool = False) -> DisclosureRequest:

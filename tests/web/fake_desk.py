@@ -105,6 +105,7 @@ class FakeDesk:
         self.clock = clock
         self.requests: dict[DisclosureId, DisclosureRequest] = {}
         self.items: dict[DisclosureId, list[DeskItem]] = {}
+        self.begun: dict[str, DisclosureId] = {}
         self.trouble: dict[str, PluginError] = {}
         self.done: list[tuple[str, object]] = []
         self.revealed: set[tuple[str, ItemKey]] = set()
@@ -236,8 +237,10 @@ class FakeDesk:
 
     # ------------------------------------------------------------------------------------------ deciding
 
-    def begin(self, session: ClinicalSession, facts: Facts) -> DisclosureRequest:
+    def begin(self, session: ClinicalSession, facts: Facts, *, once: str = "") -> DisclosureRequest:
         self._stumble("begin")
+        if once in self.begun:
+            return self.requests[self.begun[once]]
         id = DisclosureId(f"d{next(self._numbers)}")
         made = DisclosureRequest(
             id=id,
@@ -249,6 +252,8 @@ class FakeDesk:
             created_by=session.user.reference,
         )
         self.requests[id] = self._said(made, facts.said)
+        if once:
+            self.begun[once] = id
         return self.requests[id]
 
     def _said(self, request: DisclosureRequest, said: Mapping[str, str]) -> DisclosureRequest:

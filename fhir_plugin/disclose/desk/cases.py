@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
+import uuid
 from collections.abc import Callable, Sequence
 
 from fhir_plugin.disclose import course
@@ -14,7 +17,7 @@ from fhir_plugin.disclose.desk.said import day_between, with_what_was_said
 from fhir_plugin.disclose.desk.standing import for_what_is_said_now
 from fhir_plugin.disclose.desk.thinking import Thinking
 from fhir_plugin.disclose.desk.values import Facts, words_of_theirs
-from fhir_plugin.errors import Incomplete, Refused
+from fhir_plugin.errors import AlreadyThere, Incomplete, Refused
 from mappings.model.disclosure import Mode, Requester, RequesterRow, Reviewer
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
 from mappings.model.people import ClinicalSession, Role
@@ -60,7 +63,7 @@ class Cases:
     def due(self, request: DisclosureRequest) -> tuple[dt.date | None, int | None]:
         return due_day(request, self._parts), days_left(request, self._parts)
 
-    def begin(self, session: ClinicalSession, facts: Facts) -> DisclosureRequest:
+    def begin(self, session: ClinicalSession, facts: Facts, *, once: str = "") -> DisclosureRequest:
         need(session, OFFICERS, "opening a request for a copy of a record")
         parts = self._parts
         problems = {name: text for name, text in _AT_FIRST.items() if not facts.said.get(name, "").strip()}
@@ -69,7 +72,7 @@ class Cases:
         patient = parts.patient(session)
         request = with_what_was_said(
             DisclosureRequest(
-                id=DisclosureId(parts.new_id()),
+                id=_id_of(session, facts, once) if once else DisclosureId(parts.new_id()),
                 fhir_base=session.fhir_base,
                 patient=session.patient_id,
                 requester=Requester.PATIENT,
@@ -84,11 +87,14 @@ class Cases:
             rules=parts.rules,
             today=parts.today,
         )
-        with parts.work.transaction():
-            parts.requests.add(request)
-            holding.hold(parts, session, request)
-            holding.list_what_waits(parts, request, session.user.reference)
-            parts.note(session, "disclosure.opened", request.id, requester=request.requester)
+        try:
+            with parts.work.transaction():
+                parts.requests.add(request)
+                holding.hold(parts, session, request)
+                holding.list_what_waits(parts, request, session.user.reference)
+                parts.note(session, "disclosure.opened", request.id, requester=request.requester)
+        except AlreadyThere:
+            return self._mine(session, request.id)
         return request
 
     def change(self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int) -> DisclosureRequest:
@@ -191,6 +197,13 @@ class Cases:
 
 
 _AT_FIRST = {"requester": "Choose who asks.", "received": "Give the day on which the request came in."}
+
+
+def _id_of(session: ClinicalSession, facts: Facts, once: str) -> DisclosureId:
+    """The same for the same page with the same words in it. Who goes back and says something else asks anew."""
+    said = [session.fhir_base, session.patient_id, session.user.reference, once, sorted(facts.said.items())]
+    digest = hashlib.sha256(json.dumps(said).encode()).digest()
+    return DisclosureId(str(uuid.UUID(bytes=digest[:16], version=4)))
 
 
 def _differences(before: DisclosureRequest, after: DisclosureRequest) -> dict[str, object]:

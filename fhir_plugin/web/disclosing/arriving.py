@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,7 @@ from fhir_plugin.web.disclosing.blueprint import (
     desk,
     disclosing,
     is_officer,
+    may_change,
     page,
     revision_seen,
 )
@@ -130,6 +132,7 @@ def _facts_page(
         said=said,
         problems=trouble.problems,
         found=found,
+        once=request.form.get("once") or secrets.token_urlsafe(18),
     )
 
 
@@ -148,11 +151,12 @@ def begin(session: ClinicalSession) -> ResponseReturnValue:
     same_patient(session)
     said = _said()
     try:
-        made = desk().begin(session, Facts(said))
+        made = desk().begin(session, Facts(said), once=request.form.get("once", ""))
     except Incomplete as error:
         trouble = Trouble.of(error)
         return _facts_page(session, said, trouble, None), trouble.status
-    desk().gather(session, made.id)
+    if made.gathered is None and may_change(made):  # else the same page was sent twice
+        desk().gather(session, made.id)
     return redirect(url_for(".one", disclosure_id=made.id), 303)
 
 

@@ -28,7 +28,9 @@ class Desk(Protocol):
     def due(self, request: DisclosureRequest) -> tuple[dt.date | None, int | None]:
         """The last day to answer and how many days are left (negative: late)."""
 
-    def begin(self, session: ClinicalSession, facts: Facts) -> DisclosureRequest: ...
+    def begin(self, session: ClinicalSession, facts: Facts, *, once: str = "") -> DisclosureRequest:
+        """`once`: a key of the page. The same facts sent twice with it are one request; without it each is its own."""
+
     def change(
         self, session: ClinicalSession, id: DisclosureId, facts: Facts, *, revision: int
     ) -> DisclosureRequest: ...
