@@ -18,7 +18,7 @@ from fhir_plugin.disclose.redact.skeleton import Skeletons
 from fhir_plugin.disclose.redact.strict import read_resource
 from mappings.model.disclosure import Asked, Mode, Requester
 from mappings.model.labels import CONFIDENTIALITY
-from tests.disclose.redact.records import FORMS, PIXELS, RESTRICTED, UUID, by_label, media
+from tests.disclose.redact.records import FORMS, ID, PIXELS, RESTRICTED, UUID, by_label, media
 from tests.disclose.redact.test_guard import PIECES, passes
 from tests.disclose.redact.test_strict import BAD
 
@@ -321,6 +321,16 @@ def by_blocks(parts: list[Part], mode: Mode) -> tuple[list[object], list[object]
 @given(records(), st.sampled_from(Mode))
 def test_blocks_give_what_a_walk_of_every_line_gives(parts: list[Part], mode: Mode) -> None:
     assert by_blocks(parts, mode) == passes(parts, mode, quick=False)
+
+
+@pytest.mark.parametrize("written", ["c\\u0061nary", "c%61nary", "c&#97;nary"])
+def test_a_name_that_is_written_otherwise_is_found(written: str) -> None:
+    """Alone among lines without any such sign."""
+    note = {"resourceType": "Observation", "id": "o", "note": [{"text": f"see Media/{ID}"}]}
+    plain = [json.dumps({"resourceType": "Patient", "id": f"p{number}"}) for number in range(3)]
+    lines = [plain[0], json.dumps(media()), plain[1], json.dumps(note).replace("canary", written), plain[2]]
+    out, told = by_blocks([Part("f.ndjson", each.encode(), at) for at, each in enumerate(lines, 1)], Mode.SILENT)
+    assert out[3] is None and out[0] is not None and "review" in str(told)
 
 
 @given(st.lists(st.text("abAB1é\u212a ", min_size=1, max_size=9), min_size=1, max_size=5), st.data())

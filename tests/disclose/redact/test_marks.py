@@ -96,6 +96,15 @@ def test_an_identifier_without_a_system_that_is_in_every_record_names_nothing(mo
     assert left["o1"]["identifier"] == [{"value": "4"}] and "derivedFrom" not in left["o2"]
 
 
+@BOTH
+@pytest.mark.parametrize("value", ["", 5, None, ["x"]])
+def test_an_identifier_without_a_value_that_is_text_names_nothing(value: object, mode: Mode) -> None:
+    odd = [{"system": "https://x.example", "value": value}]
+    other = {**PLAIN, "identifier": odd}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry(media(identifier=odd)), entry(other)]}
+    assert only(redacted(bundle, mode)[0], "Observation") == other
+
+
 ODD_IDS = ["x" * 70 + "-4711", "img_4711", "photo:4711", "1.2.840~3", "photo@ward", "bild-für-4711", "a" * 300]
 
 

@@ -16,6 +16,7 @@ from tests.disclose.redact.records import (
     TITLE,
     collection,
     leaks,
+    media,
     narrative,
     only,
     redacted,
@@ -66,6 +67,16 @@ def test_another_patients_words_are_not_about_this_patients_image() -> None:
     other = {**PLAIN, "subject": {"reference": "Patient/p2"}, "note": [{"text": "photo of 4 March 2026"}]}
     out, _record = redacted(collection(other), Mode.SILENT)
     assert only(out, "Observation") == other
+
+
+def test_words_may_speak_of_a_picture_of_nobody_as_of_ones_own() -> None:
+    """Where two are withheld, one of this patient and one that does not say of whom, a day of either is asked about."""
+    nobodys = media(id="of-nobody", identifier=[], createdDateTime="2026-05-06", content={})
+    del nobodys["subject"]
+    for day in ("4 March 2026", "6 May 2026"):
+        said = {**PLAIN, "note": [{"text": f"photo of {day}"}]}
+        _out, record = redacted(collection(nobodys, said), Mode.SILENT)
+        assert {each.id for each in record.findings if each.word == "review"} == {"o1"}
 
 
 def test_what_a_person_has_read_goes_out() -> None:
