@@ -191,6 +191,13 @@ def test_in_a_letter_within_something_that_is_no_text(wrapping: str) -> None:
     assert finds(others + PADDING + WRAPPINGS[wrapping](b" Binary/b-7f3b ") + PADDING + others) == []
 
 
+@pytest.mark.parametrize("place", range(WINDOW - 22, WINDOW, 2))
+def test_base64_at_the_edge_of_a_window_is_judged_where_it_lies_whole(place: int) -> None:
+    for shift in range(3):
+        edge = b"." * place + b'"' + base64.b64encode(b"-" * shift + b" Media/m11 and more") + b'"' + PADDING
+        assert finds(edge) == [], shift
+
+
 def test_a_run_of_base64_does_not_go_on_behind_something_that_is_no_text() -> None:
     run = b'"' + base64.b64encode(random.Random(3).randbytes(6000))[:5001]
     text = (PADDING * 100)[: WINDOW - len(run)] + run
