@@ -41,7 +41,7 @@ def test_the_cover_says_how_many_marks_there_are(
     found = files_of(taken_out, *kinds)
     page, printed = found["cover.html"].decode(), " ".join(Pdf(found["cover.pdf"]).text().split())
     for each in words:
-        assert each in page.replace("&quot;", "\"") and each in printed, each
+        assert each in page.replace("&quot;", '"') and each in printed, each
 
 
 def test_silently_nothing_is_said_of_it() -> None:

@@ -217,6 +217,9 @@ def test_what_only_systems_can_follow_stands_apart_and_is_not_lost() -> None:
         "instantiates": "https://example.org/fhir/PlanDefinition/1",
         "item": [{"linkId": "a.b", "answer": [{"valueString": "0a1b2c3d-0000-4000-8000-0123456789ab"}]}],
         "identified": {"identifier": {"system": "urn:x:decision", "value": "d-77"}},
+        "extension": [
+            {"url": "urn:x/consent-form", "valueCoding": {"system": "urn:x:form", "code": "v", "display": "V"}}
+        ],
         "comment": "https://example.org/a-leaflet",
         "note": [{"text": "See https://example.org/b first", "authorReference": {"reference": "Practitioner/prac-gp"}}],
     }
@@ -235,8 +238,17 @@ def test_what_only_systems_can_follow_stands_apart_and_is_not_lost() -> None:
         "a.b",
         "0a1b2c3d-0000-4000-8000-0123456789ab",
         "urn:x:decision d-77",
+        "urn:x:form v",
     ):
         assert each not in spoken and each in technical, each
+    (codes,) = (fact.value for fact in entry.technical if fact.label == "Codes and addresses")
+    assert Fact("Consent form", "urn:x:form v") in codes and Fact("Modality", "http://dicom.example/DCM XC") in codes
+
+
+def test_an_id_stands_among_the_technical_details_as_it_is() -> None:
+    number = "0a1b2c3d-0000-4000-8000-0123456789ab"
+    (entry,) = read({"resourceType": "Media", "id": number})
+    assert Fact("Id", number) in entry.technical and not entry.facts
 
 
 def test_an_address_is_no_title() -> None:

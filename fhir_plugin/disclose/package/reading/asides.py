@@ -37,8 +37,10 @@ def left_out(value: Json, words: str, naming: Naming) -> Iterator[str]:
     if reference and naming("/".join(reference.split("/_history/")[0].split("/")[-2:])):
         own.remove(reference)  # it goes by the name of what it points to
     unsaid = [each for each in own if each != "official" and not _is_said(each, words)]
-    if unsaid:
-        yield " ".join(unsaid)
+    whole = (_shown("system", primitive(value.get("system"))), primitive(value.get("code")), primitive(number))
+    if unsaid:  # a code without its list, or a list without its code, would help nobody
+        kept = {*unsaid, *(each for each in whole if each and whole[0])}
+        yield " ".join(each for each in own if each in kept)
     for name, each in value.items():
         for inner in each if isinstance(each, list) else [each]:
             if isinstance(inner, dict):

@@ -157,7 +157,7 @@ class Reading:
             fact
             for name in (*_TECHNICAL, *whose)
             if name in resource and name not in kind.first
-            for fact in telling.facts(name, resource[name] if name != "text" else _around_narrative(resource[name]))
+            for fact in telling.technical(name, resource[name] if name != "text" else _around_narrative(resource[name]))
         ]
         div = _narrative(resource.get("text"))
         return Entry(
@@ -214,6 +214,12 @@ class _Telling:
                 nested.append(Fact(label, said))
         return ([Fact(label, "\n".join(plain))] if plain else []) + nested
 
+    def technical(self, name: str, value: object) -> list[Fact]:
+        """The facts of a field that stands among what matters to systems: an id may stand there as it is."""
+        if isinstance(value, str):
+            return [Fact(label_of(name), _plain(name, value))]
+        return self.facts(name, value)
+
     def contained(self, value: object) -> list[Fact]:
         if not isinstance(value, dict):
             return self.facts("part of this entry", value)
@@ -261,7 +267,10 @@ class _Telling:
         label = humps(last.removeprefix("Extension-").removeprefix("UKCore-"))
         if name == "modifierExtension":
             label = f"{label_of(name)}: {label}"
+        so_far, self._aside = self._aside, {}
         inner = [fact for each, content in value.items() if each != "url" for fact in self.facts(each, content)]
+        named = (Fact(label if fact.label == label_of("value") else fact.label, fact.value) for fact in self._aside)
+        self._aside = {**so_far, **dict.fromkeys(named)}
         if len(inner) == 1:
             return [Fact(label, inner[0].value)]
         return [Fact(label, tuple(inner))] if inner else []
