@@ -231,10 +231,15 @@ class DeskView:
     days_left: int | None
     may_sign: bool
     """Whether nothing waits for anybody."""
-    needs_second: bool
+    why_second: tuple[str, ...]
+    """Why somebody else has to sign after this person, each in a sentence; nothing when nobody has to."""
     missing: tuple[str, ...]
     """What still stops signing, each in a sentence."""
     digest: str
     """Of everything decided: what a signature is about."""
     reading: float | None = None
     """How much of the record has been read, from 0 to 1, while it is being read."""
+
+    @property
+    def needs_second(self) -> bool:
+        return bool(self.why_second)

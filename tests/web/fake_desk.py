@@ -113,7 +113,7 @@ class FakeDesk:
         self.cannot_be_made = ""
         self.reading: list[float] = []
         """What the next views say of the reading, one after the other."""
-        self.needs_second = False
+        self.why_second: tuple[str, ...] = ()
         self.sent: list[Accounted] = []
         self.damaged = 0
         """How many requests cannot be read."""
@@ -161,7 +161,7 @@ class FakeDesk:
             due=due,
             days_left=left,
             may_sign=not asks and request.gathered is not None,
-            needs_second=self.needs_second,
+            why_second=self.why_second,
             missing=tuple(f"{item.title} waits." for item in asks if not item.hidden),
             digest=f"digest-{request.revision}",
             reading=self.reading.pop(0) if self.reading else None,
@@ -378,7 +378,7 @@ class FakeDesk:
         signed = Signature(session.user.reference, name, self.clock.now(), about)
 
         def put(request: DisclosureRequest) -> DisclosureRequest:
-            if self.needs_second and request.first is None:
+            if self.why_second and request.first is None:
                 return replace(request, first=signed, state=RequestState.WAITS_FOR_SECOND)
             counts = {"release": 15, "redact": 4, "withhold": 1}
             images = tuple(Reference(item.key) for item in self.items[id] if item.is_image)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import unescape
 
 from mappings.model.disclosure import Release
-from mappings.model.disclosure_request import DisclosureRequest
+from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
+from mappings.model.identifiers import Reference
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.fake_desk import OWN, an_item
-from tests.web.test_disclosing import SAID, officer
+from tests.web.test_disclosing import SAID, a_request, officer
+from tests.web.test_home import words_of
 
 
 def made_of(parts: FakeParts) -> list[DisclosureRequest]:
@@ -42,3 +46,22 @@ def test_every_new_page_is_its_own_and_one_that_comes_back_stays_itself(person: 
     for key in keys:
         assert person.post("disclosures/new", {**SAID, "once": key}).status_code == 303
     assert len(made_of(parts)) == 2
+
+
+def test_why_two_people_sign_stands_on_the_request_and_where_it_is_signed(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    request = a_request(parts)
+    pages = (f"disclosures/{request.id}", f"disclosures/{request.id}/sign")
+    assert all("two people" not in words_of(person.get(page).text).lower() for page in pages)
+    parts.desk.items[request.id] = [an_item(1, Release(OWN))]
+    for reasons in (("A <b>sensitive</b> picture.",), ("A <b>sensitive</b> picture.", "Of somebody under 18.")):
+        parts.desk.why_second = reasons
+        for page in pages:
+            said = person.get(page).text
+            assert "A &lt;b&gt;sensitive&lt;/b&gt; picture." in said and all(each in unescape(said) for each in reasons)
+    somebody = Signature(Reference("Practitioner/other"), "Ruth Abelson", parts.clock.now(), "digest-0")
+    waiting = replace(parts.desk.requests[request.id], state=RequestState.WAITS_FOR_SECOND, first=somebody)
+    parts.desk.requests[request.id] = waiting
+    for page in pages:
+        said = words_of(person.get(page).text)
+        assert "Of somebody under 18." in said and "Ruth Abelson" in said

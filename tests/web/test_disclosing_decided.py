@@ -258,7 +258,7 @@ def test_the_package_behind_the_password_that_the_page_shows(person: Person, par
 def test_a_second_person_is_somebody_else(person: Person, parts: FakeParts) -> None:
     officer(parts)
     request = decided(parts)
-    parts.desk.needs_second = True
+    parts.desk.why_second = ("Policy says so.",)
     assert "a second person looks at it" in words_of(person.get(at(request, "sign")).text)
     person.post(at(request, "sign"), {"name": "Jo Desk", "about": "digest-0", "revision": "0"})
     assert parts.desk.requests[request.id].state is RequestState.WAITS_FOR_SECOND
@@ -374,7 +374,7 @@ def test_whoever_changes_something_after_the_first_signature_is_told_what_that_d
 ) -> None:
     officer(parts)
     request = decided(parts)
-    parts.desk.needs_second = True
+    parts.desk.why_second = ("Policy says so.",)
     person.get(at(request, "sign"))
     person.post(at(request, "sign"), {"name": "Jo Desk", "about": "digest-0", "revision": "0"})
     page = person.get(path(request, "Media/m1"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Final
 
 from fhir_plugin.disclose.course import signed
 from fhir_plugin.disclose.desk.deciding import Decision
@@ -11,6 +12,10 @@ from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, Refused
 from mappings.model.disclosure import Opinion
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.people import ClinicalSession
+
+OWN_WORD: Final = (
+    "Whoever said that it would cause serious harm signs, too. One person alone keeps nothing back for that."
+)
 
 
 def with_signature(
@@ -38,16 +43,19 @@ def with_signature(
         problem = "Sign with your own name, as the EHR knows you."
         raise Incomplete(problem, fields={"name": problem})
     signature = Signature(session.user.person, session.user.display, now, about)
-    return signed(request, signature, needs_second=needs_second(session, request, decision))
+    return signed(request, signature, needs_second=bool(why_second(session, request, decision)))
 
 
-def needs_second(session: ClinicalSession, request: DisclosureRequest, decision: Decision) -> bool:
-    """Whether somebody else has to sign after this person: policy says so, or they said themselves, as the health
-    professional, that it would do serious harm. Nobody alone keeps anything from a patient."""
-    own_word = any(
-        each.opinion is Opinion.SERIOUS_HARM and each.by == session.user.person for each in request.opinions.values()
-    )
-    return bool(decision.seconds) or own_word
+def why_second(session: ClinicalSession, request: DisclosureRequest, decision: Decision) -> tuple[str, ...]:
+    """Why somebody else has to sign after this person, or after whoever signed this first: policy says so, or they
+    said themselves, as the health professional, that it would do serious harm. Nobody alone keeps anything from a
+    patient. Nothing when nobody else has to."""
+    first = request.first
+    signers = {session.user.person}
+    if first is not None and first.about == decision.digest:
+        signers.add(first.by)
+    own_word = any(each.opinion is Opinion.SERIOUS_HARM and each.by in signers for each in request.opinions.values())
+    return (*(each.text for each in decision.seconds), *((OWN_WORD,) if own_word else ()))
 
 
 def same_name(name: str) -> str:

@@ -11,7 +11,7 @@ from fhir_plugin.disclose.desk.due import days_left, due_day
 from fhir_plugin.disclose.desk.gather import WHOLE, share_read
 from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.people import only_opines, sees_hidden
-from fhir_plugin.disclose.desk.signing import needs_second
+from fhir_plugin.disclose.desk.signing import why_second
 from fhir_plugin.errors import NotFound
 from mappings.model.disclosure import Release, Reviewer
 from mappings.model.disclosure_request import DeskItem, DeskView, DisclosureRequest, ItemKey
@@ -36,7 +36,7 @@ def view(parts: DeskParts, session: ClinicalSession, request: DisclosureRequest,
         due=due_day(request, parts),
         days_left=days_left(request, parts),
         may_sign=not missing,
-        needs_second=decision is not None and needs_second(session, request, decision),
+        why_second=why_second(session, request, decision) if decision is not None else (),
         missing=missing,
         digest=decision.digest if decision is not None else "",
         reading=share_read(parts, request.id),

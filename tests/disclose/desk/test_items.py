@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from fhir_plugin.disclose.decide.facts import Fact
+from fhir_plugin.disclose.desk.signing import OWN_WORD
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.consent import (
@@ -304,6 +305,7 @@ def test_nobody_who_is_officer_and_doctor_keeps_something_from_a_patient_alone(b
     bench.desk.opine(both, request.id, ARM, Opinion.SERIOUS_HARM, "I say so.", revision=request.revision)
     assert bench.view(request, both).needs_second and not bench.view(request, GUARDIAN).needs_second
     assert bench.signed(request, both).state is RequestState.WAITS_FOR_SECOND
+    assert bench.view(request, GUARDIAN).why_second == (OWN_WORD,), "whoever signs second is told, too"
     bench.signed(request, GUARDIAN)
     assert bench.requests.get(request.id).state is RequestState.SENT
 
@@ -359,7 +361,8 @@ def test_when_a_second_person_has_to_sign(
 def test_a_picture_of_a_child_goes_to_nobody_on_one_persons_word(bench: DeskBench) -> None:
     bench.record.put({**bench.record.read("Patient", AMY), "birthDate": "2014-05-04"})
     request = bench.gathered(INSURER)
-    assert request.born is not None and bench.view(request).needs_second
+    assert request.born is not None
+    assert bench.view(request).why_second == ("A picture of somebody under 18 goes to somebody else than the patient.",)
 
 
 def test_an_earlier_package_is_told(bench: DeskBench) -> None:
