@@ -9,9 +9,10 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.app.interleavings.acting import ACTIONS, Acting, Action, without
+from tests.app.interleavings.acting import ACTIONS, Acting, Action
 from tests.app.interleavings.browsers import Browser, Workshop, World
 from tests.app.interleavings.ehr import Ehr, Trouble
+from tests.app.interleavings.entering import without
 from tests.app.interleavings.model import Capture, Page, Pending, Session
 from tests.app.interleavings.people import STAFF, TWIN, Person, of_ehr
 
