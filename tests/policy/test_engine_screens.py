@@ -11,7 +11,7 @@ from mappings.model.consent import ConsentAnswer
 from mappings.model.images import Arrival, Photographer
 from mappings.model.situation import Identity, Made, Situation
 from tests.policy import situations as of
-from tests.policy.test_engine_paths import open_ids, ruling, stops, store
+from tests.policy.ruled import open_ids, ruling, stops, store
 
 SCREEN = replace(of.ADULT, looks_like_screen=True)
 ON_VIDEO = replace(of.TAKEN_NOW, identity=Identity.VIDEO)
