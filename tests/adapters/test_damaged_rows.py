@@ -27,7 +27,7 @@ from mappings.model.identifiers import CaptureId, OpinionId, PatientId, Referenc
 from mappings.model.kept import KeptImage, OwnConsent
 from smart_launch import IssuerRegistry
 from tests.contracts.test_second_opinions import FULL
-from tests.keep.test_consult import recorded
+from tests.keep.consulting import recorded
 from tests.keep.test_withdraw import AMY, CONSENT
 from tests.work.test_practice import GP, HERE, NURSE, at
 

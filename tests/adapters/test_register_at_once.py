@@ -36,7 +36,7 @@ from mappings.model.work import WorkItem, WorkKind
 from tests.conftest import OwnStores
 from tests.fakes.clock import START
 from tests.fakes.practice_parts import Keeping
-from tests.keep.test_consult import ASKING, Wall
+from tests.keep.consulting import ASKING, Wall
 from tests.keep.test_withdraw import AMY, CONSENT, ONE, TWO, furnished
 from tests.work.test_practice import GP, HERE, NURSE, at
 

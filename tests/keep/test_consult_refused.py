@@ -22,7 +22,7 @@ from mappings.model.work import WorkItem, WorkKind
 from mappings.r4.consent import to_consent
 from tests.fakes.clock import START
 from tests.fakes.record import FakeRecord
-from tests.keep.test_consult import ASKING, SCOPE, Room
+from tests.keep.consulting import ASKING, SCOPE, Room
 from tests.keep.test_withdraw import AMY, CONSENT, ONE, TWO, consent, furnished, in_the_record
 from tests.work.test_practice import CLINICIANS, GP, HERE, LOCUM, at
 

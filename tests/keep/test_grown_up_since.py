@@ -18,7 +18,7 @@ from mappings.model.identifiers import Reference
 from mappings.model.kept import OwnConsent
 from mappings.r4.consent import to_consent
 from tests.fakes.clock import START
-from tests.keep.test_consult import SCOPE, Room
+from tests.keep.consulting import SCOPE, Room
 from tests.keep.test_withdraw import AMY, CONSENT, ONE, TWO, consent, furnished
 from tests.work.test_practice import GP, HERE
 

@@ -12,7 +12,7 @@ from mappings.model.labels import RESTRICTED
 from mappings.r4.audit_event import RecordedAuditEvent, from_audit_event
 from mappings.terminology.audit import Lifecycle, Operation
 from tests.fakes.record import FakeRecord
-from tests.keep.test_consult import Room
+from tests.keep.consulting import Room
 from tests.keep.test_withdraw import AMY, ONE, furnished
 from tests.work.test_practice import GP, HERE, LOCUM, NURSE, at
 
