@@ -16,6 +16,7 @@ from fhir_plugin.errors import NoRole
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, show
 from fhir_plugin.web.disclosing.blueprint import DESK
+from fhir_plugin.web.disclosing.waiting import waiting_words as desk_waits
 from fhir_plugin.web.errors import answer_plugin_error, status_and_explanation, wants_json
 from mappings.model.people import ClinicalSession, Role
 
@@ -150,6 +151,7 @@ def at_this_chart(session: ClinicalSession) -> ResponseReturnValue:
         waiting=[(waiting_words(item), item) for item in waiting],
         clinician=Role.CLINICIAN in roles,
         at_the_desk=bool(frozenset(DESK) & frozenset(roles)),
+        desk_waits=desk_waits(session),
     )
 
 

@@ -7,9 +7,12 @@ from dataclasses import replace
 from html import unescape
 from itertools import count
 
+from fhir_plugin.errors import Tampered
+from fhir_plugin.web.disclosing.waiting import NOT_TOLD
 from mappings.model.disclosure import Release
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import Reference
+from mappings.model.people import Role
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.fake_desk import OWN, an_item
@@ -66,3 +69,42 @@ def test_why_two_people_sign_stands_on_the_request_and_where_it_is_signed(person
     for page in pages:
         said = words_of(person.get(page).text)
         assert "Of somebody under 18." in said and "Ruth Abelson" in said
+
+
+def signed_once(parts: FakeParts, request: DisclosureRequest, by: str) -> None:
+    signature = Signature(Reference(by), "Ruth Abelson", parts.clock.now(), "digest-0")
+    waiting = replace(request, state=RequestState.WAITS_FOR_SECOND, first=signature)
+    parts.desk.requests[request.id] = waiting
+
+
+def test_who_arrives_is_told_how_many_wait_for_them_at_the_desk(person: Person, parts: FakeParts) -> None:
+    officer(parts, Role.PRIVACY_OFFICER)
+    assert "wait" not in words_of(person.get("home").text).split("At this chart")[0]
+    first = a_request(parts)
+    page = person.get("home").text
+    assert '<a href="/l/amy/disclosures">1 hidden item waits for you to decide</a>' in page
+    assert "signature as second" not in page
+    signed_once(parts, first, "Practitioner/other")
+    signed_once(parts, a_request(parts, "sam"), "Practitioner/other")
+    said = words_of(person.get("home").text)
+    assert "1 request waits for your signature as second person" in said
+    assert "1 request waits for a second person (other patients)" in said
+    assert "it waits for your signature" in words_of(person.get("disclosures").text)
+    parts.desk.trouble["view"] = Tampered("canary")
+    broken = person.get("home")
+    assert broken.status_code == 200 and NOT_TOLD in words_of(broken.text) and "canary" not in broken.text
+
+
+def test_nobody_is_told_of_what_is_not_theirs_to_do(person: Person, parts: FakeParts) -> None:
+    officer(parts)
+    request = a_request(parts)
+    signed_once(parts, request, "Practitioner/jo")
+    assert "hidden item" not in person.get("home").text, "the officer does not decide about it"
+    for page in ("home", "disclosures"):
+        assert "your signature" not in person.get(page).text, "they signed first"
+    officer(parts, Role.TRIAGE)
+    signed_once(parts, request, "Practitioner/other")
+    assert "second person" not in words_of(person.get("home").text)
+    officer(parts, Role.CALDICOTT_GUARDIAN)
+    said = words_of(person.get("home").text)
+    assert "waits for your signature" in said and "hidden item" not in said

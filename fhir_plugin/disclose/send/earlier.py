@@ -6,8 +6,9 @@ Our own rows say it, with names; the AuditEvents of the record say it, too, also
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from fhir_plugin.disclose.decide import Rules
@@ -26,6 +27,37 @@ from mappings.terminology import audit, systems
 LOOK_FIRST: Final = frozenset({Requester.POLICE, Requester.SAFEGUARDING})
 """Data Protection Act 2018, Schedule 2, paragraph 2 (crime), and Schedule 3, paragraph 5 (serious harm)."""
 ANOTHER_APP: Final = "Another app sent this; it is told in the record only."
+PURPOSES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "TREAT": "For treatment",
+        "ETREAT": "For treatment in an emergency",
+        "COC": "So that care goes on elsewhere",
+        "CAREMGT": "To manage care",
+        "BTG": "In an emergency, past the usual limits",
+        "PATRQT": "The patient asked for it",
+        "FAMRQT": "The family asked for it",
+        "PWATRNY": "Asked for under a power of attorney",
+        "SUPNWK": "For those who support the patient",
+        "PUBHLTH": "For public health",
+        "THREAT": "Because of a threat to public health",
+        "DISASTER": "Because of a disaster",
+        "HRESCH": "For research",
+        "CLINTRCH": "For research in a clinical trial",
+        "CLINTRL": "For treatment in a clinical trial",
+        "TRAIN": "For teaching and training",
+        "HLEGAL": "For legal purposes",
+        "HPAYMT": "For payment",
+        "COVERAGE": "For an insurer",
+        "HOPERAT": "To run the health service",
+        "HQUALIMP": "To improve the quality of care",
+        "PATSFTY": "For the safety of patients",
+        "RECORDMGT": "To look after records",
+        "LABELING": "To label what the record holds",
+        "HMARKT": "For marketing",
+        "HTEST": "To test a system",
+    }
+)
+"""Purposes of use (v3-ActReason) in words for the patient."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +159,13 @@ def _is_release(event: Json, session: ClinicalSession) -> bool:
     return exported and from_audit_event(event).patient == f"Patient/{session.patient_id}"
 
 
+def _purpose(code: str | None) -> str:
+    """A code that nobody here knows stands behind words: who reads it can ask for it."""
+    if code is None:
+        return ""
+    return PURPOSES.get(code, f"For a purpose that this app has no words for ({code})")
+
+
 def _in_the_record(event: Json) -> Told:
     read = from_audit_event(event)
     assert read.at is not None, "looked at before"
@@ -135,7 +174,7 @@ def _in_the_record(event: Json) -> Told:
         recipient="",
         title=ANOTHER_APP,
         right="",
-        purpose=read.purpose or "",
+        purpose=_purpose(read.purpose),
         items=len(read.objects),
         images=len([each for each in images_sent_in(event) if each.startswith(("Media/", "DocumentReference/"))]),
         signed_by=(),

@@ -29,10 +29,11 @@ from fhir_plugin.web.disclosing.blueprint import (
 )
 from fhir_plugin.web.disclosing.contract import Facts
 from fhir_plugin.web.disclosing.leaves import leaf
+from fhir_plugin.web.disclosing.waiting import hidden_waiting, signature_waits
 from fhir_plugin.web.words import local
 from mappings.model.disclosure import Mode, Requester, age_band
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
-from mappings.model.people import ClinicalSession, Role
+from mappings.model.people import ClinicalSession
 
 MOST: Final = 50
 """Requests of other patients on one page."""
@@ -65,6 +66,8 @@ class Line:
     hidden: int = 0
     due: dt.date | None = None
     gone: int | None = None
+    signs: bool = False
+    """Whether it waits for this person's signature as the second."""
 
 
 def _line(session: ClinicalSession, each: DisclosureRequest) -> Line:
@@ -72,11 +75,10 @@ def _line(session: ClinicalSession, each: DisclosureRequest) -> Line:
     late = each.is_open and days is not None and days < 0
     here = each.patient == session.patient_id and each.fhir_base == session.fhir_base
     who = words.row_of(desk().rows(), each.requester).title
-    hidden = 0
-    if here and each.is_open and Role.PRIVACY_OFFICER in session.user.roles and each.gathered is not None:
-        hidden = sum(item.hidden and item.asks is not None for item in desk().view(session, each.id).items)
+    hidden = hidden_waiting(session, each) if here else 0
     left = words.time_left(days) if each.is_open else words.STATES[each.state]
-    return Line(each, who, left, late, here, hidden, due, words.share_gone(each, due, days) if each.is_open else None)
+    gone = words.share_gone(each, due, days) if each.is_open else None
+    return Line(each, who, left, late, here, hidden, due, gone, here and signature_waits(session, each))
 
 
 @disclosing.get("")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fhir_plugin.disclose.send import accounting, earlier, pieces_of, tidy
-from fhir_plugin.disclose.send.earlier import ANOTHER_APP
+from fhir_plugin.disclose.send.earlier import ANOTHER_APP, PURPOSES
 from fhir_plugin.errors import Gone, RecordRefused, Refused, Tampered
 from fhir_plugin.ports import Compartment, Json, VaultItem
 from mappings.model.disclosure import Requester
@@ -18,7 +18,8 @@ from mappings.model.identifiers import Reference
 from mappings.model.practice import Hold, HoldKind
 from mappings.r4.audit_event import to_audit_event
 from mappings.r4.disclosure_event import to_disclosure_event
-from mappings.terminology.audit import Operation, Outcome
+from mappings.terminology import systems
+from mappings.terminology.audit import PURPOSE_DISPLAYS, Operation, Outcome
 from tests.disclose.send.bench import (
     AMY,
     DIGEST,
@@ -232,6 +233,24 @@ def test_a_release_by_another_app_is_told_from_the_record_and_ours_only_once(lie
     assert ours.recipient == RECIPIENT
     assert (theirs.title, theirs.recipient, theirs.images) == (ANOTHER_APP, "", 2)
     assert theirs.on == dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC) and theirs.event is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("TREAT", "For treatment"),
+        ("NEW", "For a purpose that this app has no words for (NEW)"),
+        (None, ""),
+        *((code, PURPOSES[code]) for code in PURPOSE_DISPLAYS),
+    ],
+)
+def test_what_another_app_sent_it_for_is_said_in_words(code: str | None, words: str) -> None:
+    record = FakeRecord()
+    bench = SendBench(record=record)
+    purposes = [{"coding": [{"system": systems.ACT_REASON, "code": code}]}] if code else []
+    record.create(another(purposeOfEvent=purposes))
+    (told,) = accounting(bench.parts, bench.rules, at_the_desk())
+    assert told.purpose == words
 
 
 def test_a_record_that_cannot_be_searched_leaves_what_we_know_ourselves() -> None:
