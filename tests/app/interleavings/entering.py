@@ -20,7 +20,6 @@ class Entering:
     def __init__(self, world: World) -> None:
         self.world = world
         self.confirming: Capture | None = None
-        self._sessions_before = 0
 
     @contextmanager
     def step(self) -> Iterator[None]:
