@@ -251,6 +251,14 @@ def test_an_id_stands_among_the_technical_details_as_it_is() -> None:
     assert Fact("Id", number) in entry.technical and not entry.facts
 
 
+def test_what_is_pointed_to_by_its_identifier_goes_by_its_name() -> None:
+    number = {"system": "urn:x:consent", "value": "7"}
+    consent = {"resourceType": "Consent", "id": "c", "identifier": [number], "scope": {"text": "Treatment"}}
+    pointing = {"resourceType": "Flag", "id": "f", "entity": {"type": "Consent", "identifier": number}}
+    assert [said(each) for each in read(consent, pointing)][1] == {"Entity": "Consent: Treatment"}
+    assert said(read(pointing)[0]) == {"Entity": "Consent (not named in this copy)"}
+
+
 def test_an_address_is_no_title() -> None:
     (entry,) = read({"resourceType": "QuestionnaireResponse", "id": "q", "questionnaire": "urn:x:questionnaire|1"})
     assert entry.heading == "Answers to questions"

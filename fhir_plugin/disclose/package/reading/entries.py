@@ -9,7 +9,15 @@ from typing import Final
 
 from fhir_plugin.disclose.package.reading.asides import is_technical, left_out
 from fhir_plugin.disclose.package.reading.kinds import Kind, base_of, humps, kind_of, label_of
-from fhir_plugin.disclose.package.reading.plain import Json, Naming, date_words, in_words, looks_like_date, primitive
+from fhir_plugin.disclose.package.reading.plain import (
+    Json,
+    Naming,
+    by_number,
+    date_words,
+    in_words,
+    looks_like_date,
+    primitive,
+)
 from fhir_plugin.disclose.redact.strict import read_resource, write
 
 _TECHNICAL: Final = ("id", "meta", "identifier", "implicitRules", "language", "extension", "text", "signature")
@@ -142,7 +150,9 @@ class Reading:
         when = _when(resource, kind)
         title = _title(resource, kind, lambda _key: "")
         name = f"{kind.name}: {title}" if title else kind.name
-        self._names.setdefault(key, f"{name}, {date_words(when)}" if when else name)
+        numbers = [by_number(each) for each in _listed(resource.get("identifier")) if isinstance(each, dict)]
+        for each in (key, *(number for number in numbers if not number.endswith("|"))):
+            self._names.setdefault(each, f"{name}, {date_words(when)}" if when else name)
         noted = _Noted(key, type_, when, name, write(dict(resource)))
         (self._patients if type_ == "Patient" else self._noted).append(noted)
 

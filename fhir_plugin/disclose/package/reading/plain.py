@@ -13,7 +13,8 @@ from fhir_plugin.disclose.package.reading.kinds import kind_of
 
 Json = Mapping[str, object]
 Naming = Callable[[str], str]
-"""What a person may call the resource `Type/id`; empty where it is not in the package."""
+"""What a person may call the resource `Type/id`, or the one with an identifier (`by_number`); empty where it is not in
+the package."""
 
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 _MONTHS: Final = [
@@ -202,14 +203,21 @@ def _reference(value: Json, naming: Naming) -> str:
     reference, display = primitive(value.get("reference")), primitive(value.get("display"))
     key = "/".join(reference.split("/_history/")[0].split("/")[-2:])
     name = naming(key) if reference and not reference.startswith("#") else ""
+    number = value.get("identifier")
+    if not name and isinstance(number, dict):
+        name = naming(by_number(number))
     if name or display:
         return f"{display} (see {name})" if name and display else name or display
     if reference.startswith("#"):
         return "a part of this entry"
-    number = value.get("identifier")
     if isinstance(number, dict) and _is_name(number.get("system")) and number.get("value"):
         return _inner(number, naming)
     return _unnamed(reference or primitive(value.get("type")))
+
+
+def by_number(identifier: Json) -> str:
+    """The key of a resource that is pointed to by its own identifier."""
+    return f"{primitive(identifier.get('system'))}|{primitive(identifier.get('value'))}"
 
 
 def _unnamed(reference: str) -> str:
