@@ -259,6 +259,24 @@ def test_what_is_pointed_to_by_its_identifier_goes_by_its_name() -> None:
     assert said(read(pointing)[0]) == {"Entity": "Consent (not named in this copy)"}
 
 
+def test_who_is_named_anywhere_in_the_copy_is_named_everywhere() -> None:
+    gp = {"reference": "Practitioner/prac-gp"}
+    note = {"resourceType": "DocumentReference", "id": "d", "author": [{**gp, "display": "Amara Nwosu"}]}
+    photo = {"resourceType": "Media", "id": "m", "operator": {"reference": "Practitioner/prac-gp/_history/2"}}
+    other = {"resourceType": "Media", "id": "n", "operator": {"reference": "Practitioner/prac-gp2"}}
+    elsewhere = {
+        "resourceType": "Media",
+        "id": "o",
+        "operator": {"reference": "https://x.example/Practitioner/prac-gp"},
+    }
+    assert [list(said(each).values()) for each in read(photo, note, other, elsewhere)] == [
+        ["Amara Nwosu"],
+        ["Amara Nwosu"],
+        ["a clinician (not named in this copy)"],
+        ["a clinician (not named in this copy)"],
+    ]
+
+
 def test_an_address_is_no_title() -> None:
     (entry,) = read({"resourceType": "QuestionnaireResponse", "id": "q", "questionnaire": "urn:x:questionnaire|1"})
     assert entry.heading == "Answers to questions"

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fhir_plugin.disclose.package.reading.plain import Json, Naming, date_words, nhs_number, primitive, system_words
+from fhir_plugin.disclose.package.reading.plain import (
+    Json,
+    Naming,
+    date_words,
+    key_of,
+    nhs_number,
+    primitive,
+    system_words,
+)
 
 _ADDRESS: Final = re.compile(r"(?:https?://|urn:|fhir-plugin:)[^\s]+", re.ASCII | re.IGNORECASE)
 _URN: Final = re.compile(r"(?:urn|fhir-plugin):", re.IGNORECASE)
@@ -34,7 +42,7 @@ def left_out(value: Json, words: str, naming: Naming) -> Iterator[str]:
         return
     own = [_shown(name, each) for name, each in value.items() if isinstance(each, str) and name not in _SILENT]
     reference = primitive(value.get("reference"))
-    if reference and naming("/".join(reference.split("/_history/")[0].split("/")[-2:])):
+    if reference and naming(key_of(reference)):
         own.remove(reference)  # it goes by the name of what it points to
     unsaid = [each for each in own if each != "official" and not _is_said(each, words)]
     whole = (_shown("system", primitive(value.get("system"))), primitive(value.get("code")), primitive(number))

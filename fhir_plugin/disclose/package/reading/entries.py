@@ -16,6 +16,7 @@ from fhir_plugin.disclose.package.reading.plain import (
     date_words,
     in_words,
     looks_like_date,
+    named_in,
     primitive,
 )
 from fhir_plugin.disclose.redact.strict import read_resource, write
@@ -88,6 +89,7 @@ class Reading:
         self._noted: list[_Noted] = []
         self._patients: list[_Noted] = []
         self._names: dict[str, str] = {}
+        self._called: dict[str, str] = {}
         self.not_included: dict[str, int] = {}
         """How many stubs there are of each kind."""
 
@@ -138,7 +140,7 @@ class Reading:
         return value.get("reference") == self._patients[0].key and value.keys() <= {"reference", "type", "display"}
 
     def _naming(self, key: str) -> str:
-        return self._names.get(key, "")
+        return self._names.get(key) or self._called.get(key, "")
 
     def _note(self, resource: Json) -> None:
         type_ = primitive(resource.get("resourceType"))
@@ -150,6 +152,8 @@ class Reading:
         when = _when(resource, kind)
         title = _title(resource, kind, lambda _key: "")
         name = f"{kind.name}: {title}" if title else kind.name
+        for whom, called in named_in(resource):
+            self._called.setdefault(whom, called)
         numbers = [by_number(each) for each in _listed(resource.get("identifier")) if isinstance(each, dict)]
         for each in (key, *(number for number in numbers if not number.endswith("|"))):
             self._names.setdefault(each, f"{name}, {date_words(when)}" if when else name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Final
@@ -201,11 +201,13 @@ def _ratio(value: Json, naming: Naming) -> str:
 
 def _reference(value: Json, naming: Naming) -> str:
     reference, display = primitive(value.get("reference")), primitive(value.get("display"))
-    key = "/".join(reference.split("/_history/")[0].split("/")[-2:])
-    name = naming(key) if reference and not reference.startswith("#") else ""
+    literal = reference and not reference.startswith("#")
+    name = naming(key_of(reference)) or naming(_called(reference)) if literal else ""
     number = value.get("identifier")
     if not name and isinstance(number, dict):
         name = naming(by_number(number))
+    if display and (_type_of(reference) in _SOMEBODY or name == display):
+        return display
     if name or display:
         return f"{display} (see {name})" if name and display else name or display
     if reference.startswith("#"):
@@ -222,10 +224,37 @@ def by_number(identifier: Json) -> str:
 
 def _unnamed(reference: str) -> str:
     """What kind of thing it is, of something that is not here and of which nobody says what it is called."""
-    found = _TYPED.search(reference)
-    type_ = found[1] if found else ""
+    type_ = _type_of(reference)
     what = _SOMEBODY.get(type_) or (kind_of(type_).name if type_ else "something")
     return f"{what} (not named in this copy)"
+
+
+def _type_of(reference: str) -> str:
+    found = _TYPED.search(reference)
+    return found[1] if found else ""
+
+
+def named_in(resource: object) -> Iterator[tuple[str, str]]:
+    """A key and the name of each person, place or organisation that a reference in it calls by a name."""
+    waiting = [resource]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            reference, display = node.get("reference"), primitive(node.get("display"))
+            if isinstance(reference, str) and display and _type_of(reference) in _SOMEBODY:
+                yield _called(reference), display
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        waiting.extend(each for each in inner if isinstance(each, dict | list))
+
+
+def _called(reference: str) -> str:
+    """Of exactly this reference in any version: on another server the same id is somebody else."""
+    return f"called {reference.split('/_history/')[0]}"
+
+
+def key_of(reference: str) -> str:
+    """Type/id, of a reference of any form."""
+    return "/".join(reference.split("/_history/")[0].split("/")[-2:])
 
 
 def _identifier(value: Json, naming: Naming) -> str:
