@@ -108,3 +108,5 @@ def test_nobody_is_told_of_what_is_not_theirs_to_do(person: Person, parts: FakeP
     officer(parts, Role.CALDICOTT_GUARDIAN)
     said = words_of(person.get("home").text)
     assert "waits for your signature" in said and "hidden item" not in said
+    parts.desk.trouble["view"] = Tampered("canary")
+    assert NOT_TOLD not in words_of(person.get("home").text), "items are not even looked at for them"
