@@ -7,33 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from fhir_plugin.disclose.desk.values import Facts
-from fhir_plugin.web.disclosing.words import WHO_ASKS, asked_of, day_said, grouped, questions_for, time_left, token
+from fhir_plugin.web.disclosing.words import WHO_ASKS, asked_of, day_said, grouped, questions_for, time_left
 from mappings.model.disclosure import AgeBand, Mode, Reason, Requester, Review, Reviewer
-from mappings.model.disclosure_request import DisclosureId, DisclosureRequest, ItemKey
+from mappings.model.disclosure_request import DisclosureId
 from mappings.model.people import Role
+from tests.web.at_the_desk import SAID, a_request, officer, path
 from tests.web.conftest import Person
+from tests.web.desk_record import a_record, an_item
 from tests.web.fake import FakeParts
-from tests.web.fake_desk import a_record, an_item
-from tests.web.test_home import become, words_of
-
-SAID = {"requester": "insurer", "received": "2026-03-01", "recipient": "Acme Insurance", "mode": "marked"}
-
-
-def officer(parts: FakeParts, *roles: Role) -> None:
-    become(parts, *(roles or (Role.DISCLOSURE_OFFICER,)))
-
-
-def a_request(parts: FakeParts, launch: str = "amy", **said: str) -> DisclosureRequest:
-    """A request that has been read."""
-    session = parts.sessions.known[launch]
-    made = parts.desk.begin(session, Facts({**SAID, **said}))
-    parts.desk.gather(session, made.id)
-    return parts.desk.requests[made.id]
-
-
-def path(request: DisclosureRequest, key: str, then: str = "") -> str:
-    return f"disclosures/{request.id}/items/{token(request.id, ItemKey(key))}{then}"
+from tests.web.test_home import words_of
 
 
 def test_fifteen_rows_in_plain_groups_each_once() -> None:

@@ -13,10 +13,10 @@ from mappings.model.disclosure import Release
 from mappings.model.disclosure_request import DisclosureRequest, RequestState, Signature
 from mappings.model.identifiers import Reference
 from mappings.model.people import Role
+from tests.web.at_the_desk import SAID, a_request, officer
 from tests.web.conftest import Person
+from tests.web.desk_record import OWN, an_item
 from tests.web.fake import FakeParts
-from tests.web.fake_desk import OWN, an_item
-from tests.web.test_disclosing import SAID, a_request, officer
 from tests.web.test_home import words_of
 
 

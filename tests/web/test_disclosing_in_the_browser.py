@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from mappings.model.disclosure_request import ItemKey, RequestState
 from mappings.model.images import Geometry
 from mappings.model.people import Role
+from tests.web.at_the_desk import a_request, officer, path
 from tests.web.chromium import Open, address, chromium, launch, well
+from tests.web.desk_record import a_record
 from tests.web.fake import FakeParts
-from tests.web.fake_desk import a_record
-from tests.web.test_disclosing import a_request, officer, path
 from tests.web.test_home import become
 
 __all__ = ["address", "chromium", "launch"]

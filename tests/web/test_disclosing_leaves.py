@@ -8,10 +8,10 @@ import pytest
 
 from fhir_plugin.web.disclosing.leaves import leaf
 from mappings.model.disclosure import Redact, Release
+from tests.web.at_the_desk import a_request, officer, path
 from tests.web.conftest import Person
+from tests.web.desk_record import OWN, PRIVATE, an_item
 from tests.web.fake import FakeParts
-from tests.web.fake_desk import OWN, PRIVATE, an_item
-from tests.web.test_disclosing import a_request, officer, path
 from tests.web.test_home import words_of
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from fhir_plugin.errors import Refused
 from tests.disclose.desk.bench import DOCTOR, OFFICER, TRIAGE, DeskBench
+from tests.web.at_the_desk import a_request, officer
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
-from tests.web.test_disclosing import a_request, officer
 from tests.web.test_home import words_of
 
 

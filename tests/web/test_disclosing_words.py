@@ -11,7 +11,7 @@ from fhir_plugin.web.disclosing.words import answered_once, grouped, share_gone,
 from mappings.model.disclosure import Redact, Release, Requester, Review, Reviewer
 from mappings.model.disclosure_request import DeskItem, DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference
-from tests.web.fake_desk import LOOK, OWN, PRIVATE, an_item
+from tests.web.desk_record import LOOK, OWN, PRIVATE, an_item
 
 DAY = dt.date(2026, 3, 2)
 

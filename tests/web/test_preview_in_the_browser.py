@@ -7,9 +7,9 @@ import base64
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.at_the_desk import a_request, officer
 from tests.web.chromium import Open, address, chromium, launch, well
 from tests.web.fake import FakeParts
-from tests.web.test_disclosing import a_request, officer
 from tests.web.test_disclosing_in_the_browser import go
 
 __all__ = ["address", "chromium", "launch"]
