@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_plugin.disclose.package.reading.asides import is_technical, left_out
+from fhir_plugin.disclose.package.reading.asked import as_asked, as_seen
+from fhir_plugin.disclose.package.reading.fact import Fact
 from fhir_plugin.disclose.package.reading.kinds import Kind, base_of, humps, kind_of, label_of
 from fhir_plugin.disclose.package.reading.plain import (
     Json,
@@ -31,14 +33,6 @@ _ATTACHMENT_WORDS: Final = ("title", "creation", "language")
 _DATA_SHOWN: Final = 200
 _STUB: Final = re.compile(r"withheld-\d+")
 _MOST_TITLE: Final = 160
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A label with words, or with facts of its own."""
-
-    label: str
-    value: str | tuple[Fact, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -192,9 +186,10 @@ def facts_of(resource: Json, naming: Naming) -> tuple[Fact, ...]:
 
 def _in_order(resource: Json, kind: Kind, telling: _Telling) -> tuple[Fact, ...]:
     order = {name: place for place, name in enumerate(("modifierExtension", *kind.title, *kind.first))}
+    resource = telling.as_seen(resource)
     fields = [name for name in resource if name in kind.first or name not in _NOT_FACTS]
     fields.sort(key=lambda name: order.get(base_of(name), order.get(name, len(order))))
-    facts = [fact for name in fields for fact in telling.facts(name, resource[name])]
+    facts = as_asked(tuple(fact for name in fields for fact in telling.facts(name, resource[name])))
     return (*facts, *(fact for each in _listed(resource.get("contained")) for fact in telling.contained(each)))
 
 
@@ -209,6 +204,11 @@ class _Telling:
     def aside(self) -> list[Fact]:
         """What the words of all facts so far do without."""
         return [Fact("Codes and addresses", tuple(self._aside))] if self._aside else []
+
+    def as_seen(self, resource: Json) -> Json:
+        seen, codes = as_seen(resource, self._naming)
+        self._aside |= dict.fromkeys(codes)
+        return seen
 
     def facts(self, name: str, value: object) -> list[Fact]:
         """The facts of one field: one for all its plain values, and one for each value with fields of its own."""
