@@ -206,11 +206,12 @@ def _folded(fact: Fact) -> Fact:
     rest = [_folded(each) for each in fact.value if each.label != label_of("text")]
     if len(asked) != 1 or not isinstance(asked[0], str) or not rest:
         return Fact(fact.label, tuple(_folded(each) for each in fact.value))
+    label = " ".join(asked[0].split())
     plain = [_plain(each) for each in rest]
     if all(each is not None for each in plain):
-        return Fact(asked[0], "\n".join(each for each in plain if each is not None))
+        return Fact(label, "\n".join(each for each in plain if each is not None))
     told = (Fact(each.label, said) if said is not None else each for each, said in zip(rest, plain, strict=True))
-    return Fact(asked[0], tuple(told))
+    return Fact(label, tuple(told))
 
 
 def _plain(fact: Fact) -> str | None:
