@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fhir_plugin.capture.answers import FORM_NAMES, IMAGE_FIELDS, SHARED_FIELDS
 from fhir_plugin.disclose.package.reading import Entry, Fact, Reading, facts_of
@@ -187,3 +189,49 @@ def test_the_questions_of_others_are_labels_too_and_their_answers_are_not_touche
     }
     said = list(lines(facts_of(theirs, lambda _key: "")))
     assert ("Do you smoke?", "taken-now\nyes") in said and ("More", "") in said and ("Text", "Why?") in said
+
+
+# ------------------------------------------------------------------------------------------- nothing is dropped
+
+_MARKS = st.integers(0, 10**9).map(lambda number: f"mark{number}x")
+_LINKS = st.sampled_from(
+    [
+        "answer",
+        "answer.question",
+        "answer.value",
+        "answer.image",
+        "image",
+        "image.id",
+        "warning",
+        "warning.text",
+        "flag",
+    ]
+)
+_ANSWERS = st.lists(st.fixed_dictionaries({}, optional={"valueString": _MARKS, "valueCode": _MARKS}), max_size=2)
+
+
+def _asked(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    more = {"answer": _ANSWERS, "item": st.lists(inner, max_size=3), "definition": _MARKS}
+    return st.fixed_dictionaries({"linkId": _LINKS}, optional={"text": _MARKS, **more})
+
+
+_TREES = st.recursive(st.fixed_dictionaries({"linkId": _LINKS, "text": _MARKS, "answer": _ANSWERS}), _asked)
+
+
+def _marks(value: object) -> set[str]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return {str(value)} if inner is None else {mark for each in inner for mark in _marks(each)}
+
+
+@given(st.lists(_TREES, min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_every_word_of_an_answer_is_there_whatever_its_shape(items: list[dict[str, Any]]) -> None:
+    (entry,) = read({**response(decision()), "item": items})
+    page = " ".join(words((*entry.facts, *entry.technical)))
+    answered = {mark for mark in _marks(_only_answers(items)) if mark.startswith("mark")}
+    assert {mark for mark in answered if mark not in page} == set()
+
+
+def _only_answers(items: list[dict[str, Any]]) -> list[Any]:
+    """Without the labels of our own form: the question itself stands in their place."""
+    return [[each.get("answer", []), each.get("definition", ""), _only_answers(each.get("item", []))] for each in items]
