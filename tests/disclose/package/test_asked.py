@@ -172,6 +172,21 @@ def _items(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from _items(item.get("item", []))
 
 
+@pytest.mark.parametrize(
+    ("url", "code", "words_"),
+    [
+        ("urn:fhir-plugin:extension:arrival", "our-link", "Sent through our link"),
+        ("right", "competent-child", "The patient, under 16 and competent to decide this"),
+        ("right", "by-owl", "by-owl"),
+        ("https://example.org/arrival", "our-link", "our-link"),
+    ],
+)
+def test_codes_in_our_extensions_have_words(url: str, code: str, words_: str) -> None:
+    (entry,) = read({"resourceType": "Provenance", "entity": [{"extension": [{"url": url, "valueCode": code}]}]})
+    assert words_ in words(entry.facts) and (words_ == code or code in words(entry.technical))
+    assert words_ == code or code not in words(entry.facts)
+
+
 @pytest.mark.parametrize("items", ["text", [1], [None], [{}], [{"linkId": 1}], [{"linkId": "flag", "text": "a"}], [[]]])
 def test_a_damaged_one_is_read_all_the_same(items: object) -> None:
     json_ = {**response(decision()), "item": items}

@@ -11,6 +11,7 @@ from fhir_plugin.disclose.package.reading.asides import is_technical, left_out
 from fhir_plugin.disclose.package.reading.asked import as_asked, as_seen
 from fhir_plugin.disclose.package.reading.fact import Fact
 from fhir_plugin.disclose.package.reading.kinds import Kind, base_of, humps, kind_of, label_of
+from fhir_plugin.disclose.package.reading.own_codes import in_our_words
 from fhir_plugin.disclose.package.reading.plain import (
     Json,
     Naming,
@@ -281,7 +282,8 @@ class _Telling:
         label = humps(last.removeprefix("Extension-").removeprefix("UKCore-"))
         if name == "modifierExtension":
             label = f"{label_of(name)}: {label}"
-        so_far, self._aside = self._aside, {}
+        value, code = in_our_words(value)
+        so_far, self._aside = self._aside, dict.fromkeys([Fact(label, code)] if code else [])
         inner = [fact for each, content in value.items() if each != "url" for fact in self.facts(each, content)]
         named = (Fact(label if fact.label == label_of("value") else fact.label, fact.value) for fact in self._aside)
         self._aside = {**so_far, **dict.fromkeys(named)}
