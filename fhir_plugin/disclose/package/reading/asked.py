@@ -113,16 +113,16 @@ class _Wording:
         match item["linkId"]:
             case "answer" if {"answer.question", "answer.value"} <= said.keys() <= _OF_ANSWER:
                 yield self._answer(item, said)
-            case "warning" | "image.ground" as whose if f"{whose}.text" in said:
+            case "warning" | "image.ground" as whose if {f"{whose}.text"} <= said.keys() <= _of_ground(whose):
                 self._keep(
                     whose, *(said[f"{whose}.{part}"] for part in ("code", "source") if f"{whose}.{part}" in said)
                 )
                 yield _item(whose, item.get("text"), said[f"{whose}.text"])
-            case "image.id" | "answer.image" as whose:
+            case "image.id" | "answer.image" as whose if "answer" in item and whose in said:
                 yield from self._picture(item, said[whose])
-            case "image.verdict":
+            case "image.verdict" if "answer" in item:
                 yield self._coded(item, catalogue()["wish"].choices)
-            case link if link in _TABLES:
+            case link if "answer" in item and link in _TABLES:
                 yield self._coded(item, _TABLES[link])
             case _ if isinstance(item.get("item"), list):
                 yield {**item, "item": [each for inner in item["item"] for each in self.items(inner)]}
@@ -161,6 +161,10 @@ class _Wording:
 _OF_ANSWER: Final = {"answer.question", "answer.value", "answer.image"}
 
 
+def _of_ground(whose: str) -> set[str]:
+    return {f"{whose}.{part}" for part in ("code", "text", "source")}
+
+
 def _item(link: str, question: object, words: str) -> Json:
     return {"linkId": link, "text": question, "answer": [{"valueString": words}]}
 
@@ -172,6 +176,7 @@ def _strings(item: object) -> dict[str, str] | None:
     if item.keys() == {"linkId", "text", "answer"}:
         said = item["answer"]
         plain = isinstance(said, list) and said and all(isinstance(each, dict) for each in said)
+        plain = plain and (len(said) == 1 or item["linkId"] not in _ONE_PICTURE)
         if plain and all(each.keys() == {"valueString"} and isinstance(each["valueString"], str) for each in said):
             return {item["linkId"]: said[0]["valueString"]}
         return {} if item["linkId"] not in _PLAIN else None
@@ -190,7 +195,8 @@ def _strings(item: object) -> dict[str, str] | None:
 
 _WHOLE: Final = frozenset({"answer", "warning", "image.ground"})
 """Groups that become one question with its answer: nothing else may stand in them."""
-_PLAIN: Final = frozenset({"image.id", "image.verdict", "answer.image", *_TABLES})
+_ONE_PICTURE: Final = frozenset({"image.id", "answer.image"})
+_PLAIN: Final = frozenset({"image.verdict", *_ONE_PICTURE, *_TABLES})
 
 
 def _images(items: list[object]) -> Iterator[str]:
