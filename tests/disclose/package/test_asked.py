@@ -239,7 +239,7 @@ def _marks(value: object) -> set[str]:
 
 
 @given(st.lists(_TREES, min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_word_of_an_answer_is_there_whatever_its_shape(items: list[dict[str, Any]]) -> None:
     (entry,) = read({**response(decision()), "item": items})
     page = " ".join(words((*entry.facts, *entry.technical)))
