@@ -277,6 +277,16 @@ def test_who_is_named_anywhere_in_the_copy_is_named_everywhere() -> None:
     ]
 
 
+def test_an_organisation_is_called_by_the_name_that_another_entry_has_for_its_number() -> None:
+    ods = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A81001"}
+    named: dict[str, Any] = {"type": "Organization", "identifier": ods, "display": "High Street Surgery"}
+    visit = {"resourceType": "Encounter", "id": "e", "serviceProvider": named}
+    pointing = {"resourceType": "CarePlan", "id": "c", "author": {"type": "Organization", "identifier": ods}}
+    other = {**pointing, "id": "d", "author": {"identifier": {**ods, "value": "A81002"}}}
+    authors = [said(each).get("Written by", "") for each in read(visit, pointing, other)]
+    assert authors[1] == "High Street Surgery" and "High Street" not in authors[2]
+
+
 def test_an_address_is_no_title() -> None:
     (entry,) = read({"resourceType": "QuestionnaireResponse", "id": "q", "questionnaire": "urn:x:questionnaire|1"})
     assert entry.heading == "Answers to questions"

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_plugin.disclose.package.reading.asides import is_technical, left_out
+from fhir_plugin.disclose.package.reading.asked import as_asked, as_seen
+from fhir_plugin.disclose.package.reading.fact import Fact
 from fhir_plugin.disclose.package.reading.kinds import Kind, base_of, humps, kind_of, label_of
+from fhir_plugin.disclose.package.reading.own_codes import in_our_words
 from fhir_plugin.disclose.package.reading.plain import (
     Json,
     Naming,
@@ -31,14 +34,6 @@ _ATTACHMENT_WORDS: Final = ("title", "creation", "language")
 _DATA_SHOWN: Final = 200
 _STUB: Final = re.compile(r"withheld-\d+")
 _MOST_TITLE: Final = 160
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A label with words, or with facts of its own."""
-
-    label: str
-    value: str | tuple[Fact, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -192,9 +187,10 @@ def facts_of(resource: Json, naming: Naming) -> tuple[Fact, ...]:
 
 def _in_order(resource: Json, kind: Kind, telling: _Telling) -> tuple[Fact, ...]:
     order = {name: place for place, name in enumerate(("modifierExtension", *kind.title, *kind.first))}
+    resource = telling.as_seen(resource)
     fields = [name for name in resource if name in kind.first or name not in _NOT_FACTS]
     fields.sort(key=lambda name: order.get(base_of(name), order.get(name, len(order))))
-    facts = [fact for name in fields for fact in telling.facts(name, resource[name])]
+    facts = as_asked(tuple(fact for name in fields for fact in telling.facts(name, resource[name])))
     return (*facts, *(fact for each in _listed(resource.get("contained")) for fact in telling.contained(each)))
 
 
@@ -209,6 +205,11 @@ class _Telling:
     def aside(self) -> list[Fact]:
         """What the words of all facts so far do without."""
         return [Fact("Codes and addresses", tuple(self._aside))] if self._aside else []
+
+    def as_seen(self, resource: Json) -> Json:
+        seen, codes = as_seen(resource, self._naming)
+        self._aside |= dict.fromkeys(codes)
+        return seen
 
     def facts(self, name: str, value: object) -> list[Fact]:
         """The facts of one field: one for all its plain values, and one for each value with fields of its own."""
@@ -281,7 +282,8 @@ class _Telling:
         label = humps(last.removeprefix("Extension-").removeprefix("UKCore-"))
         if name == "modifierExtension":
             label = f"{label_of(name)}: {label}"
-        so_far, self._aside = self._aside, {}
+        value, code = in_our_words(value)
+        so_far, self._aside = self._aside, dict.fromkeys([Fact(label, code)] if code else [])
         inner = [fact for each, content in value.items() if each != "url" for fact in self.facts(each, content)]
         named = (Fact(label if fact.label == label_of("value") else fact.label, fact.value) for fact in self._aside)
         self._aside = {**so_far, **dict.fromkeys(named)}

@@ -240,9 +240,13 @@ def named_in(resource: object) -> Iterator[tuple[str, str]]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            reference, display = node.get("reference"), primitive(node.get("display"))
-            if isinstance(reference, str) and display and _type_of(reference) in _SOMEBODY:
-                yield _called(reference), display
+            reference, display = primitive(node.get("reference")), primitive(node.get("display"))
+            number = node.get("identifier")
+            if display and _type_of(reference or primitive(node.get("type"))) in _SOMEBODY:
+                if reference:
+                    yield _called(reference), display
+                if isinstance(number, dict) and number.get("system") and number.get("value"):
+                    yield by_number(number), display
         inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         waiting.extend(each for each in inner if isinstance(each, dict | list))
 
