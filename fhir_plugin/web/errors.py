@@ -78,6 +78,11 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
         ),
     ),
     (
+        errors.AlreadyThere,
+        HTTPStatus.CONFLICT,
+        Explanation("This was sent already", "Go back and reload the page: it is there, once.", _NOT_WRITTEN),
+    ),
+    (
         errors.Refused,
         HTTPStatus.BAD_REQUEST,
         Explanation("This was not possible", "Go back and try another way.", _NOT_WRITTEN),

@@ -18,6 +18,7 @@ STATUS: dict[type[PluginError], int] = {
     errors.NotAllowed: 403,
     errors.WrongPatient: 409,
     errors.AnswersChanged: 409,
+    errors.AlreadyThere: 409,
     errors.Incomplete: 422,
     errors.Unavailable: 503,
     errors.RecordUnavailable: 503,

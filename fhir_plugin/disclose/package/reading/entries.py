@@ -285,11 +285,11 @@ class _Telling:
         value, code = in_our_words(value)
         so_far, self._aside = self._aside, dict.fromkeys([Fact(label, code)] if code else [])
         inner = [fact for each, content in value.items() if each != "url" for fact in self.facts(each, content)]
-        named = (Fact(label if fact.label == label_of("value") else fact.label, fact.value) for fact in self._aside)
+        named = [Fact(label if fact.label == label_of("value") else fact.label, fact.value) for fact in self._aside]
         self._aside = {**so_far, **dict.fromkeys(named)}
-        if len(inner) == 1:
-            return [Fact(label, inner[0].value)]
-        return [Fact(label, tuple(inner))] if inner else []
+        if not inner and any(fact.label == label for fact in named):
+            return []
+        return [Fact(label, inner[0].value if len(inner) == 1 else tuple(inner) or "no value")]
 
 
 def _narrative(text: object) -> str:
