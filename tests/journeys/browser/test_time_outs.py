@@ -58,7 +58,7 @@ def test_a_person_is_warned_with_everything_saved_and_stays_by_keyboard(
     # Typed in the very last moment: the browser has not come round to saving it.
     app.locator("#findings").evaluate("(field) => { field.value = 'Red plaque' }")
     time_passes(minutes=1, seconds=10)
-    expect(warning(app)).to_be_visible()
+    expect(warning(app)).to_be_visible(timeout=20_000)  # it asks and saves first, and waits for either as long as 8 s
     expect(warning(app)).to_contain_text("You will be signed out of this chart in 2 minutes")
     expect(warning(app)).to_contain_text("What you typed is saved.")
     check_page(desk.page, app, "warning")

@@ -91,17 +91,18 @@ def test_a_form_of_one_patient_sent_into_the_launch_of_another_is_refused(
     one_picture(b, photos[:1])
     expect(b.locator("#save-state")).to_contain_text("Ready to file")
 
-    # The whole form of B's page, its file button's address too, into A's launch.
-    b.evaluate(
-        """([from, to]) => {
-          for (const one of document.querySelectorAll('#answers, #file'))
-            for (const name of ['action', 'formaction'])
-              if (one.hasAttribute(name)) one.setAttribute(name, one.getAttribute(name).replace(from, to))
-        }""",
-        [_launch_of(b), _launch_of(a)],
-    )
+    # The whole form of B's page, its file button's address too, into A's launch; pressed at once, for a save that
+    # comes back in between draws the button with its own address again.
     with b.page.expect_response(lambda answered: answered.request.method == "POST") as refused:
-        file(b)
+        b.evaluate(
+            """([from, to]) => {
+              for (const one of document.querySelectorAll('#answers, #file'))
+                for (const name of ['action', 'formaction'])
+                  if (one.hasAttribute(name)) one.setAttribute(name, one.getAttribute(name).replace(from, to))
+              document.getElementById('file').click()
+            }""",
+            [_launch_of(b), _launch_of(a)],
+        )
     assert refused.value.status == 409
     expect(b.get_by_role("heading", level=1)).to_have_text("This page is for another patient")
     assert {patient: len(filed_for(ward, patient)) for patient in NAMES} == before
