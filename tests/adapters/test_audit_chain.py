@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -213,24 +213,16 @@ def _append_many(url: str, process: int, threads: int, each: int) -> None:
     database = Database(url)
     clock = SystemClock()
     trail = DatabaseAuditTrail(database, clock, FakeStatementSigner())
-    failures: list[BaseException] = []
 
     def work(thread: int) -> None:
-        try:
-            for number in range(each):
-                with database.transaction():
-                    trail.append(AuditEntry("step", f"{process}/{thread}", detail={"number": number}))
-                    if number % 5 == 4:
-                        trail.append(AuditEntry("second", f"{process}/{thread}", detail={"number": number}))
-        except Exception as error:  # noqa: BLE001 - whatever a thread raises is lost unless the main one tells
-            failures.append(error)
+        for number in range(each):
+            with database.transaction():
+                trail.append(AuditEntry("step", f"{process}/{thread}", detail={"number": number}))
+                if number % 5 == 4:
+                    trail.append(AuditEntry("second", f"{process}/{thread}", detail={"number": number}))
 
-    workers = [threading.Thread(target=work, args=(thread,)) for thread in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not failures, failures
+    with ThreadPoolExecutor(threads) as workers:
+        list(workers.map(work, range(threads)))
 
 
 def _check_concurrent(own: OwnStores, url: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -352,7 +352,6 @@ def test_rotating_the_master_key_keeps_tokens(own: OwnStores, held: Tokens) -> N
 def _ask_many(url: str, state: Path, requests: int) -> None:
     own = open_stores(url, state, FakeClock())
     clock = SystemClock()
-    wrong: list[object] = []
 
     def refresh(grant: Grant) -> Grant:
         descriptor = os.open(state / "refreshes", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -362,22 +361,9 @@ def _ask_many(url: str, state: Path, requests: int) -> None:
         return make_grant(clock.now(), name="new")
 
     source = TokenSource(Tokens(own.database, own.masters, clock), refresh, clock)
-
-    def ask() -> None:
-        try:
-            token = source.current(LAUNCH)
-        except Exception as error:  # noqa: BLE001 - whatever a thread raises is lost unless the main one tells
-            wrong.append(error)
-        else:
-            if token != f"{CANARY}-access-new":
-                wrong.append("another token")
-
-    workers = [threading.Thread(target=ask) for _ in range(requests)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong, wrong
+    with ThreadPoolExecutor(requests) as workers:
+        given = list(workers.map(lambda _: source.current(LAUNCH), range(requests)))
+    assert given == [f"{CANARY}-access-new"] * requests
 
 
 def _check_fifty(own: OwnStores, url: str) -> None:

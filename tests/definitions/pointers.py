@@ -1,7 +1,7 @@
 """Every element path that can point at something or hold an attachment: `python -m tests.definitions.pointers PACKAGE`.
 
 PACKAGE is the npm package hl7.fhir.r4.examples 4.0.1; R4B and R5 come from the models of fhir.resources. Written is
-`pointers.json`: for each version and resource type its paths, such as `item*.answer*.valueReference:Reference=Resource`
+`pointers.json`: for each version and resource type its paths, such as `item*/answer*/valueReference:Reference=Resource`
 (`*`: it repeats; behind the kind what a Reference may name, of those that the tests count). Every datatype that
 points is entered once in each version, at the first resource that has it. The output is the same, byte for byte,
 whenever the input is.
@@ -45,7 +45,7 @@ class PointerPath:
         return ".".join([self.type, *(step for step, _repeats in self.steps)])
 
     def written(self) -> str:
-        steps = ".".join(step + "*" * repeats for step, repeats in self.steps)
+        steps = "/".join(step + "*" * repeats for step, repeats in self.steps)
         return f"{steps}:{self.kind}" + ("=" + ",".join(self.targets) if self.targets else "")
 
 
@@ -57,7 +57,7 @@ def pointer_paths(version: str) -> tuple[PointerPath, ...]:
         for path in paths:
             where, _, kind = path.partition(":")
             kind, _, targets = kind.partition("=")
-            steps = tuple((step.rstrip("*"), step.endswith("*")) for step in where.split("."))
+            steps = tuple((step.rstrip("*"), step.endswith("*")) for step in where.split("/"))
             found.append(PointerPath(type_, steps, kind, tuple(targets.split(",")) if targets else ()))
     return tuple(found)
 

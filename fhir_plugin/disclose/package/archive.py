@@ -113,6 +113,7 @@ def _checked(file: BinaryIO) -> tuple[Member, ...]:
         with zipfile.ZipFile(file) as opened:
             infos = opened.infolist()
             directory, comment = opened.start_dir, opened.comment
+    # NotImplementedError is Python's, for a directory that claims a later version of ZIP than it reads.
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, UnicodeDecodeError):
         raise BadArchive("is no ZIP, or not a whole one") from None
     if not infos:

@@ -98,7 +98,7 @@ class _Unwrapping:
                         yield Unseen.UNKNOWN
                     else:
                         yield self._member(archive, member)
-        except NotImplementedError:  # says that it needs a later version than there is
+        except NotImplementedError:  # Python's, for a directory that claims a later version of ZIP than it reads
             yield Unseen.UNKNOWN
         except _DAMAGE:
             yield Unseen.DAMAGED
@@ -108,7 +108,7 @@ class _Unwrapping:
         try:
             with archive.open(member) as stream:
                 inside = stream.read(member.file_size + 1)
-        except NotImplementedError:
+        except NotImplementedError:  # Python's, for a packing or a patch that it cannot undo
             return Unseen.UNKNOWN
         except RuntimeError:
             return Unseen.ENCRYPTED

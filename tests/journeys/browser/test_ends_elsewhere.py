@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Frame, Route, expect
 
 from mappings.model.identifiers import LaunchId
-from tests.journeys.browser.conftest import OpenDesk
-from tests.journeys.browser.ward import ADULT_A, Desk, ShiftedClock, begin, choose, scripts_have_begun
+from tests.journeys.browser.held_clock import OVER, Passing, desk, time_passes
+from tests.journeys.browser.ward import ADULT_A, Desk, begin, choose
 from tests.journeys.browser.watch import check_page
+
+__all__ = ["desk", "time_passes"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
-OVER = "You are signed out of this chart"
 COME_BACK = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
-Passing = Callable[[float], None]
-
-
-@pytest.fixture
-def desk(open_desk: OpenDesk) -> Desk:
-    """A GP who has signed in, at a computer whose clock we hold."""
-    made = open_desk()
-    made.context.clock.install()
-    made.sign_in()
-    return made
-
-
-@pytest.fixture
-def seconds_pass(desk: Desk, ward_clock: ShiftedClock) -> Iterator[Passing]:
-    def go_by(seconds: float) -> None:
-        scripts_have_begun(desk.context)
-        ward_clock.by += dt.timedelta(seconds=seconds)
-        desk.context.clock.fast_forward(round(seconds * 1000))
-
-    yield go_by
-    ward_clock.by = dt.timedelta()
 
 
 def end(desk: Desk, app: Frame) -> None:
@@ -68,14 +46,14 @@ def test_a_401_that_only_the_ehr_s_token_means_leaves_the_page(desk: Desk, photo
 
 
 @pytest.mark.parametrize("sign", ["focus", "visibilitychange", "work"])
-def test_a_page_finds_out_that_its_session_was_ended_elsewhere(desk: Desk, seconds_pass: Passing, sign: str) -> None:
+def test_a_page_finds_out_that_its_session_was_ended_elsewhere(desk: Desk, time_passes: Passing, sign: str) -> None:
     desk.watch.foreseen.append("status of 401")
     app = desk.launch_in_tab(ADULT_A).main_frame
     end(desk, app)
     if sign == "work":
-        seconds_pass(9 * 60)  # without needing anything from the server
+        time_passes(seconds=9 * 60)  # without needing anything from the server
     for _ in range(10):  # on a busy machine the page's script may only now begin, or be between two ticks
-        seconds_pass(2 if sign == "work" else 11)
+        time_passes(seconds=2 if sign == "work" else 11)
         if sign == "work":
             app.locator("body").press("Shift")
         else:
@@ -86,17 +64,17 @@ def test_a_page_finds_out_that_its_session_was_ended_elsewhere(desk: Desk, secon
     expect_shut(app)
 
 
-def test_a_form_that_nobody_can_take_now_stays_and_is_sent_once(desk: Desk, seconds_pass: Passing) -> None:
+def test_a_form_that_nobody_can_take_now_stays_and_is_sent_once(desk: Desk, time_passes: Passing) -> None:
     desk.watch.foreseen.append("ERR_FAILED")
     app = desk.launch_in_frame(ADULT_A)
     here = app.url
     held: list[Route] = []
     desk.context.route("**/session", lambda route: held.append(route))
-    seconds_pass(120)
+    time_passes(seconds=120)
     add = app.get_by_role("button", name="Add images")
     add.click()
     expect(app.locator("#session-notice")).to_have_text("One moment…")
-    seconds_pass(2)  # past what the design system takes for a double click
+    time_passes(seconds=2)  # past what the design system takes for a double click
     add.click()
     expect(app.locator("#session-notice")).to_have_text("One moment…")
     assert len(held) == 1
@@ -131,7 +109,7 @@ def test_closing_waits_for_the_last_words(desk: Desk, photos: list[Path]) -> Non
 
 
 def test_a_page_with_unsaved_words_that_comes_back_is_not_made_anew(
-    desk: Desk, photos: list[Path], seconds_pass: Passing
+    desk: Desk, photos: list[Path], time_passes: Passing
 ) -> None:
     desk.watch.foreseen += ["ERR_FAILED|htmx:(afterRequest|sendError)"]
     app = desk.launch_in_frame(ADULT_A)
@@ -144,6 +122,6 @@ def test_a_page_with_unsaved_words_that_comes_back_is_not_made_anew(
         app.evaluate(COME_BACK)
     expect(app.locator("#advice")).to_be_hidden()  # while nobody knows
     desk.context.unroute_all()
-    seconds_pass(2)
+    time_passes(seconds=2)
     expect(app.locator("#advice")).to_be_visible()
     expect(app.locator("#advice")).to_have_value("Only here")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from abc import ABC, abstractmethod
 from html.parser import HTMLParser
 from typing import Final
 
@@ -76,7 +77,7 @@ def plain_narrative(div: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-class _Leaving(HTMLParser):
+class _Leaving(HTMLParser, ABC):
     """Leaves out what has no words for a person, with everything in it."""
 
     def __init__(self) -> None:
@@ -106,14 +107,14 @@ class _Leaving(HTMLParser):
         if not self._out_of:
             self.says(data)
 
-    def opens(self, tag: str, attributes: dict[str, str | None]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def opens(self, tag: str, attributes: dict[str, str | None]) -> None: ...
 
-    def closes(self, tag: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def closes(self, tag: str) -> None: ...
 
-    def says(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def says(self, text: str) -> None: ...
 
 
 class _Sifting(_Leaving):
