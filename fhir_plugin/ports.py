@@ -13,6 +13,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from fhir_plugin.deletion_ports import Answered as Answered
+from fhir_plugin.deletion_ports import DeletionCases as DeletionCases
+from fhir_plugin.deletion_ports import Destroyed as Destroyed
+from fhir_plugin.deletion_ports import DestructionLog as DestructionLog
+from fhir_plugin.deletion_ports import HiddenImages as HiddenImages
+from fhir_plugin.deletion_ports import PurgeMeans as PurgeMeans
+from fhir_plugin.deletion_ports import RecordPurge as RecordPurge
+from fhir_plugin.deletion_ports import Traces as Traces
 from fhir_plugin.record_port import BinaryContent as BinaryContent
 from fhir_plugin.record_port import ClinicalRecord as ClinicalRecord
 from fhir_plugin.record_port import EntryOutcome as EntryOutcome
@@ -59,6 +67,10 @@ class Compartment(StrEnum):
     AUDIT_COPY = "audit-copy"
     OPINION = "opinion"
     PACKAGE_PART = "package-part"
+    HIDDEN = "hidden"
+    """Bytes and resource of an image that is hidden: opened by break-glass alone."""
+    CASE = "case"
+    """The marked copy that a Guardian may open, and the needles of a proof; gone with the decision."""
 
 
 def kept_under(fhir_base: str, reference: Reference | str) -> str:

@@ -49,6 +49,7 @@ class KeyUse(StrEnum):
     OPINIONS = "opinions"
     MACHINES = "machines"
     DISCLOSURES = "disclosures"
+    DELETIONS = "deletions"
 
 
 class MasterKeys:

@@ -13,6 +13,9 @@ from fhir_plugin.adapters.columns import instant as _instant
 from fhir_plugin.adapters.columns import metadata as metadata
 from fhir_plugin.adapters.columns import sealed as _sealed
 from fhir_plugin.adapters.columns import text as _text
+from fhir_plugin.adapters.tables_of_deletion import deletion_cases as deletion_cases
+from fhir_plugin.adapters.tables_of_deletion import deletion_certificates as deletion_certificates
+from fhir_plugin.adapters.tables_of_deletion import hidden_images as hidden_images
 from fhir_plugin.adapters.tables_of_images import image_labels as image_labels
 from fhir_plugin.adapters.tables_of_images import kept_images as kept_images
 
