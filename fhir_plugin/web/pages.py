@@ -17,6 +17,7 @@ from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
 from fhir_plugin.web.concern import concern
 from fhir_plugin.web.consult import consult
+from fhir_plugin.web.deleting.pages import deleting
 from fhir_plugin.web.disclosing.pages import disclosing
 from fhir_plugin.web.editing import editing
 from fhir_plugin.web.errors import register_errors
@@ -104,6 +105,7 @@ def register_pages(
         consult,
         requests,
         disclosing,
+        deleting,
         patient,
     ):
         app.register_blueprint(blueprint)

@@ -1,0 +1,5 @@
+"""All pages of hiding and permanent deletion: importing this puts every route on the blueprint."""
+
+from fhir_plugin.web.deleting.blueprint import deleting
+
+__all__ = ["deleting"]
