@@ -22,6 +22,7 @@ from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.ehr_users import load_job_roles
+from fhir_plugin.adapters.hidden_images import DatabaseHiddenImages
 from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.image_worker import ProcessImageWorker
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
@@ -189,6 +190,7 @@ def install(
         holds=holds,
         kept=kept,
         labels=around("labels", DatabaseImageLabels(database, masters)),
+        hidden=around("hidden", DatabaseHiddenImages(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
     practice_parts = WorkParts(

@@ -49,6 +49,7 @@ def join_desk(
             holds=parts.holds,
             kept=parts.kept,
             labels=parts.labels,
+            hidden=parts.hidden,
             background=parts.background,
             start_sending=start,
         )

@@ -16,6 +16,7 @@ from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.hidden_images import DatabaseHiddenImages
 from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
@@ -47,6 +48,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "work-items": DatabaseWorklist(database, masters).rotate_master(),
         "kept-images": DatabaseKeptImages(database, masters).rotate_master(),
         "image-labels": DatabaseImageLabels(database, masters).rotate_master(),
+        "hidden-images": DatabaseHiddenImages(database, masters).rotate_master(),
         "colleagues": DatabaseColleagues(database, masters).rotate_master(),
         "absences": DatabaseAbsences(database, masters).rotate_master(),
         "holds": DatabaseHolds(database, masters).rotate_master(),

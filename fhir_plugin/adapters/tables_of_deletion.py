@@ -1,4 +1,4 @@
-"""The tables about hidden and destroyed images: part of `fhir_plugin.adapters.tables`, which gives them to everybody."""
+"""The tables of hidden and destroyed images: part of `fhir_plugin.adapters.tables`, which gives them to everybody."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from fhir_plugin.ports import (
     Background,
     ClinicalRecord,
     Clock,
+    HiddenImages,
     Holds,
     ImageLabels,
     ImageWorker,
@@ -59,6 +60,7 @@ class CaptureParts:
     holds: Holds
     kept: KeptImages
     labels: ImageLabels
+    hidden: HiddenImages
     background: Background
 
     @property

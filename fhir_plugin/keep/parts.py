@@ -12,6 +12,7 @@ from fhir_plugin.ports import (
     AuditTrail,
     ClinicalRecord,
     Clock,
+    HiddenImages,
     ImageLabels,
     ImageWorker,
     JobQueue,
@@ -47,6 +48,8 @@ class KeepParts(Protocol):
     def kept(self) -> KeptImages: ...
     @property
     def labels(self) -> ImageLabels: ...
+    @property
+    def hidden(self) -> HiddenImages: ...
     @property
     def signer(self) -> StatementSigner: ...
     @property

@@ -9,6 +9,7 @@ from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
+from fhir_plugin.adapters.hidden_images import DatabaseHiddenImages
 from fhir_plugin.adapters.image_labels import DatabaseImageLabels
 from fhir_plugin.adapters.kept_images import DatabaseKeptImages
 from fhir_plugin.adapters.keys import MasterKeys
@@ -30,6 +31,7 @@ from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
 from tests.contracts.test_disclosure_requests import FULL as REQUEST
+from tests.contracts.test_hidden_images import HIDDEN
 from tests.contracts.test_image_labels import LABEL
 from tests.contracts.test_practice_stores import ABSENCE, COLLEAGUE, HOLD, KEPT
 from tests.contracts.test_second_opinions import FULL
@@ -69,6 +71,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     DatabaseWorklist(own.database, own.masters).add(item)
     DatabaseKeptImages(own.database, own.masters).keep(KEPT)
     DatabaseImageLabels(own.database, own.masters).keep(LABEL)
+    DatabaseHiddenImages(own.database, own.masters).keep(HIDDEN)
     DatabaseColleagues(own.database, own.masters).seen(COLLEAGUE)
     DatabaseAbsences(own.database, own.masters).set(ABSENCE)
     DatabaseHolds(own.database, own.masters).add(HOLD)
@@ -104,6 +107,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert DatabaseWorklist(own.database, new).get(WorkId("w-1")) == item
     assert DatabaseKeptImages(own.database, new).of_patient(KEPT.fhir_base, KEPT.patient) == [KEPT]
     assert DatabaseHolds(own.database, new).get(HOLD.id) == HOLD
+    assert DatabaseHiddenImages(own.database, new).at(HIDDEN.fhir_base) == [HIDDEN]
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()

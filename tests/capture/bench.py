@@ -26,6 +26,7 @@ from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
 from tests.fakes.clock import FakeClock
 from tests.fakes.drafts import FakeDrafts
+from tests.fakes.hidden_images import FakeHiddenImages
 from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
@@ -108,6 +109,7 @@ class Bench:
         self.holds = FakeHolds(self.work)
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
+        self.hidden = FakeHiddenImages(self.work)
         self.signer = FakeStatementSigner()
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
@@ -132,6 +134,7 @@ class Bench:
             holds=self.holds,
             kept=self.kept,
             labels=self.labels,
+            hidden=self.hidden,
             background=self.background,
         )
         plans[KIND] = CarryOut(self.parts)

@@ -30,6 +30,7 @@ from fhir_plugin.ports import (
     AuditTrail,
     ClinicalRecord,
     Clock,
+    HiddenImages,
     ImageLabels,
     ImageWorker,
     JobQueue,
@@ -46,6 +47,7 @@ from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.clock import FakeClock
+from tests.fakes.hidden_images import FakeHiddenImages
 from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
@@ -74,6 +76,7 @@ class Keeping:
     worklist: Worklist
     kept: KeptImages
     labels: ImageLabels
+    hidden: HiddenImages
     signer: StatementSigner
     ledger: LedgerStore
     engine: Engine
@@ -135,6 +138,7 @@ class PracticeBench:
         self.vault = FakeVault(self.clock, self.work)
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
+        self.hidden = FakeHiddenImages(self.work)
         self.signer = FakeStatementSigner()
         self.opinions = FakeSecondOpinions(self.work)
         self.worker = FakeImageWorker()
@@ -149,6 +153,7 @@ class PracticeBench:
             worklist=self.worklist,
             kept=self.kept,
             labels=self.labels,
+            hidden=self.hidden,
             signer=self.signer,
             ledger=self.ledger,
             engine=self.engine,

@@ -20,6 +20,7 @@ from fhir_plugin.ports import (
     ClinicalRecord,
     Clock,
     DisclosureRequests,
+    HiddenImages,
     Holds,
     ImageLabels,
     ImageWorker,
@@ -68,6 +69,7 @@ class DeskParts:
     holds: Holds
     kept: KeptImages
     labels: ImageLabels
+    hidden: HiddenImages
     background: Background
     start_sending: StartsSending | None = None
 

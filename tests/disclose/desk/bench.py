@@ -25,6 +25,7 @@ from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
 from tests.fakes.clock import FakeClock
 from tests.fakes.disclosure_requests import FakeDisclosureRequests
+from tests.fakes.hidden_images import FakeHiddenImages
 from tests.fakes.image_labels import FakeImageLabels
 from tests.fakes.kept_images import FakeKeptImages
 from tests.fakes.ledger import FakeLedger
@@ -101,6 +102,7 @@ class DeskBench:
         self.worklist = FakeWorklist(self.work)
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
+        self.hidden = FakeHiddenImages(self.work)
         self.worker = worker or FakeImageWorker()
         self.background = InlineBackground()
         self.ledger = FakeLedger(self.work)
@@ -128,6 +130,7 @@ class DeskBench:
             holds=self.holds,
             kept=self.kept,
             labels=self.labels,
+            hidden=self.hidden,
             background=self.background,
             start_sending=start if sends else None,
         )
