@@ -126,8 +126,9 @@ class Traces(Protocol):
     def places(self) -> tuple[str, ...]:
         """Codes of all places that `find` looks at."""
 
-    def find(self, needles: Sequence[bytes]) -> Mapping[str, tuple[str, ...]]:
-        """Per place where any needle stands, plainly or as base64 at any offset: file names relative to that place."""
+    def find(self, place: str, needles: Sequence[bytes]) -> tuple[str, ...]:
+        """Where any needle stands there, plainly or as base64 at any offset: file names relative to that place, or
+        names of tables. Raises `Unavailable` where not everything of the place can be looked at."""
 
 
 @dataclass(frozen=True)
