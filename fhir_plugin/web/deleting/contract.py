@@ -1,0 +1,79 @@
+"""What a clinician's pages ask of hiding and permanent deletion, and nothing more (`fhir_plugin.delete` answers).
+
+Every method raises errors of `fhir_plugin.errors`: `Incomplete` with `fields` named as here, `AnswersChanged` where
+`revision` is not the one that stands now.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mappings.model.deletion import CaseId, DeletionCase, DeletionReason, ItemId
+from mappings.model.hiding import HiddenImage, HidingReason
+from mappings.model.identifiers import Reference
+from mappings.model.people import ClinicalSession, Patient
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a clinician says who asks for permanent deletion. `images`: exactly which, each with the version that the
+    page showed (empty where the server has none). `fields` of an `Incomplete`: these names."""
+
+    images: Mapping[Reference, str]
+    reason: DeletionReason | None
+    words: str = field(default="", repr=False)
+    described: str = field(default="", repr=False)
+    gmc_looked_at: bool = False
+    instead: str = field(default="", repr=False)
+    asked_by_patient: dt.date | None = None
+
+
+class Hiding(Protocol):
+    """Hiding, restoring, and the wrong patient."""
+
+    def hide(
+        self, session: ClinicalSession, patient: Patient, reference: Reference, reason: HidingReason | None, words: str
+    ) -> HiddenImage:
+        """Hidden here from the moment it returns. The same one again changes nothing. Fields: `reason`, `words`."""
+
+    def wrong_patient(
+        self, session: ClinicalSession, patient: Patient, reference: Reference, words: str
+    ) -> HiddenImage:
+        """Hidden and entered in error, and its destruction asked for. Fields: `words`."""
+
+    def restore(self, session: ClinicalSession, patient: Patient, reference: Reference, words: str) -> HiddenImage:
+        """Begins to put back exactly what was. Fields: `words`. `Refused` for one of a wrong patient."""
+
+    def of_patient(self, session: ClinicalSession) -> Sequence[HiddenImage]:
+        """Newest first."""
+
+    def seen_by(self, session: ClinicalSession, reference: Reference) -> Sequence[str]:
+        """Who has seen or received it, as far as this app knows, each in plain words; oldest first."""
+
+
+class Requests(Protocol):
+    """Requests for permanent deletion, as whoever asks sees them."""
+
+    def ask(self, session: ClinicalSession, patient: Patient, asked: Asked, *, once: str) -> DeletionCase:
+        """`once`: a key of the page. Sent twice with it is one request."""
+
+    def of_patient(self, session: ClinicalSession) -> Sequence[DeletionCase]:
+        """Newest first."""
+
+    def get(self, session: ClinicalSession, id: CaseId) -> DeletionCase:
+        """One of this launch's patient; for every other launch it does not exist."""
+
+    def answer(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
+        """What the Guardian wanted to know. Fields: `words`."""
+
+    def cancel(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
+        """Takes one image's request back, before anything was destroyed. Fields: `words`."""
+
+    def replied(self, session: ClinicalSession, id: CaseId, *, revision: int) -> DeletionCase:
+        """The patient who asked was answered, today."""
+
+    def carry_out(self, session: ClinicalSession, id: CaseId, item: ItemId, *, revision: int) -> DeletionCase:
+        """Begins to destroy what was approved, at its own patient's chart."""

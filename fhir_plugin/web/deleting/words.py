@@ -1,0 +1,195 @@
+"""How hiding and permanent deletion are said: the three acts, reasons, states, what happened. Never just "delete"."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from mappings.model.deletion import TERMINAL, DeletionItem, DeletionReason, DeletionState
+from mappings.model.hiding import HidingReason, HidingState
+
+
+class Act(NamedTuple):
+    """One of the three acts, as the picture's own page offers it: each with what it does, and what it does not."""
+
+    endpoint: str
+    name: str
+    does: str
+    does_not: str
+
+
+ACTS: Final = (
+    Act(
+        "deleting.hide",
+        "Hide from record",
+        "Nobody sees it in the ordinary view any more, and it can be restored.",
+        "It destroys nothing.",
+    ),
+    Act(
+        "deleting.wrong_patient",
+        "Wrong patient",
+        "For a picture of somebody else: it is hidden and marked as entered in error at once, and its permanent "
+        "deletion is asked for.",
+        "It does not file it for the right patient: that is done in their own chart.",
+    ),
+    Act(
+        "deleting.new",
+        "Request permanent deletion",
+        "Asks the Caldicott Guardian to have it destroyed for good.",
+        "Until they approve, nothing about it changes; it is not hidden either.",
+    ),
+)
+"""In the order of what they cost. A picture that was never filed is discarded where it was added."""
+
+HIDING_REASONS: Final[Mapping[HidingReason, str]] = MappingProxyType(
+    {
+        HidingReason.PATIENT_ASKED: "The patient asked for it",
+        HidingReason.WITHDRAWN: "Consent was withdrawn",
+        HidingReason.NOT_NEEDED: "It is no longer needed for care",
+        HidingReason.POOR_QUALITY: "It is of no use: blurred, or taken twice",
+        HidingReason.WRONG_PATIENT: "It is of another patient",
+        HidingReason.OTHER: "Another reason",
+    }
+)
+OFFERED_TO_HIDE: Final = tuple(each for each in HidingReason if each is not HidingReason.WRONG_PATIENT)
+"""A picture of somebody else has an act of its own."""
+
+HIDING_STATES: Final[Mapping[HidingState, tuple[str, str]]] = MappingProxyType(
+    {
+        HidingState.HIDING: (
+            "Hidden here, on its way to the EHR",
+            "This app shows it to nobody. The EHR is being told; that goes on by itself.",
+        ),
+        HidingState.HIDDEN: ("Hidden", "The EHR holds a note in its place, without the picture."),
+        HidingState.HIDDEN_HERE_ONLY: (
+            "Hidden in this app only",
+            "The EHR did not take the change: this app shows it to nobody, other systems may still show it.",
+        ),
+        HidingState.RESTORING: (
+            "On its way back",
+            "It stays hidden until it is proven to be in the record exactly as it was.",
+        ),
+    }
+)
+
+REASONS: Final[Mapping[DeletionReason, tuple[str, str]]] = MappingProxyType(
+    {
+        DeletionReason.WRONG_PATIENT: (
+            "It is of another patient",
+            "Use Wrong patient on the picture’s page instead: that hides it at once, too.",
+        ),
+        DeletionReason.NO_CONSENT: ("It was kept without consent", ""),
+        DeletionReason.WITHDRAWN: ("Consent was withdrawn", "That alone erases nothing: say why hiding is not enough."),
+        DeletionReason.ERASURE_REQUEST: (
+            "The patient asks for it to be erased",
+            "UK GDPR, Article 17. They are answered within one month, whatever is decided.",
+        ),
+        DeletionReason.OBJECTION: (
+            "The patient objects to it being kept",
+            "UK GDPR, Article 21. They are answered within one month, whatever is decided.",
+        ),
+        DeletionReason.RETENTION_ENDED: ("The time for keeping it is over", ""),
+        DeletionReason.COURT_ORDER: ("A court orders it", ""),
+        DeletionReason.OTHER: ("Another reason", "Say which in your own words."),
+    }
+)
+
+STATES: Final[Mapping[DeletionState, tuple[str, str]]] = MappingProxyType(
+    {
+        DeletionState.REQUESTED: (
+            "Waits for the Caldicott Guardian",
+            "Nothing has been destroyed, and nothing about the picture has changed.",
+        ),
+        DeletionState.RECEIVED: (
+            "The Caldicott Guardian is looking at it",
+            "Nothing has been destroyed, and nothing about the picture has changed.",
+        ),
+        DeletionState.ACCEPTED: ("Approved, not destroyed yet", "The picture is still there."),
+        DeletionState.IN_PROGRESS: (
+            "Being destroyed",
+            "It goes on by itself, and cannot be undone any more.",
+        ),
+        DeletionState.ON_HOLD: ("Held", "Nothing of it is destroyed while something forbids it."),
+        DeletionState.COMPLETED: (
+            "Destroyed and proven",
+            "Every place that this app can ask was looked at, and nothing of it was found.",
+        ),
+        DeletionState.FAILED: (
+            "Not proven to be destroyed",
+            "Something remains, or could not be looked at. It is looked at again by itself.",
+        ),
+        DeletionState.REJECTED: ("Refused by the Caldicott Guardian", "The picture stays in the record."),
+        DeletionState.CANCELLED: ("Taken back", "The picture stays in the record."),
+        DeletionState.ENTERED_IN_ERROR: ("Asked for by mistake", "The picture stays in the record."),
+    }
+)
+
+TAKEN_BACK_FROM: Final = frozenset({DeletionState.REQUESTED, DeletionState.RECEIVED, DeletionState.ACCEPTED})
+"""Before anything of it can have been destroyed."""
+
+
+class Place(StrEnum):
+    """Where a stop of a journey lies."""
+
+    PASSED = "passed"
+    HERE = "here"
+    AHEAD = "ahead"
+
+
+class Stop(NamedTuple):
+    """One stop on the way of an item."""
+
+    words: str
+    place: Place
+
+
+_WAY: Final = ("Requested", "Caldicott Guardian", "Approved", "Being destroyed", "Destroyed and proven")
+_AT: Final[Mapping[DeletionState, int]] = MappingProxyType(
+    {
+        DeletionState.REQUESTED: 0,
+        DeletionState.RECEIVED: 1,
+        DeletionState.ACCEPTED: 2,
+        DeletionState.IN_PROGRESS: 3,
+        DeletionState.FAILED: 3,
+        DeletionState.COMPLETED: 4,
+    }
+)
+_ENDED_AT: Final[Mapping[DeletionState, int]] = MappingProxyType(
+    {DeletionState.REJECTED: 1, DeletionState.CANCELLED: 0, DeletionState.ENTERED_IN_ERROR: 0}
+)
+
+
+def journey(item: DeletionItem) -> list[Stop]:
+    """The stops of an item's way, ended ones and held ones with a stop of their own."""
+    if item.state in _ENDED_AT:
+        passed = _WAY[: _ENDED_AT[item.state] + 1]
+        return [*(Stop(each, Place.PASSED) for each in passed), Stop(STATES[item.state][0], Place.HERE)]
+    here = _AT[item.held_from or DeletionState.REQUESTED] if item.state is DeletionState.ON_HOLD else _AT[item.state]
+    way = list(_WAY)
+    if item.state is DeletionState.FAILED:
+        way[3] = "Not proven"
+    if item.state is DeletionState.ON_HOLD:
+        return [
+            *(Stop(each, Place.PASSED) for each in way[: here + 1]),
+            Stop("Held", Place.HERE),
+            *(Stop(each, Place.AHEAD) for each in way[here + 1 :]),
+        ]
+    return [
+        Stop(each, Place.PASSED if at < here else Place.HERE if at == here else Place.AHEAD)
+        for at, each in enumerate(way)
+    ]
+
+
+def is_over(item: DeletionItem) -> bool:
+    """Nothing follows."""
+    return item.state in TERMINAL
+
+
+def month_later(day: dt.date) -> dt.date:
+    """One calendar month on, or the last day of that month where it has no such day (UK GDPR, Article 12(3))."""
+    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
+    last = (dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)).day
+    return dt.date(year, month, min(day.day, last))
