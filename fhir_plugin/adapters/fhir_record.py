@@ -7,15 +7,14 @@ name, birth date or the like is sent by POST `_search`, in the body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote, unquote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 from fhir_plugin.adapters.fhir_binaries import BinaryForms, accept_binary, is_markup, raw_not_taken
 from fhir_plugin.adapters.fhir_bundles import (
     deletion_or_resource,
     entries_of,
-    next_link,
     outcomes_of,
     transaction_bundle,
 )
@@ -25,24 +24,21 @@ from fhir_plugin.adapters.fhir_replies import (
     FHIR_JSON,
     accept_read,
     accept_write,
-    half_answered,
     refusal,
     stored_from,
     version_of,
 )
-from fhir_plugin.adapters.fhir_urls import Within, resource_path
+from fhir_plugin.adapters.fhir_sender import MOST_PAGES, FhirSender
+from fhir_plugin.adapters.fhir_urls import resource_path
 from fhir_plugin.adapters.search_answers import CHECKED, answers
 from fhir_plugin.capability import Capability
 from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable
 from fhir_plugin.ports import BinaryContent, EntryOutcome, Stored, TransactionEntry
 from mappings.model.identifiers import FhirBase, Reference
-from smart_launch import errors as smart
 from smart_launch.transport import Reply, Transport
 
 Json = dict[str, Any]
 
-MOST_PAGES: Final = 500
-"""Of one search: 10,000 entries of one type even where a server gives twenty at a time, whatever it is asked for."""
 PAGE_SIZE: Final = 100
 
 PRIVATE_PARAMETERS: Final = frozenset(
@@ -51,8 +47,6 @@ PRIVATE_PARAMETERS: Final = frozenset(
 """Search parameters whose values say who somebody is, on any type. Never in a URL."""
 PEOPLE: Final = frozenset({"Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole"})
 """On these types an identifier says who somebody is, too."""
-
-_STRICT: Final = {"Prefer": "handling=strict"}
 
 
 class FhirServerRecord:
@@ -76,28 +70,29 @@ class FhirServerRecord:
         most_pages: int = MOST_PAGES,
         renew: Callable[[str], str] | None = None,
     ) -> None:
-        self._transport = transport
-        self._within = Within(base)
-        self._access_token = access_token
+        self._sender = FhirSender(transport, base, access_token, most_pages=most_pages, renew=renew)
         self._granted = granted
         self._vendor = vendor
         self._forms = binary_forms or BinaryForms()
-        self._most_pages = most_pages
-        self._renew = renew
         self._capability: Capability | None = None
 
     @property
     def base(self) -> FhirBase:
-        return self._within.base
+        return self._sender.base
+
+    @property
+    def sender(self) -> FhirSender:
+        """How it asks: for what else is asked of the same server with the same token."""
+        return self._sender
 
     def capability(self) -> Capability:
         """Asked of `metadata` once; first without the token, which may have died meanwhile."""
         if self._capability is None:
             what = "read the CapabilityStatement"
-            reply = self._ask("GET", f"{self.base}/metadata", what, token=False)
-            if reply.status >= 400 and reply.retry_after is None and self._access_token is not None:
+            reply = self._sender.ask("GET", f"{self.base}/metadata", what, token=False)
+            if reply.status >= 400 and reply.retry_after is None and self._sender.has_token:
                 # 401 as a rule; a server that takes no anonymous request may answer anything
-                reply = self._ask("GET", f"{self.base}/metadata", what)
+                reply = self._sender.ask("GET", f"{self.base}/metadata", what)
             self._capability = build_capability(accept_read(reply, what), vendor=self._vendor, granted=self._granted)
         return self._capability
 
@@ -105,12 +100,12 @@ class FhirServerRecord:
 
     def read(self, resource_type: str, id: str) -> Json:
         path = resource_path(resource_type, id)
-        resource = accept_read(self._ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
+        resource = accept_read(self._sender.ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
         return _named(resource, resource_type, id)
 
     def read_version(self, resource_type: str, id: str, version: str) -> Json:
         path = resource_path(resource_type, id, version)
-        resource = accept_read(self._ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
+        resource = accept_read(self._sender.ask("GET", f"{self.base}/{path}", f"read {path}"), f"read {path}")
         if version_of(resource) not in (None, version):
             raise RecordUnavailable(f"read {path}: another version came back", code="unusable-answer")
         return _named(resource, resource_type, id)
@@ -119,7 +114,7 @@ class FhirServerRecord:
         path = resource_path(resource_type, id)
         what = f"history of {path}"
         found = []
-        for page in self._pages(f"{self.base}/{path}/_history?_count={PAGE_SIZE}", what):
+        for page in self._sender.pages(f"{self.base}/{path}/_history?_count={PAGE_SIZE}", what):
             for entry in entries_of(page, "history", what):
                 version = deletion_or_resource(entry, resource_type, id)
                 if version is not None:
@@ -138,7 +133,7 @@ class FhirServerRecord:
         else:
             url, form = f"{self.base}/{resource_type}?{urlencode(asked, quote_via=quote, safe='')}", None
         found: dict[str, Json] = {}
-        for page in self._pages(url, what, form=form, private=private):
+        for page in self._sender.pages(url, what, form=form, private=private):
             for entry in entries_of(page, "searchset", what):
                 resource = entry.get("resource")
                 if not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
@@ -148,13 +143,13 @@ class FhirServerRecord:
         return list(found.values())
 
     def read_binary(self, url: str) -> BinaryContent:
-        address = self._within.resolve(url)
+        address = self._sender.within.resolve(url)
         if address is None:
             raise RecordRefused("the image lies outside this record", code="outside-base")
         what = "read of a Binary"
-        reply = self._ask("GET", address, what, headers={"Accept": "*/*"})
+        reply = self._sender.ask("GET", address, what, headers={"Accept": "*/*"})
         if reply.status == 406 or (reply.status == 200 and is_markup(reply)):
-            reply = self._ask("GET", address, what)
+            reply = self._sender.ask("GET", address, what)
         return accept_binary(reply, what)
 
     # ------------------------------------------------------------------ writing
@@ -166,7 +161,7 @@ class FhirServerRecord:
         if if_none_exist is not None:
             headers["If-None-Exist"] = if_none_exist
         body = dump(resource)
-        reply = self._ask("POST", f"{self.base}/{resource_type}", what, headers=headers, content=body)
+        reply = self._sender.ask("POST", f"{self.base}/{resource_type}", what, headers=headers, content=body)
         return _accepted(reply, what, resource_type, None)
 
     def put(self, resource: Json, *, version: str | None = None) -> Stored:
@@ -176,7 +171,7 @@ class FhirServerRecord:
         if version is not None:
             headers["If-Match"] = f'W/"{version}"'
         body = dump(resource)
-        reply = self._ask("PUT", f"{self.base}/{path}", f"put {path}", headers=headers, content=body)
+        reply = self._sender.ask("PUT", f"{self.base}/{path}", f"put {path}", headers=headers, content=body)
         return _accepted(reply, f"put {path}", resource_type, id)
 
     def add_labels(self, reference: Reference, codings: Sequence[Json]) -> None:
@@ -193,13 +188,13 @@ class FhirServerRecord:
             raise RecordRefused(f"{what}: not offered here", status=405, code="operation-not-supported")
         asked = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"security": [*codings]}}]}
         headers = {"Content-Type": FHIR_JSON}
-        reply = self._ask("POST", f"{self.base}/{path}/{operation}", what, headers=headers, content=dump(asked))
+        reply = self._sender.ask("POST", f"{self.base}/{path}/{operation}", what, headers=headers, content=dump(asked))
         accept_write(reply, what)
 
     def delete(self, resource_type: str, id: str) -> None:
         path = resource_path(resource_type, id)
         what = f"delete {path}"
-        reply = self._ask("DELETE", f"{self.base}/{path}", what)
+        reply = self._sender.ask("DELETE", f"{self.base}/{path}", what)
         if reply.status not in (404, 410):
             # 202 says "perhaps later", which is not done
             accept_write(reply, what, expected=frozenset({200, 204}))
@@ -211,7 +206,7 @@ class FhirServerRecord:
         what = f"a transaction of {len(entries)}"
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
         body = dump(transaction_bundle(entries))
-        reply = self._ask("POST", str(self.base), what, headers=headers, content=body)
+        reply = self._sender.ask("POST", str(self.base), what, headers=headers, content=body)
         return outcomes_of(accept_write(reply, what), entries, what)
 
     def create_binary(
@@ -242,83 +237,14 @@ class FhirServerRecord:
 
     def _send_binary(self, body: bytes, headers: Mapping[str, str], id: str | None, what: str) -> Reply:
         if id is None:
-            return self._ask("POST", f"{self.base}/Binary", what, headers=headers, content=body)
-        return self._ask("PUT", f"{self.base}/Binary/{id}", what, headers=headers, content=body)
+            return self._sender.ask("POST", f"{self.base}/Binary", what, headers=headers, content=body)
+        return self._sender.ask("PUT", f"{self.base}/Binary/{id}", what, headers=headers, content=body)
 
-    # ------------------------------------------------------------------ asking
-
-    def _pages(
-        self, url: str, what: str, *, form: Mapping[str, str] | None = None, private: Sequence[str] = ()
-    ) -> Iterator[Json]:
-        """Bundles, following `next` within `base`. A list that cannot be completed is refused, not cut."""
-        seen = {url}
-        reply = self._ask("GET" if form is None else "POST", url, what, headers=_STRICT, form=form)
-        while True:
-            page = accept_read(reply, what)
-            yield page
-            link = next_link(page)
-            if link is None:
-                return
-            following = self._within.resolve(link, seen_from=url)
-            if following is None:
-                raise RecordRefused(f"{what}: the next page lies outside this record", code="outside-base")
-            if following in seen:
-                raise RecordRefused(f"{what}: the pages go round in a circle", code="pages-loop")
-            if any(value and value in unquote_plus(following) for value in private):
-                raise RecordRefused(f"{what}: the next page would name a person", code="private-link")
-            if len(seen) == self._most_pages:
-                raise RecordRefused(f"{what}: more than {self._most_pages} pages", code="too-many-results")
-            seen.add(following)
-            reply = self._ask("GET", following, what, headers=_STRICT)
+    # ------------------------------------------------------------------ answers
 
     def _answers(self, resource: Json, params: Mapping[str, str]) -> bool:
         asked = [(name, value) for name, value in params.items() if name in CHECKED]
         return not any(answers(resource, name, value, base=self.base) is False for name, value in asked)
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        what: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        form: Mapping[str, str] | None = None,
-        token: bool = True,
-    ) -> Reply:
-        """One request, within `base` only. A POST with a form is a search, so only a reading."""
-        writing = method != "GET" and form is None
-        address = self._within.resolve(url)
-        if address is None:
-            raise RecordRefused(f"{what} lies outside this record", code="outside-base")
-        sent = {"Accept": FHIR_JSON, **(headers or {})}
-        bearer = self._access_token() if token and self._access_token is not None else None
-        try:
-            reply = self._send(method, address, sent, bearer, content=content, form=form)
-            if reply.status == 401 and bearer is not None and self._renew is not None:
-                # Refused before anything was done with it: a token that died early may be renewed, once.
-                reply = self._send(method, address, sent, self._renew(bearer), content=content, form=form)
-            return reply
-        except smart.NotSent as not_sent:
-            says = f"{what} was not sent ({not_sent.code})"
-            raise RecordUnavailable(says, retry_after=not_sent.retry_after) from not_sent
-        except (smart.AnswerLost, smart.ReplyTooLarge) as lost:
-            if writing:
-                raise half_answered(lost.status, what, lost.code) from lost
-            raise RecordUnavailable(f"{what} was not answered ({lost.code})") from lost
-
-    def _send(
-        self,
-        method: str,
-        address: str,
-        headers: Mapping[str, str],
-        bearer: str | None,
-        *,
-        content: bytes | None,
-        form: Mapping[str, str] | None,
-    ) -> Reply:
-        sent = {**headers, "Authorization": f"Bearer {bearer}"} if bearer is not None else headers
-        return self._transport.send(method, address, headers=sent, content=content, form=form)
 
 
 def _accepted(reply: Reply, what: str, resource_type: str, id: str | None) -> Stored:
