@@ -22,6 +22,7 @@ SCOPES = (
     "patient/Provenance.cruds",
     "patient/AuditEvent.cruds",
     "patient/CommunicationRequest.cruds",
+    "patient/Task.cruds",
     "user/Practitioner.rs",
     "user/PractitionerRole.rs",
 )
@@ -34,6 +35,7 @@ DESK_SCOPES = (
     "patient/*.rs",
     "patient/Provenance.cruds",
     "patient/AuditEvent.cruds",
+    "patient/Task.cruds",
     "user/Practitioner.rs",
     "user/PractitionerRole.rs",
 )

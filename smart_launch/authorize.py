@@ -95,6 +95,8 @@ class PendingLaunch:
     browser_binding: str = field(repr=False)
     privileged: bool = False
     """Whether it asked for the entry's `privileged_scopes`: what may be opened with it, the app decides."""
+    identity_only: bool = False
+    """Whether it asked for nothing but who signs in: no patient's record opens with what it brings."""
 
     @property
     def key(self) -> str:
@@ -142,14 +144,15 @@ def begin_launch(
     scopes: Sequence[str] | None = None,
     standalone_context: Sequence[str] = ("patient",),
     privileged: bool = False,
+    identity_only: bool = False,
 ) -> tuple[PendingLaunch, str]:
     """The launch to keep, and the URL to send this browser to.
 
     `launch` is the EHR's handle; without it this is a standalone launch, which asks for `standalone_context`.
     `aud` is the `iss` as the EHR sent it (default: as registered). `browser_secret` is the value of the
     browser-binding cookie. `scopes` defaults to the registered ones: `privileged` takes the entry's
-    `privileged_scopes`, and is refused (`LaunchRefused`, `not-privileged`) where there are none. State and nonce carry
-    256 bits. Raises `DiscoveryError` if the EHR has no authorization endpoint, `Misconfigured` for a bad redirect URI.
+    `privileged_scopes`, and is refused (`LaunchRefused`, `not-privileged`) where there are none; `identity_only` takes
+    `identity_scopes`, and asks for no patient. State and nonce carry 256 bits. Raises `DiscoveryError` if the EHR has no authorization endpoint, `Misconfigured` for a bad redirect URI.
     """
     if not configuration.authorization_endpoint:
         raise DiscoveryError("The EHR's configuration names no authorization endpoint.", code="discovery-incomplete")
@@ -160,7 +163,11 @@ def begin_launch(
     if privileged and not issuer.privileged_scopes:
         message = "This EHR is not registered for this way in. Open the app from its usual entry in the chart."
         raise LaunchRefused(message, code="not-privileged")
+    if privileged and identity_only:
+        raise Misconfigured("A launch asks for more or for less, not for both.")
     registered = issuer.privileged_scopes if privileged else issuer.scopes
+    if identity_only:
+        registered, standalone_context = issuer.identity_scopes, ()
     scope = request_scopes(
         registered if scopes is None else scopes,
         v2=configuration.speaks_v2_scopes,
@@ -182,6 +189,7 @@ def begin_launch(
         nonce=secrets.token_urlsafe(32) if "openid" in scope.split() else "",
         browser_binding=binding_of(browser_secret),
         privileged=privileged,
+        identity_only=identity_only,
     )
     fields = {
         "response_type": "code",

@@ -46,6 +46,8 @@ class CompletedLaunch:
     identity: Identity | None
     privileged: bool = False
     """Whether it was begun as a privileged one (`SmartClient.begin`)."""
+    identity_only: bool = False
+    """Whether it asked for nothing but who signs in."""
 
 
 def pending_key(parameters: Parameters) -> str:
@@ -152,4 +154,4 @@ def complete(
         with contextlib.suppress(SmartError):  # what it was refused for is what matters; unused access runs out
             revoke(grant, issuer, pending.configuration, transport, key=key, now=now, seconds=GIVE_BACK_SECONDS)
         raise
-    return CompletedLaunch(issuer, grant, context, identity, pending.privileged)
+    return CompletedLaunch(issuer, grant, context, identity, pending.privileged, pending.identity_only)

@@ -157,24 +157,44 @@ class SmartClient:
     def __repr__(self) -> str:
         return f"SmartClient({self.redirect_uri!r}, {len(self.registry)} issuers)"
 
-    def begin(self, query: Query, *, browser_secret: str | None, privileged: bool = False) -> Departure:
+    def begin(
+        self, query: Query, *, browser_secret: str | None, privileged: bool = False, identity_only: bool = False
+    ) -> Departure:
         """An EHR launch, from the query of a request to our launch URL.
 
         `browser_secret` is the browser's binding cookie, if it sent one. `privileged`: at the launch URL of those few
         who need more, with the entry's `privileged_scopes`; who they are, the app asks of the completed launch.
+        `identity_only`: at that of those who open no record, with no more than says who they are.
         Raises `LaunchRefused`, `UnknownIssuer` (and has then asked nobody), `DiscoveryError`, `TransportError`.
         """
         asked = read_launch(_parameters(query), self.registry)
-        return self._leave(asked.issuer, browser_secret, launch=asked.launch, aud=asked.iss, privileged=privileged)
+        return self._leave(
+            asked.issuer,
+            browser_secret,
+            launch=asked.launch,
+            aud=asked.iss,
+            privileged=privileged,
+            identity_only=identity_only,
+        )
 
     def begin_standalone(
-        self, name: str, *, browser_secret: str | None, context: Sequence[str] = ("patient",), privileged: bool = False
+        self,
+        name: str,
+        *,
+        browser_secret: str | None,
+        context: Sequence[str] = ("patient",),
+        privileged: bool = False,
+        identity_only: bool = False,
     ) -> Departure:
         """A standalone launch at the EHR of that name, which lets the person choose a patient.
 
-        `context`: what to ask for, such as `patient`, `encounter` (SMART-R152). Otherwise as `begin`.
+        `context`: what to ask for, such as `patient`, `encounter` (SMART-R152); nothing with `identity_only`.
+        Otherwise as `begin`.
         """
-        return self._leave(self.registry.named(name), browser_secret, context=context, privileged=privileged)
+        issuer = self.registry.named(name)
+        return self._leave(
+            issuer, browser_secret, context=context, privileged=privileged, identity_only=identity_only
+        )
 
     def finish(self, query: Query, *, browser_secret: str | None) -> CompletedLaunch:
         """The launch that a request to our redirect URI completes. Whatever it raises, nobody is signed in.
@@ -255,6 +275,7 @@ class SmartClient:
         aud: str | None = None,
         context: Sequence[str] = ("patient",),
         privileged: bool = False,
+        identity_only: bool = False,
     ) -> Departure:
         configuration = self.configuration(issuer)
         secret = browser_secret or secrets.token_urlsafe(32)
@@ -268,6 +289,7 @@ class SmartClient:
             aud=aud,
             standalone_context=context,
             privileged=privileged,
+            identity_only=identity_only,
         )
         self._store.save(pending)
         form = as_form(configuration, url) if prefers_post(configuration, url) else None

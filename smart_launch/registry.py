@@ -37,6 +37,8 @@ KEY_ALGORITHMS = ("", "RS384", "ES384")
 ID_TOKEN_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 """What a registry entry may allow. No symmetric algorithm: a public key must never serve as a secret."""
 
+_IDENTITY = frozenset({"openid", "fhirUser", "profile"})
+_STAFF = ("user/Practitioner.", "user/PractitionerRole.")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SANDBOX_REST = re.compile(r"(?:/[A-Za-z0-9_~=+,-][A-Za-z0-9_.~=+,-]*)*/?")
 _ANCESTOR = re.compile(r"https://[A-Za-z0-9*.-]+(?::\d+)?|http://(?:[a-z0-9-]+\.)*(?:localhost|127\.0\.0\.1)(?::\d+)?")
@@ -93,6 +95,11 @@ class Issuer:
     def fhir_base(self) -> str:
         """The FHIR base without a trailing slash."""
         return self.iss.rstrip("/")
+
+    @property
+    def identity_scopes(self) -> tuple[str, ...]:
+        """Those of `scopes` that tell who signs in and what their job is, and open nobody's record."""
+        return tuple(each for each in self.scopes if each in _IDENTITY or each.startswith(_STAFF))
 
     def trusts_endpoint(self, url: str) -> bool:
         """Whether one of its endpoints may live at this URL: safe, and on a host that was registered."""

@@ -28,6 +28,13 @@ PATIENT, HURRIED = 5.0, 2.0
 """Seconds that each request of a revocation may take: when somebody asked for it, and when somebody waits for more."""
 
 
+def _access(session: LaunchSession) -> dict[str, str]:
+    """What the chain says of access that is not the usual."""
+    if session.context.get("desk"):
+        return {"access": "whole record"}
+    return {"access": "requests only"} if session.context.get("requests_only") else {}
+
+
 class Launches:
     """What happens to launch sessions and their tokens together."""
 
@@ -57,8 +64,7 @@ class Launches:
             grants = [self._end(other, "another-person") for other in others]
             self._sessions.create(session)
             self._tokens.save(session.launch_id, grant)
-            whole = {"access": "whole record"} if session.context.get("desk") else {}
-            self._note("launch.completed", session, **whole)
+            self._note("launch.completed", session, **_access(session))
         self._give_all_back([other.launch_id for other in others], grants, seconds=HURRIED)
 
     def end(self, launch_id: LaunchId) -> bool:

@@ -17,7 +17,7 @@ from mappings.r4.relabelled import binaries_of
 
 @dataclass(frozen=True)
 class Content:
-    """What one image shows, in one place. `binary`: None where the bytes stand in the resource, or only in our vault."""
+    """What one image shows, in one place. `binary`: None where it stands in the resource, or only in our vault."""
 
     binary: Reference | None
     content: bytes = field(repr=False)

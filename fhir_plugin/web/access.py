@@ -18,7 +18,7 @@ from flask.typing import ResponseReturnValue
 from fhir_plugin.errors import NotAllowed, SignInNeeded
 from fhir_plugin.ports import Json
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
-from mappings.model.people import ClinicalSession, Role, User
+from mappings.model.people import NOBODY, ClinicalSession, Role, User
 from smart_launch import BINDING_COOKIE, binding_cookie, binding_of
 
 _MARK = "_who_may"
@@ -91,17 +91,24 @@ def machine(view: View) -> View:
 
 
 def launched(
-    *roles: Role, touches: bool = True
+    *roles: Role, touches: bool = True, requests_only: bool = False
 ) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
     """Marks a page below `/l/<launch>` for people with one of `roles`; it gets the `ClinicalSession` first.
 
     `touches=False`: asking for it is no sign that somebody is there, and does not put off the idle time-out.
+    `requests_only=True`: opens as well for who came in by the Guardian's own way, about no patient (docs/adr/0028).
     """
 
     def mark(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
         @functools.wraps(view)
         def guarded(launch: str, **values: Any) -> ResponseReturnValue:
             session = current_session(LaunchId(launch), touches=touches)
+            if session.requests_only and not requests_only:
+                raise NotAllowed(
+                    "This way in leads to requests for permanent deletion and to nothing else. For other work open "
+                    "the app from the chart.",
+                    code="requests-only",
+                )
             if not session.user.roles & frozenset(roles):
                 raise NotAllowed(
                     "Your role in the EHR does not include this. Ask your practice's administrator.", code="role"
@@ -148,7 +155,8 @@ def remembered_in_this_request() -> dict[LaunchId, Any]:
 
 def clinical_session(kept: KeptSession) -> ClinicalSession:
     """Our own words for a kept session. Raises `NotAllowed` without a patient or a known person."""
-    if kept.patient is None or kept.user is None:
+    requests_only = bool(kept.context.get("requests_only"))
+    if (kept.patient is None) is not requests_only or kept.user is None:
         raise NotAllowed("The EHR did not say which patient or which person this is.", code="no-context")
     roles = frozenset(Role(role) for role in kept.context.get("roles", []))
     person = str(kept.context.get("person") or "")
@@ -156,10 +164,11 @@ def clinical_session(kept: KeptSession) -> ClinicalSession:
         launch_id=kept.launch_id,
         fhir_base=kept.fhir_base,
         issuer=kept.issuer,
-        patient_id=kept.patient,
+        patient_id=NOBODY if kept.patient is None else kept.patient,
         user=User(kept.user, kept.user_display, roles, Reference(person) if person else None),
         encounter=Reference(f"Encounter/{kept.encounter}") if kept.encounter else None,
         need_patient_banner=bool(kept.context.get("need_patient_banner", True)),
+        requests_only=requests_only,
     )
 
 

@@ -44,7 +44,8 @@ class NewSession:
     browser_secret: str
     fhir_base: FhirBase
     issuer: str
-    patient: PatientId
+    patient: PatientId | None
+    """None: about no patient, at the Guardian's own way in."""
     encounter: str | None
     user: User
     scopes: str
@@ -69,7 +70,8 @@ class Launching:
     """Writes down a launch that we do not take up, and gives its access back."""
     find_user: Callable[[CompletedLaunch], User]
     after_launch: Callable[[ClinicalSession, bool], None]
-    """Goes on with what waited for this sign-in. True: the launch was at the disclosure desk's address."""
+    """Goes on with what waited for this sign-in. True: the launch was at the disclosure desk's address. Not called at
+    the Guardian's: nothing goes on with access that opens no record."""
     public_jwks: Callable[[], Json]
 
 
@@ -92,7 +94,7 @@ def register_launch(app: Flask, launching: Launching) -> None:
         A browser that has no cookie of ours comes back once to show that it keeps them: only then is the EHR's
         handle spent, so that a person whose browser blocks cookies can still open it in another way.
         """
-        return begin(".launch", ".standalone", privileged=False)
+        return begin(".launch", ".standalone")
 
     @way_in.get("/launch/disclosures")
     @public
@@ -101,7 +103,16 @@ def register_launch(app: Flask, launching: Launching) -> None:
         opens for a disclosure officer only."""
         return begin(".desk_launch", ".desk_standalone", privileged=True)
 
-    def begin(here: str, standalone: str, *, privileged: bool) -> ResponseReturnValue:
+    @way_in.get("/launch/deletions")
+    @public
+    def guardian_launch() -> ResponseReturnValue:
+        """The same for a Caldicott Guardian, internal or external: it asks for no patient's record (docs/adr/0028), and
+        leads to requests for permanent deletion alone."""
+        return begin(".guardian_launch", ".guardian_standalone", identity_only=True)
+
+    def begin(
+        here: str, standalone: str, *, privileged: bool = False, identity_only: bool = False
+    ) -> ResponseReturnValue:
         query = request.args.to_dict(flat=False)
         if not browser_secret():
             asked = read_launch(query, launching.client.registry)
@@ -112,7 +123,10 @@ def register_launch(app: Flask, launching: Launching) -> None:
                 retry_url=url_for(here, iss=asked.iss, launch=asked.launch),
                 standalone_url=url_for(standalone, name=asked.issuer.name),
             )
-        return _leave(launching.client.begin(query, browser_secret=browser_secret(), privileged=privileged))
+        departure = launching.client.begin(
+            query, browser_secret=browser_secret(), privileged=privileged, identity_only=identity_only
+        )
+        return _leave(departure)
 
     @way_in.get("/standalone/<name>")
     @public
@@ -125,6 +139,13 @@ def register_launch(app: Flask, launching: Launching) -> None:
     def desk_standalone(name: str) -> ResponseReturnValue:
         """Standalone launch of the disclosure desk."""
         departure = launching.client.begin_standalone(name, browser_secret=browser_secret(), privileged=True)
+        return _leave(departure)
+
+    @way_in.get("/standalone/<name>/deletions")
+    @public
+    def guardian_standalone(name: str) -> ResponseReturnValue:
+        """Standalone launch of a Caldicott Guardian: no patient is chosen."""
+        departure = launching.client.begin_standalone(name, browser_secret=browser_secret(), identity_only=True)
         return _leave(departure)
 
     @way_in.get("/callback")
@@ -143,6 +164,8 @@ def register_launch(app: Flask, launching: Launching) -> None:
             launching.refuse(done, error)
             raise
         launching.begin(session, done)
+        if session.patient is None:
+            return redirect(url_for("guarding.queue", launch=session.launch_id), 303)
         launching.after_launch(
             ClinicalSession(
                 launch_id=session.launch_id,
@@ -156,7 +179,7 @@ def register_launch(app: Flask, launching: Launching) -> None:
         return redirect(url_for("home.enter", launch=session.launch_id), 303)
 
     @way_in.post("/l/<launch>/sign-out")
-    @launched(*Role)
+    @launched(*Role, requests_only=True)
     def sign_out(session: ClinicalSession) -> ResponseReturnValue:
         """Ends this launch here and at the EHR, and forgets its tokens; other launches of this browser go on."""
         return render_template("signed_out.html", confirmed=launching.end(session.launch_id))
@@ -198,7 +221,7 @@ def _leave(departure: Departure) -> Response:
 
 def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
     context, now = done.context, launching.clock.now()
-    if context.patient is None:
+    if context.patient is None and not done.identity_only:
         raise NotAllowed(
             "The EHR opened this app without a patient. Open a patient's chart and launch from there.",
             code="no-patient",
@@ -206,13 +229,15 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
     user = launching.find_user(done)
     if done.privileged:
         user = _of_the_desk(user)
+    if done.identity_only:
+        user = _guardian(user)
     return NewSession(
         launch_id=LaunchId(secrets.token_urlsafe(24)),
         browser_secret=browser_secret(),
         fhir_base=FhirBase(done.issuer.fhir_base),
         issuer=done.issuer.name,
-        patient=PatientId(context.patient),
-        encounter=context.encounter,
+        patient=None if done.identity_only or context.patient is None else PatientId(context.patient),
+        encounter=None if done.identity_only else context.encounter,
         user=user,
         scopes=str(done.grant.scopes),
         context={
@@ -223,6 +248,7 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
             "smart_style_url": context.smart_style_url,
             "tenant": context.tenant,
             "desk": done.privileged,
+            "requests_only": done.identity_only,
         },
         created=now,
         ends=now + launching.session_length,
@@ -239,3 +265,13 @@ def _of_the_desk(user: User) -> User:
             code="not-at-the-desk",
         )
     return replace(user, roles=user.roles & frozenset(DESK))
+
+
+def _guardian(user: User) -> User:
+    """Who comes in here decides about requests and does nothing else, whatever else they may do at a chart."""
+    if Role.CALDICOTT_GUARDIAN not in user.roles:
+        raise NotAllowed(
+            "This way in is the Caldicott Guardian's. Open the app from its usual entry in the chart.",
+            code="not-the-guardian",
+        )
+    return replace(user, roles=frozenset({Role.CALDICOTT_GUARDIAN}))

@@ -37,14 +37,14 @@ class Typed:
 
 
 @staying.get("")
-@launched(*Role, touches=False)
+@launched(*Role, touches=False, requests_only=True)
 def time_left(session: ClinicalSession) -> ResponseReturnValue:
     """Seconds left, as JSON. 401 when it is over."""
     return jsonify(_left(session.launch_id))
 
 
 @staying.post("")
-@launched(*Role)
+@launched(*Role, requests_only=True)
 def stay(session: ClinicalSession) -> ResponseReturnValue:
     """*Stay signed in*: a use of the session like any other. Answers as `time_left` does.
 

@@ -252,7 +252,7 @@ def register_style(app: Flask) -> None:
     blueprint = Blueprint("style", __name__, url_prefix="/l/<launch>")
 
     @blueprint.get("/style-<key>.css")
-    @launched(*Role, touches=False)
+    @launched(*Role, touches=False, requests_only=True)
     def sheet(session: ClinicalSession, key: str) -> Response:
         """Our words for the EHR's style; empty, and not kept, where there is none to be had."""
         parts = cast(StyleParts, current_app.extensions["fhir_plugin"])

@@ -71,6 +71,10 @@ class JobNamed:
     role: Role | None = None
 
 
+NOBODY = PatientId("")
+"""Whom a session is about that is about no patient: no id that a server may give."""
+
+
 @dataclass(frozen=True)
 class ClinicalSession:
     """One launch: one user, one patient, one EHR. Everything a page or a write does is done for exactly these."""
@@ -82,6 +86,8 @@ class ClinicalSession:
     user: User
     encounter: Reference | None = None
     need_patient_banner: bool = True
+    requests_only: bool = False
+    """Came in by the Guardian's own way: about no patient (`NOBODY`), with access that opens no record."""
 
     @property
     def patient_url(self) -> str:

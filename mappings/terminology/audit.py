@@ -81,6 +81,8 @@ EXPORT = ("110106", "Export")
 """DICOM: data left the system."""
 DISCLOSE = ("disclose", "Disclose Record Lifecycle Event")
 """ISO 21089: a record was released outward."""
+DESTROY = ("destroy", "Destroy/Delete Record Lifecycle Event")
+"""ISO 21089: a record was destroyed."""
 SOURCE_ROLE = ("110153", "Source Role ID")
 DESTINATION_ROLE = ("110152", "Destination Role ID")
 

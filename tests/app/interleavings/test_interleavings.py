@@ -22,7 +22,7 @@ from tests.app.interleavings.machine import Interleavings
 from tests.app.interleavings.people import STAFF, TWIN, of_ehr
 
 STEPS = 25
-SAMPLED, EXHAUSTIVE, AT_ONCE = 250, 10_000, 250
+SAMPLED, EXHAUSTIVE, AT_ONCE = 110, 10_000, 250
 
 HAPPENS = (
     "pictures filed",
