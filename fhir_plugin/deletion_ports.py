@@ -61,7 +61,8 @@ class DeletionCases(Protocol):
         """Found by a keyed digest; newest first."""
 
     def due(self, now: dt.datetime) -> list[CaseId]:
-        """Those at which the app itself looks again: approvals that expire, proofs to be repeated."""
+        """Those at which the app itself looks again, oldest first (`mappings.model.deletion.look_at`): whatever is
+        undecided, approved or held, and proofs whose time to be repeated has come."""
 
     def certify(self, certificate: Certificate) -> None:
         """Keeps a certificate. The same one again changes nothing."""

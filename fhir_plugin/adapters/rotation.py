@@ -14,6 +14,7 @@ from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.deletion_cases import DatabaseDeletionCases
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.hidden_images import DatabaseHiddenImages
@@ -35,8 +36,9 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
     """How many of each were sealed again; all zero when nothing is left under an old master."""
     signer = DatabaseStatementSigner(database, masters, clock)
     audit = DatabaseAuditTrail(database, clock, signer)
+    files = FileVault(database, vault, masters, clock)
     counts = {
-        "vault": FileVault(database, vault, masters, clock).rotate_master(),
+        "vault": files.rotate_master(),
         "signing-keys": signer.rotate_master(),
         "client-keys": DatabaseClientKeys(database, masters, clock).rotate_master(),
         "sessions": LaunchSessions(database, masters, clock).rotate_master(),
@@ -54,6 +56,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "holds": DatabaseHolds(database, masters).rotate_master(),
         "second-opinions": DatabaseSecondOpinions(database, masters).rotate_master(),
         "disclosure-requests": DatabaseDisclosureRequests(database, masters).rotate_master(),
+        "deletion-cases": DatabaseDeletionCases(database, masters, files.keyed_digest).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

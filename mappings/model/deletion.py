@@ -220,6 +220,8 @@ class DeletionCase:
     seen_by: tuple[str, ...] = field(default=(), repr=False)
     """Who has seen or received these images, in plain words, as known when it was asked for."""
     attested: tuple[Attested, ...] = ()
+    deceased: bool = False
+    """As the EHR said when it was asked for: an approval does not outlive such a change."""
 
     def item(self, id: ItemId) -> DeletionItem:
         """Raises `KeyError` for an item of another case."""
@@ -243,6 +245,18 @@ TERMINAL = frozenset(
     }
 )
 """Nothing follows these. `FAILED` is not among them: the app alone may try it again, under the same approval."""
+
+
+def look_at(case: DeletionCase) -> dt.datetime | None:
+    """When the app itself looks at it again; None: when somebody does something.
+
+    At every look, while anything is undecided, approved or held: what holds a patient comes and goes at any moment.
+    """
+    times = [each.look_again for each in case.items if each.state is DeletionState.FAILED and each.look_again]
+    watched = (DeletionState.REQUESTED, DeletionState.RECEIVED, DeletionState.ACCEPTED, DeletionState.ON_HOLD)
+    if any(each.state in watched for each in case.items):
+        times.append(case.created)
+    return min(times, default=None)
 
 
 @dataclass(frozen=True)
