@@ -161,6 +161,7 @@ def install(
         registry=registry,
         clock=clock,
         around=lambda record: around("record", record),
+        around_purge=lambda purge: around("purge", purge),
     )
     policy = DatabasePacks(database, clock, audit).in_force(settings.policy, settings.policy_file)
     worker = around("worker", worker or ProcessImageWorker(workers=settings.image_workers))

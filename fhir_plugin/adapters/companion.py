@@ -173,6 +173,18 @@ class CompanionRecord:
             if row is not None and not row.deleted:
                 self._replace(resource_type, id, row, None)
 
+    def purge(self, reference: Reference) -> int:
+        """Every version, whether it was deleted or not, as if it had never been; returns how many there were."""
+        resource_type, _, id = reference.partition("/")
+        resource_path(resource_type, id)
+        with self._database.transaction():
+            self._locked(resource_type, id)
+            gone = 0
+            with self._database.writing() as connection:
+                for table in (_past, _current):
+                    gone += connection.execute(sa.delete(table).where(*self._is(table, resource_type, id))).rowcount
+            return gone
+
     def transact(self, entries: Sequence[TransactionEntry]) -> list[EntryOutcome]:
         """All or nothing, in one database transaction. A refusal is raised and nothing is kept."""
         ids = {

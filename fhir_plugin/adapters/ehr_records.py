@@ -11,11 +11,12 @@ from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.composite import CompositeRecord
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_binaries import BinaryForms
+from fhir_plugin.adapters.fhir_purge import FhirPurge
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
-from fhir_plugin.ports import ClinicalRecord, Clock
+from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge
 from mappings.model.identifiers import LaunchId
 from smart_launch import IssuerRegistry, Transport
 
@@ -26,11 +27,12 @@ KEEP = dt.timedelta(minutes=10)
 @dataclass(frozen=True)
 class _Kept:
     record: ClinicalRecord
+    purge: RecordPurge
     since: dt.datetime
 
 
 class LaunchRecords:
-    """`record_of(launch)` for every launch that is signed in. Thread-safe."""
+    """`record_of(launch)`, and `purge_of(launch)`, for every launch that is signed in. Thread-safe."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class LaunchRecords:
         registry: IssuerRegistry,
         clock: Clock,
         around: Callable[[ClinicalRecord], ClinicalRecord] = lambda record: record,
+        around_purge: Callable[[RecordPurge], RecordPurge] = lambda purge: purge,
     ) -> None:
         self._also: list[Callable[[LaunchId], None]] = []
         self._database = database
@@ -53,18 +56,26 @@ class LaunchRecords:
         self._registry = registry
         self._clock = clock
         self._around = around
+        self._around_purge = around_purge
         self._forms = BinaryForms()
         self._kept: dict[LaunchId, _Kept] = {}
         self._lock = threading.Lock()
 
     def record_of(self, launch: LaunchId) -> ClinicalRecord:
         """What this launch may see and write. Raises `SignInNeeded` once its session has ended."""
+        return self._kept_of(launch).record
+
+    def purge_of(self, launch: LaunchId) -> RecordPurge:
+        """What destroying and proving ask of the same record, with the same token. Raises as `record_of`."""
+        return self._kept_of(launch).purge
+
+    def _kept_of(self, launch: LaunchId) -> _Kept:
         session = self._sessions.get(launch)
         now = self._clock.now()
         with self._lock:
             kept = self._kept.get(launch)
             if kept is not None and now - kept.since < KEEP:
-                return kept.record
+                return kept
         issuer = self._registry.named(session.issuer)
         granted = self._tokens.scopes(launch)
 
@@ -85,11 +96,15 @@ class LaunchRecords:
             renew=token,
         )
         companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock)
-        record = self._around(CompositeRecord(ehr, companion))
+        kept = _Kept(
+            record=self._around(CompositeRecord(ehr, companion)),
+            purge=self._around_purge(FhirPurge(ehr, companion, session.patient)),
+            since=now,
+        )
         with self._lock:
             self._kept = {key: each for key, each in self._kept.items() if now - each.since < KEEP}
-            self._kept[launch] = _Kept(record, now)
-        return record
+            self._kept[launch] = kept
+        return kept
 
     def forget(self, launch: LaunchId) -> None:
         """After a sign-out, or when access has changed."""

@@ -11,7 +11,18 @@ import pytest
 from fhir_plugin.adapters.fhir_capability import build_capability, recognise, vendor_named, vendor_names
 from fhir_plugin.errors import RecordRefused
 
-FAMILIES = ("hapi", "medplum", "sandbox", "sekmet", "unknown")
+FAMILIES = (
+    "azure",
+    "firely",
+    "google",
+    "hapi",
+    "healthlake",
+    "linuxforhealth",
+    "medplum",
+    "sandbox",
+    "sekmet",
+    "unknown",
+)
 
 
 def statement(**changes: Any) -> dict[str, Any]:
@@ -113,6 +124,9 @@ def test_every_family_has_its_file_and_every_fact_its_reason() -> None:
         ("hapi fhir r4 server", "hapi"),
         ("SEKMET FHIR R4 Tester", "sekmet"),
         ("medplum", "medplum"),
+        ("Firely Server", "firely"),
+        ("IBM FHIR Server", "linuxforhealth"),
+        ("Microsoft FHIR Server 4.0", "azure"),
         ("", "unknown"),
         ("Not HAPI FHIR", "unknown"),
     ],
