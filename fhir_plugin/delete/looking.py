@@ -1,0 +1,136 @@
+"""Whether something that a record answers is, holds or points to the image that was destroyed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from fhir_plugin.delete.matching import Forms
+from fhir_plugin.delete.needles import Needles
+from mappings.model.deletion import BoundImage
+from mappings.r4.tombstone import is_tombstone
+
+Json = dict[str, Any]
+
+_WITHOUT: Final = Needles(pieces=())
+_SHORTEST_DATA: Final = 16
+"""Letters of a text that may be base64 of bytes."""
+_NO_TYPE: Final = re.compile(r"[^A-Za-z]")
+_NO_ID: Final = re.compile(r"[^A-Za-z0-9.\-]")
+
+
+class Sought:
+    """One image that should be nowhere any more. `keyed`: `Vault.keyed_digest`."""
+
+    def __init__(self, image: BoundImage, needles: Needles | None, keyed: Callable[[bytes], str]) -> None:
+        held = needles or _WITHOUT
+        self._image = image
+        self._digests = held.digests | ({image.digest} if image.digest else frozenset())
+        self._marks = held.marks
+        self._forms = Forms(held.pieces)
+        self._keyed = keyed
+        self._binaries = frozenset(image.binaries)
+
+    def found_in(self, resource: object) -> str | None:
+        """As what a resource remains, `Type/id/_history/version`; None where nothing of the image is in it.
+
+        The image itself counts whatever it holds, unless it is our tombstone. A tombstone that holds the picture in a
+        corner is none.
+        """
+        if not isinstance(resource, dict):
+            return None
+        name = f"{resource.get('resourceType')}/{resource.get('id')}"
+        itself = name == self._image.reference or name in self._binaries
+        if (itself and not is_tombstone(resource)) or self._holds(resource):
+            return named(resource)
+        return None
+
+    def in_bytes(self, content: bytes) -> bool:
+        """Whether it is the image, or has a piece of it inside, plainly or as base64."""
+        return self._keyed(content) in self._digests or self._forms.stand_in(content)
+
+    def _holds(self, resource: Json) -> bool:
+        for name, text in texts(resource):
+            if name == "url" and self._points(text):
+                return True
+            if name == "hash" and self._is_mark(text):
+                return True
+            if len(text) >= _SHORTEST_DATA and self._in_text(text):
+                return True
+        return False
+
+    def _points(self, url: str) -> bool:
+        """An attachment that is stored in a Binary of the image, under whatever address."""
+        path = url.partition("?")[0].partition("#")[0].partition("/_history/")[0].rstrip("/")
+        return any(path == each or path.endswith(f"/{each}") for each in self._binaries)
+
+    def _is_mark(self, text: str) -> bool:
+        found = _decoded(text)
+        if found is not None and self._keyed(found) in self._marks:
+            return True
+        try:
+            return self._keyed(bytes.fromhex(text)) in self._marks
+        except ValueError:
+            return False
+
+    def _in_text(self, text: str) -> bool:
+        if self._forms.stand_in(text.encode("utf-8", "replace")):
+            return True
+        content = _decoded(text)
+        return content is not None and self._keyed(content) in self._digests
+
+
+def named(resource: Json) -> str:
+    """`Type/id`, with `/_history/version` where it has one: of a server's answer, no letter that ids do not have."""
+    kind, id = str(resource.get("resourceType")), str(resource.get("id"))
+    meta = resource.get("meta")
+    version = meta.get("versionId") if isinstance(meta, dict) else None
+    name = f"{_NO_TYPE.sub('', kind)[:64]}/{_NO_ID.sub('', id)[:64]}"
+    return f"{name}/_history/{_NO_ID.sub('', version)[:64]}" if isinstance(version, str) and version else name
+
+
+def is_deleted(resource: object) -> bool:
+    """How `ClinicalRecord.history` tells of a deletion: `meta.deleted`, and nothing of content."""
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    only = isinstance(resource, dict) and set(resource) <= {"resourceType", "id", "meta"}
+    return only and isinstance(meta, dict) and meta.get("deleted") is True
+
+
+def texts(resource: Json) -> Iterator[tuple[str, str]]:
+    """Every text in it, however deep, with the name of its element. Walks without recursion: depth is the server's."""
+    waiting: list[tuple[str, object]] = [("", resource)]
+    while waiting:
+        name, node = waiting.pop()
+        match node:
+            case str():
+                yield name, node
+            case dict():
+                waiting.extend((str(key), value) for key, value in node.items())
+            case list():
+                waiting.extend((name, each) for each in node)
+            case _:
+                continue
+
+
+def outcome_or_page(content: bytes) -> bool:
+    """An OperationOutcome, or a page for people: whatever its status says, it is no answer to the question."""
+    start = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<operationoutcome")) or b"<operationoutcome" in start:
+        return True
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.get("resourceType") == "OperationOutcome"
+
+
+def _decoded(text: str) -> bytes | None:
+    line = "".join(text.split()).replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(line + "=" * (-len(line) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
