@@ -111,7 +111,7 @@ class Consultations:
         content = b"" if refused else copy_of(parts, self._pictures, session, reference, asking.geometry)[0]
         intent: IntentId | None = None
         made: SecondOpinion | None = None
-        self._settle_all(session)  # what is over stands in nobody's way
+        self.settle_all(session)  # what is over stands in nobody's way
         with parts.work.transaction():
             image = kept_of(parts, session, reference, for_change=True)
             now_shut = blocked(image, SCOPE, self._course.today, deceased=patient.deceased)
@@ -138,7 +138,7 @@ class Consultations:
                     copy=made.copy_digest,
                 )
         if refused:  # what a colleague could still open is destroyed now, not at the next turn
-            self._settle_all(session)
+            self.settle_all(session)
         if intent is not None and not parts.engine.run(intent).ended:
             parts.queue.wake(after_seconds=5)
         self._tell(session)
@@ -283,8 +283,11 @@ class Consultations:
     def _tell(self, session: ClinicalSession) -> None:
         tell(self._parts, self._opinions, session)
 
-    def _settle_all(self, session: ClinicalSession) -> None:
-        """This patient's. One whose picture cannot be read any more stays shut, and stops no other."""
+    def settle_all(self, session: ClinicalSession) -> None:
+        """Ends what is over of this patient's: by time, by consent, or because the picture is hidden.
+
+        One whose picture cannot be read any more stays shut, and stops no other.
+        """
         for each in self._opinions.of_patient(session.fhir_base, session.patient_id):
             unless_damaged("opinion", partial(self._course.settled, each), each)
 

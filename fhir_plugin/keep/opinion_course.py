@@ -25,7 +25,7 @@ _HOW = {
     OpinionState.ANSWERED: "The colleague has answered.",
     OpinionState.DECLINED: "The colleague would rather not look. Ask somebody else.",
     OpinionState.EXPIRED: "There was no answer in time. Ask again, or somebody else.",
-    OpinionState.STOPPED: "It was closed: consent no longer allows it.",
+    OpinionState.STOPPED: "It was closed: the picture was hidden, or consent no longer allows it.",
 }
 
 
@@ -60,6 +60,8 @@ class OpinionCourse:
     def _must_end(self, opinion: SecondOpinion) -> OpinionState | None:
         if self._parts.clock.now() >= opinion.expires:
             return OpinionState.EXPIRED
+        if opinion.image in self._parts.hidden.references(opinion.fhir_base, opinion.patient):
+            return OpinionState.STOPPED
         try:
             case = self.case(opinion)
         except NotFound:  # the picture itself is in the register no more

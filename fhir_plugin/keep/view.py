@@ -58,13 +58,14 @@ class Gallery:
 
     def with_resources(self, session: ClinicalSession) -> list[tuple[GalleryItem, Json]]:
         """The same, each with the resource as the record gave it. The item's labels are those in force: what the
-        record says and what we say, together."""
+        record says and what we say, together. What is hidden is not there, whatever the record says of it by now."""
         record = self._parts.records(session.launch_id)
+        hidden = self._parts.hidden.references(session.fhir_base, session.patient_id)
         revealed = self._revealed_at(session)
         said = {each.reference: each for each in self._parts.labels.of_patient(session.fhir_base, session.patient_id)}
         found = []
         for entry, resource in self._entries(record, session):
-            if entry.status not in CURRENT:
+            if entry.status not in CURRENT or entry.reference in hidden:
                 continue
             known = said.get(entry.reference)
             in_force = _in_force(entry, known)
@@ -124,6 +125,8 @@ class Gallery:
         resource_type, _, id = reference.partition("/")
         if resource_type not in ("Media", "DocumentReference") or not id:
             raise NotFound("there is no such picture", status=404)
+        if reference in self._parts.hidden.references(session.fhir_base, session.patient_id):
+            raise NotFound("there is no such picture", status=404)  # whatever the record says of it by now
         resource = self._parts.records(session.launch_id).read(resource_type, id)
         if not _is_about(resource, session) or not _is_picture(resource):
             raise NotFound("there is no such picture", status=404)

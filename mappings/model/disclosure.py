@@ -193,11 +193,13 @@ class Asked:
 class ItemFacts:
     """What people or our own records say about one item, beside what stands in it.
 
-    `hidden`: hidden in the record, or kept for the audit alone (G-R260). `confided`: a competent child gave it in
-    confidence (G-R263). `opinion`: about serious harm (needed before anything is kept from the patient).
+    `hidden`: hidden in the record, or kept for the audit alone (G-R260). `in_error`: somebody here said that it is of
+    another patient, whatever the record says of it by now. `confided`: a competent child gave it in confidence
+    (G-R263). `opinion`: about serious harm (needed before anything is kept from the patient).
     """
 
     hidden: bool = False
+    in_error: bool = False
     confided: bool = False
     opinion: Opinion = Opinion.NOT_ASKED
 

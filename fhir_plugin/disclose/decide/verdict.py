@@ -90,7 +90,7 @@ def grounds(
         Fact.UNKNOWN_TYPE: whole.kind is None,
         Fact.UNREADABLE_LABEL: whole.unreadable,
         Fact.LABELS_ELSEWHERE: elsewhere,
-        Fact.IN_ERROR: whole.in_error,
+        Fact.IN_ERROR: whole.in_error or item.in_error,
         Fact.HIDDEN: item.hidden,
         Fact.CONFIDED: item.confided,
         Fact.HARM: item.opinion is Opinion.SERIOUS_HARM,

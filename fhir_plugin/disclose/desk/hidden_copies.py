@@ -1,8 +1,10 @@
-"""Copies that are kept for the audit alone (G-R260): nobody sees them in the record, and a request reaches them.
+"""Copies that nobody sees in the record, and that a request reaches all the same (G-R260).
 
-Where policy keeps originals (X23), the vault holds each picture as it was received, beside what was filed. Such a copy
+Where policy keeps originals (X23), the vault holds each picture as it was received, beside what was filed. Of one that
+was hidden from the record it holds the picture as it was, while the record holds a note in its place. Such a copy
 becomes an item of what was read, under a name that says what it is: the officer hears of "1 hidden item", the privacy
-officer decides, and what they let out goes out like any other picture.
+officer decides, and what they let out goes out like any other picture. One of another patient is no part of this
+record, and stays where it is.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, Read
 from fhir_plugin.errors import NotFound
 from fhir_plugin.ports import Compartment, Json, kept_under
-from mappings.model.identifiers import FhirBase, PatientId, Reference
+from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId
 from mappings.model.labels import RESTRICTED
 from mappings.r4 import elements
 from mappings.terminology.labels import UNREADABLE as UNREADABLE_LABEL
@@ -23,9 +25,10 @@ from mappings.terminology.labels import UNREADABLE as UNREADABLE_LABEL
 PREFIX: Final = "hidden-copy-"
 """Whatever has an id like this is hidden, whoever gave it."""
 UNREADABLE: Final = "kept-unreadable"
-_WHAT: Final = (
+_RECEIVED: Final = (
     "The picture as it was received, kept for audit only. What the record shows is the picture that was made of it."
 )
+_HIDDEN: Final = "A picture that was hidden from the record, as it was before."
 _HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"heif")
 
 
@@ -39,28 +42,53 @@ def add_hidden_copies(
     """Puts every hidden copy of this patient's images among what was read; `keep` seals its bytes."""
     if parts.kept.unreadable(fhir_base, patient):
         read.not_read["kept-for-audit"] = UNREADABLE
+    hidden = parts.hidden.of_patient(fhir_base, patient)
+    references = parts.hidden.references(fhir_base, patient)
+    if len(hidden) < len(references):
+        read.not_read["hidden"] = UNREADABLE
+    wrong = references - {each.reference for each in hidden if not each.wrong_patient}
     for image in parts.kept.of_patient(fhir_base, patient):
+        if image.reference in wrong:
+            continue
         owner = kept_under(fhir_base, image.reference)
         for item in parts.vault.items(compartment=Compartment.AUDIT_COPY, owner=owner):
-            try:
-                content = parts.vault.get(item.vault_id)
-            except NotFound:
-                continue  # destroyed meanwhile
-            id = f"{PREFIX}{hashlib.sha256(item.vault_id.encode()).hexdigest()[:16]}"
-            type_ = _type_of(content)
-            read.pictures[f"Binary/{id}"] = keep(content, type_)
-            read.resources[f"Binary/{id}"] = {"resourceType": "Binary", "id": id, "contentType": type_}
-            filed = image.filed.date().isoformat()
-            read.resources[f"Media/{id}"] = {
-                "resourceType": "Media",
-                "id": id,
-                "meta": {"security": _labels(parts, read, fhir_base, patient, image.reference)},
-                "status": "completed",
-                "subject": {"reference": f"Patient/{patient}"},
-                "createdDateTime": filed,
-                "note": [{"text": _WHAT}],
-                "content": {"contentType": type_, "url": f"Binary/{id}"},
-            }
+            labels = _labels(parts, read, fhir_base, patient, image.reference)
+            _add(parts, read, patient, item.vault_id, labels, image.filed.date().isoformat(), _RECEIVED, keep)
+    for each in hidden:
+        if each.content is None or each.wrong_patient:
+            continue
+        labels = _labels(parts, read, fhir_base, patient, each.reference)
+        _add(parts, read, patient, each.content, labels, each.since.date().isoformat(), _HIDDEN, keep)
+
+
+def _add(
+    parts: DeskParts,
+    read: Read,
+    patient: PatientId,
+    kept: VaultId,
+    labels: list[Json],
+    day: str,
+    what: str,
+    keep: Callable[[bytes, str], KeptBytes],
+) -> None:
+    try:
+        content = parts.vault.get(kept)
+    except NotFound:
+        return  # destroyed meanwhile
+    id = f"{PREFIX}{hashlib.sha256(kept.encode()).hexdigest()[:16]}"
+    type_ = _type_of(content)
+    read.pictures[f"Binary/{id}"] = keep(content, type_)
+    read.resources[f"Binary/{id}"] = {"resourceType": "Binary", "id": id, "contentType": type_}
+    read.resources[f"Media/{id}"] = {
+        "resourceType": "Media",
+        "id": id,
+        "meta": {"security": labels},
+        "status": "completed",
+        "subject": {"reference": f"Patient/{patient}"},
+        "createdDateTime": day,
+        "note": [{"text": what}],
+        "content": {"contentType": type_, "url": f"Binary/{id}"},
+    }
 
 
 def is_hidden_copy(key: str) -> bool:

@@ -12,6 +12,7 @@ from fhir_plugin.disclose.desk.parts import DeskParts
 from mappings.model.consent import Grantor
 from mappings.model.disclosure import ItemFacts, Opinion
 from mappings.model.disclosure_request import DisclosureRequest, ItemKey
+from mappings.model.identifiers import Reference
 from mappings.r4.consent import from_consent
 from mappings.r4.errors import MappingError
 
@@ -23,11 +24,15 @@ def facts_known(
 ) -> Callable[[str], ItemFacts]:
     """About `Type/id`. What is known of a picture is known of the Binary it lies in (`shown_by`), too."""
     confided = _confided(parts, request, gathered)
+    hidden = parts.hidden.references(request.fhir_base, request.patient)
+    readable = {each.reference: each for each in parts.hidden.of_patient(request.fhir_base, request.patient)}
 
     def of(key: str) -> ItemFacts:
         said = request.opinions.get(ItemKey(key))
+        about = Reference(key)
         return ItemFacts(
-            hidden=is_hidden_copy(key),
+            hidden=is_hidden_copy(key) or about in hidden,
+            in_error=about in hidden and (about not in readable or readable[about].wrong_patient),
             confided=key in confided,
             opinion=said.opinion if said is not None else Opinion.NOT_ASKED,
         )
@@ -41,7 +46,9 @@ def facts_known(
 def _both(one: ItemFacts, other: ItemFacts) -> ItemFacts:
     order = (Opinion.NOT_ASKED, Opinion.NO_HARM, Opinion.SERIOUS_HARM)
     opinion = max(one.opinion, other.opinion, key=order.index)
-    return ItemFacts(one.hidden or other.hidden, one.confided or other.confided, opinion)
+    return ItemFacts(
+        one.hidden or other.hidden, one.in_error or other.in_error, one.confided or other.confided, opinion
+    )
 
 
 def _confided(parts: DeskParts, request: DisclosureRequest, gathered: Gathered) -> frozenset[str]:

@@ -50,7 +50,10 @@ class Thinking:
         sent = self._sent_before(request, self.gathered(request))
         labels = tuple(self._parts.labels.of_patient(request.fhir_base, request.patient))
         concern = self._parts.concern(request)
-        key = (request.id, request.revision, on, concern, labels, tuple(sorted(sent.items())))
+        whose = (request.fhir_base, request.patient)
+        wrong = tuple(each.reference for each in self._parts.hidden.of_patient(*whose) if each.wrong_patient)
+        hidden = (self._parts.hidden.references(*whose), wrong)
+        key = (request.id, request.revision, on, concern, labels, hidden, tuple(sorted(sent.items())))
         with self._lock:
             found = self._decided.get(key)
         if found is None:
