@@ -142,6 +142,22 @@ class FakeRecord:
         current = [versions[-1] for versions in self._versions.values() if not _is_deleted(versions[-1])]
         return [copy.deepcopy(r) for r in current if resource_type in (None, r["resourceType"])]
 
+    def versions_of(self, reference: Reference) -> dict[str, tuple[Json | None, BinaryContent | None]]:
+        """Every version by its number, oldest first: its resource and a Binary's bytes; None twice for a deletion."""
+        content = iter(self._bytes.get(_key(reference), ()))
+        return {
+            each["meta"]["versionId"]: (None, None) if _is_deleted(each) else (copy.deepcopy(each), next(content, None))
+            for each in self._versions.get(_key(reference), ())
+        }
+
+    def forget_versions(self, reference: Reference, *, keep_oldest: bool = False) -> None:
+        """As `$expunge` does: what was deleted goes altogether, of what is there the earlier versions."""
+        versions, content = self._versions.pop(key := _key(reference), []), self._bytes.pop(key, [])
+        goes = slice(int(keep_oldest), None if versions and _is_deleted(versions[-1]) else -1)
+        del versions[goes], content[goes]
+        if versions:
+            self._versions[key], self._bytes[key] = versions, content
+
     def lose_answer(self, *at: int) -> None:
         """Each write whose number is in `at` (from 1) takes effect, and its answer is lost."""
 
@@ -324,14 +340,14 @@ class FakeRecord:
     def _delete(self, resource_type: str, id: str) -> None:
         versions = self._versions.get((resource_type, id))
         if versions and not _is_deleted(versions[-1]) and Lie.DELETES_NOTHING not in self.lies:
-            meta = {"deleted": True, "versionId": str(len(versions) + 1)}
+            meta = {"deleted": True, "versionId": _next(versions)}
             versions.append({"resourceType": resource_type, "id": id, "meta": meta})
 
     def _keep(self, resource: Json) -> Stored:
         key = (str(resource["resourceType"]), str(resource["id"]))
         versions = self._versions.get(key, [])
         kept = copy.deepcopy(resource)
-        meta = {**kept.get("meta", {}), "versionId": str(len(versions) + 1)}
+        meta = {**kept.get("meta", {}), "versionId": _next(versions)}
         meta["lastUpdated"] = self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if Lie.DROPS_LABELS in self.lies:
             meta.pop("security", None)
@@ -365,6 +381,15 @@ class FakeRecord:
 
     def _new_id(self) -> str:
         return f"s{next(self._ids)}"
+
+
+def _next(versions: Sequence[Json]) -> str:
+    return str(int(versions[-1]["meta"]["versionId"]) + 1) if versions else "1"
+
+
+def _key(reference: str) -> tuple[str, str]:
+    resource_type, _, id = reference.partition("/")
+    return resource_type, id
 
 
 def _is_deleted(resource: Json) -> bool:
