@@ -17,6 +17,17 @@ from mappings.r4.tombstone import is_tombstone
 Json = dict[str, Any]
 
 _WITHOUT: Final = Needles(pieces=())
+PUT_OVER: Final = b"This was permanently deleted."
+"""What destroying puts over bytes that a server does not delete. Said here again: the proof takes nobody's word."""
+_ENCODED: Final = base64.b64encode(PUT_OVER)
+_MOST_AROUND: Final = 2000
+_OF_A_BINARY: Final = frozenset({"resourceType", "id", "meta", "contentType", "securityContext", "data"})
+_XML_PUT_OVER: Final = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?<Binary\b[^>]*>(?:(?!<data\b).)*<data value=\""
+    + re.escape(_ENCODED)
+    + rb"\"\s*/>\s*</Binary>\s*",
+    re.DOTALL,
+)
 _SHORTEST_DATA: Final = 16
 """Letters of a text that may be base64 of bytes."""
 _NO_TYPE: Final = re.compile(r"[^A-Za-z]")
@@ -29,7 +40,7 @@ class Sought:
     def __init__(self, image: BoundImage, needles: Needles | None, keyed: Callable[[bytes], str]) -> None:
         held = needles or _WITHOUT
         self._image = image
-        self._digests = held.digests | ({image.digest} if image.digest else frozenset())
+        self._digests = held.digests | frozenset(image.digest.split())  # one for each of its contents
         self._marks = held.marks
         self._forms = Forms(held.pieces)
         self._keyed = keyed
@@ -45,9 +56,9 @@ class Sought:
             return None
         name = f"{resource.get('resourceType')}/{resource.get('id')}"
         itself = name == self._image.reference or name in self._binaries
-        if (itself and not is_tombstone(resource)) or self._holds(resource):
+        if self._holds(resource):
             return named(resource)
-        return None
+        return named(resource) if itself and not (is_tombstone(resource) or _is_binary_put_over(resource)) else None
 
     def in_bytes(self, content: bytes) -> bool:
         """Whether it is the image, or has a piece of it inside, plainly or as base64."""
@@ -114,6 +125,26 @@ def texts(resource: Json) -> Iterator[tuple[str, str]]:
                 waiting.extend((name, each) for each in node)
             case _:
                 continue
+
+
+def is_put_over(content: bytes) -> bool:
+    """Whether it is exactly what is put over bytes that a server does not delete, and nothing else: as it is, in JSON,
+    or in XML."""
+    if content == PUT_OVER:
+        return True
+    if len(content) > _MOST_AROUND:
+        return False
+    if _XML_PUT_OVER.fullmatch(content):
+        return True
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and set(value) <= _OF_A_BINARY and value.get("data") == _ENCODED.decode("ascii")
+
+
+def _is_binary_put_over(resource: Json) -> bool:
+    return resource.get("resourceType") == "Binary" and is_put_over(json.dumps(resource).encode())
 
 
 def outcome_or_page(content: bytes) -> bool:

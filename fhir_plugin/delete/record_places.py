@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from fhir_plugin.delete.looking import Sought, is_deleted, named, outcome_or_page
+from fhir_plugin.delete.looking import Sought, is_deleted, is_put_over, named, outcome_or_page
 from fhir_plugin.delete.needles import Needles
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, RecordUnavailable
 from fhir_plugin.ports import Answered, ClinicalRecord, PurgeMeans, RecordPurge
@@ -236,7 +236,10 @@ class RecordPlaces:
                 if refused.status in _FORM_NOT_SERVED:
                     continue
                 raise
-            yield binary if not outcome_or_page(content) else _page(binary)
+            if self._is_something(content):
+                yield binary
+            elif not self._is_notice(content):
+                raise RecordUnavailable(f"{binary}: what came back is no image", code="unusable-answer")
         if self._record.capability().may("Binary", "search-type"):
             for binary in self._image.binaries:
                 yield from self._search("Binary", {"_id": binary.partition("/")[2]})
@@ -246,9 +249,9 @@ class RecordPlaces:
         for binary in self._image.binaries:
             told = self._purge.versions(binary)
             for version, resource in told.items():
-                if resource is not None and not is_deleted(resource):
+                if resource is not None and not is_deleted(resource) and self._sought.found_in(_of(binary, resource)):
                     yield f"{binary}/_history/{version}"
-            versions = sorted(_guessed({*told, "1"}), key=lambda each: (len(each), each))
+            versions = sorted(_guessed({each for each in told if "/" not in each}), key=lambda each: (len(each), each))
             yield from self._answers(binary, self._purge.binary_answers(binary, versions))
 
     def _answers(self, binary: Reference, answers: list[Answered]) -> Iterator[str]:
@@ -262,6 +265,8 @@ class RecordPlaces:
                 decided[what] = True
             elif each.status in _FORM_NOT_SERVED or each.status in _NO_OPERATION:
                 continue
+            elif 200 <= each.status < 300 and each.content and self._is_notice(each.content):
+                decided[what] = True
             elif 200 <= each.status < 300 and each.content and self._is_something(each.content):
                 decided[what] = True
                 yield f"{binary} ({each.asked})"
@@ -273,7 +278,15 @@ class RecordPlaces:
 
     def _is_something(self, content: bytes) -> bool:
         """Anything but an error in disguise; and that, too, if the image stands in it."""
-        return self._sought.in_bytes(content) or not outcome_or_page(content)
+        return self._sought.in_bytes(content) or not (outcome_or_page(content) or is_put_over(content))
+
+    def _is_notice(self, content: bytes) -> bool:
+        return is_put_over(content) and not self._sought.in_bytes(content)
+
+
+def _of(binary: Reference, resource: Json) -> Json:
+    """As what was asked for: a version that says another name is a find all the same."""
+    return {**resource, "resourceType": "Binary", "id": binary.partition("/")[2]}
 
 
 def _guessed(known: set[str]) -> set[str]:
@@ -295,10 +308,6 @@ def _escaped(token: str) -> str:
 def _meta(resource: Json) -> Json:
     meta = resource.get("meta")
     return meta if isinstance(meta, dict) else {}
-
-
-def _page(binary: Reference) -> str:
-    raise RecordUnavailable(f"{binary}: what came back is no image", code="unusable-answer")
 
 
 def _unbelievable(why: str) -> RecordUnavailable:
