@@ -13,6 +13,7 @@ from fhir_plugin.errors import RecordRefused
 
 FAMILIES = (
     "azure",
+    "blaze",
     "firely",
     "google",
     "hapi",

@@ -27,6 +27,8 @@ _DEFINITIONS = {
     "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     "expunge": "http://hapifhir.io/fhir/OperationDefinition/expunge",
+    "erase": "http://sandbox.example/fhir/OperationDefinition/erase",
+    "purge-history": "http://sandbox.example/fhir/OperationDefinition/purge-history",
     "meta-add": "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
     "meta-delete": "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
 }
@@ -68,9 +70,17 @@ def _rest(personality: Personality, oauth_uris: Mapping[str, str]) -> Json:
     }
     if system:
         rest["interaction"] = system
-    if personality.expunge == "allowed":
+    if _purges_by(personality) == "expunge":
         rest["operation"] = [_operation("expunge")]
     return rest
+
+
+def _purges_by(personality: Personality) -> str | None:
+    """The operation that it tells of; None where it has none, or one of which an R4 statement has no word."""
+    if personality.expunge == "refused":
+        return None
+    told = {"expunge": "expunge", "erase": "erase", "purge-history": "purge-history"}
+    return told.get(personality.purge)
 
 
 def _security(oauth_uris: Mapping[str, str]) -> Json:
@@ -104,8 +114,8 @@ def _resource(personality: Personality, resource_type: str) -> Json:
     if includes:
         stated["searchInclude"] = includes
     operations = ["validate"]
-    if personality.expunge == "allowed":
-        operations.append("expunge")
+    if (purges := _purges_by(personality)) is not None:
+        operations.append(purges)
     if personality.meta_operations and "update" in claimed:
         operations += ["meta-add", "meta-delete"]
     if resource_type == "Patient":

@@ -1,9 +1,8 @@
-"""Operations: Patient/$everything (R4), $validate (R4), and HAPI's $expunge."""
+"""Operations of R4: Patient/$everything and $validate. What purges is in `purging`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from fhir_plugin.sandbox.fhir.dates import date_range
 from fhir_plugin.sandbox.fhir.exchange import Call, Reply
@@ -15,9 +14,6 @@ from fhir_plugin.sandbox.fhir.searching import PAGE, page_size
 from fhir_plugin.sandbox.fhir.session import Version
 from fhir_plugin.sandbox.fhir.unit import Unit
 from fhir_plugin.sandbox.fhir.validation import validate
-
-_EXPUNGE_LIMIT = 1000
-
 
 # ------------------------------------------------------------------------------------- $everything
 
@@ -98,7 +94,7 @@ def _keep(unit: Unit, found: dict[int, Version], version: Version | None) -> Non
 def _asked(call: Call) -> dict[str, str]:
     """Parameters of an operation, from the query or from a Parameters resource."""
     asked = dict(call.query)
-    for part in _parameters(call):
+    for part in parameters_of_call(call):
         for key, value in part.items():
             if key.startswith("value") and isinstance(part.get("name"), str) and isinstance(value, str | int):
                 asked[part["name"]] = str(value)
@@ -112,105 +108,8 @@ def _count(unit: Unit, asked: dict[str, str]) -> int:
     return page_size(unit.personality, int(text))
 
 
-# ---------------------------------------------------------------------------------------- $expunge
-
-
-@dataclass(frozen=True)
-class ExpungeOptions:
-    """HAPI's parameters: what to remove for good. `limit`: at most so many versions."""
-
-    deleted_resources: bool = False
-    previous_versions: bool = False
-    everything: bool = False
-    limit: int = _EXPUNGE_LIMIT
-
-
-def expunge(
-    unit: Unit, call: Call, resource_type: str | None = None, id: str | None = None, version: str | None = None
-) -> Reply:
-    """POST $expunge on everything, a type, a resource or one of its old versions."""
-    if unit.personality.expunge == "refused":
-        code = "forbidden" if unit.personality.expunge_status == 403 else "not-supported"
-        raise FhirError(unit.personality.expunge_status, code, "This server does not expunge")
-    for one in [resource_type] if resource_type else sorted(resource_types() - unit.personality.absent_types):
-        unit.require(one, "$expunge")
-    options = _expunge_options(call)
-    if id is not None and resource_type is not None:
-        count = _expunge_one(unit, options, resource_type, id, version)
-    else:
-        count = 0
-        for key in unit.session.keys(resource_type):
-            if count >= options.limit and not options.everything:
-                break
-            found = unit.session.by_key(key)
-            if found is not None and _in_reach(unit, found):
-                count += _expunge_key(unit, replace(options, limit=options.limit - count), found)
-    answer = {"resourceType": "Parameters", "parameter": [{"name": "count", "valueInteger": count}]}
-    return Reply(200, answer)
-
-
-def _expunge_one(unit: Unit, options: ExpungeOptions, resource_type: str, id: str, version: str | None) -> int:
-    found = unit.session.current(resource_type, id)
-    if found is None or not _in_reach(unit, found):
-        raise FhirError(404, "not-found", f"There is no {resource_type}/{id[:64]}")
-    if version is None:
-        return _expunge_key(unit, options, found)
-    if not version.isdecimal() or len(version) > 9 or unit.session.version(resource_type, id, int(version)) is None:
-        raise FhirError(404, "not-found", f"There is no version {version[:20]} of {found.reference}")
-    if int(version) == found.version and not (found.deleted and options.deleted_resources):
-        raise FhirError(412, "conflict", "The current version is not expunged: delete the resource first")
-    if int(version) == found.version:
-        return unit.session.expunge(found.key)
-    if not (options.previous_versions or options.everything):
-        return 0
-    return unit.session.expunge_previous(found.key, version=int(version))
-
-
-def _expunge_key(unit: Unit, options: ExpungeOptions, found: Version) -> int:
-    if options.everything or (options.deleted_resources and found.deleted):
-        return unit.session.expunge(found.key)
-    if options.previous_versions:
-        return unit.session.expunge_previous(found.key, limit=options.limit)
-    return 0
-
-
-def _in_reach(unit: Unit, version: Version) -> bool:
-    """A deletion is judged by the last version with content."""
-    shown: Version | None = version
-    number = version.version
-    while shown is None or shown.deleted:
-        number -= 1
-        if number < 1:
-            return True
-        shown = unit.session.version(version.type, version.id, number)
-    return unit.access.sees(shown.resource)
-
-
-def _expunge_options(call: Call) -> ExpungeOptions:
-    options = ExpungeOptions()
-    names = {
-        "expungeDeletedResources": "deleted_resources",
-        "expungePreviousVersions": "previous_versions",
-        "expungeEverything": "everything",
-    }
-    for part in _parameters(call):
-        name = part.get("name")
-        if name == "limit":
-            limit = part.get("valueInteger")
-            if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit < 10**9:
-                raise FhirError(400, "value", "limit must be a positive valueInteger")
-            options = replace(options, limit=limit)
-        elif isinstance(name, str) and name in names:
-            if not isinstance(part.get("valueBoolean"), bool):
-                raise FhirError(400, "value", f"{name} must have a valueBoolean")
-            changes: dict[str, bool] = {names[name]: part["valueBoolean"]}
-            options = replace(options, **changes)
-        else:
-            raise FhirError(400, "not-supported", "$expunge has no such parameter", expression="Parameters.parameter")
-    return options
-
-
-def _parameters(call: Call) -> Iterable[Json]:
+def parameters_of_call(call: Call) -> Iterable[Json]:
+    """The parts of a Parameters resource in the body; nothing without a body. Raises `FhirError` 400."""
     if call.resource is None:
         return []
     if call.resource.get("resourceType") != "Parameters":
@@ -228,7 +127,7 @@ def validate_only(unit: Unit, call: Call, resource_type: str) -> Reply:
     """POST [type]/$validate: 200 with what a write would say; nothing is stored."""
     unit.require(resource_type, "$validate")
     resource = call.body
-    for part in _parameters(call) if resource.get("resourceType") == "Parameters" else []:
+    for part in parameters_of_call(call) if resource.get("resourceType") == "Parameters" else []:
         if part.get("name") == "resource" and isinstance(part.get("resource"), dict):
             resource = part["resource"]
     if resource.get("resourceType") != resource_type or resource_type not in resource_types():

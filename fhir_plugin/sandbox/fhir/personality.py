@@ -92,6 +92,13 @@ class Personality(BaseModel):
     # Purging
     expunge: Literal["allowed", "refused"] = "allowed"
     expunge_status: Literal[403, 404, 405, 501] = 403
+    purge: Literal["expunge", "medplum-expunge", "erase", "google-purge", "purge-history", "delete-history"] = "expunge"
+    """By which means versions go for good, unless `expunge` is refused: HAPI's $expunge, Medplum's, $erase, Google's
+    $purge, Azure's $purge-history, or R6's DELETE of _history."""
+    purge_answers: Literal["done", "forbidden", "lies", "half"] = "done"
+    """forbidden: told of, and 403; lies: says 200 and keeps everything; half: says 200 and keeps the oldest version."""
+    erase_needs_reason: bool = False
+    """Whether $erase is 400 without the parameter `reason`."""
 
     def does(self, resource_type: str, interaction: str) -> bool:
         """Whether this server does it; `resource_type` is `system` for batch, transaction and the like."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhir_plugin.sandbox.fhir import interactions, labels, operations, searching
+from fhir_plugin.sandbox.fhir import interactions, labels, operations, purging, searching
 from fhir_plugin.sandbox.fhir.bundles import conditional_target, on_target, patch_operations
 from fhir_plugin.sandbox.fhir.capability_statement import capability_statement
 from fhir_plugin.sandbox.fhir.exchange import Call, Reply, read_query
@@ -31,7 +31,7 @@ def answer(unit: Unit, call: Call) -> Reply:
         case ("GET", ("_history",)):
             return searching.history(unit, call)
         case ("POST", ("$expunge",)):
-            return operations.expunge(unit, call)
+            return purging.expunge(unit, call)
         case (_, (resource_type, *rest)) if resource_type in resource_types():
             return _answer_type(unit, call, method, resource_type, tuple(rest))
         case (_, (unknown, *_)) if unknown not in ("metadata", "_history", "$expunge"):
@@ -52,7 +52,7 @@ def _answer_type(unit: Unit, call: Call, method: str, resource_type: str, rest: 
         case ("GET", ("_history",)):
             return searching.history(unit, call, resource_type)
         case ("POST", ("$expunge",)):
-            return operations.expunge(unit, call, resource_type)
+            return purging.expunge(unit, call, resource_type)
         case ("POST", ("$validate",)):
             return operations.validate_only(unit, call, resource_type)
         case (_, (id, *more)) if not id.startswith(("_", "$")):
@@ -77,9 +77,11 @@ def _answer_instance(unit: Unit, call: Call, method: str, resource_type: str, id
         case ("GET", ("_history", version)):
             return interactions.vread(unit, call, resource_type, id, version)
         case ("POST", ("$expunge",)):
-            return operations.expunge(unit, call, resource_type, id)
+            return purging.expunge(unit, call, resource_type, id)
         case ("POST", ("_history", version, "$expunge")):
-            return operations.expunge(unit, call, resource_type, id, version)
+            return purging.expunge(unit, call, resource_type, id, version)
+        case ("POST", ("$erase",)) | ("DELETE", ("$purge" | "$purge-history" | "_history",)):
+            return purging.purge(unit, call, resource_type, id, rest[0])
         case ("POST", ("$meta-add" | "$meta-delete" as operation,)):
             return labels.change_meta(unit, call, resource_type, id, remove=operation == "$meta-delete")
         case ("GET" | "POST", ("$everything",)) if resource_type == "Patient":
