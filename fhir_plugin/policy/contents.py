@@ -279,6 +279,13 @@ class PolicyPack:
     package_kept: dt.timedelta
     package_again: dt.timedelta
     """How long packages of disclosures can be fetched: those that nobody fetched, and those that somebody did."""
+    deletion_decided: dt.timedelta
+    deletion_approval: dt.timedelta
+    deletion_look_again: dt.timedelta
+    """How long: for deciding about a permanent deletion, for carrying it out, until it is looked again for remains."""
+    deletion_unlinks: bool
+    """Whether references to an image that is destroyed are taken out of other entries; else one that is there stops
+    it."""
     opinion_lasts: dt.timedelta
     ask_online_record: bool
     online_default_ordinary: bool

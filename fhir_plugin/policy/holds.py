@@ -1,4 +1,4 @@
-"""What forbids destroying anything of a patient, in words: a safeguarding concern, a complaint, an access request."""
+"""What forbids destroying anything of a patient, in words: a safeguarding concern, a complaint, an access request, a legal hold."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ _REASONS = {
         "A request for a copy of this patient’s record is open.",
         "Nothing of this patient is destroyed until it has been answered.",
         "G-R255",
+    ),
+    HoldKind.LEGAL: Reason(
+        "legal-hold",
+        "What is in this patient’s record is under a legal hold.",
+        "Nothing of this patient is destroyed until somebody lifts it with a reason.",
+        "G-R278, G-R281",
     ),
 }
 

@@ -164,6 +164,36 @@ NUMBER_KEYS = (
         "the project's own",
     ),
     Key(
+        "delete.decide_days",
+        "deletion_decided",
+        days(1, 90),
+        "Within how many days a request for permanent deletion is decided",
+        "G-R266, G-R277",
+        "a patient who asked for erasure, or objected, is answered within a month whatever this says",
+    ),
+    Key(
+        "delete.approval_days",
+        "deletion_approval",
+        days(1, 90),
+        "How long an approval can be carried out; then the Guardian is asked again",
+        "G-R266, the project's own",
+    ),
+    Key(
+        "delete.look_again_days",
+        "deletion_look_again",
+        days(1, 90),
+        "After how many days it is looked again for what could not be proven to be destroyed",
+        "the project's own",
+    ),
+    Key(
+        "delete.references",
+        "deletion_unlinks",
+        Pair("stop", "unlink"),
+        "What happens to entries of the record that point to an image that is destroyed",
+        "G-R281, the project's own",
+        "an entry that somebody signed, and nobody can change, always stops it",
+    ),
+    Key(
         "second_opinion.lasts_hours",
         "opinion_lasts",
         hours(1, 336),
@@ -230,5 +260,10 @@ WORK_KEYS = tuple(
         (WorkKind.SECOND_OPINION, "G-R224", ""),
         (WorkKind.DISCLOSURE_SECOND, "X25", ""),
         (WorkKind.HARM_OPINION, "Data Protection Act 2018, Schedule 3, paragraph 5", ""),
+        (WorkKind.DELETION_COSIGN, "X5", ""),
+        (WorkKind.DELETION_MORE_ASKED, "G-R269", ""),
+        (WorkKind.DELETION_APPROVED, "G-R277", ""),
+        (WorkKind.DELETION_REJECTED, "G-R243", ""),
+        (WorkKind.DELETION_NOT_PROVEN, "G-R277", ""),
     )
 )

@@ -22,6 +22,7 @@ HOLDS: Final[Mapping[HoldKind, str]] = MappingProxyType(
         HoldKind.SAFEGUARDING: "Safeguarding concern",
         HoldKind.COMPLAINT: "Complaint",
         HoldKind.ACCESS_REQUEST: "Request for a copy of the record",
+        HoldKind.LEGAL: "Legal hold",
     }
 )
 NOTE_STATES: Final[Mapping[str, str]] = MappingProxyType(

@@ -40,6 +40,13 @@ KINDS: Final[Mapping[WorkKind, str]] = MappingProxyType(
         WorkKind.DISCLOSURE: "A copy of the record is due",
         WorkKind.DISCLOSURE_SECOND: "A second person has to sign",
         WorkKind.HARM_OPINION: "Would it cause serious harm? An opinion is asked for",
+        WorkKind.DELETION: "Permanent deletion: the Caldicott Guardian decides",
+        WorkKind.DELETION_COSIGN: "Permanent deletion: a second signature is needed",
+        WorkKind.DELETION_MORE_ASKED: "Permanent deletion: the Guardian asks you something",
+        WorkKind.DELETION_APPROVED: "Permanent deletion: approved, to be carried out",
+        WorkKind.DELETION_REJECTED: "Permanent deletion: not approved",
+        WorkKind.DELETION_NOT_PROVEN: "Permanent deletion: not proven, something remains",
+        WorkKind.DELETION_REPLY: "The patient waits for an answer about erasure",
     }
 )
 """Each kind as people read it. None of these says what a picture shows."""

@@ -16,10 +16,23 @@ from mappings.model.people import ClinicalSession, Role
 from mappings.model.practice import Absence
 from mappings.model.work import WorkItem, WorkKind
 
-FOR_CLINICIANS = frozenset({WorkKind.SAFEGUARDING, WorkKind.HARM_OPINION})
+FOR_CLINICIANS = frozenset(
+    {
+        WorkKind.SAFEGUARDING,
+        WorkKind.HARM_OPINION,
+        WorkKind.DELETION_COSIGN,
+        WorkKind.DELETION_MORE_ASKED,
+        WorkKind.DELETION_APPROVED,
+        WorkKind.DELETION_REJECTED,
+        WorkKind.DELETION_REPLY,
+    }
+)
 """Kinds that say more than whom to ask: triage sees that something waits, not what."""
-AT_THE_DESK = frozenset({WorkKind.DISCLOSURE, WorkKind.DISCLOSURE_SECOND})
-"""Kinds that wait at the disclosure desk, which has a list of its own: on nobody else's."""
+AT_THE_DESK = frozenset(
+    {WorkKind.DISCLOSURE, WorkKind.DISCLOSURE_SECOND, WorkKind.DELETION, WorkKind.DELETION_NOT_PROVEN}
+)
+"""Kinds that wait at the disclosure desk, with the Caldicott Guardian or in the privacy officer's register, which have
+lists of their own: on nobody else's."""
 
 
 class Whose(StrEnum):

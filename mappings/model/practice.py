@@ -43,6 +43,8 @@ class HoldKind(StrEnum):
     SAFEGUARDING = "safeguarding"
     COMPLAINT = "complaint"
     ACCESS_REQUEST = "access-request"
+    LEGAL = "legal"
+    """A court, a regulator or a claim needs what there is: a legal hold."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,19 @@ class WorkKind(StrEnum):
     """What goes out of a record was signed once, and policy asks for a second person."""
     HARM_OPINION = "harm-opinion"
     """A health professional is asked whether something would cause serious harm, were the patient to see it."""
+    DELETION = "deletion"
+    """A permanent deletion is asked for: the Caldicott Guardian decides (G-R266)."""
+    DELETION_COSIGN = "deletion-cosign"
+    """The Guardian approves, and policy asks for a senior clinician's signature as well (X5)."""
+    DELETION_MORE_ASKED = "deletion-more-asked"
+    """The Guardian wants to know more of whoever asked."""
+    DELETION_APPROVED = "deletion-approved"
+    """Approved, and to be carried out at the patient's own chart."""
+    DELETION_REJECTED = "deletion-rejected"
+    DELETION_NOT_PROVEN = "deletion-not-proven"
+    """It stopped half way, or something remains: somebody has to see to it, perhaps at the server."""
+    DELETION_REPLY = "deletion-reply"
+    """The patient who asked for erasure, or objected, is answered within a month, whatever is decided."""
 
 
 @dataclass(frozen=True)
