@@ -182,8 +182,13 @@ def _photographer_agent(labelled: LabelledImage, known: Reference | None) -> Jso
 
 def signature(statement: Json, jws: str, when: str, software_version: str) -> Json:
     """R4 Signature over a statement of ours: `jws` is the detached JWS, `when` an R4 instant."""
+    return signed_over(statement_extension(statement), jws, when, software_version)
+
+
+def signed_over(extension: Json, jws: str, when: str, software_version: str) -> Json:
+    """R4 Signature beside which `extension` holds what `jws`, the detached JWS, covers; `when`: an R4 instant."""
     return {
-        "extension": [statement_extension(statement)],
+        "extension": [extension],
         "type": [elements.coding(systems.SIGNATURE_TYPE, *VERIFICATION_SIGNATURE)],
         "when": when,
         "who": software(software_version),
