@@ -99,6 +99,7 @@ def _item(item: DeletionItem) -> Json:
         "rejection": _signed(item.rejection),
         "expires": _moment(item.expires),
         "why": item.why,
+        "why_before": item.why_before,
         "purged": list(item.purged),
         "proof": _proof(item.proof),
         "look_again": _moment(item.look_again),
@@ -127,6 +128,7 @@ def _read_item(words: Json) -> DeletionItem:
         rejection=_read_signed(words["rejection"]),
         expires=_read_moment(words["expires"]),
         why=words["why"],
+        why_before=words["why_before"],
         purged=tuple(words["purged"]),
         proof=_read_proof(words["proof"]),
         look_again=_read_moment(words["look_again"]),
@@ -145,6 +147,7 @@ def _signed(signed: Signed | None) -> Json | None:
         "at": signed.at.isoformat(),
         "principles": sorted(each.value for each in signed.principles),
         "words": signed.words,
+        "login": signed.login,
     }
 
 
@@ -157,6 +160,7 @@ def _read_signed(words: Json | None) -> Signed | None:
         at=dt.datetime.fromisoformat(words["at"]),
         principles=frozenset(map(Principle, words["principles"])),
         words=words["words"],
+        login=Reference(words["login"]) if words["login"] else None,
     )
 
 

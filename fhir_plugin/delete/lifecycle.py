@@ -142,6 +142,7 @@ def moved(
     """The item after `event`, with a line on its timeline and other fields as in `changes`. Raises `NoSuchStep`.
 
     Nothing of an approval is left once it is voided or has expired; nothing that speaks is left once it is destroyed.
+    A held one says why it is held; what it said before, or has to say since, it says again when it is let go.
     """
     state = after(item.state, event, item.held_from)
     held_from: DeletionState | None = None
@@ -150,8 +151,16 @@ def moved(
     line = Happened(event.value, at, by, by_name, words)
     if event in (Event.VOIDED, Event.EXPIRED):
         changes = {"approval": None, "cosigned": None, "expires": None, **changes}
-    if event in (Event.RELEASED, Event.BEGUN, Event.RETRIED, Event.PROVEN, Event.APPROVED, Event.COSIGNED):
+    if event in (Event.BEGUN, Event.RETRIED, Event.PROVEN, Event.APPROVED, Event.COSIGNED, Event.ANSWERED):
         changes = {"why": "", **changes}
+    if event is Event.HELD:
+        changes["why_before"] = item.why
+    elif event is Event.RELEASED:
+        changes = {**changes, "why": item.why_before, "why_before": ""}
+    elif state is S.ON_HOLD and "why" in changes:
+        changes["why_before"] = changes.pop("why")
+    elif item.state is S.ON_HOLD:
+        changes = {"why": "", **changes, "why_before": ""}
     timeline = (*item.timeline, line)
     next_item = replace(item, **{**changes, "state": state, "held_from": held_from, "timeline": timeline})
     return silent(next_item) if event is Event.PROVEN else next_item

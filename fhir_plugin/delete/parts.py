@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,13 +30,26 @@ from fhir_plugin.ports import (
     Vault,
     Worklist,
 )
-from mappings.model.identifiers import LaunchId
-from mappings.model.people import ClinicalSession, Patient
+from mappings.model.deletion import DeletionCase
+from mappings.model.identifiers import FhirBase, LaunchId, Reference
+from mappings.model.people import ClinicalSession, Patient, Role
+
+
+def nobody(_fhir_base: FhirBase, _login: Reference) -> frozenset[Role]:
+    """Where nobody is known, nobody has a role."""
+    return frozenset()
+
+
+def tell_nobody(_case: DeletionCase, _session: ClinicalSession | None) -> None:
+    """Where no record keeps Tasks."""
 
 
 @dataclass(frozen=True)
 class DeleteParts:
-    """`patient`: who it is as the EHR names them now."""
+    """`patient`: who it is as the EHR names them now. `roles`: of a login, as this app knows them now; none where it
+    knows nobody. `told`: writes down, in the open transaction, that the record is told how a case stands; without a
+    session it was the app itself. `days_off`: the bank holidays here.
+    """
 
     work: UnitOfWork
     cases: DeletionCases
@@ -60,6 +74,9 @@ class DeleteParts:
     background: Background
     traces: Traces
     destroyed: DestructionLog
+    roles: Callable[[FhirBase, Reference], frozenset[Role]] = nobody
+    told: Callable[[DeletionCase, ClinicalSession | None], None] = tell_nobody
+    days_off: frozenset[dt.date] = frozenset()
 
     def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
         """An audit entry in the open transaction."""

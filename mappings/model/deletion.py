@@ -101,6 +101,8 @@ class Signed:
     at: dt.datetime
     principles: frozenset[Principle] = frozenset()
     words: str = field(default="", repr=False)
+    login: Reference | None = None
+    """With which they signed: its roles are asked for again when it is carried out (G-R305)."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,9 @@ class DeletionItem:
     rejection: Signed | None = None
     expires: dt.datetime | None = None
     why: str = ""
-    """Of a stop, a hold or a voided approval: a code."""
+    """Of a stop, a hold, a voided approval, or what a received one waits for: a code."""
+    why_before: str = ""
+    """Of a held one: what `why` is again once nothing holds it."""
     purged: tuple[str, ...] = ()
     proof: Proof | None = None
     look_again: dt.datetime | None = None
