@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from fhir_plugin.ports import ClinicalRecord, Stored
@@ -52,6 +54,12 @@ class Place:
 
 
 Promise = Callable[[Place], None]
+
+
+def deviations_of(name: str) -> frozenset[str]:
+    """How this place is known to differ, by the names that its promises ask for."""
+    known = tomllib.loads(Path(__file__).with_name("record_deviations.toml").read_text("utf-8"))
+    return frozenset(known[name])
 
 
 def our_id() -> str:

@@ -78,7 +78,7 @@ def tells_the_truth_of_a_failed_transaction(place: Place) -> None:
     stale = {**resource, "id": existing.id, "status": "on-hold"}
     entries = [
         TransactionEntry("POST", "Media", new, f"urn:uuid:{uuid.uuid4()}"),
-        TransactionEntry("PUT", f"Media/{existing.id}", stale, if_match="no-such-version-9"),
+        TransactionEntry("PUT", f"Media/{existing.id}", stale, if_match="99"),
     ]
     outcomes: list[EntryOutcome] | None
     try:
