@@ -24,6 +24,7 @@ from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.keep.withdraw import Withdrawals
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import Clock
+from fhir_plugin.web.deleting.contract import Deletion
 from fhir_plugin.web.disclosing.contract import Desk
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
@@ -131,6 +132,8 @@ class PageParts(Protocol):
     def requests(self) -> Requests: ...
     @property
     def desk(self) -> Desk: ...
+    @property
+    def deletion(self) -> Deletion: ...
     @property
     def policy(self) -> PolicyPack: ...
     @property

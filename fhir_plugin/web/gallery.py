@@ -13,6 +13,8 @@ from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
+from fhir_plugin.web.deleting.standing import counted, joined, open_requests
+from fhir_plugin.web.deleting.words import ACTS
 from fhir_plugin.web.security import picture_response
 from fhir_plugin.web.words import day, local
 from fhir_plugin.web.worklist import due_here
@@ -66,6 +68,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
     parts().reviews.learn_birth_date(session, patient)
     by = "site" if request.args.get("by") == "site" else "date"
     items = parts().gallery.images(session)
+    hidden, asked_for = counted(session)
     return show(
         "gallery.html",
         session,
@@ -78,6 +81,8 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         to_be_asked=parts().reviews.waiting_to_be_asked(session),
         unreadable=parts().reviews.unreadable(session),
         to_label=parts().label_reviews.count(session),
+        hidden=hidden,
+        asked_for=asked_for,
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )
@@ -112,6 +117,8 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
         reasons=parts().policy.reveal_reasons,
         label=parts().labels.known(session, reference),
         opinions=parts().consultations.of_image(session, reference),
+        asked_for=open_requests(session).get(reference),
+        acts=ACTS if joined() else (),
         site_of=site_of,
     )
 

@@ -32,6 +32,7 @@ from mappings.terminology.body_sites import site_with_code
 from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
 from tests.fakes.practice_parts import PracticeBench
+from tests.web.fake_deletion import FakeDeletion
 from tests.web.fake_desk import FakeDesk
 from tests.web.fake_drafts import FakeDrafts
 from tests.web.fake_gallery import FakeGallery
@@ -286,3 +287,4 @@ class FakeParts:
         self.consultations = self.bench.consultations(self.gallery)
         self.labels, self.label_reviews = self.bench.relabelling, self.bench.label_reviews
         self.desk = FakeDesk(self.clock)
+        self.deletion = FakeDeletion(self.clock, self.gallery)

@@ -37,6 +37,9 @@ SAMPLE = {
     "request_id": "r1",
     "disclosure_id": "d1",
     "item": "0" * 16,
+    "case_id": "c1",
+    "item_id": "i1",
+    "ticket": "t1",
     "name": "x.html",
 }
 

@@ -77,3 +77,12 @@ class Requests(Protocol):
 
     def carry_out(self, session: ClinicalSession, id: CaseId, item: ItemId, *, revision: int) -> DeletionCase:
         """Begins to destroy what was approved, at its own patient's chart."""
+
+
+class Deletion(Protocol):
+    """Both, as `fhir_plugin.deleting` joins them."""
+
+    @property
+    def hiding(self) -> Hiding: ...
+    @property
+    def requests(self) -> Requests: ...

@@ -8,7 +8,17 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from mappings.model.deletion import TERMINAL, DeletionItem, DeletionReason, DeletionState
+from fhir_plugin.delete.lifecycle import Event, may
+from fhir_plugin.delete.places import place_words, unasked_words
+from mappings.model.deletion import (
+    TERMINAL,
+    DeletionCase,
+    DeletionItem,
+    DeletionReason,
+    DeletionState,
+    Happened,
+    Looked,
+)
 from mappings.model.hiding import HidingReason, HidingState
 
 
@@ -44,6 +54,7 @@ ACTS: Final = (
 )
 """In the order of what they cost. A picture that was never filed is discarded where it was added."""
 
+ON_ITS_WAY: Final = frozenset({HidingState.HIDING, HidingState.RESTORING})
 HIDING_REASONS: Final[Mapping[HidingReason, str]] = MappingProxyType(
     {
         HidingReason.PATIENT_ASKED: "The patient asked for it",
@@ -127,8 +138,29 @@ STATES: Final[Mapping[DeletionState, tuple[str, str]]] = MappingProxyType(
     }
 )
 
-TAKEN_BACK_FROM: Final = frozenset({DeletionState.REQUESTED, DeletionState.RECEIVED, DeletionState.ACCEPTED})
-"""Before anything of it can have been destroyed."""
+EVENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Event.ASKED: "Permanent deletion requested",
+        Event.OPENED: "Opened by the Caldicott Guardian",
+        Event.MORE_ASKED: "The Caldicott Guardian asked for more",
+        Event.ANSWERED: "Answered",
+        Event.SIGNED: "Approved by the first of two people",
+        Event.APPROVED: "Approved",
+        Event.COSIGNED: "Approved by the second of two people",
+        Event.REJECTED: "Refused",
+        Event.CANCELLED: "Taken back",
+        Event.HELD: "Held: something forbids destroying it",
+        Event.RELEASED: "Nothing holds it any more",
+        Event.VOIDED: "The approval no longer counts: something has changed since",
+        Event.EXPIRED: "The approval ran out before it was carried out",
+        Event.BEGUN: "Destroying began",
+        Event.STOPPED: "Stopped, or something remains",
+        Event.RETRIED: "Tried again",
+        Event.PROVEN: "Destroyed, and proven",
+        Event.IN_ERROR: "Marked as asked for by mistake",
+    }
+)
+"""Each line of a timeline as people read it."""
 
 
 class Place(StrEnum):
@@ -183,6 +215,25 @@ def journey(item: DeletionItem) -> list[Stop]:
     ]
 
 
+def event_words(code: str) -> str:
+    """A code that is not known here is told as it is."""
+    return EVENTS.get(code, code.replace("-", " ").capitalize())
+
+
+def more_asked(item: DeletionItem) -> Happened | None:
+    """The Guardian's question that nobody has answered yet."""
+    asked: Happened | None = None
+    for line in item.timeline:
+        if line.event in (Event.MORE_ASKED, Event.ANSWERED):
+            asked = line if line.event == Event.MORE_ASKED else None
+    return asked if may(item, Event.ANSWERED) else None
+
+
+def mid_sentence(said: str) -> str:
+    """Without its capital at the beginning: for the middle of a sentence. Names keep theirs."""
+    return said[:1].lower() + said[1:]
+
+
 def is_over(item: DeletionItem) -> bool:
     """Nothing follows."""
     return item.state in TERMINAL
@@ -193,3 +244,55 @@ def month_later(day: dt.date) -> dt.date:
     year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
     last = (dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)).day
     return dt.date(year, month, min(day.day, last))
+
+
+def places_of(item: DeletionItem) -> list[tuple[str, Looked]]:
+    """Where was looked for it, each place in words; nothing while nobody has looked."""
+    return [(place_words(each.place), each) for each in item.proof.places] if item.proof else []
+
+
+def why_unasked(looked: Looked) -> str:
+    """Why a place could not be looked at, in words; empty when it was."""
+    return unasked_words(looked.unasked) if looked.unasked else ""
+
+
+def purged_words(code: str) -> str:
+    """One kind of place that has been emptied already."""
+    return _PURGED.get(code, place_words(code).lower())
+
+
+_PURGED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "references": "what pointed to it",
+        "vault": "this app’s own copies",
+        "binary": "the picture’s bytes in the record",
+        "image": "its entry in the record",
+        "history": "its earlier versions",
+    }
+)
+
+
+def in_short(case: DeletionCase) -> str:
+    """How a whole request stands in half a sentence: what waits for whoever asked comes first."""
+    if any(more_asked(item) is not None for item in case.items):
+        return "The Caldicott Guardian asks for more"
+    states = [item.state for item in case.items]
+    first = next((state for state in _TELLING if state in states), states[0])
+    words = STATES[first][0]
+    others = len(states) - states.count(first)
+    if len(states) == 1:
+        return words
+    return f"{words}: {states.count(first)} of {len(states)}" if others else f"{words}: all {len(states)}"
+
+
+_TELLING: Final = (
+    DeletionState.FAILED,
+    DeletionState.ACCEPTED,
+    DeletionState.ON_HOLD,
+    DeletionState.IN_PROGRESS,
+    DeletionState.RECEIVED,
+    DeletionState.REQUESTED,
+    DeletionState.REJECTED,
+    DeletionState.COMPLETED,
+)
+"""Of several, the state that says most to whoever asked."""

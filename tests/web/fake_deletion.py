@@ -1,0 +1,236 @@
+"""Hiding and permanent deletion in memory: what `web.deleting.contract` asks, stepping by the real table."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fhir_plugin.delete.lifecycle import Event, moved
+from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound, PluginError, Refused
+from fhir_plugin.web.deleting.contract import Asked
+from fhir_plugin.web.deleting.words import month_later
+from mappings.model.deletion import (
+    BoundImage,
+    CaseId,
+    DeletionCase,
+    DeletionItem,
+    DeletionReason,
+    Happened,
+    ItemId,
+    Signed,
+)
+from mappings.model.hiding import HiddenImage, HidingReason, HidingState
+from mappings.model.identifiers import Reference
+from mappings.model.people import ClinicalSession, Patient
+from tests.fakes.clock import FakeClock
+
+GUARDIAN = (Reference("Practitioner/guardian"), "Dr Omar Haddad")
+HISTORY = "Whoever may open this record in the EHR can still ask for its earlier versions, by address."
+
+
+class FakeHiding:
+    """Hidden pictures in a dict. `trouble` is raised by the next write."""
+
+    def __init__(self, clock: FakeClock, gallery: Any, requests: FakeRequests) -> None:
+        self.clock, self.gallery, self.requests = clock, gallery, requests
+        self.kept: dict[Reference, HiddenImage] = {}
+        self.people: Mapping[Reference, Sequence[str]] = {}
+        self.trouble: PluginError | None = None
+
+    def hide(
+        self, session: ClinicalSession, patient: Patient, reference: Reference, reason: HidingReason | None, words: str
+    ) -> HiddenImage:
+        self._stumble()
+        if reason is None:
+            raise Incomplete("no reason", fields={"reason": "Choose why it should be hidden."})
+        if reason is HidingReason.OTHER and not words.strip():
+            raise Incomplete("no words", fields={"words": "Say why, in your own words."})
+        return self._keep(session, reference, reason, words)
+
+    def wrong_patient(
+        self, session: ClinicalSession, patient: Patient, reference: Reference, words: str
+    ) -> HiddenImage:
+        self._stumble()
+        if not words.strip():
+            raise Incomplete("no words", fields={"words": "Say how you know that it is of somebody else."})
+        kept = self._keep(session, reference, HidingReason.WRONG_PATIENT, words)
+        self.requests.raise_one(session, reference)
+        return kept
+
+    def restore(self, session: ClinicalSession, patient: Patient, reference: Reference, words: str) -> HiddenImage:
+        self._stumble()
+        if not words.strip():
+            raise Incomplete("no words", fields={"words": "Say why it may be seen again."})
+        self.kept[reference] = replace(self.kept[reference], state=HidingState.RESTORING)
+        return self.kept[reference]
+
+    def of_patient(self, session: ClinicalSession) -> Sequence[HiddenImage]:
+        return sorted(
+            (each for each in self.kept.values() if each.patient == session.patient_id), key=lambda each: each.since
+        )
+
+    def seen_by(self, session: ClinicalSession, reference: Reference) -> Sequence[str]:
+        return self.people.get(reference, ())
+
+    def _keep(self, session: ClinicalSession, reference: Reference, reason: HidingReason, words: str) -> HiddenImage:
+        self.kept[reference] = HiddenImage(
+            fhir_base=session.fhir_base,
+            reference=reference,
+            patient=session.patient_id,
+            since=self.clock.now(),
+            state=HidingState.HIDDEN,
+            reason=reason,
+            by=session.user.person,
+            by_name=session.user.display,
+            words=words.strip(),
+            remains=(HISTORY,),
+            policy="strict/1",
+        )
+        self.gallery.items = [each for each in self.gallery.items if each.entry.reference != reference]
+        return self.kept[reference]
+
+    def _stumble(self) -> None:
+        if self.trouble:
+            raise self.trouble
+
+
+class FakeRequests:
+    """Requests in a dict, by the real table of steps. `trouble` is raised by the next write."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.cases: dict[CaseId, DeletionCase] = {}
+        self.by_page: dict[str, CaseId] = {}
+        self.trouble: PluginError | None = None
+        self._numbers = itertools.count(1)
+
+    def ask(self, session: ClinicalSession, patient: Patient, asked: Asked, *, once: str) -> DeletionCase:
+        self._stumble()
+        if once in self.by_page:
+            return self.cases[self.by_page[once]]
+        case = self._new(session, asked)
+        self.by_page[once] = case.id
+        return case
+
+    def raise_one(self, session: ClinicalSession, reference: Reference) -> DeletionCase:
+        return self._new(session, Asked({reference: "1"}, DeletionReason.WRONG_PATIENT))
+
+    def of_patient(self, session: ClinicalSession) -> Sequence[DeletionCase]:
+        found = [each for each in self.cases.values() if each.patient == session.patient_id]
+        return sorted(found, key=lambda each: each.created, reverse=True)
+
+    def get(self, session: ClinicalSession, id: CaseId) -> DeletionCase:
+        if id not in self.cases or self.cases[id].patient != session.patient_id:
+            raise NotFound("no such request", status=404)
+        return self.cases[id]
+
+    def answer(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
+        return self._step(session, id, item, Event.ANSWERED, words, revision, "Answer the question.")
+
+    def cancel(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
+        return self._step(session, id, item, Event.CANCELLED, words, revision, "Say why it is taken back.")
+
+    def replied(self, session: ClinicalSession, id: CaseId, *, revision: int) -> DeletionCase:
+        self._stumble()
+        return self.change(id, lambda case: replace(case, replied=self.clock.now()), revision)
+
+    def carry_out(self, session: ClinicalSession, id: CaseId, item: ItemId, *, revision: int) -> DeletionCase:
+        return self._step(session, id, item, Event.BEGUN, "", revision)
+
+    # ------------------------------------------------------------------------------ what a Guardian or the app does
+
+    def step(self, id: CaseId, item: int, event: Event, words: str = "", **changes: Any) -> DeletionCase:
+        """`item`: from 1."""
+        by, name = GUARDIAN
+        at = self.clock.now()
+        if event is Event.APPROVED:
+            changes = {"approval": Signed(by, name, at), "expires": at + dt.timedelta(days=30), **changes}
+        if event is Event.REJECTED:
+            changes = {"rejection": Signed(by, name, at, words=words), **changes}
+
+        def stepped(case: DeletionCase) -> DeletionCase:
+            old = case.items[item - 1]
+            new = moved(old, event, at=at, by=by, by_name=name, words=words, **changes)
+            return replace(case, items=tuple(new if each is old else each for each in case.items))
+
+        return self.change(id, stepped)
+
+    def change(
+        self, id: CaseId, how: Callable[[DeletionCase], DeletionCase], revision: int | None = None
+    ) -> DeletionCase:
+        old = self.cases[id]
+        if revision is not None and revision != old.revision:
+            raise AnswersChanged("changed since")
+        self.cases[id] = replace(how(old), revision=old.revision + 1)
+        return self.cases[id]
+
+    def _step(
+        self,
+        session: ClinicalSession,
+        id: CaseId,
+        item: ItemId,
+        event: Event,
+        words: str,
+        revision: int,
+        missing: str = "",
+    ) -> DeletionCase:
+        self._stumble()
+        if missing and not words.strip():
+            raise Incomplete("no words", fields={"words": missing})
+        user = session.user
+
+        def stepped(case: DeletionCase) -> DeletionCase:
+            old = case.item(item)
+            new = moved(old, event, at=self.clock.now(), by=user.person, by_name=user.display, words=words.strip())
+            return replace(case, items=tuple(new if each is old else each for each in case.items))
+
+        return self.change(id, stepped, revision)
+
+    def _new(self, session: ClinicalSession, asked: Asked) -> DeletionCase:
+        if asked.reason is None:
+            raise Refused("no reason")
+        now, number = self.clock.now(), next(self._numbers)
+        line = Happened(Event.ASKED, now, session.user.person, session.user.display)
+        case = DeletionCase(
+            id=CaseId(f"case-{number}"),
+            fhir_base=session.fhir_base,
+            patient=session.patient_id,
+            revision=1,
+            created=now,
+            due=now.date() + dt.timedelta(days=28),
+            reason=asked.reason,
+            items=tuple(
+                DeletionItem(
+                    ItemId(f"item-{number}-{each}"),
+                    BoundImage(reference, version, "digest"),
+                    timeline=(line,),
+                )
+                for each, (reference, version) in enumerate(asked.images.items(), 1)
+            ),
+            requested_by=session.user.person,
+            requested_by_name=session.user.display,
+            words=asked.words,
+            described=asked.described,
+            gmc_looked_at=asked.gmc_looked_at,
+            instead=asked.instead,
+            policy="strict/1",
+            asked_by_patient=asked.asked_by_patient,
+            reply_due=month_later(asked.asked_by_patient) if asked.asked_by_patient else None,
+        )
+        self.cases[case.id] = case
+        return case
+
+    def _stumble(self) -> None:
+        if self.trouble:
+            raise self.trouble
+
+
+class FakeDeletion:
+    """Both together."""
+
+    def __init__(self, clock: FakeClock, gallery: Any) -> None:
+        self.requests = FakeRequests(clock)
+        self.hiding = FakeHiding(clock, gallery, self.requests)
