@@ -119,6 +119,10 @@ class Register:
             self._note(session, "certificate.read", subject=number)
         return found
 
+    def signed(self, certificate: Certificate) -> bool:
+        """Whether this installation signed exactly this."""
+        return self._parts.signer.verify(certificate.statement, certificate.jws)
+
     def chain(self, session: ClinicalSession) -> ChainReport:
         """Whether the whole audit chain is what it was: every entry is looked at."""
         self._may(session)

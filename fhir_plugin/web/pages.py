@@ -17,6 +17,7 @@ from fhir_plugin.web.capture import capture
 from fhir_plugin.web.components import nhs
 from fhir_plugin.web.concern import concern
 from fhir_plugin.web.consult import consult
+from fhir_plugin.web.deleting.guardian_pages import guarding
 from fhir_plugin.web.deleting.pages import deleting
 from fhir_plugin.web.disclosing.pages import disclosing
 from fhir_plugin.web.editing import editing
@@ -106,6 +107,7 @@ def register_pages(
         requests,
         disclosing,
         deleting,
+        guarding,
         patient,
     ):
         app.register_blueprint(blueprint)

@@ -14,6 +14,7 @@ from typing import Protocol
 from fhir_plugin.delete.register import Found as Found
 from fhir_plugin.ports import ChainReport
 from mappings.model.deletion import CaseId, Certificate, CertificateNumber, DeletionCase, ItemId, Principle
+from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession
 from mappings.model.practice import Hold
 
@@ -81,7 +82,21 @@ class Register(Protocol):
     def of_nhs_number(self, session: ClinicalSession, number: str) -> Found: ...
     def on(self, session: ClinicalSession, day: dt.date) -> Found: ...
     def certificate(self, session: ClinicalSession, number: CertificateNumber) -> Certificate: ...
+    def signed(self, certificate: Certificate) -> bool:
+        """Whether this installation signed exactly this."""
+
     def chain(self, session: ClinicalSession) -> ChainReport: ...
+
+
+class BreakGlass(Protocol):
+    """Opening what is hidden, with a reason (`fhir_plugin.delete.break_glass`): privacy officers and auditors alone, at
+    any launch of the same EHR."""
+
+    def open(self, session: ClinicalSession, reference: Reference, reason: str) -> str:
+        """A ticket for one look, in this launch, within two minutes; logged. Fields: `reason`, in their own words."""
+
+    def picture(self, session: ClinicalSession, reference: Reference, ticket: str) -> tuple[bytes, str]:
+        """The bytes that were kept, and their type, once. `NotFound` where none are kept."""
 
 
 class Offices(Protocol):
@@ -95,3 +110,8 @@ class Offices(Protocol):
     def guardians(self) -> Guardians: ...
     @property
     def register(self) -> Register: ...
+    @property
+    def break_glass(self) -> BreakGlass: ...
+
+    def certificate_pdf(self, certificate: Certificate) -> bytes:
+        """To be printed and filed on paper; content-free as the certificate is."""
