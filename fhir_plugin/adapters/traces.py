@@ -194,7 +194,8 @@ def _below(folder: Path, *, ours: bool = False, but: Path | None = None) -> Iter
         try:
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError as error:
-            if error.errno in VANISHED or (ours and not _is_ours(here)):
+            gone = error.errno in VANISHED and (here != folder or ours)
+            if gone or (ours and not _is_ours(here)):
                 continue
             raise _unreadable() from error
         for entry in entries:

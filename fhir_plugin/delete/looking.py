@@ -30,8 +30,8 @@ _XML_PUT_OVER: Final = re.compile(
 )
 _SHORTEST_DATA: Final = 16
 """Letters of a text that may be base64 of bytes."""
-_NO_TYPE: Final = re.compile(r"[^A-Za-z]")
-_NO_ID: Final = re.compile(r"[^A-Za-z0-9.\-]")
+_A_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{1,63}")
+_AN_ID: Final = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 
 
 class Sought:
@@ -96,12 +96,15 @@ class Sought:
 
 
 def named(resource: Json) -> str:
-    """`Type/id`, with `/_history/version` where it has one: of a server's answer, no letter that ids do not have."""
-    kind, id = str(resource.get("resourceType")), str(resource.get("id"))
+    """`Type/id`, with `/_history/version` where it has one; `?` for what is no id, which could say anything."""
     meta = resource.get("meta")
     version = meta.get("versionId") if isinstance(meta, dict) else None
-    name = f"{_NO_TYPE.sub('', kind)[:64]}/{_NO_ID.sub('', id)[:64]}"
-    return f"{name}/_history/{_NO_ID.sub('', version)[:64]}" if isinstance(version, str) and version else name
+    name = f"{_or_unnamed(_A_TYPE, resource.get('resourceType'))}/{_or_unnamed(_AN_ID, resource.get('id'))}"
+    return f"{name}/_history/{_or_unnamed(_AN_ID, version)}" if version else name
+
+
+def _or_unnamed(pattern: re.Pattern[str], value: object) -> str:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else "?"
 
 
 def is_deleted(resource: object) -> bool:
