@@ -150,7 +150,7 @@ def other_person(case: DeletionCase, patient: Patient) -> str:
     """
     if patient.id != case.patient:
         return "patient-changed"
-    if _digits(patient.nhs_number or "") != _digits(case.nhs_number):
+    if patient.nhs_number and _digits(patient.nhs_number) != _digits(case.nhs_number):
         return "patient-changed"
     return "patient-deceased" if patient.deceased and not case.deceased else ""
 
@@ -181,7 +181,7 @@ def look(parts: DeleteParts, id: CaseId) -> bool:
     with parts.work.transaction():
         case = parts.cases.get(id, for_change=True)
         stopping, now = held(parts, case), parts.clock.now()
-        after = [_looked_at(parts, each, stopping, now) for each in case.items]
+        after = [_looked_at(each, stopping, now) for each in case.items]
         new = [each for each, before in zip(after, case.items, strict=True) if each != before]
         if not new:
             list_what_waits(parts, case)
@@ -209,7 +209,7 @@ def each_moved(
 # ---------------------------------------------------------------------------------------------- inside
 
 
-def _looked_at(parts: DeleteParts, item: DeletionItem, stopping: tuple[Reason, ...], now: dt.datetime) -> DeletionItem:
+def _looked_at(item: DeletionItem, stopping: tuple[Reason, ...], now: dt.datetime) -> DeletionItem:
     if stopping and item.state in HOLDS:
         item = moved(item, Event.HELD, at=now, why=stopping[0].code)
     elif not stopping and item.state is DeletionState.ON_HOLD:
