@@ -12,11 +12,20 @@ from dataclasses import replace
 from typing import Final
 
 from fhir_plugin.delete.bound import bound_now, contents_of, need_of
-from fhir_plugin.delete.destroying import Destroying, Stop
+from fhir_plugin.delete.destroying import BEGUN, Destroying, Stop
 from fhir_plugin.delete.lifecycle import Event, moved
 from fhir_plugin.delete.needles import keep_needles, kept_needles, needles_of
 from fhir_plugin.delete.references import find, unlink
-from fhir_plugin.errors import Gone, NotFound, RecordRefused, RecordUnavailable, Tampered, VersionConflict
+from fhir_plugin.delete.tell import edited
+from fhir_plugin.errors import (
+    Gone,
+    NotFound,
+    RecordRefused,
+    RecordUnavailable,
+    Tampered,
+    VersionConflict,
+    WrongPatient,
+)
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ledger.record_steps import TRIES
 from fhir_plugin.ports import Compartment, Destroyed, Json, VaultItem, kept_under
@@ -36,28 +45,35 @@ _APPROVED: Final = frozenset({DeletionState.ACCEPTED, DeletionState.IN_PROGRESS,
 def check(doing: Destroying) -> Evidence:
     """Approved, of this version and these bytes, unexpired, not held, of this patient, and its Task as it was told.
 
-    From here on it counts as begun. One that had begun before is checked against what may be there by now.
+    One that had begun before is checked against what may be there by now. Nothing has been begun yet.
     """
     parts = doing.parts
     doing.may_destroy()
     case, item = doing.now()
-    edited = doing.ways.edited(doing.record, case, item)
-    if edited:
-        raise _void(item, edited)
+    wrong = edited(parts, doing.record, case, item)
+    if wrong:
+        raise _void(item, wrong)
     hidden = parts.hidden.find(case.fhir_base, item.image.reference)
     if hidden is not None and hidden.pending and not _ended(doing, hidden.pending):
         raise RecordUnavailable("this image is being hidden or shown again", code="hiding-under-way")
     _as_approved(doing, item)
+    return {"version": item.image.version}
+
+
+def begun(doing: Destroying) -> Evidence:
+    """From here on the first destroying act may happen: the item says so, and names every Binary that any version of
+    the image has shown."""
+    item = doing.may_destroy()
     binaries = tuple(dict.fromkeys((*item.image.binaries, *_of_every_version(doing, item.image.reference))))
     event = {DeletionState.ACCEPTED: Event.BEGUN, DeletionState.FAILED: Event.RETRIED}
 
-    def begun(now: DeletionItem) -> DeletionItem:
+    def begin(now: DeletionItem) -> DeletionItem:
         found = replace(now, image=replace(now.image, binaries=binaries))
-        return moved(found, event[now.state], at=parts.clock.now()) if now.state in event else found
+        return moved(found, event[now.state], at=doing.parts.clock.now()) if now.state in event else found
 
-    doing.save(begun, tell=True)
+    item = doing.save(begin, told=True)
     _may_be_done(doing, item)
-    return {"version": item.image.version, "binaries": " ".join(binaries)}
+    return {"binaries": " ".join(binaries)}
 
 
 def needles(doing: Destroying) -> Evidence:
@@ -98,7 +114,7 @@ def references(doing: Destroying) -> Evidence:
     approved = {each.image.reference for each in case.items if each.state in _APPROVED}
     if not approved.issuperset(found.sharing):
         raise Stop("Another image shows the same bytes, and nobody has approved that one.", code="bytes-shared")
-    if found.pointing and not doing.ways.unlinks:
+    if found.pointing and not doing.parts.policy.deletion_unlinks:
         raise Stop("Other entries of the record refer to this image.", code="referred-to")
     unlinked = 0
     for pointing in found.pointing:
@@ -115,6 +131,7 @@ def log(doing: Destroying) -> Evidence:
     parts, item = doing.parts, doing.may_destroy()
     if doing.begun_before():
         return {"logged": "before"}
+    _as_approved(doing, item)
     parts.destroyed.append(
         Destroyed(
             at=parts.clock.now(),
@@ -151,7 +168,7 @@ def vault(doing: Destroying) -> Evidence:
 
 def binary(doing: Destroying) -> Evidence:
     """The bytes, where they lie apart: deleted; where a server refuses that, words put over them."""
-    how = {}
+    how: dict[str, str] = {}
     for each in doing.may_destroy().image.binaries:
         doing.may_destroy()
         try:
@@ -161,6 +178,23 @@ def binary(doing: Destroying) -> Evidence:
             _overwrite(doing, each)
             how[each] = "overwritten"
     return {**how, **doing.emptied(["binary"] if how else [])}
+
+
+def bytes_gone(doing: Destroying) -> Evidence | None:
+    """Whether nothing is left of any of them where everybody reads them."""
+    for each in doing.now()[1].image.binaries:
+        with suppress(NotFound, Gone):
+            doing.record.read_binary(each)
+            return None
+    return doing.emptied(["binary"])
+
+
+def image_gone(doing: Destroying) -> Evidence | None:
+    """Whether it is deleted. Where our tombstone stands, deleting it is tried again."""
+    with suppress(NotFound, Gone):
+        doing.record.read(*doing.now()[1].image.reference.split("/"))
+        return None
+    return {"stands": "", "record": "deleted", **doing.emptied(["image"])}
 
 
 def image(doing: Destroying) -> Evidence:
@@ -179,6 +213,15 @@ def image(doing: Destroying) -> Evidence:
     if not how:
         raise Stop("The record neither deletes this image nor lets it be written over.", code="record-refuses")
     return {"stands": "" if how == "deleted" else "yes", "record": how, **doing.emptied(["image"])}
+
+
+def history_gone(doing: Destroying) -> Evidence | None:
+    """Whether no place tells of any version but a tombstone of ours any more."""
+    image = doing.now()[1].image
+    for each in (image.reference, *image.binaries):
+        if any(found is None or not is_tombstone(found) for found in doing.purge.versions(each).values()):
+            return None
+    return {"versions": "none", **doing.emptied(["history"])}
 
 
 def history(doing: Destroying) -> Evidence:
@@ -234,6 +277,8 @@ def _as_approved(doing: Destroying, item: DeletionItem) -> None:
             )
         except (NotFound, Gone) as error:
             raise _void(item, "gone-already") from error
+        except WrongPatient as error:
+            raise _void(item, "another-patient") from error
         except RecordRefused as error:
             raise _void(item, "cannot-be-read") from error
         if (found.version, found.digest) != (image.version, image.digest):
@@ -248,8 +293,8 @@ def _as_approved(doing: Destroying, item: DeletionItem) -> None:
 
 def _void(item: DeletionItem, why: str) -> Stop:
     """Before it began the approval is void and goes to a person; afterwards it stops where it is."""
-    begun = item.state not in (DeletionState.ACCEPTED, DeletionState.ON_HOLD)
-    return Stop("What was approved is not what is there.", code=why, how=Event.STOPPED if begun else Event.VOIDED)
+    how = Event.STOPPED if item.state in BEGUN else Event.VOIDED
+    return Stop("What was approved is not what is there.", code=why, how=how)
 
 
 def _may_be_done(doing: Destroying, item: DeletionItem) -> None:

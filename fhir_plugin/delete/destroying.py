@@ -7,13 +7,14 @@ leave everything as it is, and what the item then says is exactly what was destr
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fhir_plugin.delete.lifecycle import Event, moved
 from fhir_plugin.delete.parts import DeleteParts
+from fhir_plugin.delete.standing import changed, forbidden
+from fhir_plugin.delete.tell import tell
 from fhir_plugin.errors import NotFound, ReadBackMismatch, RecordRefused, Refused, Tampered
 from fhir_plugin.ledger.intents import Evidence, Intent
 from fhir_plugin.ports import ClinicalRecord, RecordPurge
@@ -28,6 +29,7 @@ LEFT: Final = "left"
 """Evidence: the step did nothing, because one before it had stopped."""
 DESTROYED: Final = "destroyed"
 """Evidence: the places that the step has emptied, with spaces between."""
+BEGUN: Final = frozenset({DeletionState.IN_PROGRESS, DeletionState.FAILED})
 _SAYS_NO: Final = (RecordRefused, ReadBackMismatch, Refused, Tampered)
 
 
@@ -40,33 +42,16 @@ class Stop(Refused):
 
 
 @dataclass(frozen=True)
-class Forbidden:
-    """Why an item may not be destroyed now. `how`: HELD, VOIDED or EXPIRED; `why`: a code."""
-
-    how: Event
-    why: str
-
-
-@dataclass(frozen=True)
 class Ways:
-    """What destroying does through the other parts of this app, joined in `fhir_plugin.deleting`.
+    """What destroying does through the other flows, joined in `fhir_plugin.deleting`.
 
-    `forbidden`: whether this may be destroyed now, by whoever approved it; None: it may. `edited`: whether its Task in
-    the record says something else than it was told; empty: it does not. `elsewhere`: what other flows hold of an image
-    (second opinions, packages, galleries), by the code of the place: each destroys it in the open transaction and says
-    how many there were; safe twice. `certify` makes the certificate of what is proven; `tell` writes down, in the open
-    transaction, that the record is told how the case stands.
+    `elsewhere`: what they hold of an image (second opinions, packages, galleries), by the code of the place: each
+    destroys it in the open transaction and says how many there were; safe twice. `certify` makes the certificate of
+    what is proven.
     """
 
-    forbidden: Callable[[DeletionCase, DeletionItem], Forbidden | None]
-    edited: Callable[[ClinicalRecord, DeletionCase, DeletionItem], str]
     elsewhere: Mapping[str, Callable[[FhirBase, PatientId, Reference], int]]
     certify: Callable[[DeletionCase, DeletionItem], Certificate]
-    tell: Callable[[Intent, DeletionCase], None]
-    unlinks: bool = True
-    """Policy: whether references in other resources are taken out; otherwise one that is found stops it."""
-    look_again: dt.timedelta = dt.timedelta(days=1)
-    """How long after it was not proven the app looks again by itself."""
 
 
 def find_item(
@@ -78,12 +63,6 @@ def find_item(
             if item.id == id:
                 return case, item
     raise NotFound("there is no such request for permanent deletion", status=404)
-
-
-def with_item(case: DeletionCase, item: DeletionItem) -> DeletionCase:
-    """The next revision of a case, with this item as it is now."""
-    items = tuple(item if each.id == item.id else each for each in case.items)
-    return replace(case, items=items, revision=case.revision + 1)
 
 
 @dataclass
@@ -116,33 +95,35 @@ class Destroying:
     def may_destroy(self) -> DeletionItem:
         """Asked before every destroying act. Raises `Stop`: a hold may have come, an approval have run out."""
         case, item = self.now()
-        forbidden = self.ways.forbidden(case, item)
-        if forbidden is not None:
+        found = forbidden(self.parts, case, item)
+        if found is not None:
+            how, why = found
             # Once it has begun, there is nothing to approve anew: it stops, and says how far it has come.
-            begun = item.state is DeletionState.IN_PROGRESS and forbidden.how is not Event.HELD
-            raise Stop("This may not go on now.", code=forbidden.why, how=Event.STOPPED if begun else forbidden.how)
+            begun = item.state in BEGUN and how is not Event.HELD
+            raise Stop("This may not go on now.", code=why, how=Event.STOPPED if begun else how)
         self.parts.engine.keep_lease()
         return item
 
-    def save(self, change: Callable[[DeletionItem], DeletionItem], *, tell: bool = False) -> DeletionItem:
-        """The item changed, over what it is now, in a transaction of its own or in the open one."""
-        parts = self.parts
+    def save(self, change: Callable[[DeletionItem], DeletionItem], *, told: bool = False) -> DeletionItem:
+        """The item changed, over what it is now, in a transaction of its own or in the open one.
+
+        `told`: the record is told how the case stands then, under this launch.
+        """
+        parts, intent = self.parts, self.intent
         with parts.work.transaction():
-            case_id = self.now()[0].id
-            case = parts.cases.get(case_id, for_change=True)
-            item = case.item(ItemId(self.intent.subject))
-            changed = change(item)
-            if changed != item:
-                after = with_item(case, changed)
-                parts.cases.save(after)
-                if tell:
-                    self.ways.tell(self.intent, after)
-            return changed
+            case = parts.cases.get(self.now()[0].id, for_change=True)
+            item = case.item(ItemId(intent.subject))
+            wanted = change(item)
+            if wanted != item:
+                case = changed(parts, case, wanted)
+                if told:
+                    tell(parts, case, launch=intent.launch, user=intent.user)
+            return case.item(item.id)
 
     def move(self, event: Event, **changes: Any) -> DeletionItem:
         """The item after `event`, which the app itself brought about; told to the record."""
         at = self.parts.clock.now()
-        return self.save(lambda item: moved(item, event, at=at, **changes), tell=True)
+        return self.save(lambda item: moved(item, event, at=at, **changes), told=True)
 
     def emptied(self, places: Sequence[str]) -> Evidence:
         """Written down on the item at once, so that whoever looks knows how far it has come."""

@@ -119,12 +119,13 @@ class _Destruction:
         return [
             act("check"),
             act("needles"),
+            act("begun"),
             act("references"),
             act("log", asked=partial(destroy_steps.logged, doing)),
             act("vault"),
-            act("binary"),
-            act("image"),
-            act("history"),
+            act("binary", asked=partial(destroy_steps.bytes_gone, doing)),
+            act("image", asked=partial(destroy_steps.image_gone, doing)),
+            act("history", asked=partial(destroy_steps.history_gone, doing)),
             act("registers"),
             Careful("prove", doing, self._prove, even_stopped=self._some_destroyed),
             self._written("provenance", "Provenance", "", even_stopped=self._image_gone),
@@ -244,17 +245,15 @@ class _Destruction:
         parts = self._parts
         forget_needles(parts, item.id)
         self._doing.move(Event.PROVEN, look_again=None)
-        for work in parts.worklist.of_patient(intent.fhir_base, intent.patient):
-            if work.subject == item.id:
-                held = parts.worklist.get(work.id, for_change=True)
-                parts.worklist.save(replace(held, done_at=parts.clock.now(), done_by=intent.user, outcome="destroyed"))
         self._audit(intent, ERASED, "success", certificate=item.certificate or "", purged=" ".join(item.purged))
 
     def _stop(self, how: Event, why: str) -> None:
         """Where it stands, as far as that can follow: what failed and is tried in vain has failed, as before."""
         doing, parts = self._doing, self._parts
         _case, item = doing.now()
-        again = parts.clock.now() + doing.ways.look_again if how is Event.STOPPED else None
+        if how is Event.STOPPED and item.state is DeletionState.ACCEPTED:
+            how = Event.VOIDED  # nothing has begun: a person looks, and decides again
+        again = parts.clock.now() + parts.policy.deletion_look_again if how is Event.STOPPED else None
         if may(item, how):
             doing.move(how, why=why, look_again=again)
         elif item.state is DeletionState.FAILED:
