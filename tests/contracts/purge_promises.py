@@ -12,7 +12,7 @@ import pytest
 
 from fhir_plugin.adapters.fhir_purge import ACCEPTS
 from fhir_plugin.errors import RecordRefused
-from fhir_plugin.ports import Answered, ClinicalRecord, RecordPurge
+from fhir_plugin.ports import Answered, ClinicalRecord, RecordPurge, Stored
 from mappings.model.identifiers import PatientId, Reference
 from tests.fakes.record import FakeRecord
 
@@ -29,9 +29,9 @@ class Place:
     means: str
     outcome: str
 
-    def photo(self) -> Reference:
-        """A Binary with the photograph in its first version."""
-        return self.record.create_binary(PHOTO, "image/jpeg", id=_our_id(), security_context=None).reference
+    def photo(self) -> Stored:
+        """A Binary with the photograph in its only version."""
+        return self.record.create_binary(PHOTO, "image/jpeg", id=_our_id(), security_context=None)
 
     def media(self, title: str = "a mole") -> Json:
         about = {"reference": f"Patient/{self.patient}"}
@@ -73,17 +73,17 @@ def the_means_is_known_and_said_in_plain_words(place: Place) -> None:
 def every_version_is_seen_until_it_is_purged(place: Place) -> None:
     reference, _media = place.gone()
     before = place.purge.versions(reference)
-    assert [_title(before[number]) for number in ("1", "2", "3")] == ["a mole", "a mole, renamed", None]
-    assert before["4"] is None, "the deletion"
+    assert _titles(before) == [None, "a mole", "a mole, renamed"]
+    assert None in before.values(), "the deletion"
     place.purged(reference)
-    left = {number: _title(each) for number, each in place.purge.versions(reference).items() if each is not None}
+    left = _titles(place.purge.versions(reference))
     match place.outcome:
         case "gone":
-            assert left == {}
+            assert left == []
         case "half":
-            assert left == {"1": "a mole"}
+            assert left == ["a mole"]
         case _:
-            assert left == {"1": "a mole", "2": "a mole, renamed", "3": None}
+            assert left == [None, "a mole", "a mole, renamed"]
 
 
 def it_may_be_asked_twice(place: Place) -> None:
@@ -102,28 +102,29 @@ def of_what_was_not_deleted_the_earlier_versions_go(place: Place) -> None:
     reference = place.record.put(media).reference
     place.record.put({**media, "status": "entered-in-error", "content": {"contentType": "image/jpeg"}})
     place.purged(reference)
-    left = [_title(each) for each in place.purge.versions(reference).values() if each is not None]
+    left = _titles(place.purge.versions(reference))
     match place.means, place.outcome:
         case (("medplum-expunge" | "erase"), "gone"):
             assert left == []
         case _, "gone":
             assert left == [None], "what is current stays: it says nothing by then"
         case _:
-            assert sorted(left, key=str) == [None, "a mole"]
+            assert left == [None, "a mole"]
 
 
 def bytes_answer_under_some_accept_until_they_are_purged(place: Place) -> None:
-    reference = place.photo()
-    before = place.purge.binary_answers(reference, ["1"])
+    photo = place.photo()
+    reference, version = photo.reference, photo.version or "1"
+    before = place.purge.binary_answers(reference, [version])
     assert len(before) == 2 * len(ACCEPTS)
-    assert {each.asked for each in before} >= {"read image/*", "vread 1 application/fhir+json"}
+    assert {each.asked for each in before} >= {"read image/*", f"vread {version} application/fhir+json"}
     assert any(_holds(each) for each in before if each.asked.startswith("read"))
     assert any(_holds(each) for each in before if each.asked.startswith("vread"))
     place.record.delete("Binary", reference.partition("/")[2])
-    after_delete = place.purge.binary_answers(reference, ["1"])
+    after_delete = place.purge.binary_answers(reference, [version])
     assert any(_holds(each) for each in after_delete), "a deletion alone is none: the version still answers"
     place.purged(reference)
-    after = place.purge.binary_answers(reference, ["1"])
+    after = place.purge.binary_answers(reference, [version])
     assert any(_holds(each) for each in after) is (place.outcome != "gone")
     assert all(each.status in (200, 404, 406, 410, 415) for each in after)
 
@@ -143,7 +144,7 @@ def nothing_else_is_purged(place: Place) -> None:
     place.record.put({**other, "status": "entered-in-error"})
     reference, _media = place.gone()
     place.purged(reference)
-    assert [_title(each) for each in place.purge.versions(kept).values()] == ["another picture"] * 2
+    assert _titles(place.purge.versions(kept)) == ["another picture"] * 2
 
 
 def everything_of_a_patient(place: Place) -> None:
@@ -158,8 +159,10 @@ def everything_of_a_patient(place: Place) -> None:
     assert media["id"] not in {each["id"] for each in place.purge.everything(place.patient)}
 
 
-def _title(resource: Json | None) -> str | None:
-    return None if resource is None else resource["content"].get("title")
+def _titles(versions: Mapping[str, Json | None]) -> list[str | None]:
+    """Of the versions that have content, without a title first."""
+    found = [each["content"].get("title") for each in versions.values() if each is not None]
+    return sorted(found, key=lambda title: title or "")
 
 
 def _holds(answer: Answered) -> bool:
