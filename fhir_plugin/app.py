@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from flask import Flask
@@ -18,6 +20,8 @@ from fhir_plugin.adapters.background import BackgroundThreads
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
+from fhir_plugin.adapters.deletion_cases import DatabaseDeletionCases
+from fhir_plugin.adapters.destruction_log import DestructionLogFile
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
 from fhir_plugin.adapters.drafts import DatabaseDrafts
 from fhir_plugin.adapters.ehr_records import LaunchRecords
@@ -38,6 +42,7 @@ from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
+from fhir_plugin.adapters.traces import FolderTraces
 from fhir_plugin.adapters.vault import FileVault
 from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.capture.captures import Captures
@@ -49,6 +54,7 @@ from fhir_plugin.capture.requests.record import KIND as PHOTO_REQUEST
 from fhir_plugin.capture.requests.record import FollowRecord
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.write import KIND
+from fhir_plugin.deleting import KnownRoles, join_deletion
 from fhir_plugin.disclosing import join_desk
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.from_settings import master_keys, registered_ehrs
@@ -194,10 +200,11 @@ def install(
         hidden=around("hidden", DatabaseHiddenImages(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
+    colleagues = DatabaseColleagues(database, masters)
     practice_parts = WorkParts(
         work=database,
         worklist=worklist,
-        colleagues=DatabaseColleagues(database, masters),
+        colleagues=colleagues,
         absences=DatabaseAbsences(database, masters),
         holds=holds,
         audit=audit,
@@ -229,6 +236,14 @@ def install(
     plans[PHOTO_REQUEST] = FollowRecord(request_parts)
     captures = Captures(parts)
     disclosures = around("disclosures", DatabaseDisclosureRequests(database, masters))
+    appointments = Appointments(database, masters, audit, clock)
+    traces = FolderTraces(
+        database,
+        state=settings.state,
+        file=database.file,
+        vault=settings.state / "vault",
+        temporary=Path(tempfile.gettempdir()),
+    )
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -257,7 +272,7 @@ def install(
         captures=captures,
         gallery=gallery,
         job_roles=job_roles,
-        appointments=Appointments(database, masters, audit, clock),
+        appointments=appointments,
         worklist=worklist,
         practice=practice,
         concerns=concerns,
@@ -270,6 +285,17 @@ def install(
         requests=Requests(request_parts),
         visits=Visits(request_parts),
         desk=join_desk(parts, disclosures, captures.patient, plans),
+        deletion=join_deletion(
+            parts,
+            around("deletions", DatabaseDeletionCases(database, masters, vault.keyed_digest)),
+            patient=captures.patient,
+            purges=records.purge_of,
+            traces=traces,
+            destroyed=around("destroyed", DestructionLogFile(settings.state / "destroyed.log", vault.keyed_digest)),
+            known=KnownRoles(colleagues, appointments.listed, clock),
+            after_commit=database.after_commit,
+            plans=plans,
+        ),
     )
     return installation
 

@@ -22,6 +22,7 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.damage import unless_damaged
+from fhir_plugin.deleting import Deletion
 from fhir_plugin.disclose.desk.desk import Desk
 from fhir_plugin.disclose.send import tidy as tidy_packages
 from fhir_plugin.keep.consult import Consultations
@@ -83,6 +84,7 @@ class Installation:
     labels: Labels
     label_reviews: LabelReviews
     desk: Desk
+    deletion: Deletion
 
     def resume(self) -> list[Intent]:
         """Takes everything unfinished as far as it goes now, and mends what a crash left. Safe at any time, twice."""
@@ -95,6 +97,7 @@ class Installation:
         unless_damaged("opinions", self.consultations.tidy, 0)
         unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
         unless_damaged("disclosures", self.desk.tidy, 0)
+        unless_damaged("deletions", self.deletion.tidy, 0)
         for part, step in (
             ("audit", self.audit.sign_head),
             ("pending", self.pending.purge),

@@ -119,6 +119,12 @@ class Database:
             ambient.broken = True
             raise
 
+    @property
+    def file(self) -> Path | None:
+        """Where it lies on this machine; None for a server, or in memory."""
+        path = self._url.database if self.is_sqlite else None
+        return Path(path) if path and path != ":memory:" else None
+
     def after_commit(self, act: Act) -> None:
         """Runs `act` once the open transaction is durable (at once if there is none); never if it is undone."""
         ambient = self._ambient()

@@ -155,10 +155,13 @@ def other_person(case: DeletionCase, patient: Patient) -> str:
     return "patient-deceased" if patient.deceased and not case.deceased else ""
 
 
-def patient_seen(parts: DeleteParts, session: ClinicalSession, patient: Patient) -> int:
+def patient_seen(parts: DeleteParts, session: ClinicalSession) -> int:
     """At a launch: approvals given of a patient who was another, or alive, are asked for again; returns how many."""
     with parts.work.transaction():
         ids = [each.id for each in parts.cases.of_patient(session.fhir_base, session.patient_id) if each.open]
+    if not ids:
+        return 0
+    patient = parts.patient(session)
     return sum(_patient_seen(parts, session, patient, id) for id in ids)
 
 

@@ -1,0 +1,176 @@
+"""Joins hiding and permanent deletion: a part of `app`, which is long enough."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.delete import standing, tell
+from fhir_plugin.delete.decide import Decisions
+from fhir_plugin.delete.guardians import Guardians
+from fhir_plugin.delete.look import Looks
+from fhir_plugin.delete.parts import DeleteParts
+from fhir_plugin.delete.register import Register
+from fhir_plugin.delete.request import Requests
+from fhir_plugin.disclose.desk.days_off import bank_holidays
+from fhir_plugin.errors import Refused
+from fhir_plugin.ledger.engine import PlanFor
+from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, RecordPurge, Traces
+from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
+from fhir_plugin.work.stores import Colleagues
+from mappings.model.deletion import DeletionCase, DeletionItem
+from mappings.model.identifiers import FhirBase, LaunchId, Reference
+from mappings.model.people import ClinicalSession, Patient, Role
+
+KNOWN_FOR: Final = dt.timedelta(days=400)
+"""Somebody who has not been here for longer has no role that this app knows of."""
+
+
+class Appointed(Protocol):
+    """One appointment (`adapters.appointments.Appointment`)."""
+
+    @property
+    def fhir_base(self) -> FhirBase: ...
+    @property
+    def user(self) -> Reference: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def until(self) -> dt.datetime: ...
+    @property
+    def ended(self) -> dt.datetime | None: ...
+    def holds(self, on: dt.date) -> bool: ...
+
+
+@dataclass(frozen=True)
+class KnownRoles:
+    """Who has which role at an EHR, as this app knows it now (G-R305): of the last launch, and of appointments.
+
+    What somebody had at their last launch by an appointment that has ended since, they have no more.
+    """
+
+    colleagues: Colleagues
+    appointments: Callable[[], Sequence[Appointed]]
+    clock: Clock
+
+    def of(self, fhir_base: FhirBase, login: Reference) -> frozenset[Role]:
+        """Nothing for somebody who was never here, or not for long."""
+        now = self.clock.now()
+        theirs = [each for each in self.appointments() if (each.fhir_base, each.user) == (fhir_base, login)]
+        given = {each.role for each in theirs if each.holds(now.date())}
+        for person in self.colleagues.at(fhir_base, since=now - KNOWN_FOR):
+            if person.user == login:
+                lost = {each.role for each in theirs if person.last_seen <= (each.ended or each.until) <= now}
+                return frozenset((person.roles - lost) | given)
+        return frozenset(given)
+
+    def guardians(self, session: ClinicalSession) -> Iterable[tuple[Reference, str]]:
+        """Everybody who is a Guardian at the EHR of this launch, with a name."""
+        base, now = session.fhir_base, self.clock.now()
+        people = [(each.user, each.name) for each in self.colleagues.at(base, since=now - KNOWN_FOR)]
+        people += [(each.user, each.name) for each in self.appointments() if each.fhir_base == base]
+        return [each for each in people if Role.CALDICOTT_GUARDIAN in self.of(base, each[0])]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """Hiding and permanent deletion, joined."""
+
+    parts: DeleteParts
+    requests: Requests
+    decisions: Decisions
+    looks: Looks
+    guardians: Guardians
+    register: Register
+
+    def tidy(self) -> int:
+        """What time and holds do to requests by themselves; returns how many changed."""
+        return standing.tidy(self.parts)
+
+    def resume_for(self, session: ClinicalSession) -> None:
+        """After a launch of this patient: who it is now, and what waited for a sign-in goes on."""
+        if session.requests_only:
+            return
+        standing.patient_seen(self.parts, session)
+        tell.resume_for(self.parts, session)
+
+
+def join_deletion(
+    capture: CaptureParts,
+    cases: DeletionCases,
+    *,
+    patient: Callable[[ClinicalSession], Patient],
+    purges: Callable[[LaunchId], RecordPurge],
+    traces: Traces,
+    destroyed: DestructionLog,
+    known: KnownRoles,
+    after_commit: Callable[[Callable[[], None]], None],
+    plans: MutableMapping[str, PlanFor],
+) -> Deletion:
+    """Over the same ports as filing; how it is carried out joins `plans`."""
+    bare = DeleteParts(
+        work=capture.work,
+        cases=cases,
+        hidden=capture.hidden,
+        vault=capture.vault,
+        audit=capture.audit,
+        signer=capture.signer,
+        worker=capture.worker,
+        ledger=capture.ledger,
+        engine=capture.engine,
+        queue=capture.queue,
+        clock=capture.clock,
+        policy=capture.policy,
+        records=capture.records,
+        purges=purges,
+        patient=patient,
+        new_id=capture.new_id,
+        worklist=capture.worklist,
+        holds=capture.holds,
+        kept=capture.kept,
+        labels=capture.labels,
+        background=capture.background,
+        traces=traces,
+        destroyed=destroyed,
+        roles=known.of,
+        days_off=bank_holidays().of(capture.policy.jurisdiction),
+    )
+    parts = replace(bare, told=_Telling(bare, after_commit))
+    plans[tell.KIND] = tell.Tellings(parts)
+    return Deletion(
+        parts=parts,
+        requests=Requests(parts, seen_by=lambda _session, _reference: (), begin=_not_here),
+        decisions=Decisions(parts),
+        looks=Looks(parts, LOOK_REASONS),
+        guardians=Guardians(known.guardians),
+        register=Register(parts),
+    )
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """What is told is told under a launch of that patient: this one, or the one under which it was told last, until
+    somebody opens that chart again."""
+
+    parts: DeleteParts
+    after_commit: Callable[[Callable[[], None]], None]
+
+    def __call__(self, case: DeletionCase, session: ClinicalSession | None) -> None:
+        if session is not None and session.patient_id == case.patient:
+            launch, user = session.launch_id, session.user.reference
+        else:
+            before = [each for each in self.parts.ledger.for_subject(case.id) if each.kind == tell.KIND]
+            if not before:
+                return  # it was never told: nobody at that chart has done anything yet
+            launch, user = before[-1].launch, before[-1].user
+        tell.tell(self.parts, case, launch=launch, user=user)
+        self.after_commit(self.parts.queue.wake)
+
+
+def _not_here(_session: ClinicalSession, _case: DeletionCase, _item: DeletionItem) -> None:
+    raise Refused("This installation does not carry out permanent deletions yet.", code="not-carried-out")
