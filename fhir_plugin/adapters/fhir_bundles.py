@@ -61,6 +61,20 @@ def next_link(page: Json) -> str | None:
     return None
 
 
+def matches_in(page: Json) -> int:
+    """How many entries of a page are what was asked for: neither included beside it, nor the server's own words."""
+    entries = page.get("entry")
+    found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    modes = [entry["search"].get("mode") if isinstance(entry.get("search"), dict) else None for entry in found]
+    return sum(mode not in ("include", "outcome") for mode in modes)
+
+
+def total_of(page: Json) -> int:
+    """How many there are, as the server says; 0 where it says nothing, which many do."""
+    total = page.get("total")
+    return total if isinstance(total, int) and not isinstance(total, bool) else 0
+
+
 def in_processing_order(entries: Sequence[TransactionEntry]) -> list[int]:
     """Positions in the order R4 prescribes for a transaction: DELETE, then POST, then PUT."""
     rank = {"DELETE": 0, "POST": 1, "PUT": 2}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from fhir_plugin.adapters.fhir_bundles import next_link
+from fhir_plugin.adapters.fhir_bundles import matches_in, next_link, total_of
 from fhir_plugin.adapters.fhir_replies import FHIR_JSON, accept_read, half_answered
 from fhir_plugin.adapters.fhir_urls import Within
 from fhir_plugin.errors import RecordRefused, RecordUnavailable
@@ -60,12 +60,16 @@ class FhirSender:
         `private`: values that say who somebody is, and so must not stand in the address of a next page.
         """
         seen = {url}
+        given = 0
         reply = self.ask("GET" if form is None else "POST", url, what, headers=_STRICT, form=form)
         while True:
             page = accept_read(reply, what)
             yield page
+            given += matches_in(page)
             link = next_link(page)
             if link is None:
+                if given < total_of(page):  # some page and name no next one
+                    raise RecordRefused(f"{what}: the server kept the rest to itself", code="list-incomplete")
                 return
             following = self.within.resolve(link, seen_from=url)
             if following is None:

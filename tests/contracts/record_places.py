@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fhir_plugin.errors import Gone, NotFound, RecordRefused
 from fhir_plugin.ports import ClinicalRecord, Stored
 from mappings.model.identifiers import Reference
 
@@ -33,6 +34,11 @@ class Place:
 
     def deviates(self, name: str) -> bool:
         return name in self.deviations
+
+    @property
+    def error_of_deleted(self) -> type[RecordRefused]:
+        """What reading something raises that was deleted."""
+        return NotFound if self.deviates("forgets-what-is-deleted") else Gone
 
     def media(self, **changes: Any) -> Json:
         """A Media with an identifier that nobody else has, about `patient`."""

@@ -3,7 +3,9 @@ started once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final
 
 import pytest
 
@@ -14,14 +16,18 @@ from smart_launch.transport import Transport
 from tests.contracts.record_places import Place, Promise, deviations_of
 from tests.contracts.record_promises import PROMISES
 from tests.servers.hapi_server import running_hapi
+from tests.servers.medplum_router import running_medplum_router
 
-pytestmark = [pytest.mark.needs("javac"), pytest.mark.needs("mvn")]
+SERVERS: Final[dict[str, Callable[[], AbstractContextManager[FhirBase]]]] = {
+    "hapi": running_hapi,
+    "medplum-router": running_medplum_router,
+}
+NEEDS: Final = {"hapi": ("javac", "mvn"), "medplum-router": ("node", "npm")}
 
 
-@pytest.fixture(scope="module")
-def hapi() -> Iterator[FhirBase]:
-    with running_hapi() as base:
-        yield base
+def server(name: str) -> object:
+    """The parameter of one server, with what the machine must have for it."""
+    return pytest.param(name, marks=[pytest.mark.needs(tool) for tool in NEEDS[name]])
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +37,18 @@ def transport() -> Iterator[Transport]:
     transport.close()
 
 
+@pytest.fixture(scope="module", params=[server(name) for name in SERVERS])
+def base(request: pytest.FixtureRequest) -> Iterator[tuple[str, FhirBase]]:
+    with SERVERS[request.param]() as started:
+        yield request.param, started
+
+
 @pytest.fixture
-def place(hapi: FhirBase, transport: Transport) -> Place:
-    record = FhirServerRecord(transport, hapi, binary_forms=BinaryForms())
+def place(base: tuple[str, FhirBase], transport: Transport) -> Place:
+    name, address = base
+    record = FhirServerRecord(transport, address, binary_forms=BinaryForms())
     patients = [record.create({"resourceType": "Patient"}).reference for _ in range(2)]
-    return Place("hapi", record, patients[0], patients[1], deviations_of("hapi"))
+    return Place(name, record, patients[0], patients[1], deviations_of(name))
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
