@@ -152,15 +152,15 @@ def logged(doing: Destroying) -> Evidence | None:
 def vault(doing: Destroying) -> Evidence:
     """Everything that this installation holds of it, key first: here, and with every other flow."""
     parts, item = doing.parts, doing.may_destroy()
-    intent, image = doing.intent, item.image.reference
+    intent = doing.intent
     places: list[str] = []
     with parts.work.transaction():
         kept = _kept_of(doing, item)
         for each in kept:
             parts.vault.destroy(each.vault_id)
         places += sorted({each.compartment.value for each in kept})
-        for place, destroy in doing.ways.elsewhere.items():
-            if destroy(intent.fhir_base, intent.patient, image):
+        for place, destroy in doing.elsewhere.items():
+            if destroy(intent.fhir_base, intent.patient, item.image):
                 places.append(place)
         doing.save(lambda now: replace(now, picture=None))
         return doing.emptied(places)
@@ -249,6 +249,10 @@ def registers(doing: Destroying) -> Evidence:
     with parts.work.transaction():
         parts.kept.forget(intent.fhir_base, item.image.reference)
         parts.hidden.forget(intent.fhir_base, item.image.reference)
+        for work in parts.worklist.of_patient(intent.fhir_base, intent.patient):
+            if work.subject == item.image.reference:
+                held = parts.worklist.get(work.id, for_change=True)
+                parts.worklist.save(replace(held, done_at=parts.clock.now(), words="", outcome="destroyed"))
     return {"registers": "forgotten"}
 
 

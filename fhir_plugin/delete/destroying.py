@@ -18,8 +18,8 @@ from fhir_plugin.delete.tell import tell
 from fhir_plugin.errors import NotFound, ReadBackMismatch, RecordRefused, Refused, Tampered
 from fhir_plugin.ledger.intents import Evidence, Intent
 from fhir_plugin.ports import ClinicalRecord, RecordPurge
-from mappings.model.deletion import Certificate, DeletionCase, DeletionItem, DeletionState, ItemId
-from mappings.model.identifiers import FhirBase, PatientId, Reference
+from mappings.model.deletion import BoundImage, DeletionCase, DeletionItem, DeletionState, ItemId
+from mappings.model.identifiers import FhirBase, PatientId
 
 STOPPED: Final = "stopped"
 """Evidence: the code of why a step stopped."""
@@ -41,17 +41,9 @@ class Stop(Refused):
         self.how = how
 
 
-@dataclass(frozen=True)
-class Ways:
-    """What destroying does through the other flows, joined in `fhir_plugin.deleting`.
-
-    `elsewhere`: what they hold of an image (second opinions, packages, galleries), by the code of the place: each
-    destroys it in the open transaction and says how many there were; safe twice. `certify` makes the certificate of
-    what is proven.
-    """
-
-    elsewhere: Mapping[str, Callable[[FhirBase, PatientId, Reference], int]]
-    certify: Callable[[DeletionCase, DeletionItem], Certificate]
+Elsewhere = Mapping[str, Callable[[FhirBase, PatientId, BoundImage], int]]
+"""What other flows hold of an image (second opinions, packages, captures), by the code of the place: each destroys it
+in the open transaction and says how many there were; safe twice."""
 
 
 def find_item(
@@ -70,7 +62,7 @@ class Destroying:
     """One run of one destruction. Holds nothing that a crash could lose."""
 
     parts: DeleteParts
-    ways: Ways
+    elsewhere: Elsewhere
     intent: Intent
     _reached: dict[str, Any] = field(default_factory=dict, repr=False)
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from fhir_plugin import VERSION
 from fhir_plugin.delete import destroy_steps
-from fhir_plugin.delete.destroying import HOW, Careful, Destroying, Ways, find_item, stop_in
+from fhir_plugin.delete.certificate import certify
+from fhir_plugin.delete.destroying import HOW, Careful, Destroying, Elsewhere, find_item, stop_in
 from fhir_plugin.delete.lifecycle import Event, may
 from fhir_plugin.delete.needles import forget_needles, kept_needles
 from fhir_plugin.delete.parts import DeleteParts
@@ -98,11 +99,11 @@ class Destructions:
     """Plans for intents of kind `destruction`."""
 
     parts: DeleteParts
-    ways: Ways
+    elsewhere: Elsewhere
 
     def __call__(self, intent: Intent) -> Plan:
         find_item(self.parts, intent.fhir_base, intent.patient, intent.subject)
-        return _Destruction(Destroying(self.parts, self.ways, intent))
+        return _Destruction(Destroying(self.parts, self.elsewhere, intent))
 
 
 class _Destruction:
@@ -166,7 +167,7 @@ class _Destruction:
         if item.certificate is not None:
             return {"number": item.certificate}
         with self._parts.work.transaction():
-            made = self._doing.ways.certify(case, item)
+            made = certify(self._parts, case, item)
             self._parts.cases.certify(made)
             self._doing.save(lambda now: replace(now, certificate=made.number))
         return {"number": made.number}

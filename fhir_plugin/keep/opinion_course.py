@@ -89,8 +89,11 @@ class OpinionCourse:
             )
         return ended
 
-    def end(self, opinion: SecondOpinion, state: OpinionState, *, by: Reference | None) -> SecondOpinion:
-        """In the open transaction: the copy goes, the colleague's item is done, and the asker is told."""
+    def end(
+        self, opinion: SecondOpinion, state: OpinionState, *, by: Reference | None, because: str = ""
+    ) -> SecondOpinion:
+        """In the open transaction: the copy goes, the colleague's item is done, and the asker is told (`because`:
+        otherwise than usual)."""
         now = self._parts.clock.now()
         if opinion.copy is not None:
             self._parts.vault.destroy(opinion.copy)
@@ -99,7 +102,7 @@ class OpinionCourse:
         self._opinions.save(ended)
         self.finish_item(ended, ended.id, by, state)
         if state is not OpinionState.CANCELLED:
-            self._item(ended, f"{ended.id}#ended", ended.asker, ended.asker_name, now, _HOW[state])
+            self._item(ended, f"{ended.id}#ended", ended.asker, ended.asker_name, now, because or _HOW[state])
         return ended
 
     def destroy_unread(self, id: OpinionId) -> None:

@@ -78,6 +78,11 @@ class Played:
         with self._lock:
             self._kept = {viewing: kept for viewing, kept in self._kept.items() if viewing[0] != launch}
 
+    def forget(self, image: Reference) -> None:
+        """Nobody watches this one any more."""
+        with self._lock:
+            self._kept = {viewing: kept for viewing, kept in self._kept.items() if viewing[1] != image}
+
     def _forget(self) -> None:
         now = self.clock()
         self._kept = {viewing: kept for viewing, kept in self._kept.items() if not kept.is_over(now)}

@@ -145,6 +145,10 @@ class Gallery:
         """A launch is over: no video that was being played in it is kept in memory."""
         self._played.end(launch)
 
+    def forget(self, image: Reference) -> None:
+        """It is being destroyed: no video of it is kept in memory."""
+        self._played.forget(image)
+
     # ------------------------------------------------------------------------------------------ inside
 
     def _entries(self, record: ClinicalRecord, session: ClinicalSession) -> list[tuple[RecordedImage, Json]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fhir_plugin.delete.bound import bound_now
-from fhir_plugin.delete.destroying import Ways
 from fhir_plugin.delete.execute import KIND, Destructions, begin
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.standing import look
@@ -21,9 +20,8 @@ from fhir_plugin.ledger.intents import Intent
 from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import ClinicalRecord, Compartment, kept_under
 from mappings.model.deletion import (
+    BoundImage,
     CaseId,
-    Certificate,
-    CertificateNumber,
     DeletionCase,
     DeletionItem,
     DeletionReason,
@@ -127,11 +125,7 @@ class DestroyingBench:
             destroyed=self.log,
             roles=lambda _base, who: frozenset({Role.CALDICOTT_GUARDIAN} if who in self.guardians else ()),
         )
-        self.ways = Ways(
-            elsewhere={"opinion": self._end_opinions},
-            certify=self._certificate,
-        )
-        plans[KIND] = Destructions(self.parts, self.ways)
+        plans[KIND] = Destructions(self.parts, {"opinion": self._end_opinions})
         plans[TASK] = Tellings(self.parts)
         self.session = self.launch("launch-1")
 
@@ -245,18 +239,13 @@ class DestroyingBench:
             raise SignInNeeded("launch again")
         return self.around(self.record)
 
-    def _end_opinions(self, base: FhirBase, patient: PatientId, image: Reference) -> int:
+    def _end_opinions(self, base: FhirBase, patient: PatientId, image: BoundImage) -> int:
         assert (base, patient) == (BASE, AMY)
-        if image != IMAGE:
+        if image.reference != IMAGE:
             return 0
         ended, self.opinions = self.opinions, 0
         self.vault.destroy(self.opinion)
         return ended
-
-    def _certificate(self, case: DeletionCase, item: DeletionItem) -> Certificate:
-        assert item.proof is not None and item.proof.proven, "never of what is not proven"
-        number = CertificateNumber(f"certificate of {item.id}")
-        return Certificate(number, BASE, AMY, case.id, item.id, self.clock.now(), {}, "jws")
 
 
 def with_reference(number: int, **more: Any) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_a_hold_between_the_log_and_the_first_act(bench: DestroyingBench) -> Non
         append(entry)
         bench.hold()
 
-    bench.log.append = appended  # type: ignore[method-assign]  # the moment
+    bench.log.append = appended  # type: ignore[assignment, method-assign]  # the moment
     item = bench.carry_out()
     assert (item.state, item.purged) == (DeletionState.ON_HOLD, ())
     assert bench.image_bytes_in_vault() and bench.record.read_binary(BINARY).content == BYTES
