@@ -13,7 +13,7 @@ from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
-from fhir_plugin.web.deleting.standing import counted, joined, open_requests
+from fhir_plugin.web.deleting.standing import counted, hidden_here, joined, open_requests
 from fhir_plugin.web.deleting.words import ACTS
 from fhir_plugin.web.security import picture_response
 from fhir_plugin.web.words import day, local
@@ -108,6 +108,8 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     reference = reference_of(kind, id)
     item = next((i for i in parts().gallery.images(session) if i.entry.reference == reference), None)
     if item is None:
+        if reference in hidden_here(session):
+            return redirect(url_for("deleting.hidden", kind=kind, id=id), 303)
         raise NotFound("no such picture of this patient", status=404)
     return show(
         "image.html",

@@ -46,10 +46,13 @@ KINDS: Final[Mapping[WorkKind, str]] = MappingProxyType(
         WorkKind.DELETION_APPROVED: "Permanent deletion: approved, to be carried out",
         WorkKind.DELETION_REJECTED: "Permanent deletion: not approved",
         WorkKind.DELETION_NOT_PROVEN: "Permanent deletion: not proven, something remains",
+        WorkKind.BREACH: "It was in the wrong chart: consider whether to report a breach",
         WorkKind.DELETION_REPLY: "The patient waits for an answer about erasure",
     }
 )
 """Each kind as people read it. None of these says what a picture shows."""
+ABOUT_A_DELETION: Final = frozenset({WorkKind.DELETION_MORE_ASKED, WorkKind.DELETION_APPROVED, WorkKind.DELETION_REPLY})
+"""Kinds that end on the page of the request for permanent deletion, and lead there."""
 FOR_A_CLINICIAN: Final = "For a clinician, today"
 """What triage reads of a kind that says more than whom to ask."""
 WHOSE: Final[Mapping[Whose, str]] = MappingProxyType(
@@ -76,6 +79,8 @@ def page_of(item: Listed) -> str:
     if item.kind is WorkKind.SECOND_OPINION:
         id = item.subject.removesuffix("#ended")
         return url_for("consult.asked" if item.beside_the_chart else "consult.one", opinion_id=id)
+    if item.kind in ABOUT_A_DELETION:
+        return url_for("deleting.case", case_id=item.subject)
     if item.kind is WorkKind.HARM_OPINION:
         return url_for("disclosing.opinions")
     if item.kind is WorkKind.SAFEGUARDING:
@@ -164,6 +169,7 @@ def _item_page(session: ClinicalSession, id: WorkId, problems: Mapping[str, str]
         said=KINDS[found.kind],
         takes_over=found.kind is WorkKind.UNSOLICITED and Role.CLINICIAN in session.user.roles,
         endings=parts().practice.endings(found),
+        request=url_for("deleting.case", case_id=found.subject) if found.kind is WorkKind.DELETION_REJECTED else "",
         problems=problems,
         form=request.form,
         age=age,

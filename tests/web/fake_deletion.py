@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fhir_plugin.delete.clock import reply_due
 from fhir_plugin.delete.lifecycle import Event, moved
+from fhir_plugin.delete.waiting import MORE_ASKED
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound, PluginError, Refused
 from fhir_plugin.web.deleting.contract import Asked
-from fhir_plugin.web.deleting.words import month_later
 from mappings.model.deletion import (
+    WITH_A_REPLY,
     BoundImage,
     CaseId,
     DeletionCase,
@@ -26,6 +28,7 @@ from mappings.model.hiding import HiddenImage, HidingReason, HidingState
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession, Patient
 from tests.fakes.clock import FakeClock
+from tests.web.fake_guardian import FakeOffices
 
 GUARDIAN = (Reference("Practitioner/guardian"), "Dr Omar Haddad")
 HISTORY = "Whoever may open this record in the EHR can still ask for its earlier versions, by address."
@@ -111,6 +114,7 @@ class FakeRequests:
         self._stumble()
         if once in self.by_page:
             return self.cases[self.by_page[once]]
+        _need_all(asked)
         case = self._new(session, asked)
         self.by_page[once] = case.id
         return case
@@ -133,6 +137,11 @@ class FakeRequests:
     def cancel(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
         return self._step(session, id, item, Event.CANCELLED, words, revision, "Say why it is taken back.")
 
+    def in_error(
+        self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int
+    ) -> DeletionCase:
+        return self._step(session, id, item, Event.IN_ERROR, words, revision, "Say why it is taken back.")
+
     def replied(self, session: ClinicalSession, id: CaseId, *, revision: int) -> DeletionCase:
         self._stumble()
         return self.change(id, lambda case: replace(case, replied=self.clock.now()), revision)
@@ -148,6 +157,8 @@ class FakeRequests:
         at = self.clock.now()
         if event is Event.APPROVED:
             changes = {"approval": Signed(by, name, at), "expires": at + dt.timedelta(days=30), **changes}
+        if event is Event.MORE_ASKED:
+            changes = {"why": MORE_ASKED, **changes}
         if event is Event.REJECTED:
             changes = {"rejection": Signed(by, name, at, words=words), **changes}
 
@@ -218,7 +229,7 @@ class FakeRequests:
             instead=asked.instead,
             policy="strict/1",
             asked_by_patient=asked.asked_by_patient,
-            reply_due=month_later(asked.asked_by_patient) if asked.asked_by_patient else None,
+            reply_due=reply_due(asked.asked_by_patient, frozenset()) if asked.asked_by_patient else None,
         )
         self.cases[case.id] = case
         return case
@@ -228,9 +239,25 @@ class FakeRequests:
             raise self.trouble
 
 
-class FakeDeletion:
-    """Both together."""
+class FakeDeletion(FakeOffices):
+    """Everything together."""
 
     def __init__(self, clock: FakeClock, gallery: Any) -> None:
+        super().__init__(clock)
         self.requests = FakeRequests(clock)
         self.hiding = FakeHiding(clock, gallery, self.requests)
+
+
+def _need_all(asked: Asked) -> None:
+    """What the flow itself asks for (`delete.request`), as far as the pages have to show it."""
+    said = {
+        "images": bool(asked.images),
+        "reason": asked.reason is not None,
+        "words": bool(asked.words.strip()) or asked.reason is not DeletionReason.OTHER,
+        "described": bool(asked.described.strip()),
+        "instead": bool(asked.instead.strip()),
+        "gmc_looked_at": asked.gmc_looked_at,
+        "asked_by_patient": asked.asked_by_patient is not None or asked.reason not in WITH_A_REPLY,
+    }
+    if missing := {name: f"Missing: {name}." for name, given in said.items() if not given}:
+        raise Incomplete("Not asked yet.", fields=missing)

@@ -271,13 +271,15 @@ def test_consent_is_shown_by_scope_and_taken_back_with_one_press(person: Person,
     assert person.post("images/Media/m1/withdraw", {"scope": "everything"}).status_code == 400
 
 
-def test_a_review_says_what_cannot_be_done_yet_and_ends_with_a_reason(person: Person, parts: FakeParts) -> None:
+def test_a_review_leads_on_to_hiding_and_destroying_and_ends_with_a_reason(person: Person, parts: FakeParts) -> None:
     with_consent(parts)
     person.get("images/Media/m1/consent")
     person.post("images/Media/m1/withdraw", {"scope": "store", "right": "patient"})
     item = parts.bench.worklist.of_patient(BASE, AMY.id)[0]
     page = person.get(f"reviews/{item.id}")
-    assert "cannot hide a picture yet" in page.text
+    assert "Nothing is hidden by saying so" in page.text and "Nothing is destroyed by saying so" in page.text
+    assert 'href="/l/amy/images/Media/m1/hide"' in page.text
+    assert f'href="/l/amy/deletions/new?review={item.id}"' in page.text
     assert f'href="/l/amy/reviews/{item.id}"' in person.get().text
     assert person.post(f"reviews/{item.id}", {"outcome": "", "words": "x"}).status_code == 422
     wish = person.post(f"reviews/{item.id}", {"outcome": "wish-hidden", "words": "She asked."})

@@ -6,29 +6,14 @@ Every method raises errors of `fhir_plugin.errors`: `Incomplete` with `fields` n
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Protocol
 
-from mappings.model.deletion import CaseId, DeletionCase, DeletionReason, ItemId
+from fhir_plugin.delete.request import Asked as Asked
+from mappings.model.deletion import CaseId, DeletionCase, ItemId
 from mappings.model.hiding import HiddenImage, HidingReason
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession, Patient
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a clinician says who asks for permanent deletion. `images`: exactly which, each with the version that the
-    page showed (empty where the server has none). `fields` of an `Incomplete`: these names."""
-
-    images: Mapping[Reference, str]
-    reason: DeletionReason | None
-    words: str = field(default="", repr=False)
-    described: str = field(default="", repr=False)
-    gmc_looked_at: bool = False
-    instead: str = field(default="", repr=False)
-    asked_by_patient: dt.date | None = None
 
 
 class Hiding(Protocol):
@@ -71,6 +56,11 @@ class Requests(Protocol):
 
     def cancel(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
         """Takes one image's request back, before anything was destroyed. Fields: `words`."""
+
+    def in_error(
+        self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int
+    ) -> DeletionCase:
+        """The request was a mistake: the wrong picture, or the wrong chart. Fields: `words`."""
 
     def replied(self, session: ClinicalSession, id: CaseId, *, revision: int) -> DeletionCase:
         """The patient who asked was answered, today."""

@@ -83,6 +83,7 @@ def _case_page(session: ClinicalSession, id: CaseId, trouble: Trouble) -> Respon
 
 def _lines(session: ClinicalSession, found: DeletionCase) -> list[Line]:
     shown = {each.entry.reference: each for each in parts().gallery.images(session)}
+    theirs = session.user.person == found.requested_by or Role.PRIVACY_OFFICER in session.user.roles
     return [
         Line(
             item=item,
@@ -92,7 +93,7 @@ def _lines(session: ClinicalSession, found: DeletionCase) -> list[Line]:
             journey=words.journey(item),
             asked=words.more_asked(item),
             carried_out_here=may(item, Event.BEGUN),
-            taken_back=may(item, Event.CANCELLED),
+            taken_back=may(item, Event.CANCELLED) and theirs,
             places=words.places_of(item),
         )
         for number, item in enumerate(found.items, 1)
@@ -129,12 +130,14 @@ def answer(session: ClinicalSession, case_id: str, item_id: str) -> ResponseRetu
 @deleting.post("/deletions/<case_id>/items/<item_id>/take-back")
 @launched(Role.CLINICIAN)
 def take_back(session: ClinicalSession, case_id: str, item_id: str) -> ResponseReturnValue:
-    """This picture is not to be destroyed after all."""
+    """This picture is not to be destroyed after all, or was never meant."""
     same_patient(session)
     found, item = _one(session, case_id, item_id)
     try:
         said = request.form.get(f"because-{number_of(found, item)}", "")
-        deletion().requests.cancel(session, found.id, item.id, said, revision=revision_seen())
+        requests = deletion().requests
+        end = requests.in_error if request.form.get("mistake") else requests.cancel
+        end(session, found.id, item.id, said, revision=revision_seen())
     except PluginError as error:
         return _case_page(session, found.id, Trouble.told(error, words=f"because-{number_of(found, item)}"))
     return redirect(url_for(".case", case_id=case_id, _anchor=f"item-{item_id}"), 303)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import Incomplete, PluginError, Refused
+from fhir_plugin.errors import PluginError
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.policy.contents import GuidanceLink
 from fhir_plugin.web.access import launched
@@ -21,12 +21,11 @@ from fhir_plugin.web.deleting.blueprint import NONE, Trouble, deleting, page
 from fhir_plugin.web.deleting.contract import Asked
 from fhir_plugin.web.deleting.standing import deletion, open_requests
 from fhir_plugin.web.gallery import reference_of, site_of
-from mappings.model.deletion import WITH_A_REPLY, DeletionCase, DeletionReason
+from mappings.model.deletion import DeletionCase, DeletionReason
 from mappings.model.hiding import HiddenImage
 from mappings.model.identifiers import Reference, WorkId
 from mappings.model.people import ClinicalSession, Role
 
-MOST_AT_ONCE = 200
 _GMC = "making-and-using-visual-and-audio-recordings"
 
 
@@ -65,43 +64,16 @@ def ask(session: ClinicalSession) -> ResponseReturnValue:
 
 
 def _asked() -> Asked:
-    form, problems = request.form, dict[str, str]()
-    chosen = [_chosen(each) for each in form.getlist("image")]
-    if not chosen:
-        problems["images"] = "Choose at least one picture."
-    if len(chosen) > MOST_AT_ONCE:
-        raise Refused(f"Ask for at most {MOST_AT_ONCE} pictures at once.", code="too-many")
-    why = form.get("reason", "")
-    if why not in set(DeletionReason):
-        problems["reason"] = "Choose why they should be destroyed."
-    reason = DeletionReason(why) if why in set(DeletionReason) else None
-    day = form.get("asked_by_patient", "").strip()
-    asked_on = _day(day)
-    if reason in WITH_A_REPLY and asked_on is None:
-        problems["asked_by_patient"] = "Give the day on which the patient asked: the month to answer begins then."
-    elif day and asked_on is None:
-        problems["asked_by_patient"] = "Give a day, for example 23/11/2026."
-    elif asked_on is not None and asked_on > parts().clock.now().date():
-        problems["asked_by_patient"] = "This day is still to come."
-    said = {name: form.get(name, "").strip() for name in ("words", "described", "instead")}
-    if reason is DeletionReason.OTHER and not said["words"]:
-        problems["words"] = "Say why, in your own words."
-    if not said["described"]:
-        problems["described"] = "Say where the written description is, or write one first."
-    if not said["instead"]:
-        problems["instead"] = "Say why hiding is not enough."
-    if form.get("gmc_looked_at") != "yes":
-        problems["gmc_looked_at"] = "Look at the GMC’s guidance first, then tick this."
-    if problems:
-        raise Incomplete("Not asked yet.", fields=problems)
+    """What the form says, right or wrong: whether it is enough is not decided here."""
+    form, why = request.form, request.form.get("reason", "")
     return Asked(
-        images=dict(chosen),
-        reason=reason,
-        words=said["words"],
-        described=said["described"],
-        gmc_looked_at=True,
-        instead=said["instead"],
-        asked_by_patient=asked_on if reason in WITH_A_REPLY else None,
+        images=dict(_chosen(each) for each in form.getlist("image")),
+        reason=DeletionReason(why) if why in set(DeletionReason) else None,
+        words=form.get("words", ""),
+        described=form.get("described", ""),
+        gmc_looked_at=form.get("gmc_looked_at") == "yes",
+        instead=form.get("instead", ""),
+        asked_by_patient=_day(form.get("asked_by_patient", "")),
     )
 
 
@@ -120,7 +92,6 @@ def _day(text: str) -> dt.date | None:
 
 
 def _form(session: ClinicalSession, trouble: Trouble) -> ResponseReturnValue:
-    asked_on = _day(request.form.get("asked_by_patient", ""))
     ticked = _ticked(session)
     choices = choices_of(session)
     return page(
@@ -133,7 +104,6 @@ def _form(session: ClinicalSession, trouble: Trouble) -> ResponseReturnValue:
         holds=[(HOLDS[hold.kind], hold) for hold in parts().concerns.of_chart(session)],
         gmc=gmc_guidance(parts().policy.guidance),
         policy=parts().policy.reference,
-        reply_by=words.month_later(asked_on) if asked_on else None,
         once=request.form.get("once", "") or secrets.token_urlsafe(16),
         site_of=site_of,
         problems=trouble.problems,

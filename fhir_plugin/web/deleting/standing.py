@@ -15,7 +15,7 @@ from mappings.model.people import ClinicalSession
 
 def joined() -> bool:
     """Whether this app has it."""
-    return hasattr(parts(), "deletion")
+    return hasattr(parts(), "deletion") and hasattr(parts().deletion, "hiding")
 
 
 def deletion() -> Deletion:
@@ -35,6 +35,11 @@ def open_requests(session: ClinicalSession) -> Mapping[Reference, tuple[Deletion
         for item in case.items
         if not words.is_over(item)
     }
+
+
+def hidden_here(session: ClinicalSession) -> frozenset[Reference]:
+    """What ordinary view does not show of this patient."""
+    return frozenset(each.reference for each in deletion().hiding.of_patient(session)) if joined() else frozenset()
 
 
 def counted(session: ClinicalSession) -> tuple[int, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from fhir_plugin.delete.lifecycle import Event, may
+from fhir_plugin.delete.lifecycle import Event
 from fhir_plugin.delete.places import place_words, unasked_words
+from fhir_plugin.delete.waiting import MORE_ASKED
 from mappings.model.deletion import (
     TERMINAL,
     DeletionCase,
@@ -222,11 +222,10 @@ def event_words(code: str) -> str:
 
 def more_asked(item: DeletionItem) -> Happened | None:
     """The Guardian's question that nobody has answered yet."""
-    asked: Happened | None = None
-    for line in item.timeline:
-        if line.event in (Event.MORE_ASKED, Event.ANSWERED):
-            asked = line if line.event == Event.MORE_ASKED else None
-    return asked if may(item, Event.ANSWERED) else None
+    why = item.why_before if item.held_from is not None else item.why
+    if why != MORE_ASKED:
+        return None
+    return next((line for line in reversed(item.timeline) if line.event == Event.MORE_ASKED), None)
 
 
 def mid_sentence(said: str) -> str:
@@ -237,13 +236,6 @@ def mid_sentence(said: str) -> str:
 def is_over(item: DeletionItem) -> bool:
     """Nothing follows."""
     return item.state in TERMINAL
-
-
-def month_later(day: dt.date) -> dt.date:
-    """One calendar month on, or the last day of that month where it has no such day (UK GDPR, Article 12(3))."""
-    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
-    last = (dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)).day
-    return dt.date(year, month, min(day.day, last))
 
 
 def places_of(item: DeletionItem) -> list[tuple[str, Looked]]:
