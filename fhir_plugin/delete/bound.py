@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, WrongPatient
 from fhir_plugin.ports import ClinicalRecord, HiddenImages, Json, Vault
 from mappings.model.deletion import BoundImage
@@ -43,6 +44,7 @@ def bound_now(
     known = hidden.find(fhir_base, reference)
     if known is not None and known.content is not None:
         kept = vault.get(known.content)
+        contents = tuple(each for each in contents if each.content != neutral_picture())
         if all(kept != each.content for each in contents):
             contents = (*contents, Content(None, kept))
     if not contents:

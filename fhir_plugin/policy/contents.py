@@ -283,6 +283,10 @@ class PolicyPack:
     deletion_approval: dt.timedelta
     deletion_look_again: dt.timedelta
     """How long: for deciding about a permanent deletion, for carrying it out, until it is looked again for remains."""
+    hiding_restorable: dt.timedelta
+    """How long what was hidden can be put back."""
+    hand_over_lasts: dt.timedelta
+    """How long a picture that was in a wrong chart waits to be filed again by the same person in the right one."""
     deletion_unlinks: bool
     """Whether references to an image that is destroyed are taken out of other entries; else one that is there stops
     it."""

@@ -140,6 +140,13 @@ FLOORS = (
         _within_a_day(WorkKind.SAFEGUARDING),
     ),
     Floor(
+        "breach-the-same-day",
+        "work.breach_hours",
+        "UK GDPR Article 33",
+        "whether a picture in the wrong chart is a breach is looked at within a day, of the 72 hours that the law gives",
+        _within_a_day(WorkKind.BREACH),
+    ),
+    Floor(
         "every-image-has-a-term",
         "retention.classes",
         "G-R24, G-R169",

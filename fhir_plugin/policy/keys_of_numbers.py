@@ -186,6 +186,22 @@ NUMBER_KEYS = (
         "the project's own",
     ),
     Key(
+        "delete.restore_days",
+        "hiding_restorable",
+        days(1, 3650),
+        "For how many days what was hidden can be put back",
+        "G-R264",
+        "what is of another patient is never put back",
+    ),
+    Key(
+        "delete.hand_over_hours",
+        "hand_over_lasts",
+        hours(1, 72),
+        "How long a picture from a wrong chart waits for the same person to file it again in the right one",
+        "G-R123, the project's own",
+        "three days at most: then its waiting copy is destroyed",
+    ),
+    Key(
         "delete.references",
         "deletion_unlinks",
         Pair("stop", "unlink"),
@@ -264,6 +280,7 @@ WORK_KEYS = tuple(
         (WorkKind.DELETION_MORE_ASKED, "G-R269", ""),
         (WorkKind.DELETION_APPROVED, "G-R277", ""),
         (WorkKind.DELETION_REJECTED, "G-R243", ""),
+        (WorkKind.BREACH, "UK GDPR Article 33", "24 at most"),
         (WorkKind.DELETION_NOT_PROVEN, "G-R277", ""),
     )
 )

@@ -25,6 +25,7 @@ FOR_CLINICIANS = frozenset(
         WorkKind.DELETION_APPROVED,
         WorkKind.DELETION_REJECTED,
         WorkKind.DELETION_REPLY,
+        WorkKind.BREACH,
     }
 )
 """Kinds that say more than whom to ask: triage sees that something waits, not what."""

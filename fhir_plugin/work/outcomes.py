@@ -40,6 +40,10 @@ ENDINGS: Final[Mapping[WorkKind, tuple[Ending, ...]]] = MappingProxyType(
             Ending("agreed", "I agree with what was decided"),
             Ending("not-agreed", "I do not agree", needs_words=True),
         ),
+        WorkKind.BREACH: (
+            Ending("reported", "It was reported through our own incident process", needs_words=True),
+            Ending("no-report", "We looked at it, and no report is needed", needs_words=True),
+        ),
         WorkKind.DELETION_REJECTED: (Ending("known", "I have read why, and know what to do instead"),),
         WorkKind.FOLLOW_UP: (Ending("settled", "It is settled", needs_words=True),),
     }

@@ -51,6 +51,8 @@ class WorkKind(StrEnum):
     DELETION_REJECTED = "deletion-rejected"
     DELETION_NOT_PROVEN = "deletion-not-proven"
     """It stopped half way, or something remains: somebody has to see to it, perhaps at the server."""
+    BREACH = "breach"
+    """A picture was in the wrong chart: somebody considers whether it is a breach that has to be reported."""
     DELETION_REPLY = "deletion-reply"
     """The patient who asked for erasure, or objected, is answered within a month, whatever is decided."""
 

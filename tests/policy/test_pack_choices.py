@@ -131,6 +131,7 @@ BELOW: dict[str, list[dict[str, Any]]] = {
     "contact-the-same-day": [{"work__unsolicited_hours": 25}],
     "second-person-within-a-day": [{"work__urgent_review_hours": 25}],
     "concern-the-same-day": [{"work__safeguarding_hours": 48}],
+    "breach-the-same-day": [{"work__breach_hours": 48}],
     "every-image-has-a-term": [
         *({"retention__classes": [each for each in RETENTION if each is not gone]} for gone in RETENTION),
         {"retention__classes": [*RETENTION, RETENTION[0] | {"years": 1}]},
