@@ -30,6 +30,8 @@ from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
+from tests.contracts.test_deletion_cases import CERTIFICATE, own_cases
+from tests.contracts.test_deletion_cases import FULL as CASE
 from tests.contracts.test_disclosure_requests import FULL as REQUEST
 from tests.contracts.test_hidden_images import HIDDEN
 from tests.contracts.test_image_labels import LABEL
@@ -78,6 +80,8 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     DatabasePhotoRequests(own.database, own.masters).add(Asking().prepared())
     DatabaseSecondOpinions(own.database, own.masters).add(FULL)
     DatabaseDisclosureRequests(own.database, own.masters).add(REQUEST)
+    own_cases(own).add(CASE)
+    own_cases(own).certify(CERTIFICATE)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
     before = CompanionRecord(own.database, own.masters, FhirBase(BASE), own.clock)
     stored = before.create(consent)
@@ -108,6 +112,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert DatabaseKeptImages(own.database, new).of_patient(KEPT.fhir_base, KEPT.patient) == [KEPT]
     assert DatabaseHolds(own.database, new).get(HOLD.id) == HOLD
     assert DatabaseHiddenImages(own.database, new).at(HIDDEN.fhir_base) == [HIDDEN]
+    assert own_cases(own, new).at(CASE.fhir_base) == [CASE]
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
     again.database.dispose()
