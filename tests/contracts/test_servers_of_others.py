@@ -1,5 +1,5 @@
-"""Every promise of `ClinicalRecord`, on servers that need more than Python: a module of its own, so that each is
-started once."""
+"""Every promise of `ClinicalRecord` and of `RecordPurge`, on servers that need more than Python: a module of its own,
+so that each is started once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import Final
 
 import pytest
 
+from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.fhir_binaries import BinaryForms
+from fhir_plugin.adapters.fhir_purge import FhirPurge
+from fhir_plugin.adapters.fhir_purge import FhirPurge
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
-from mappings.model.identifiers import FhirBase
+from mappings.model.identifiers import FhirBase, PatientId
 from smart_launch.transport import Transport
+from tests.conftest import OwnStores
+from tests.contracts import purge_promises
+from tests.conftest import OwnStores
+from tests.contracts import purge_promises
 from tests.contracts.record_places import Place, Promise, deviations_of
 from tests.contracts.record_promises import PROMISES
 from tests.servers.hapi_server import running_hapi
@@ -54,3 +62,31 @@ def place(base: tuple[str, FhirBase], transport: Transport) -> Place:
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 def test_promise(promise: Promise, place: Place) -> None:
     promise(place)
+
+
+@pytest.fixture
+def purging(base: tuple[str, FhirBase], transport: Transport, own: OwnStores) -> purge_promises.Place:
+    _name, address = base
+    ehr = FhirServerRecord(transport, address, binary_forms=BinaryForms())
+    patient = PatientId(ehr.create({"resourceType": "Patient"}).id)
+    companion = CompanionRecord(own.database, own.masters, address, own.clock)
+    return purge_promises.Place(ehr, FhirPurge(ehr, companion, patient), patient, "expunge", "gone")
+
+
+# The router's repository in memory keeps no history of what is deleted: there is nothing to purge.
+@pytest.mark.parametrize("base", [server("hapi")], indirect=True, scope="module")
+@pytest.mark.parametrize("promise", purge_promises.PROMISES, ids=lambda promise: promise.__name__)
+def test_purging(promise: purge_promises.Promise, purging: purge_promises.Place) -> None:
+    promise(purging)
+
+
+@pytest.mark.parametrize("promise", purge_promises.PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("base", [server("hapi")], indirect=True)
+def test_promise_of_purging(
+    promise: purge_promises.Promise, base: tuple[str, FhirBase], transport: Transport, own: OwnStores
+) -> None:
+    _name, address = base
+    ehr = FhirServerRecord(transport, address, binary_forms=BinaryForms())
+    patient = PatientId(ehr.create({"resourceType": "Patient"}).id)
+    companion = CompanionRecord(own.database, own.masters, address, own.clock)
+    promise(purge_promises.Place(ehr, FhirPurge(ehr, companion, patient), patient, "expunge", "gone"))

@@ -33,7 +33,7 @@ function capability() {
     status: "active",
     date: new Date().toISOString(),
     kind: "instance",
-    software: { name: "medplum-router" },
+    software: { name: "FHIR router" },
     fhirVersion: "4.0.1",
     format: ["json"],
     rest: [
