@@ -50,6 +50,8 @@ def launching(installation: Installation) -> Launching:
 
     def after_launch(session: ClinicalSession, at_the_desk: bool) -> None:
         installation.practice.seen(session)
+        if session.requests_only:
+            return
         sent_on = ("disclosures", partial(resume_disclosures, installation.desk.parts))
         filed = (
             ("captures", installation.captures.resume_for),

@@ -39,7 +39,7 @@ class Looks:
         case, found = self._found(session, id, item)
         if reason not in self._reasons:
             raise Refused("Choose one of the reasons offered.", code="unknown-reason")
-        if session.user.person == case.requested_by:
+        if case.requested_by in (session.user.person, session.user.reference):
             raise NotAllowed("You asked for this yourself: another Guardian decides, and looks.", code="own-request")
         if found.picture is None:
             raise NotFound("there is no copy of this image to look at", status=404)

@@ -15,6 +15,8 @@ from fhir_plugin.capture.routing import WaitingHere, WaitsFor
 from fhir_plugin.errors import NoRole
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, show
+from fhir_plugin.web.deleting.places import WATCHERS
+from fhir_plugin.web.deleting.queue import waiting_words as guardian_waits
 from fhir_plugin.web.disclosing.blueprint import DESK
 from fhir_plugin.web.disclosing.waiting import waiting_words as desk_waits
 from fhir_plugin.web.errors import answer_plugin_error, status_and_explanation, wants_json
@@ -82,26 +84,41 @@ WORDS: Final[Mapping[Role, RoleWords]] = MappingProxyType(
         ),
         Role.CALDICOTT_GUARDIAN: RoleWords(
             name="Caldicott Guardian",
-            may=("sign a request for a copy of the record as its second person",),
-            may_not=("add or file pictures", "see images from here"),
-            nothing="Images cannot be destroyed through this app yet: nothing waits for your approval.",
+            may=(
+                "decide about each image whose permanent deletion is asked for, for all patients of this EHR",
+                "open the marked copy of such an image after giving a reason, once each time",
+                "sign a request for a copy of the record as its second person",
+            ),
+            may_not=(
+                "add or file pictures",
+                "see images of a record from here",
+                "decide about what you asked for yourself, or about several images at once",
+            ),
+            nothing="Requests for permanent deletion wait on a list of their own, for all patients.",
         ),
         Role.PRIVACY_OFFICER: RoleWords(
             name="privacy officer",
             may=(
                 "decide about what is hidden in the record, where a request for a copy reaches it",
                 "sign such a request as its second person",
-                "ask whoever runs this app for the audit trail",
+                "see what is hidden and what was permanently deleted, and whether that is proven",
+                "open a hidden image by break-glass, after giving a reason, and restore it",
+                "set and lift a legal hold",
+                "check that the audit trail is whole",
             ),
-            may_not=("add or file pictures", "take requests for copies"),
+            may_not=("add or file pictures", "take requests for copies", "approve permanent deletion"),
             nothing="What is hidden in the record and asked for waits for your decision at the desk. Who has looked at "
             "the record is answered from the audit trail, which is not read at a chart.",
         ),
         Role.AUDITOR: RoleWords(
             name="auditor",
-            may=("ask whoever runs this app for the audit trail, and for proof that it is whole",),
-            may_not=("see any picture", "change anything"),
-            nothing="The audit trail covers all patients and is not read at a chart: nothing waits for you here.",
+            may=(
+                "read the register of what is hidden and what was permanently deleted",
+                "open a hidden image by break-glass, after giving a reason",
+                "check that the audit trail is whole, and ask whoever runs this app for it",
+            ),
+            may_not=("see any other picture", "change anything"),
+            nothing="The register covers all patients: nothing waits for you at a chart.",
         ),
     }
 )
@@ -152,6 +169,9 @@ def at_this_chart(session: ClinicalSession) -> ResponseReturnValue:
         clinician=Role.CLINICIAN in roles,
         at_the_desk=bool(frozenset(DESK) & frozenset(roles)),
         desk_waits=desk_waits(session),
+        guards=Role.CALDICOTT_GUARDIAN in roles,
+        guardian_waits=guardian_waits(session),
+        watches=bool(frozenset(WATCHERS) & frozenset(roles)),
     )
 
 

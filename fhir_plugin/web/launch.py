@@ -28,7 +28,7 @@ from fhir_plugin.web.access import browser_secret, launched, public, set_browser
 from fhir_plugin.web.disclosing.blueprint import DESK
 from fhir_plugin.web.launch_errors import answer_smart_error
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId
-from mappings.model.people import ClinicalSession, Role, User
+from mappings.model.people import NOBODY, ClinicalSession, Role, User
 from smart_launch import CompletedLaunch, Departure, SmartClient, SmartError
 from smart_launch.authorize import read_launch
 
@@ -48,6 +48,8 @@ class NewSession:
     """None: about no patient, at the Guardian's own way in."""
     encounter: str | None
     user: User
+    roles: frozenset[Role]
+    """What this person has at this EHR at this launch, also where the way in is for less."""
     scopes: str
     context: Json
     created: dt.datetime
@@ -70,8 +72,8 @@ class Launching:
     """Writes down a launch that we do not take up, and gives its access back."""
     find_user: Callable[[CompletedLaunch], User]
     after_launch: Callable[[ClinicalSession, bool], None]
-    """Goes on with what waited for this sign-in. True: the launch was at the disclosure desk's address. Not called at
-    the Guardian's: nothing goes on with access that opens no record."""
+    """Goes on with what waited for this sign-in. True: the launch was at the disclosure desk's address. At the
+    Guardian's (`requests_only`) it is noted who was here, with every role that they have, and nothing goes on."""
     public_jwks: Callable[[], Json]
 
 
@@ -164,19 +166,19 @@ def register_launch(app: Flask, launching: Launching) -> None:
             launching.refuse(done, error)
             raise
         launching.begin(session, done)
-        if session.patient is None:
-            return redirect(url_for("guarding.queue", launch=session.launch_id), 303)
         launching.after_launch(
             ClinicalSession(
                 launch_id=session.launch_id,
                 fhir_base=session.fhir_base,
                 issuer=session.issuer,
-                patient_id=session.patient,
-                user=session.user,
+                patient_id=NOBODY if session.patient is None else session.patient,
+                user=replace(session.user, roles=session.roles),
+                requests_only=done.identity_only,
             ),
             done.privileged,
         )
-        return redirect(url_for("home.enter", launch=session.launch_id), 303)
+        first = "guarding.queue" if done.identity_only else "home.enter"
+        return redirect(url_for(first, launch=session.launch_id), 303)
 
     @way_in.post("/l/<launch>/sign-out")
     @launched(*Role, requests_only=True)
@@ -229,6 +231,7 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
     user = launching.find_user(done)
     if done.privileged:
         user = _of_the_desk(user)
+    roles = user.roles
     if done.identity_only:
         user = _guardian(user)
     return NewSession(
@@ -239,6 +242,7 @@ def _new_session(launching: Launching, done: CompletedLaunch) -> NewSession:
         patient=None if done.identity_only or context.patient is None else PatientId(context.patient),
         encounter=None if done.identity_only else context.encounter,
         user=user,
+        roles=roles,
         scopes=str(done.grant.scopes),
         context={
             "roles": sorted(role.value for role in user.roles),

@@ -112,7 +112,7 @@ class FakeRequests:
 
     def ask(self, session: ClinicalSession, patient: Patient, asked: Asked, *, once: str) -> DeletionCase:
         self._stumble()
-        if once in self.by_page:
+        if once and once in self.by_page:
             return self.cases[self.by_page[once]]
         _need_all(asked)
         case = self._new(session, asked)

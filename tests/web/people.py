@@ -48,11 +48,13 @@ class Kept:
 
 def kept(session: ClinicalSession) -> Kept:
     roles = sorted(role.value for role in session.user.roles)
-    context = {"roles": roles, "need_patient_banner": session.need_patient_banner}
+    context: Json = {"roles": roles, "need_patient_banner": session.need_patient_banner}
+    if session.requests_only:
+        context["requests_only"] = True
     user = session.user
     return Kept(
         session.launch_id,
-        session.patient_id,
+        session.patient_id or None,
         context,
         fhir_base=session.fhir_base,
         user=user.reference,

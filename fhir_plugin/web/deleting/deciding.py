@@ -9,18 +9,19 @@ from typing import Final
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.delete.lifecycle import NoSuchStep
-from fhir_plugin.errors import AnswersChanged, Incomplete, NotAllowed, NotFound, Refused
+from fhir_plugin.delete.lifecycle import Event, NoSuchStep, may
+from fhir_plugin.delete.waiting import AWAITS_COSIGN
+from fhir_plugin.errors import NotAllowed, NotFound, PluginError, Refused
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts
 from fhir_plugin.web.concern import HOLDS
 from fhir_plugin.web.deleting import guardian_words as words
 from fhir_plugin.web.deleting.blueprint import NONE, Trouble, revision_seen
 from fhir_plugin.web.deleting.places import GUARDIAN, about, case_page, guarding, offices, today
-from fhir_plugin.web.deleting.queue import line_of
+from fhir_plugin.web.deleting.queue import is_own, line_of
 from fhir_plugin.web.deleting.words import REASONS, STATES, event_words
 from fhir_plugin.web.security import picture_response
-from mappings.model.deletion import CaseId, DeletionCase, DeletionItem, DeletionState, ItemId, Principle
+from mappings.model.deletion import CaseId, DeletionCase, DeletionItem, ItemId, Principle
 from mappings.model.people import ClinicalSession
 
 guarding.add_app_template_filter(words.why_words)
@@ -29,7 +30,7 @@ MOVED: Final = (
     "This image has been decided about meanwhile, by somebody else or by you in another tab. Nothing was changed by "
     "this press: look at how it stands now."
 )
-ACTS: Final = ("approve", "reject", "more")
+ACTS: Final = ("approve", "reject", "more", "take-back")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Shown:
     meaning: str
     decides: bool
     """Whether this person may decide about it now."""
+    takes_back: bool
     looks: bool
     """Whether there may be a copy to look at."""
     waits_for_second: bool
@@ -101,13 +103,14 @@ def _named(trouble: Trouble, case: DeletionCase, at: str) -> dict[str, str]:
 
 def _shown(session: ClinicalSession, case: DeletionCase, number: int, ticket: str) -> Shown:
     item = case.items[number - 1]
-    second = item.state is DeletionState.RECEIVED and item.approval is not None
+    second = item.why == AWAITS_COSIGN
     undecided = item.state in words.DECIDABLE and not second
     return Shown(
         number,
         item,
         *STATES[item.state],
-        decides=undecided and session.user.person != case.requested_by,
+        decides=undecided and not is_own(session, case),
+        takes_back=item.approval is not None and may(item, Event.VOIDED),
         looks=(item.held_from or item.state) in words.DECIDABLE,
         waits_for_second=second,
         ticket=ticket,
@@ -142,7 +145,8 @@ def picture(session: ClinicalSession, case_id: str, item: str, ticket: str) -> R
 @guarding.post("/guardian/<case_id>/items/<item>")
 @launched(*GUARDIAN, requests_only=True)
 def decide(session: ClinicalSession, case_id: str, item: str) -> ResponseReturnValue:
-    """*Approve destruction*, *Reject* or *Ask for more*, about exactly one image, in one's own name."""
+    """*Approve destruction*, *Reject*, *Ask for more*, or an approval taken back: about exactly one image, in one's own
+    name."""
     act = request.form.get("act", "")
     if act not in ACTS:
         raise Refused("Choose one of the buttons.", code="unknown-act")
@@ -155,6 +159,8 @@ def decide(session: ClinicalSession, case_id: str, item: str) -> ResponseReturnV
                 decisions.approve(session, case.id, id, _principles(), said, revision=revision)
             case "reject":
                 decisions.reject(session, case.id, id, said, revision=revision)
+            case "take-back":
+                decisions.take_back(session, case.id, id, said, revision=revision)
             case _:
                 decisions.ask_more(session, case.id, id, said, revision=revision)
 
@@ -169,11 +175,11 @@ def _done(
     _item(case, item)
     try:
         do(case, request.form.get("words", "").strip(), revision_seen())
-    except (Incomplete, AnswersChanged) as error:
-        return _page(session, offices().decisions.case(session, case.id), Trouble.of(error), at=item)
     except NoSuchStep:
         trouble = Trouble({"form": MOVED}, 409)
         return _page(session, offices().decisions.case(session, case.id), trouble, at=item)
+    except PluginError as error:
+        return _page(session, offices().decisions.case(session, case.id), Trouble.told(error), at=item)
     number = next(number for number, each in _numbered(case) if each.id == item)
     return redirect(url_for(".one", case_id=case_id, _anchor=f"image-{number}"), 303)
 

@@ -54,6 +54,11 @@ class Decisions(Protocol):
     ) -> DeletionCase:
         """Fields: `words`."""
 
+    def take_back(
+        self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int
+    ) -> DeletionCase:
+        """An approval that has not been begun, one's own or another's. Fields: `words`."""
+
     def cosign(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
         """The second signature, by a third person, where policy asks for one. Fields: `words`."""
 

@@ -54,8 +54,13 @@ def line_of(session: ClinicalSession, case: DeletionCase, day: dt.date) -> Line:
         clock_late,
         len(words.undecided(case)),
         sum(each.state is DeletionState.ON_HOLD for each in case.items),
-        session.user.person == case.requested_by,
+        is_own(session, case),
     )
+
+
+def is_own(session: ClinicalSession, case: DeletionCase) -> bool:
+    """Whether this person asked for it, by whichever login: then somebody else decides."""
+    return case.requested_by in (session.user.person, session.user.reference)
 
 
 @guarding.get("/guardian")
