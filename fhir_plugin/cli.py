@@ -30,6 +30,7 @@ from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
 from fhir_plugin.commands.redact import redact
 from fhir_plugin.commands.roles import role
+from fhir_plugin.commands.verify_certificate import verify_certificate
 from fhir_plugin.commands.verify_package import verify_package
 from fhir_plugin.commands.worklist import late_lines, worklist
 from fhir_plugin.imaging.cli import bench as bench_of_imaging
@@ -69,6 +70,7 @@ main.add_command(worklist)
 main.add_command(policy)
 main.add_command(redact)
 main.add_command(verify_package)
+main.add_command(verify_certificate)
 main.add_command(disclose)
 
 

@@ -35,7 +35,7 @@ def verify_package(file: Path, password_stdin: bool, jwks: Path | None, told: st
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with mendable(as_json=as_json):
-        keys = _keys(jwks) if jwks else None
+        keys = keys_in(jwks) if jwks else None
         with file.open("rb") as stream:
             try:
                 found = verify(stream, password=password, keys=keys, expected_key=told)
@@ -47,7 +47,8 @@ def verify_package(file: Path, password_stdin: bool, jwks: Path | None, told: st
         sys.exit(CHECK_FAILED)
 
 
-def _keys(path: Path) -> list[Any]:
+def keys_in(path: Path) -> list[Any]:
+    """The keys of a JSON Web Key Set in a file. Raises `Refused` (`keys`) for anything else."""
     try:
         said = json.loads(path.read_bytes()[:_MOST_KEYS])
     except (ValueError, RecursionError):

@@ -40,7 +40,15 @@ class _Element:
 class PdfPages:
     """Pages to draw on, and at the end `pieces`. Coordinates in points from the lower left."""
 
-    def __init__(self, title: str, organisation: str, made: dt.datetime, *, footer: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        organisation: str,
+        made: dt.datetime,
+        *,
+        footer: str,
+        subject: str = "Copy of a health record",
+    ) -> None:
         _fonts()
         self._title, self._organisation, self._made = title, organisation, made.astimezone(dt.UTC)
         self._footer = footer
@@ -52,7 +60,7 @@ class PdfPages:
         )
         self._canvas.setTitle(title)
         self._canvas.setAuthor(organisation)
-        self._canvas.setSubject("Copy of a health record")
+        self._canvas.setSubject(subject)
         self._canvas.setCreator("fhir-plugin")
         self._canvas.setViewerPreference("DisplayDocTitle", "true")
         self._document = self._canvas._doc
@@ -60,6 +68,11 @@ class PdfPages:
         self._elements: list[_Element] = []
         self._on_page: list[list[int]] = [[]]
         self._pictures = 0
+
+    @property
+    def count(self) -> int:
+        """Pages that have been begun."""
+        return len(self._on_page)
 
     # ------------------------------------------------------------------------------------------------- drawing
 
