@@ -10,15 +10,11 @@ from typing import Final
 import pytest
 
 from fhir_plugin.adapters.companion import CompanionRecord
-from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.fhir_binaries import BinaryForms
-from fhir_plugin.adapters.fhir_purge import FhirPurge
 from fhir_plugin.adapters.fhir_purge import FhirPurge
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from mappings.model.identifiers import FhirBase, PatientId
 from smart_launch.transport import Transport
-from tests.conftest import OwnStores
-from tests.contracts import purge_promises
 from tests.conftest import OwnStores
 from tests.contracts import purge_promises
 from tests.contracts.record_places import Place, Promise, deviations_of
@@ -78,15 +74,3 @@ def purging(base: tuple[str, FhirBase], transport: Transport, own: OwnStores) ->
 @pytest.mark.parametrize("promise", purge_promises.PROMISES, ids=lambda promise: promise.__name__)
 def test_purging(promise: purge_promises.Promise, purging: purge_promises.Place) -> None:
     promise(purging)
-
-
-@pytest.mark.parametrize("promise", purge_promises.PROMISES, ids=lambda promise: promise.__name__)
-@pytest.mark.parametrize("base", [server("hapi")], indirect=True)
-def test_promise_of_purging(
-    promise: purge_promises.Promise, base: tuple[str, FhirBase], transport: Transport, own: OwnStores
-) -> None:
-    _name, address = base
-    ehr = FhirServerRecord(transport, address, binary_forms=BinaryForms())
-    patient = PatientId(ehr.create({"resourceType": "Patient"}).id)
-    companion = CompanionRecord(own.database, own.masters, address, own.clock)
-    promise(purge_promises.Place(ehr, FhirPurge(ehr, companion, patient), patient, "expunge", "gone"))
