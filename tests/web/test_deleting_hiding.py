@@ -72,7 +72,7 @@ def test_hiding_asks_why_and_tells_how_it_stands(person: Person, parts: FakePart
     assert "Hidden 2 March 2026" in said(person.get("hidden").text)
 
 
-@pytest.mark.parametrize("path", ["images/Media/m1", "images/Media/m1/hide", "images/Media/m1/wrong-patient"])
+@pytest.mark.parametrize("path", ["images/Media/m1", "images/Media/m1/hide"])
 def test_a_hidden_one_leads_from_old_tabs_to_how_it_stands(person: Person, path: str) -> None:
     person.get("images/Media/m1/hide")
     person.post("images/Media/m1/hide", {"reason": "not-needed"})
@@ -137,6 +137,17 @@ def test_the_wrong_patient_is_told_what_happens_and_what_to_do(person: Person, p
     assert "/restore" not in page, "it is never simply restored"
     parts.clock.advance(hours=73)
     assert "that was by 9:30am, 5 March 2026" in said(person.get("hidden/Media/m1").text)
+
+
+def test_one_that_is_hidden_may_turn_out_to_be_of_somebody_else(person: Person, parts: FakeParts) -> None:
+    person.get("images/Media/m1/hide")
+    person.post("images/Media/m1/hide", {"reason": "not-needed"})
+    assert "/images/Media/m1/wrong-patient" in person.get("hidden/Media/m1").text
+    form = person.get("images/Media/m1/wrong-patient").text
+    assert "It is hidden since 2 March 2026" in said(form) and "Forearm" not in form
+    person.post("images/Media/m1/wrong-patient", {"words": "Another wristband"})
+    assert parts.deletion.hiding.kept[ONE].wrong_patient
+    assert person.get("images/Media/m1/wrong-patient").headers["Location"].endswith("/hidden/Media/m1")
 
 
 def test_restoring_needs_a_reason_and_stays_hidden_until_proven(person: Person, parts: FakeParts) -> None:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fhir_plugin.delete import told
 from fhir_plugin.delete.lifecycle import Event, may
+from fhir_plugin.disclose.contents import named
 from fhir_plugin.errors import NotFound, PluginError
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.web.access import launched
@@ -16,7 +18,7 @@ from fhir_plugin.web.asking import parts, same_patient
 from fhir_plugin.web.concern import HOLDS
 from fhir_plugin.web.deleting import words
 from fhir_plugin.web.deleting.blueprint import NONE, Trouble, deleting, page, revision_seen
-from fhir_plugin.web.deleting.requesting import facts_of
+from fhir_plugin.web.deleting.requesting import day_of, facts_of
 from fhir_plugin.web.deleting.standing import deletion
 from fhir_plugin.web.gallery import site_of
 from mappings.model.deletion import CaseId, DeletionCase, DeletionItem, DeletionState, Happened, ItemId
@@ -148,11 +150,11 @@ def take_back(session: ClinicalSession, case_id: str, item_id: str) -> ResponseR
 def replied(session: ClinicalSession, case_id: str) -> ResponseReturnValue:
     """The patient who asked has been answered."""
     same_patient(session)
-    id = CaseId(case_id)
+    found = deletion().requests.get(session, CaseId(case_id))
     try:
-        deletion().requests.replied(session, id, revision=revision_seen())
+        deletion().requests.replied(session, found.id, revision=revision_seen())
     except PluginError as error:
-        return _case_page(session, id, Trouble.told(error))
+        return _case_page(session, found.id, Trouble.told(error))
     return redirect(url_for(".case", case_id=case_id), 303)
 
 
@@ -191,3 +193,24 @@ def do_carry_out(session: ClinicalSession, case_id: str, item_id: str) -> Respon
     except PluginError as error:
         return _carry_out_page(session, case_id, item_id, Trouble.told(error))
     return redirect(url_for(".case", case_id=case_id, _anchor=f"item-{item_id}"), 303)
+
+
+@deleting.get("/deletions/<case_id>/words")
+@launched(Role.CLINICIAN)
+def letters(session: ClinicalSession, case_id: str) -> ResponseReturnValue:
+    """What the patient may be told of each picture, and whoever had received one: to read out, copy or print. `sent`:
+    the day on which they received it."""
+    found = deletion().requests.get(session, CaseId(case_id))
+    organisation, sent = named(parts().policy.organisation), request.args.get("sent", "")
+    day = day_of(sent)
+    first = found.items[0] if found.items else None
+    return page(
+        "letters.html",
+        session,
+        case=found,
+        to_the_patient=[told.to_the_patient(found, item, organisation=organisation) for item in found.items],
+        to_a_recipient=told.to_a_recipient(first, sent=day, organisation=organisation) if day and first else None,
+        not_said_yet=told.not_said_yet(found),
+        problems={"sent": "Give a day, for example 23/11/2026."} if sent and day is None else {},
+        sent=sent,
+    ), 200

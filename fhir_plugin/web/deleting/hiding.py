@@ -44,10 +44,11 @@ def wrong_patient(session: ClinicalSession, kind: str, id: str) -> ResponseRetur
 
 def _act_page(template: str, session: ClinicalSession, reference: Reference, trouble: Trouble) -> ResponseReturnValue:
     kind, id = reference.split("/")
-    if hidden_one(session, reference) is not None and not trouble.problems:
+    known = hidden_one(session, reference)
+    if known is not None and (known.wrong_patient or template == "hide.html"):
         return redirect(url_for("deleting.hidden", kind=kind, id=id), 303)
     item = next((each for each in parts().gallery.images(session) if each.entry.reference == reference), None)
-    if item is None:
+    if item is None and known is None:
         raise NotFound("no such picture of this patient", status=404)
     return page(
         template,
@@ -55,7 +56,8 @@ def _act_page(template: str, session: ClinicalSession, reference: Reference, tro
         item=item,
         kind=kind,
         id=id,
-        site=site_of(item),
+        known=known,
+        site=site_of(item) if item else "",
         reasons=[(each, words.HIDING_REASONS[each]) for each in words.OFFERED_TO_HIDE],
         seen_by=deletion().hiding.seen_by(session, reference),
         problems=trouble.problems,
@@ -138,7 +140,7 @@ def _hidden_page(session: ClinicalSession, reference: Reference, trouble: Troubl
         seen_by=deletion().hiding.seen_by(session, reference),
         tell_by=(found.since + dt.timedelta(hours=BREACH_HOURS)) if found.wrong_patient else None,
         late=found.wrong_patient and now > found.since + dt.timedelta(hours=BREACH_HOURS),
-        restorable=not found.wrong_patient and found.state not in words.ON_ITS_WAY,
+        restorable=not found.wrong_patient and not found.pending and found.state not in words.ON_ITS_WAY,
         problems=trouble.problems,
         form=request.form,
     ), trouble.status

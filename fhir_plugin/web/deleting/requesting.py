@@ -73,7 +73,7 @@ def _asked() -> Asked:
         described=form.get("described", ""),
         gmc_looked_at=form.get("gmc_looked_at") == "yes",
         instead=form.get("instead", ""),
-        asked_by_patient=_day(form.get("asked_by_patient", "")),
+        asked_by_patient=day_of(form.get("asked_by_patient", "")),
     )
 
 
@@ -84,7 +84,8 @@ def _chosen(text: str) -> tuple[Reference, str]:
     return reference_of(kind, id), version
 
 
-def _day(text: str) -> dt.date | None:
+def day_of(text: str) -> dt.date | None:
+    """A day as a form says it; None for anything else."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
