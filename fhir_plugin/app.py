@@ -47,6 +47,7 @@ from fhir_plugin.adapters.vault import FileVault
 from fhir_plugin.adapters.worklist import DatabaseWorklist
 from fhir_plugin.capture.captures import Captures
 from fhir_plugin.capture.carry_out import CarryOut
+from fhir_plugin.capture.forgetting import Filed
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests.asking import Requests
 from fhir_plugin.capture.requests.parts import RequestParts
@@ -55,6 +56,7 @@ from fhir_plugin.capture.requests.record import FollowRecord
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.write import KIND
 from fhir_plugin.deleting import KnownRoles, join_deletion
+from fhir_plugin.disclose.forgetting import Packages
 from fhir_plugin.disclosing import join_desk
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.from_settings import master_keys, registered_ehrs
@@ -62,6 +64,7 @@ from fhir_plugin.installation import Installation
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
 from fhir_plugin.keep.consult import Consultations
+from fhir_plugin.keep.forgetting import KeptElsewhere
 from fhir_plugin.keep.label_order import KIND as LABEL_CHANGE
 from fhir_plugin.keep.label_plan import LabelChanges
 from fhir_plugin.keep.label_review import LabelReviews
@@ -244,6 +247,8 @@ def install(
         vault=settings.state / "vault",
         temporary=Path(tempfile.gettempdir()),
     )
+    desk = join_desk(parts, disclosures, captures.patient, plans)
+    held_elsewhere = KeptElsewhere(parts, opinions, gallery.forget)
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -284,7 +289,7 @@ def install(
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),
-        desk=join_desk(parts, disclosures, captures.patient, plans),
+        desk=desk,
         deletion=join_deletion(
             parts,
             around("deletions", DatabaseDeletionCases(database, masters, vault.keyed_digest)),
@@ -293,6 +298,12 @@ def install(
             traces=traces,
             destroyed=around("destroyed", DestructionLogFile(settings.state / "destroyed.log", vault.keyed_digest)),
             known=KnownRoles(colleagues, appointments.listed, clock),
+            elsewhere={
+                "capture": Filed(request_parts).forget,
+                "opinion": held_elsewhere.end_opinions,
+                "label-order": held_elsewhere.end_orders,
+                "package": Packages(desk.parts).destroy,
+            },
             after_commit=database.after_commit,
             plans=plans,
         ),

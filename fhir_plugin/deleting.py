@@ -5,23 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.delete import standing, tell
+from fhir_plugin.delete import execute, standing, tell
 from fhir_plugin.delete.decide import Decisions
+from fhir_plugin.delete.destroying import Elsewhere
 from fhir_plugin.delete.guardians import Guardians
 from fhir_plugin.delete.look import Looks
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.register import Register
 from fhir_plugin.delete.request import Requests
 from fhir_plugin.disclose.desk.days_off import bank_holidays
-from fhir_plugin.errors import Refused
 from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, RecordPurge, Traces
 from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
 from fhir_plugin.work.stores import Colleagues
-from mappings.model.deletion import DeletionCase, DeletionItem
+from mappings.model.deletion import DeletionCase
 from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import ClinicalSession, Patient, Role
 
@@ -98,6 +99,7 @@ class Deletion:
             return
         standing.patient_seen(self.parts, session)
         tell.resume_for(self.parts, session)
+        execute.resume_for(self.parts, session)
 
 
 def join_deletion(
@@ -109,6 +111,7 @@ def join_deletion(
     traces: Traces,
     destroyed: DestructionLog,
     known: KnownRoles,
+    elsewhere: Elsewhere,
     after_commit: Callable[[Callable[[], None]], None],
     plans: MutableMapping[str, PlanFor],
 ) -> Deletion:
@@ -142,10 +145,11 @@ def join_deletion(
     )
     parts = replace(bare, told=_Telling(bare, after_commit))
     plans[tell.KIND] = tell.Tellings(parts)
+    plans[execute.KIND] = execute.Destructions(parts, elsewhere)
     return Deletion(
         parts=parts,
-        requests=Requests(parts, seen_by=lambda _session, _reference: (), begin=_not_here),
-        decisions=Decisions(parts),
+        requests=Requests(parts, seen_by=lambda _session, _reference: (), begin=partial(execute.order, parts)),
+        decisions=Decisions(parts, at_once=partial(execute.at_once, parts)),
         looks=Looks(parts, LOOK_REASONS),
         guardians=Guardians(known.guardians),
         register=Register(parts),
@@ -170,7 +174,3 @@ class _Telling:
             launch, user = before[-1].launch, before[-1].user
         tell.tell(self.parts, case, launch=launch, user=user)
         self.after_commit(self.parts.queue.wake)
-
-
-def _not_here(_session: ClinicalSession, _case: DeletionCase, _item: DeletionItem) -> None:
-    raise Refused("This installation does not carry out permanent deletions yet.", code="not-carried-out")

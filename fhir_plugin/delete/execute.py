@@ -7,13 +7,13 @@ was destroyed and where it stopped; and it goes on from there later, under the s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from fhir_plugin import VERSION
-from fhir_plugin.delete import destroy_steps
+from fhir_plugin.delete import before_destroying, destroy_steps
 from fhir_plugin.delete.certificate import certify
 from fhir_plugin.delete.destroying import HOW, Careful, Destroying, Elsewhere, find_item, stop_in
 from fhir_plugin.delete.lifecycle import Event, may
@@ -72,6 +72,22 @@ def carry_out(parts: DeleteParts, intent: IntentId) -> None:
         parts.queue.wake(after_seconds=5)
 
 
+def order(parts: DeleteParts, session: ClinicalSession, case: DeletionCase, item: DeletionItem) -> None:
+    """Begins it and carries it out behind the request. Raises as `begin`."""
+    with parts.work.transaction():
+        fresh = parts.cases.get(case.id, for_change=True)
+        intent = begin(parts, session, fresh, fresh.item(item.id))
+    parts.background.begin(f"destruction {item.id}", partial(carry_out, parts, intent))
+
+
+def at_once(parts: DeleteParts, session: ClinicalSession, case: DeletionCase, item: DeletionItem) -> None:
+    """After an approval at that patient's own chart. Elsewhere somebody at the chart carries it out."""
+    if session.requests_only or (session.fhir_base, session.patient_id) != (case.fhir_base, case.patient):
+        return
+    if item.state is DeletionState.ACCEPTED:
+        order(parts, session, case, item)
+
+
 def resume_for(parts: DeleteParts, session: ClinicalSession) -> None:
     """After a launch of this patient: what had begun and waits for a sign-in, or had been held, goes on under it."""
     if not session.user.roles & MAY_CARRY_ON:
@@ -114,20 +130,23 @@ class _Destruction:
     def steps(self) -> Sequence[Step]:
         doing = self._doing
 
-        def act(name: str, **more: Any) -> Careful:
-            return Careful(name, doing, partial(getattr(destroy_steps, name), doing), **more)
+        def act(
+            do: Callable[[Destroying], Evidence], asked: Callable[[Destroying], Evidence | None] | None = None
+        ) -> Careful:
+            step = Careful(do.__name__, doing, partial(do, doing))
+            return step if asked is None else replace(step, asked=partial(asked, doing))
 
         return [
-            act("check"),
-            act("needles"),
-            act("begun"),
-            act("references"),
-            act("log", asked=partial(destroy_steps.logged, doing)),
-            act("vault"),
-            act("binary", asked=partial(destroy_steps.bytes_gone, doing)),
-            act("image", asked=partial(destroy_steps.image_gone, doing)),
-            act("history", asked=partial(destroy_steps.history_gone, doing)),
-            act("registers"),
+            act(before_destroying.check),
+            act(before_destroying.needles),
+            act(before_destroying.begun),
+            act(before_destroying.references),
+            act(before_destroying.log, before_destroying.logged),
+            act(destroy_steps.vault),
+            act(destroy_steps.binary, destroy_steps.bytes_gone),
+            act(destroy_steps.image, destroy_steps.image_gone),
+            act(destroy_steps.history, destroy_steps.history_gone),
+            act(destroy_steps.registers),
             Careful("prove", doing, self._prove, even_stopped=self._some_destroyed),
             self._written("provenance", "Provenance", "", even_stopped=self._image_gone),
             self._written("deleted", "AuditEvent", DELETED, even_stopped=self._image_gone),
