@@ -108,7 +108,7 @@ def after(state: DeletionState, event: Event, held_from: DeletionState | None = 
     """
     if state is not S.ON_HOLD:
         following = TABLE[state].get(event)
-    elif held_from is None or held_from is S.ON_HOLD:
+    elif held_from is None or Event.HELD not in TABLE[held_from]:
         following = None
     elif event is Event.RELEASED:
         following = held_from
