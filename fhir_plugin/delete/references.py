@@ -68,7 +68,7 @@ def find(
         seen.setdefault(f"{resource.get('resourceType')}/{resource.get('id')}", resource)
     pointing, sharing = [], []
     for key, resource in sorted(seen.items()):
-        if key == image:
+        if key == image or key in binaries:  # its own bytes, which name it as their context, go with it
             continue
         if resource.get("resourceType") in IMAGES and set(binaries_of(resource, base=record.base)) & set(binaries):
             sharing.append(Reference(key))
