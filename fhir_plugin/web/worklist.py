@@ -79,6 +79,8 @@ def page_of(item: Listed) -> str:
     if item.kind is WorkKind.SECOND_OPINION:
         id = item.subject.removesuffix("#ended")
         return url_for("consult.asked" if item.beside_the_chart else "consult.one", opinion_id=id)
+    if item.kind is WorkKind.DELETION_COSIGN:
+        return url_for("guarding.second", case_id=item.subject)
     if item.kind in ABOUT_A_DELETION:
         return url_for("deleting.case", case_id=item.subject)
     if item.kind is WorkKind.HARM_OPINION:

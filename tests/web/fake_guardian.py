@@ -143,6 +143,7 @@ class FakeOffices:
 
     def __init__(self, clock: FakeClock) -> None:
         work = FakeUnitOfWork()
+        self.asked = 0
         self.clock, self.cases, self.hidden = clock, FakeDeletionCases(work), FakeHiddenImages(work)
         self.vault, self.audit = FakeVault(clock, work), FakeAuditTrail(clock, work)
         self.signer = FakeStatementSigner()
@@ -168,7 +169,8 @@ class FakeOffices:
 
     def ask(self, images: int = 1, patient: Patient = AMY, **changed: Any) -> DeletionCase:
         """A request of so many images, each with a marked copy."""
-        number = len(self.cases.at(BASE)) + 1
+        self.asked += 1
+        number = self.asked
         now = self.clock.now()
         items = tuple(
             DeletionItem(

@@ -45,6 +45,8 @@ def _hidden_page(
 ) -> Response:
     image = _hidden(session, reference)
     kind, id = reference.split("/", 1)
+    changes = Role.PRIVACY_OFFICER in session.user.roles
+    own = parts().captures.patient(session) if changes and image.patient == session.patient_id else None
     page = list_page(
         "break_glass.html",
         session,
@@ -53,8 +55,9 @@ def _hidden_page(
         id=id,
         state=said.HIDING_STATES[image.state],
         why=said.HIDING_REASONS[image.reason],
-        here=image.patient == session.patient_id,
-        changes=Role.PRIVACY_OFFICER in session.user.roles,
+        own=own,
+        own_identity=parts().captures.identity_digest(own) if own is not None else "",
+        changes=changes,
         ticket=ticket,
         problems=problems,
         typed=request.form if problems else {},
