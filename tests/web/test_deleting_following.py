@@ -13,9 +13,11 @@ from fhir_plugin.delete.lifecycle import Event
 from fhir_plugin.errors import PluginError, RecordUnavailable, Refused
 from fhir_plugin.web.deleting import words
 from mappings.model.deletion import (
+    TERMINAL,
     BoundImage,
     CaseId,
     CertificateNumber,
+    DeletionCase,
     DeletionItem,
     DeletionState,
     Happened,
@@ -82,7 +84,7 @@ def test_a_request_is_a_timeline_in_plain_words(person: Person, asked: FakeParts
 def test_every_state_is_told_in_words_with_its_way(person: Person, asked: FakeParts, state: DeletionState) -> None:
     held = DeletionState.RECEIVED if state is DeletionState.ON_HOLD else None
 
-    def put(case: words.DeletionCase) -> words.DeletionCase:
+    def put(case: DeletionCase) -> DeletionCase:
         return replace(case, items=tuple(replace(each, state=state, held_from=held) for each in case.items[:1]))
 
     if state is DeletionState.ACCEPTED:
@@ -105,7 +107,7 @@ def test_every_event_of_the_table_has_words() -> None:
 def test_the_way_of_an_item_ends_where_it_stands(state: DeletionState) -> None:
     image = BoundImage(Reference("Media/m1"), "1", "d")
     for held in DeletionState if state is DeletionState.ON_HOLD else (None,):
-        if held in (DeletionState.ON_HOLD, *words.TERMINAL):
+        if held in (DeletionState.ON_HOLD, *TERMINAL):
             continue
         stops = words.journey(DeletionItem(ItemId("i"), image, state, held_from=held))
         here = [at for at, stop in enumerate(stops) if stop.place is words.Place.HERE]
