@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.delete import execute, standing, tell
+from fhir_plugin.delete import again, execute, standing, tell
 from fhir_plugin.delete.decide import Decisions
 from fhir_plugin.delete.destroying import Elsewhere
 from fhir_plugin.delete.guardians import Guardians
@@ -100,6 +100,7 @@ class Deletion:
         standing.patient_seen(self.parts, session)
         tell.resume_for(self.parts, session)
         execute.resume_for(self.parts, session)
+        again.look_again_for(self.parts, session)
 
 
 def join_deletion(

@@ -22,6 +22,7 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.waiting import WaitingItem, mend, waiting_too_long
 from fhir_plugin.damage import unless_damaged
+from fhir_plugin.delete.again import look_again
 from fhir_plugin.deleting import Deletion
 from fhir_plugin.disclose.desk.desk import Desk
 from fhir_plugin.disclose.send import tidy as tidy_packages
@@ -36,8 +37,11 @@ from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import AuditTrail, Clock, ImageWorker, StatementSigner, Vault, Worklist
 from fhir_plugin.settings import Settings
+from fhir_plugin.web.access import clinical_session
 from fhir_plugin.work.concerns import Concerns
 from fhir_plugin.work.practice import Practice
+from mappings.model.identifiers import FhirBase, PatientId
+from mappings.model.people import ClinicalSession
 from mappings.terminology.job_roles import JobRoles
 from smart_launch import IssuerRegistry, SmartClient, Transport
 
@@ -98,6 +102,7 @@ class Installation:
         unless_damaged("packages", lambda: tidy_packages(self.desk.parts), 0)
         unless_damaged("disclosures", self.desk.tidy, 0)
         unless_damaged("deletions", self.deletion.tidy, 0)
+        unless_damaged("deletions", lambda: look_again(self.deletion.parts, self.live_at), 0)
         for part, step in (
             ("audit", self.audit.sign_head),
             ("pending", self.pending.purge),
@@ -105,6 +110,10 @@ class Installation:
         ):
             unless_damaged(part, step, None)
         return resumed
+
+    def live_at(self, fhir_base: FhirBase, patient: PatientId) -> list[ClinicalSession]:
+        """The launches of a patient that have not ended, newest first."""
+        return [clinical_session(each) for each in self.sessions.of_patient(fhir_base, patient) if each.user]
 
     def waiting_too_long(self) -> list[WaitingItem]:
         """What a person must look at."""

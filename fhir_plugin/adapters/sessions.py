@@ -214,6 +214,19 @@ class LaunchSessions:
         found = [self._readable(row) for row in rows if not self._over(row)]
         return [each for each in found if each and each.browser_binding_hash == session.browser_binding_hash]
 
+    def of_patient(self, fhir_base: FhirBase, patient: PatientId) -> list[LaunchSession]:
+        """The live sessions at this patient's chart, newest first. A row that does not verify is nobody's."""
+        theirs = (
+            (launch_sessions.c.ends > self._clock.now())
+            & (launch_sessions.c.fhir_base == fhir_base)
+            & (launch_sessions.c.patient == patient)
+        )
+        newest = launch_sessions.c.created.desc()
+        with self._database.connection() as connection:
+            rows = connection.execute(sa.select(launch_sessions).where(theirs).order_by(newest)).all()
+        found = [self._readable(row) for row in rows if not self._over(row)]
+        return [each for each in found if each is not None]
+
     def end(self, launch_id: LaunchId) -> None:
         """Forgets the session and its tokens. Idempotent."""
         self._remembered().pop(launch_id, None)

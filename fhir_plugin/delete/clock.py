@@ -14,6 +14,8 @@ from typing import Final
 from fhir_plugin.policy.clock_times import UK
 
 _SATURDAY: Final = 5
+LONGEST: Final = dt.timedelta(days=90)
+"""Between two looks for what could not be proven, however often it was in vain."""
 
 
 def reply_due(asked: dt.date, days_off: Collection[dt.date] = ()) -> dt.date:
@@ -39,3 +41,9 @@ def uk_day(moment: dt.datetime) -> dt.date:
 def end_of(day: dt.date) -> dt.datetime:
     """The last moment of a day of the practice, as a work item counts as late."""
     return dt.datetime.combine(day, dt.time(23, 59, 59), UK).astimezone(dt.UTC)
+
+
+def next_look(now: dt.datetime, wait: dt.timedelta, vain: int) -> dt.datetime:
+    """When it is looked again for what could not be proven, after `vain` looks before this one: after `wait`, as policy
+    says, and twice as long each time."""
+    return now + min(wait * (1 << min(max(vain, 0), 10)), max(wait, LONGEST))

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fhir_plugin import VERSION
 from fhir_plugin.delete import before_destroying, destroy_steps
 from fhir_plugin.delete.certificate import certify
+from fhir_plugin.delete.clock import next_look
 from fhir_plugin.delete.destroying import HOW, Careful, Destroying, Elsewhere, find_item, stop_in
 from fhir_plugin.delete.lifecycle import Event, may
 from fhir_plugin.delete.needles import forget_needles, kept_needles
@@ -273,7 +274,9 @@ class _Destruction:
         _case, item = doing.now()
         if how is Event.STOPPED and item.state is DeletionState.ACCEPTED:
             how = Event.VOIDED  # nothing has begun: a person looks, and decides again
-        again = parts.clock.now() + parts.policy.deletion_look_again if how is Event.STOPPED else None
+        vain = sum(each.event == Event.STOPPED for each in item.timeline)
+        later = next_look(parts.clock.now(), parts.policy.deletion_look_again, vain)
+        again = later if how is Event.STOPPED else None
         if may(item, how):
             doing.move(how, why=why, look_again=again)
         elif item.state is DeletionState.FAILED:
