@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from fhir_plugin.delete.lifecycle import Event, moved
+from fhir_plugin.delete.lifecycle import Event, after, moved
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.request import needed
 from fhir_plugin.delete.standing import changed, held, item_of, note, verdict
@@ -60,12 +60,12 @@ class Decisions:
         _need(session, Role.CALDICOTT_GUARDIAN)
         with self._parts.work.transaction():
             case = self._here(session, id, for_change=True)
-            new = [each for each in case.items if each.state is DeletionState.REQUESTED]
-            if session.user.person == case.requested_by or not new:
+            unseen = [each for each in case.items if each.state is DeletionState.REQUESTED]
+            if session.user.person == case.requested_by or not unseen:
                 return case
             note(self._parts, case, "deletion.opened", id, session)
-            after = [self._moved(session, each, Event.OPENED, "", why=each.why) for each in new]
-            return changed(self._parts, case, *after, session=session)
+            new = [self._moved(session, each, Event.OPENED, "", why=each.why) for each in unseen]
+            return changed(self._parts, case, *new, session=session)
 
     def approve(
         self,
@@ -85,6 +85,7 @@ class Decisions:
         said = needed(words, "words", "Say why, in a sentence.")
         with self._parts.work.transaction():
             case, before = self._to_decide(session, id, item, revision)
+            after(before.state, Event.APPROVED, before.held_from)
             now = self._parts.clock.now()
             signed = self._signed(session, said, frozenset(principles))
             if before.approval is not None:
@@ -95,9 +96,9 @@ class Decisions:
             changes: dict[str, Any] = {"approval": signed, "expires": now + self._parts.policy.deletion_approval}
             if event is Event.SIGNED:
                 changes["why"] = AWAITS_COSIGN
-            after = self._moved(session, before, event, said, **changes)
+            new = self._moved(session, before, event, said, **changes)
             note(self._parts, case, f"deletion.{event.value}", item, session, version=before.image.version)
-            case = changed(self._parts, case, after, session=session)
+            case = changed(self._parts, case, new, session=session)
         return self._began(session, case, item)
 
     def reject(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
@@ -105,11 +106,11 @@ class Decisions:
         said = needed(words, "words", "Say why, in a sentence: whoever asked reads it.")
         with self._parts.work.transaction():
             case, before = self._to_decide(session, id, item, revision)
-            after = self._moved(
+            new = self._moved(
                 session, before, Event.REJECTED, said, rejection=self._signed(session, said), **_UNSIGNED
             )
             note(self._parts, case, "deletion.rejected", item, session)
-            case = changed(self._parts, case, after, session=session)
+            case = changed(self._parts, case, new, session=session)
             say_rejected(self._parts, case)
             return case
 
@@ -120,9 +121,9 @@ class Decisions:
         said = needed(words, "words", "Say what you want to know.")
         with self._parts.work.transaction():
             case, before = self._to_decide(session, id, item, revision)
-            after = self._moved(session, before, Event.MORE_ASKED, said, why=MORE_ASKED, **_UNSIGNED)
+            new = self._moved(session, before, Event.MORE_ASKED, said, why=MORE_ASKED, **_UNSIGNED)
             note(self._parts, case, "deletion.more-asked", item, session)
-            return changed(self._parts, case, after, session=session)
+            return changed(self._parts, case, new, session=session)
 
     def cosign(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
         """The second signature, at this patient's chart, of a clinician who neither asked nor approved (X5)."""
@@ -143,9 +144,9 @@ class Decisions:
             found = verdict(self._parts, case, before.approval, signed)
             if found.may is not May.YES:
                 raise Refused(found.reasons[0].text, code=found.reasons[0].code)
-            after = self._moved(session, before, Event.COSIGNED, said, cosigned=signed)
+            new = self._moved(session, before, Event.COSIGNED, said, cosigned=signed)
             note(self._parts, case, "deletion.cosigned", item, session)
-            case = changed(self._parts, case, after, session=session)
+            case = changed(self._parts, case, new, session=session)
         return self._began(session, case, item)
 
     def take_back(
@@ -159,9 +160,9 @@ class Decisions:
             before = self._as_seen(case, item, revision)
             if before.approval is None:
                 raise Refused("Nobody has approved it.", code="not-approved")
-            after = self._moved(session, before, Event.VOIDED, said, why="taken-back")
+            new = self._moved(session, before, Event.VOIDED, said, why="taken-back")
             note(self._parts, case, "deletion.voided", item, session, why="taken-back")
-            return changed(self._parts, case, after, session=session)
+            return changed(self._parts, case, new, session=session)
 
     # -------------------------------------------------------------------------------------- inside
 

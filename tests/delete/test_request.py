@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -168,12 +169,13 @@ def test_only_who_asked_or_a_privacy_officer_takes_it_back(bench: DecidingBench)
 def test_at_another_chart_it_does_not_exist(bench: DecidingBench) -> None:
     case = bench.ask()
     item = case.items[0].id
-    for act in (
+    acts: list[Callable[[], object]] = [
         lambda: bench.requests.get(bench.at(GP, SAM), case.id),
         lambda: bench.requests.cancel(bench.at(GP, SAM), case.id, item, "x", revision=1),
         lambda: bench.requests.carry_out(bench.at(GP, SAM), case.id, item, revision=1),
         lambda: bench.requests.cancel(bench.at(GP), case.id, ItemId("nobody's"), "x", revision=1),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(NotFound):
             act()
 
