@@ -301,7 +301,6 @@ def _read(
             raise SignInNeeded("this launch may not read the Tasks of this patient")
         with suppress(NotFound, Gone):
             return record.read(*before["reference"].split("/"))
-        return None
     capability = record.capability()
     if not capability.holds("Task") or capability.takes_our_id("Task"):
         with suppress(NotFound, Gone):

@@ -1,0 +1,203 @@
+"""What vault, database and record may disagree about, and how somebody is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from fhir_plugin.delete.parts import DeleteParts
+from fhir_plugin.ports import Compartment, Destroyed, VaultItem, kept_under
+from mappings.model.deletion import CaseId, Certificate, DeletionCase, DeletionItem, DeletionState
+from mappings.model.hiding import HiddenImage
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference, VaultId
+from mappings.model.kept import KeptImage
+
+GRACE: Final = dt.timedelta(hours=1)
+"""What is younger may still be in the making, and is left alone."""
+_BETWEEN: Final = re.compile(r"[\s/:]+")
+
+
+class Kind(StrEnum):
+    """One way in which two places disagree."""
+
+    VAULT_WITHOUT_OWNER = "vault-without-owner"
+    """Bytes that nothing in the database speaks of."""
+    HIDDEN_WITHOUT_BYTES = "hidden-without-bytes"
+    """The register of hidden images names bytes that the vault has not got: it cannot be shown again."""
+    ORDER_WITHOUT_PLAN = "order-without-plan"
+    """What is to be written into the record is not in the vault any more."""
+    PICTURE_OF_ENDED = "picture-of-ended"
+    """The Guardian's copy outlived the decision."""
+    DESTROYED_IN_VAULT = "destroyed-in-vault"
+    DESTROYED_IN_REGISTER = "destroyed-in-register"
+    """Proven to be destroyed, and a register of ours still names it."""
+    DESTROYED_WITHOUT_CASE = "destroyed-without-case"
+    """The log of destructions knows of one that the database does not: an older database was put back."""
+    DESTROYED_WITHOUT_LOG = "destroyed-without-log"
+    """A restore of the database could bring it back."""
+    DESTROYED_WITHOUT_CERTIFICATE = "destroyed-without-certificate"
+    CERTIFICATE_WITHOUT_CASE = "certificate-without-case"
+    """It certifies something else than what a request says was destroyed, or nothing."""
+    HIDING_STUCK = "hiding-stuck"
+    """It waits for an order that has ended."""
+    KEPT_WITHOUT_RESOURCE = "kept-without-resource"
+    KEPT_OF_ANOTHER = "kept-of-another"
+    """The record says that it is another patient's."""
+    RESOURCE_WITHOUT_REGISTER = "resource-without-register"
+    BYTES_GONE = "bytes-gone"
+    """The record shows an image whose bytes are not there."""
+    HIDDEN_SHOWS = "hidden-shows"
+    """Hidden, and the record shows it."""
+    STUB_WITHOUT_HIDDEN = "stub-without-hidden"
+    """The record hides it, and the register does not know."""
+    DESTROYED_SHOWS = "destroyed-shows"
+    """Destroyed, and it is back in the record."""
+    TOMBSTONE_WITHOUT_DESTRUCTION = "tombstone-without-destruction"
+    THUMBNAIL_WITHOUT_IMAGE = "thumbnail-without-image"
+    TASK_EDITED = "task-edited"
+    TASK_GONE = "task-gone"
+    TASK_WITHOUT_CASE = "task-without-case"
+
+
+MENDED: Final = frozenset(
+    {
+        Kind.PICTURE_OF_ENDED,
+        Kind.DESTROYED_IN_VAULT,
+        Kind.DESTROYED_IN_REGISTER,
+        Kind.DESTROYED_WITHOUT_LOG,
+        Kind.RESOURCE_WITHOUT_REGISTER,
+        Kind.THUMBNAIL_WITHOUT_IMAGE,
+        Kind.TASK_EDITED,
+        Kind.TASK_GONE,
+    }
+)
+"""What the app may set right by itself, as nothing that anybody could still need goes by it. All else is a person's."""
+DERIVED: Final = frozenset({Compartment.THUMBNAIL, Compartment.CASE})
+"""Without an owner these may go: they are made anew from what they show. Anything else may be the only copy."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One disagreement. `what`: the reference or id that it is about, never content."""
+
+    kind: Kind
+    what: str
+    fhir_base: FhirBase | None = None
+    patient: PatientId | None = field(default=None, repr=False)
+    mendable: bool = False
+
+
+@dataclass(frozen=True)
+class Unasked:
+    """A patient's record that could not be looked at, and why (a code)."""
+
+    fhir_base: FhirBase
+    patient: PatientId = field(repr=False)
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What reconciling has to know of the installation beside the ports of deletion.
+
+    `owners`: every name under which something may lie in the vault: captures, intents, items of lists, requests, images
+    of registers. `patients`: everybody of whom anything is kept. `launches`: those of a patient whose token may still
+    work, the newest first.
+    """
+
+    parts: DeleteParts = field(repr=False)
+    owners: Callable[[], frozenset[str]] = field(repr=False)
+    patients: Callable[[], Sequence[tuple[FhirBase, PatientId]]] = field(repr=False)
+    launches: Callable[[FhirBase, PatientId], Sequence[LaunchId]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database and the vault say, read once."""
+
+    vault: tuple[VaultItem, ...]
+    cases: Mapping[CaseId, DeletionCase]
+    certificates: tuple[Certificate, ...]
+    kept: Mapping[tuple[FhirBase, Reference], KeptImage]
+    hidden: Mapping[tuple[FhirBase, Reference], HiddenImage]
+    destroyed: tuple[Destroyed, ...]
+    owners: frozenset[str]
+    busy: frozenset[tuple[FhirBase, PatientId]]
+    """Of whom something is under way: what they disagree about may be right in a minute."""
+
+    @cached_property
+    def items(self) -> Mapping[str, tuple[DeletionCase, DeletionItem]]:
+        """Every item of every request, by its id."""
+        return {str(item.id): (case, item) for case in self.cases.values() for item in case.items}
+
+    def of_patient(self, base: FhirBase, patient: PatientId) -> list[DeletionCase]:
+        return self._by_patient.get((base, patient), [])
+
+    @cached_property
+    def completed(self) -> frozenset[tuple[FhirBase, Reference]]:
+        """What some request says was destroyed, and proven."""
+        return frozenset(
+            (case.fhir_base, item.image.reference)
+            for case, item in self.items.values()
+            if item.state is DeletionState.COMPLETED
+        )
+
+    def destroying(self, base: FhirBase, reference: Reference) -> bool:
+        """Whether the log of destructions, or a request that has begun, names it."""
+        return (base, reference) in self._destroying
+
+    @cached_property
+    def _destroying(self) -> frozenset[tuple[FhirBase, Reference]]:
+        logged = {(each.fhir_base, each.reference) for each in self.destroyed}
+        begun = {(case.fhir_base, item.image.reference) for case, item in self.items.values() if item.purged}
+        return frozenset(logged | begun | self.completed)
+
+    @cached_property
+    def _by_patient(self) -> Mapping[tuple[FhirBase, PatientId], list[DeletionCase]]:
+        found: dict[tuple[FhirBase, PatientId], list[DeletionCase]] = {}
+        for case in self.cases.values():
+            found.setdefault((case.fhir_base, case.patient), []).append(case)
+        return found
+
+    def owns(self, owner: str) -> bool:
+        """Whether a name in the vault is of something that the database speaks of."""
+        return owner in self.owners or any(part in self.owners for part in _BETWEEN.split(owner) if part)
+
+
+def known(sources: Sources) -> Known:
+    """Reads everything of our own. Raises `Tampered` for a log that was changed: nothing is mended by such a log."""
+    parts = sources.parts
+    with parts.work.transaction():
+        patients = list(dict.fromkeys(sources.patients()))
+        cases = [case for base in dict.fromkeys(base for base, _ in patients) for case in parts.cases.at(base)]
+        unsettled = parts.ledger.unsettled()
+        kept = [image for base, patient in patients for image in parts.kept.of_patient(base, patient)]
+        hidden = [image for base in dict.fromkeys(base for base, _ in patients) for image in parts.hidden.at(base)]
+        owned = {kept_under(each.fhir_base, each.reference) for each in (*kept, *hidden)}
+        owned |= {str(item.id) for case in cases for item in case.items} | {str(case.id) for case in cases}
+        # The images of requests as well: their thumbnails and copies are there until they are destroyed.
+        owned |= {
+            kept_under(case.fhir_base, item.image.reference)
+            for case in cases
+            for item in case.items
+            if item.state is not DeletionState.COMPLETED
+        }
+        return Known(
+            vault=tuple(parts.vault.items()),
+            cases={case.id: case for case in cases},
+            certificates=tuple(each for base, patient in patients for each in parts.cases.certificates(base, patient)),
+            kept={(each.fhir_base, each.reference): each for each in kept},
+            hidden={(each.fhir_base, each.reference): each for each in hidden},
+            destroyed=tuple(parts.destroyed.entries()),
+            owners=frozenset(sources.owners() | owned | {intent.id for intent in unsettled}),
+            busy=frozenset((intent.fhir_base, intent.patient) for intent in unsettled),
+        )
+
+
+def vault_ids(items: Iterable[VaultItem]) -> frozenset[VaultId]:
+    return frozenset(each.vault_id for each in items)
