@@ -8,7 +8,7 @@ from fhir_plugin.delete.bound import contents_of, need_of
 from fhir_plugin.delete.hiding_order import KeptFile, KeptResource, kept_from_bytes, kept_to_bytes
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.delete.parts import DeleteParts
-from fhir_plugin.errors import NotFound, ReadBackMismatch, RecordRefused, Refused, VersionConflict
+from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch, RecordRefused, Refused, VersionConflict
 from fhir_plugin.ledger.record_steps import TRIES
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, Vault, kept_under
 from mappings.model.hiding import HiddenImage
@@ -64,7 +64,7 @@ class HiddenKept:
         parts, whose = self.parts, self.whose
         need_of(resource, whose.fhir_base, whose.patient)
         contents = contents_of(self.record, resource)
-        if not contents:
+        if not contents or any(each.content == neutral_picture() for each in contents):
             raise RecordRefused("the bytes of this picture cannot be read", status=422, code="no-picture")
         shared = self._shown_by_others(resource)
         types = {each.binary: self._type_of(each.binary, each.content) for each in contents if each.binary is not None}
@@ -103,10 +103,13 @@ class HiddenKept:
         return self.record.read(*self.whose.reference.split("/"))
 
     def bytes_back(self, kept: KeptResource) -> None:
-        """Every Binary as it was, by its digest. Raises `ReadBackMismatch` where one is not."""
+        """Every Binary as it was, by its digest. Raises `Refused` (changed-meanwhile) where somebody has put something
+        else in its place, `ReadBackMismatch` where it is not as it was afterwards."""
         for each in kept.files:
             if each.shared or self._has(each):
                 continue
+            if not self._takes_back(each.binary):
+                raise Refused("Somebody has changed this file of the record meanwhile.", code="changed-meanwhile")
             self.parts.engine.keep_lease()
             content = self.parts.vault.get(each.vault_id)
             self.record.create_binary(
@@ -118,14 +121,14 @@ class HiddenKept:
     def resource_back(self, kept: KeptResource, *, exact: bool = True) -> Json:
         """The resource as it was, over the version that stands there, and its labels exactly.
 
-        `exact` False: labels that a server does not take away again may stay. Raises `Refused` (changed-meanwhile) where
-        somebody has put something else in its place, `ReadBackMismatch` where it is not as it was afterwards.
+        `exact` False: labels that a server does not take away again may stay. Raises `Refused` (changed-meanwhile)
+        where somebody has put something else in its place, `ReadBackMismatch` where it is not as it was afterwards.
         """
         for tries_left in reversed(range(TRIES)):
             current = self.read()
             if same_as_before(current, kept.resource):
                 break
-            if not self._is_ours(current, kept.resource):
+            if not self.is_ours(current, kept.resource):
                 raise Refused("Somebody has changed this entry of the record meanwhile.", code="changed-meanwhile")
             try:
                 self.record.put(_writable(kept.resource), version=elements.version_of(current))
@@ -146,7 +149,7 @@ class HiddenKept:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _is_ours(self, current: Json, original: Json) -> bool:
+    def is_ours(self, current: Json, original: Json) -> bool:
         """Whether what stands there is what we put there: then nothing of anybody else's is written over."""
         form = form_of(current, picture=neutral_picture())
         return form in (Form.PICTURE, Form.EMPTY) or _unmarked(current) == _unmarked(original)
@@ -156,6 +159,13 @@ class HiddenKept:
         if read.content != content:
             raise ReadBackMismatch(f"{binary} is read differently each time", code="bytes-differ")
         return read.content_type
+
+    def _takes_back(self, binary: Reference) -> bool:
+        """Whether nothing of anybody else's lies there."""
+        try:
+            return self.record.read_binary(binary).content == neutral_picture()
+        except (NotFound, Gone):
+            return True
 
     def _has(self, file: KeptFile) -> bool:
         try:

@@ -14,7 +14,16 @@ from fhir_plugin.delete.hidden_kept import HiddenKept, same_as_before
 from fhir_plugin.delete.hidden_words import keeps_versions
 from fhir_plugin.delete.hiding_order import HidingOrder, KeptResource
 from fhir_plugin.delete.neutral_picture import neutral_picture
-from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused, Tampered, VersionConflict
+from fhir_plugin.errors import (
+    AnswerLost,
+    Gone,
+    NotFound,
+    ReadBackMismatch,
+    RecordRefused,
+    Refused,
+    Tampered,
+    VersionConflict,
+)
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ledger.record_steps import TRIES, WriteOnce
 from fhir_plugin.ports import Json, StatementSigner
@@ -28,8 +37,12 @@ NOT_TAKEN = "This EHR lets nobody change this entry from here."
 
 @dataclass
 class KeepStep:
-    """Everything that it shows is in the vault, and opens, before anything is taken out of the record."""
+    """Everything that it shows is in the vault, and opens, before anything is taken out of the record.
 
+    Undone last: what was kept may only be given up once the record is seen to show it again.
+    """
+
+    order: HidingOrder
     kept: HiddenKept
     name: str = "keep"
 
@@ -49,7 +62,14 @@ class KeepStep:
         return {"version": elements.version_of(verified.resource) or ""}
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
-        return ()  # what was kept goes when the intent ends
+        found = self.kept.kept()
+        if self.order.before is not None:
+            return (f"{self.order.target} stays hidden",)  # as it was before this act
+        if found is None:
+            return ()
+        self.kept.bytes_back(found)
+        back = self.kept.resource_back(found, exact=False)
+        return () if same_as_before(back, found.resource) else (f"{self.order.target} keeps a stricter label",)
 
 
 @dataclass
@@ -86,29 +106,20 @@ class StubStep:
         return self._evidence(current)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
-        found = self.kept.kept()
-        if self.order.before is not None:
-            return (f"{self.order.target} stays hidden",)  # as it was before this act
-        if found is None:
-            return ()
-        back = self.kept.resource_back(found, exact=False)
-        if not same_as_before(back, found.resource):
-            return (f"{self.order.target} keeps a stricter label",)
-        return ()
+        return ()  # see `KeepStep`
 
     def again(self) -> None:
-        """Hidden again as it was, when putting it back was refused."""
-        if not self._is_so(self.kept.read()):
-            self.do()
+        """Hidden again, when putting it back was refused. What somebody else has put in its place stays as it is."""
+        current, found = self.kept.read(), self.kept.kept()
+        if found is not None and _form(current) is None and self.kept.is_ours(current, found.resource):
+            self._put(found, current)
 
     # ------------------------------------------------------------------------------------------ inside
 
     def _kept_as(self, current: Json) -> KeptResource:
         """What was kept, if it is what stands there or is hidden there; else what stands there is kept now."""
         found = self.kept.kept()
-        if found is not None and (
-            form_of(current, picture=neutral_picture()) is not None or same_as_before(current, found.resource)
-        ):
+        if found is not None and (_form(current) is not None or same_as_before(current, found.resource)):
             return found
         return self.kept.keep(current)
 
@@ -135,10 +146,10 @@ class StubStep:
 
     def _is_so(self, current: Json) -> bool:
         marked = current.get("status") == ENTERED_IN_ERROR or not self._wrong
-        return act_of(current) == self.act and form_of(current, picture=neutral_picture()) is not None and marked
+        return act_of(current) == self.act and _form(current) is not None and marked
 
     def _evidence(self, current: Json) -> Evidence:
-        form = form_of(current, picture=neutral_picture())
+        form = _form(current)
         return {
             "reference": self.order.target,
             "version": elements.version_of(current) or "",
@@ -152,10 +163,7 @@ class OverwriteStep:
     """A neutral picture over the bytes, where the server takes it and nothing else shows them. It is not forced: what
     stays readable under its own address is told."""
 
-    order: HidingOrder
     kept: HiddenKept
-    form: Callable[[], str]
-    """Of the stub: what is only marked keeps its bytes, for it still shows them."""
     name: str = "bytes"
 
     def happened(self) -> Evidence | None:
@@ -165,16 +173,13 @@ class OverwriteStep:
         found = self.kept.kept()
         if found is None or not found.files:
             return {"how": "none"}
-        if self.form() == Form.MARKED:
-            return {"how": "still-there"}
+        if _form(self.kept.read()) not in (Form.PICTURE, Form.EMPTY):
+            return {"how": "still-there"}  # what is only marked still shows them
         how = {self._overwrite(found, at) for at in range(len(found.files))}
         return {"how": next(each for each in ("still-there", "shared", "overwritten") if each in how)}
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
-        found = self.kept.kept()
-        if found is not None and self.order.before is None:
-            self.kept.bytes_back(found)
-        return ()
+        return ()  # see `KeepStep`
 
     def _overwrite(self, kept: KeptResource, at: int) -> str:
         file, record = kept.files[at], self.kept.record
@@ -229,7 +234,11 @@ class ImageBackStep:
         return self._evidence(current) if same_as_before(current, _whole(self.kept).resource) else None
 
     def do(self) -> Evidence:
-        return self._evidence(self.kept.resource_back(_whole(self.kept)))
+        try:
+            return self._evidence(self.kept.resource_back(_whole(self.kept)))
+        except (ReadBackMismatch, RecordRefused, Refused):
+            self.stub.again()
+            raise
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         self.stub.again()
@@ -282,7 +291,7 @@ class VerifyStep:
         if self.order.restores:
             self._is_back(found, current)
             return {}
-        if form_of(current, picture=neutral_picture()) is None:
+        if _form(current) is None:
             raise ReadBackMismatch(f"{self.order.target} does not say that it is hidden", code="stub-lost")
         capability, resource_type = self.kept.record.capability(), self.order.target.split("/")[0]
         return {
@@ -311,7 +320,11 @@ class VerifyStep:
             return "gone"
         except RecordRefused:
             return "refused"
-        return "readable" if form_of(earlier, picture=neutral_picture()) is None else "unversioned"
+        return "readable" if _form(earlier) is None else "unversioned"
+
+
+def _form(resource: Json) -> Form | None:
+    return form_of(resource, picture=neutral_picture())
 
 
 def _whole(kept: HiddenKept) -> KeptResource:

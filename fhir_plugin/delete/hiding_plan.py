@@ -69,10 +69,10 @@ class _HidingPlan:
         statement = self._statement_step()
         verify = VerifyStep(order, kept, self._parts.signer, self._written)
         stub = StubStep(order, self._intent.id, kept)
-        overwrite = OverwriteStep(order, kept, self._form)
+        overwrite = OverwriteStep(kept)
         if order.restores:
             return [BytesBackStep(kept, overwrite), ImageBackStep(kept, stub), statement, verify]
-        return [KeepStep(kept), stub, overwrite, statement, verify]
+        return [KeepStep(order, kept), stub, overwrite, statement, verify]
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
         """Our register says it too; what was put back is kept no more."""
@@ -163,10 +163,6 @@ class _HidingPlan:
 
     def _written(self) -> Reference:
         return Reference(self._parts.ledger.steps(self._intent.id)["provenance"].evidence["reference"])
-
-    def _form(self) -> str:
-        record = self._parts.ledger.steps(self._intent.id).get("image")
-        return record.evidence.get("form", "") if record is not None else ""
 
     def _say_wrong(self, intent: Intent, row: HiddenImage, state: HidingState) -> None:
         """While this was under way somebody found that it is of another patient: the record is told that, too."""

@@ -24,9 +24,9 @@ MASKED: Final = Label(OBSERVATION_VALUE, "MASKED")
 ENTERED_IN_ERROR: Final = "entered-in-error"
 TITLE: Final = "Hidden from the record"
 _ALLOWED: Final = frozenset(
-    {"resourceType", "id", "meta", "status", "subject", "identifier", "type", "content", "text", "language"}
+    {"resourceType", "id", "meta", "status", "subject", "identifier", "content", "text", "language"}
 )
-_IN_ATTACHMENT: Final = frozenset({"contentType", "data", "title", "size", "hash", "extension"})
+_IN_ATTACHMENT: Final = frozenset({"contentType", "data", "title", "size", "hash"})
 _ABSENT: Final = {"url": systems.DATA_ABSENT_EXTENSION, "valueCode": "masked"}
 
 
@@ -84,19 +84,21 @@ def act_of(resource: Json) -> str | None:
 def form_of(resource: Json, *, picture: bytes) -> Form | None:
     """How a resource hides what was there; None for one that does not.
 
-    Exact: with one element more than a stub has, or other bytes than `picture`, it is not a stub, only marked.
+    Exact: with one element more than a stub has, or other bytes than `picture`, it is not a stub. Then it is marked, if
+    it says so by label and tag. Of a stub these may be lost: some servers keep neither, and what is gone is gone.
     """
-    if MASKED not in elements.labels_of(resource) or act_of(resource) is None:
-        return None
     attachments = _attachments(resource)
-    bare = set(resource) <= _ALLOWED and "type" not in resource and len(attachments) == 1
-    if not bare or not set(attachments[0]) <= _IN_ATTACHMENT:
-        return Form.MARKED
-    data = attachments[0].get("data")
-    if data is None:
-        return Form.EMPTY if set(attachments[0]) <= {"extension"} else Form.MARKED
-    drawn = base64.b64encode(picture).decode("ascii")
-    return Form.PICTURE if data == drawn and attachments[0].get("title") in (None, TITLE) else Form.MARKED
+    tags = elements.objects_of(elements.object_of(resource.get("meta")).get("tag"))
+    destroyed = any(tag.get("system") == systems.TOMBSTONE for tag in tags)
+    if set(resource) <= _ALLOWED and len(attachments) == 1 and not destroyed:
+        [attachment] = attachments
+        drawn = base64.b64encode(picture).decode("ascii")
+        if set(attachment) <= _IN_ATTACHMENT and attachment.get("data") == drawn:
+            return Form.PICTURE
+        if attachment == {"extension": [_ABSENT]}:
+            return Form.EMPTY
+    is_marked = MASKED in elements.labels_of(resource) and act_of(resource) is not None
+    return Form.MARKED if is_marked else None
 
 
 def _added(resource: Json) -> list[Label]:

@@ -298,7 +298,7 @@ class FakeRecord:
         self._check_type("Binary", on_type=id is None)
         if self._largest is not None and len(content) > self._largest:
             raise TooLarge("Binary", status=413)
-        if id is not None and not self._our_ids:
+        if id is not None and not self._our_ids and ("Binary", id) not in self._versions:
             raise RecordRefused("no ids of yours", status=405, code="type-not-supported")
         resource: Json = {"resourceType": "Binary", "id": id or self._new_id(), "contentType": content_type}
         if security_context is not None:
