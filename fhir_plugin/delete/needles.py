@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,12 +60,46 @@ def needles_of(contents: Iterable[bytes], resource: Json, vault: Vault) -> Needl
 
 
 def pieces_of(content: bytes) -> list[bytes]:
-    """Up to `PIECES` telling pieces, spread over all of it."""
+    """Up to `PIECES` telling pieces, spread over all of it but its head: that stands in every file of its encoder."""
     if len(content) <= PIECE:
         return [content] if len(content) >= _SHORTEST else []
-    span = (len(content) - PIECE) / PIECES
-    found = (_lively(content, int(number * span), int((number + 1) * span)) for number in range(PIECES))
+    head = own_from(content)
+    span = (len(content) - head - PIECE) / PIECES
+    spans = ((head + int(number * span), head + int((number + 1) * span)) for number in range(PIECES))
+    found = (_lively(content, start, end) for start, end in spans)
     return list(dict.fromkeys(piece for piece in found if piece is not None)) or [content[-PIECE:]]
+
+
+def own_from(content: bytes) -> int:
+    """Where what only this picture has begins, behind its tables and colour profile; 0 where nobody knows."""
+    if content.startswith(b"\xff\xd8"):
+        found = _behind(content, 2, lambda at: (content[at : at + 2], 2 + _number(content, at + 2, 2)), {b"\xff\xda"})
+    elif content.startswith(b"\x89PNG\r\n\x1a\n"):
+        found = _behind(content, 8, lambda at: (content[at + 4 : at + 8], 12 + _number(content, at, 4)), {b"IDAT"})
+    elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        found = _behind(
+            content,
+            12,
+            lambda at: (content[at : at + 4], 8 + (int.from_bytes(content[at + 4 : at + 8], "little") + 1) // 2 * 2),
+            {b"VP8 ", b"VP8L", b"ANMF"},
+        )
+    else:
+        return 0
+    return found if len(content) - found > PIECE * PIECES else 0
+
+
+def _behind(content: bytes, at: int, part: Callable[[int], tuple[bytes, int]], wanted: Collection[bytes]) -> int:
+    """A little behind where the first part with a wanted name begins; 0 where there is none."""
+    while at + 8 <= len(content):
+        name, length = part(at)
+        if name in wanted:
+            return at + PIECE
+        at += length
+    return 0
+
+
+def _number(content: bytes, at: int, length: int) -> int:
+    return int.from_bytes(content[at : at + length], "big")
 
 
 def keep_needles(parts: DeleteParts, item: ItemId, needles: Needles) -> VaultId:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageCms
 
 from fhir_plugin.delete.matching import Forms, base64_of, in_one_line
 from fhir_plugin.delete.needles import (
@@ -19,6 +22,7 @@ from fhir_plugin.delete.needles import (
     keep_needles,
     kept_needles,
     needles_of,
+    own_from,
     pieces_of,
 )
 from fhir_plugin.ports import Compartment
@@ -46,6 +50,38 @@ def test_a_piece_is_not_found_where_it_does_not_stand(piece: bytes, other: bytes
         decoded.append(base64.b64decode(letters[: len(letters) // 4 * 4]))
     if not any(piece[2:-2] in each for each in decoded):
         assert not Forms([piece]).stand_in(other)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("profile", [False, True])
+def test_two_pictures_of_one_encoder_have_no_piece_in_common(kind: str, profile: bool) -> None:
+    """Tables and colour profiles stand in every file that the same encoder wrote: they tell of no picture."""
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() if profile else None
+    rng = random.Random(7)
+    one, other = (encoded(Image.frombytes("RGB", (16, 12), rng.randbytes(576)), kind, icc) for _ in range(2))
+    assert len(pieces_of(one)) > PIECES // 2
+    assert not any(piece in other for piece in pieces_of(one))
+    assert all(piece in one for piece in pieces_of(one))
+    assert Forms(pieces_of(one)).stand_in(one[len(one) // 2 :]), "a half that is left is found"
+
+
+def encoded(picture: Image.Image, kind: str, icc: bytes | None) -> bytes:
+    file = io.BytesIO()
+    picture.resize((320, 240)).save(file, kind, quality=85, icc_profile=icc)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8",
+        b"\xff\xd8" + b"\xff\xe0\0\0" * 200,
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 900,
+        b"RIFF\0\0\0\0WEBP" + b"\xff" * 900,
+    ],
+)
+def test_broken_heads_are_no_end(content: bytes) -> None:
+    assert own_from(content) == 0
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\\n", b"\\r\\n", b" "])
