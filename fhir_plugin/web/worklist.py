@@ -17,7 +17,7 @@ from fhir_plugin.web.asking import parts, same_patient, show
 from fhir_plugin.work.listing import AT_THE_DESK, FOR_CLINICIANS, Listed, Whose
 from mappings.model.identifiers import CaptureId, Reference, WorkId
 from mappings.model.people import ClinicalSession, Role
-from mappings.model.work import WorkKind
+from mappings.model.work import WorkItem, WorkKind
 
 worklist = Blueprint("worklist", __name__, url_prefix="/l/<launch>/worklist")
 
@@ -171,11 +171,24 @@ def _item_page(session: ClinicalSession, id: WorkId, problems: Mapping[str, str]
         said=KINDS[found.kind],
         takes_over=found.kind is WorkKind.UNSOLICITED and Role.CLINICIAN in session.user.roles,
         endings=parts().practice.endings(found),
-        request=url_for("deleting.case", case_id=found.subject) if found.kind is WorkKind.DELETION_REJECTED else "",
+        about=_about(found),
         problems=problems,
         form=request.form,
         age=age,
     )
+
+
+def _about(item: WorkItem) -> tuple[str, str] | None:
+    """A page that has to be looked at before the item ends here: its address, and what it is."""
+    if item.kind is WorkKind.DELETION_REJECTED:
+        where = url_for("deleting.case", case_id=item.subject)
+        return where, "The request for permanent deletion, and what the Caldicott Guardian wrote"
+    if item.kind is WorkKind.BREACH and item.subject.count("/") == 1:
+        kind, id = item.subject.split("/")
+        return url_for(
+            "deleting.hidden", kind=kind, id=id
+        ), "What is known of it: when, and who has seen or received it"
+    return None
 
 
 @worklist.post("/<work_id>/owner")

@@ -22,10 +22,12 @@ from fhir_plugin.web.deleting.words import ACTS, HIDING_REASONS, HIDING_STATES, 
 from mappings.model.hiding import HidingReason, HidingState
 from mappings.model.identifiers import Reference
 from mappings.model.people import Role
+from mappings.model.work import WorkKind
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 from tests.web.fake_deletion import HISTORY
 from tests.web.test_home import become
+from tests.web.test_worklist import add
 
 ONE, CALM = Reference("Media/m1"), Reference("Media/m3")
 CANARY = "canary4711 typed"
@@ -137,6 +139,23 @@ def test_the_wrong_patient_is_told_what_happens_and_what_to_do(person: Person, p
     assert "/restore" not in page, "it is never simply restored"
     parts.clock.advance(hours=73)
     assert "that was by 9:30am, 5 March 2026" in said(person.get("hidden/Media/m1").text)
+
+
+def test_the_breach_to_consider_is_work_and_leads_both_ways(person: Person, parts: FakeParts) -> None:
+    person.get("images/Media/m1/wrong-patient")
+    person.post("images/Media/m1/wrong-patient", {"words": "Another wristband"})
+    add(parts, "breach", kind=WorkKind.BREACH, subject=str(ONE))
+    assert 'href="/l/amy/worklist/breach"' in person.get("hidden/Media/m1").text
+    assert 'href="/l/amy/hidden/Media/m1"' in person.get("worklist/breach").text
+
+
+def test_restoring_ends_when_policy_says(person: Person, parts: FakeParts) -> None:
+    person.get("images/Media/m1/hide")
+    person.post("images/Media/m1/hide", {"reason": "not-needed"})
+    assert "It can be restored until" in said(person.get("hidden/Media/m1").text)
+    parts.clock.advance(days=parts.policy.hiding_restorable.days + 1)
+    page = person.get("hidden/Media/m1").text
+    assert "It could be restored until" in said(page) and "/restore" not in page
 
 
 def test_one_that_is_hidden_may_turn_out_to_be_of_somebody_else(person: Person, parts: FakeParts) -> None:

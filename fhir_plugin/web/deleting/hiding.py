@@ -17,6 +17,7 @@ from fhir_plugin.web.gallery import reference_of, site_of
 from mappings.model.hiding import HiddenImage, HidingReason
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession, Role
+from mappings.model.work import WorkKind
 
 BREACH_HOURS = 72
 """From becoming aware of a personal data breach to telling the Information Commissioner (UK GDPR, Article 33)."""
@@ -140,10 +141,19 @@ def _hidden_page(session: ClinicalSession, reference: Reference, trouble: Troubl
         seen_by=deletion().hiding.seen_by(session, reference),
         tell_by=(found.since + dt.timedelta(hours=BREACH_HOURS)) if found.wrong_patient else None,
         late=found.wrong_patient and now > found.since + dt.timedelta(hours=BREACH_HOURS),
+        breach=_breach_item(session, reference) if found.wrong_patient else "",
+        restore_by=found.since + parts().policy.hiding_restorable,
+        too_late=now - found.since > parts().policy.hiding_restorable,
         restorable=not found.wrong_patient and not found.pending and found.state not in words.ON_ITS_WAY,
         problems=trouble.problems,
         form=request.form,
     ), trouble.status
+
+
+def _breach_item(session: ClinicalSession, reference: Reference) -> str:
+    """Of the practice's list: whether it is a breach to be reported; empty where nothing waits any more."""
+    here = parts().practice.at_chart(session)
+    return next((each.id for each in here if each.kind is WorkKind.BREACH and each.subject == reference), "")
 
 
 @deleting.post("/hidden/<kind>/<id>/restore")
