@@ -24,6 +24,7 @@ from fhir_plugin.commands.answers import (
     state_option,
 )
 from fhir_plugin.commands.conformance import smart_conformance
+from fhir_plugin.commands.deletions import deletions
 from fhir_plugin.commands.disclose import disclose
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
@@ -72,6 +73,7 @@ main.add_command(redact)
 main.add_command(verify_package)
 main.add_command(verify_certificate)
 main.add_command(disclose)
+main.add_command(deletions)
 
 
 @main.group(params=bench_of_imaging.params, invoke_without_command=True)

@@ -57,6 +57,9 @@ class DeletionCases(Protocol):
     def at(self, fhir_base: FhirBase) -> list[DeletionCase]:
         """Every one at this EHR, newest first: the register."""
 
+    def bases(self) -> list[FhirBase]:
+        """Every EHR at which there is one: for whoever runs the installation."""
+
     def of_nhs_number(self, fhir_base: FhirBase, nhs_number: str) -> list[DeletionCase]:
         """Found by a keyed digest; newest first."""
 

@@ -76,6 +76,11 @@ class DatabaseDeletionCases:
     def at(self, fhir_base: FhirBase) -> list[DeletionCase]:
         return self._newest_first(deletion_cases.c.fhir_base == fhir_base)
 
+    def bases(self) -> list[FhirBase]:
+        query = sa.select(deletion_cases.c.fhir_base).distinct().order_by(deletion_cases.c.fhir_base)
+        with self._database.connection() as connection:
+            return [FhirBase(each) for each in connection.execute(query).scalars()]
+
     def of_nhs_number(self, fhir_base: FhirBase, nhs_number: str) -> list[DeletionCase]:
         digest = self._nhs_digest(nhs_number)
         if digest is None:

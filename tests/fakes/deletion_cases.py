@@ -46,6 +46,9 @@ class FakeDeletionCases:
         found = [each for each in self._rows.values() if each.fhir_base == fhir_base]
         return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
 
+    def bases(self) -> list[FhirBase]:
+        return sorted({each.fhir_base for each in self._rows.values()})
+
     def of_nhs_number(self, fhir_base: FhirBase, nhs_number: str) -> list[DeletionCase]:
         wanted = "".join(nhs_number.split())
         found = [each for each in self.at(fhir_base) if "".join(each.nhs_number.split()) == wanted]
