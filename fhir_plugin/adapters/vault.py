@@ -141,6 +141,19 @@ class FileVault:
 
     # ---------------------------------------------------------------------------------------- beyond the port
 
+    def strays(self) -> tuple[list[str], list[VaultId]]:
+        """Files for which nobody has a key, which `sweep` would remove; and items whose bytes are missing, which
+        nothing brings back. Changes nothing."""
+        ready = [item.vault_id for item in self.items()]
+        names = self._files.names()
+        keyless = [name for name in names if self._state(name) in (None, "destroyed") and self._is_abandoned(name)]
+        there = set(names)
+        return keyless, [each for each in ready if each not in there and self._state(each) == "ready"]
+
+    def _is_abandoned(self, name: str) -> bool:
+        with self._files.hold_abandoned(name, now=self._clock.now(), young=YOUNG) as abandoned:
+            return abandoned
+
     def rotate_master(self) -> int:
         """Wraps every key again under the current master; returns how many. Safe to run again."""
         wrapped, last = self._digest_key.rotate_master(), ""

@@ -27,12 +27,18 @@ class Kind(StrEnum):
 
     VAULT_WITHOUT_OWNER = "vault-without-owner"
     """Bytes that nothing in the database speaks of."""
+    BYTES_WITHOUT_KEY = "bytes-without-key"
+    """A file of the vault that nobody can open any more."""
+    KEY_WITHOUT_BYTES = "key-without-bytes"
+    """An item of the vault whose file is missing: what was in it is lost."""
     HIDDEN_WITHOUT_BYTES = "hidden-without-bytes"
     """The register of hidden images names bytes that the vault has not got: it cannot be shown again."""
     ORDER_WITHOUT_PLAN = "order-without-plan"
     """What is to be written into the record is not in the vault any more."""
     PICTURE_OF_ENDED = "picture-of-ended"
     """The Guardian's copy outlived the decision."""
+    CASES_UNREADABLE = "cases-unreadable"
+    """Requests for deletion that cannot be opened: what they say is not known, so nothing is concluded from it."""
     DESTROYED_IN_VAULT = "destroyed-in-vault"
     DESTROYED_IN_REGISTER = "destroyed-in-register"
     """Proven to be destroyed, and a register of ours still names it."""
@@ -66,6 +72,7 @@ class Kind(StrEnum):
 
 MENDED: Final = frozenset(
     {
+        Kind.BYTES_WITHOUT_KEY,
         Kind.PICTURE_OF_ENDED,
         Kind.DESTROYED_IN_VAULT,
         Kind.DESTROYED_IN_REGISTER,
@@ -77,7 +84,7 @@ MENDED: Final = frozenset(
     }
 )
 """What the app may set right by itself, as nothing that anybody could still need goes by it. All else is a person's."""
-DERIVED: Final = frozenset({Compartment.THUMBNAIL, Compartment.CASE})
+DERIVED: Final = frozenset({Compartment.THUMBNAIL})
 """Without an owner these may go: they are made anew from what they show. Anything else may be the only copy."""
 
 
@@ -107,13 +114,16 @@ class Sources:
 
     `owners`: every name under which something may lie in the vault: captures, intents, items of lists, requests, images
     of registers. `patients`: everybody of whom anything is kept. `launches`: those of a patient whose token may still
-    work, the newest first.
+    work, the newest first. `cases`: how many requests for deletion there are at an EHR, opened or not. `strays`:
+    files of the vault without a key, and keys without a file; `sweep` removes the former.
     """
 
     parts: DeleteParts = field(repr=False)
     owners: Callable[[], frozenset[str]] = field(repr=False)
     patients: Callable[[], Sequence[tuple[FhirBase, PatientId]]] = field(repr=False)
     launches: Callable[[FhirBase, PatientId], Sequence[LaunchId]] = field(repr=False)
+    cases: Callable[[FhirBase], int] = field(repr=False)
+    strays: Callable[[], tuple[Sequence[str], Sequence[VaultId]]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,8 @@ class Known:
     hidden: Mapping[tuple[FhirBase, Reference], HiddenImage]
     destroyed: tuple[Destroyed, ...]
     owners: frozenset[str]
+    unreadable: frozenset[FhirBase]
+    """EHRs with requests for deletion that cannot be opened."""
     busy: frozenset[tuple[FhirBase, PatientId]]
     """Of whom something is under way: what they disagree about may be right in a minute."""
 
@@ -174,10 +186,11 @@ def known(sources: Sources) -> Known:
     parts = sources.parts
     with parts.work.transaction():
         patients = list(dict.fromkeys(sources.patients()))
-        cases = [case for base in dict.fromkeys(base for base, _ in patients) for case in parts.cases.at(base)]
+        at = {base: parts.cases.at(base) for base in dict.fromkeys(base for base, _ in patients)}
+        cases = [case for each in at.values() for case in each]
         unsettled = parts.ledger.unsettled()
         kept = [image for base, patient in patients for image in parts.kept.of_patient(base, patient)]
-        hidden = [image for base in dict.fromkeys(base for base, _ in patients) for image in parts.hidden.at(base)]
+        hidden = [image for base in at for image in parts.hidden.at(base)]
         owned = {kept_under(each.fhir_base, each.reference) for each in (*kept, *hidden)}
         owned |= {str(item.id) for case in cases for item in case.items} | {str(case.id) for case in cases}
         # The images of requests as well: their thumbnails and copies are there until they are destroyed.
@@ -195,6 +208,7 @@ def known(sources: Sources) -> Known:
             hidden={(each.fhir_base, each.reference): each for each in hidden},
             destroyed=tuple(parts.destroyed.entries()),
             owners=frozenset(sources.owners() | owned | {intent.id for intent in unsettled}),
+            unreadable=frozenset(base for base, each in at.items() if sources.cases(base) != len(each)),
             busy=frozenset((intent.fhir_base, intent.patient) for intent in unsettled),
         )
 

@@ -52,7 +52,7 @@ def reconcile(sources: Sources, *, mend: bool = False) -> Report:
     was changed: then nobody can say what must be gone.
     """
     found = known(sources)
-    findings = dict.fromkeys(own_findings(sources.parts, found))
+    findings = dict.fromkeys(own_findings(sources, found))
     launches: dict[Finding, LaunchId] = {}
     unasked: list[Unasked] = []
     asked, down = 0, False
@@ -140,6 +140,12 @@ def _destroy(sources: Sources, _found: Known, finding: Finding, _launch: LaunchI
     return True
 
 
+def _sweep(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
+    """Nobody can open them: the vault knows which may go."""
+    sources.parts.vault.sweep()
+    return finding.what not in sources.strays()[0]
+
+
 def _forget(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
     parts, base, reference = sources.parts, finding.fhir_base, Reference(finding.what)
     assert base is not None
@@ -208,6 +214,7 @@ def _record(parts: DeleteParts, launch: LaunchId) -> ClinicalRecord:
 
 
 _MENDING: dict[Kind, _Act] = {
+    Kind.BYTES_WITHOUT_KEY: _sweep,
     Kind.VAULT_WITHOUT_OWNER: _destroy,
     Kind.PICTURE_OF_ENDED: _destroy,
     Kind.DESTROYED_IN_VAULT: _destroy,

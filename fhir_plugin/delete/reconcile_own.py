@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fhir_plugin.delete.disagreement import DERIVED, GRACE, Finding, Kind, Known, vault_ids
+from fhir_plugin.delete.disagreement import DERIVED, GRACE, Finding, Kind, Known, Sources, vault_ids
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.errors import NotFound
-from fhir_plugin.ports import Compartment, VaultItem, kept_under
+from fhir_plugin.ports import Compartment, Destroyed, VaultItem, kept_under
 from mappings.model.deletion import TERMINAL, DeletionItem, DeletionState
 from mappings.model.hiding import HiddenImage
 from mappings.model.identifiers import IntentId
@@ -16,8 +16,16 @@ _BEGUN = frozenset({DeletionState.IN_PROGRESS, DeletionState.FAILED, DeletionSta
 """What a logged destruction may stand at: the log is written before the first act, and after it has begun."""
 
 
-def own_findings(parts: DeleteParts, known: Known) -> Iterator[Finding]:
+def own_findings(sources: Sources, known: Known) -> Iterator[Finding]:
     """Everything that our own places say against one another."""
+    parts = sources.parts
+    keyless, empty = sources.strays()
+    for name in keyless:
+        yield Finding(Kind.BYTES_WITHOUT_KEY, name, mendable=True)
+    for vault_id in empty:
+        yield Finding(Kind.KEY_WITHOUT_BYTES, vault_id)
+    for base in sorted(known.unreadable):
+        yield Finding(Kind.CASES_UNREADABLE, base, base)
     yield from _vault(parts, known)
     yield from _hidden(parts, known)
     yield from _orders(parts, known)
@@ -27,7 +35,7 @@ def own_findings(parts: DeleteParts, known: Known) -> Iterator[Finding]:
 
 def _vault(parts: DeleteParts, known: Known) -> Iterator[Finding]:
     before = parts.clock.now() - GRACE
-    gone = {vault_id for each in known.destroyed if _is_over(known, each.item) for vault_id in each.vault_items}
+    gone = {vault_id for each in known.destroyed if _is_over(known, each) for vault_id in each.vault_items}
     under = {kept_under(*each) for each in known.completed}
     for item in known.vault:
         if item.vault_id in gone or item.owner in under:
@@ -92,6 +100,8 @@ def _cases(known: Known) -> Iterator[Finding]:
                 yield Finding(Kind.DESTROYED_WITHOUT_CERTIFICATE, item.id, case.fhir_base, case.patient)
     for certificate in known.certificates:
         found = known.items.get(certificate.item)
+        if found is None and certificate.fhir_base in known.unreadable:
+            continue
         if found is None or found[0].id != certificate.case or not _is_certified(found[1]):
             yield Finding(Kind.CERTIFICATE_WITHOUT_CASE, certificate.number, certificate.fhir_base, certificate.patient)
 
@@ -103,6 +113,8 @@ def _is_certified(item: DeletionItem) -> bool:
 def _destroyed(known: Known) -> Iterator[Finding]:
     for each in known.destroyed:
         found = known.items.get(each.item)
+        if found is None and each.fhir_base in known.unreadable:
+            continue
         if found is None or found[1].state not in _BEGUN:
             yield Finding(Kind.DESTROYED_WITHOUT_CASE, each.item, each.fhir_base)
             continue
@@ -111,7 +123,9 @@ def _destroyed(known: Known) -> Iterator[Finding]:
             yield Finding(Kind.DESTROYED_IN_REGISTER, each.reference, each.fhir_base, found[0].patient, mendable=True)
 
 
-def _is_over(known: Known, item: str) -> bool:
+def _is_over(known: Known, each: Destroyed) -> bool:
     """Whether what was logged has been carried out, as far as we know: not while it is under way, or held."""
-    found = known.items.get(item)
-    return found is None or found[1].state not in _BEGUN or found[1].state is DeletionState.COMPLETED
+    found = known.items.get(each.item)
+    if found is None:
+        return each.fhir_base not in known.unreadable
+    return found[1].state not in _BEGUN or found[1].state is DeletionState.COMPLETED

@@ -9,7 +9,7 @@ from fhir_plugin.delete.disagreement import Finding, Kind, Known
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.tell import EDITED, GONE, edited
-from fhir_plugin.errors import Gone, NotFound, RecordRefused
+from fhir_plugin.errors import Gone, NotFound, RecordRefused, Tampered
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.deletion import DeletionState
 from mappings.model.hiding import HidingState
@@ -49,7 +49,7 @@ def record_findings(
         elif not _is_of(resource, base, patient):
             yield said(Kind.KEPT_OF_ANOTHER, reference)
     for reference, resource in sorted(there.items()):
-        yield from _resource(record, known, base, patient, Reference(reference), resource)
+        yield from _resource(parts, record, known, base, patient, Reference(reference), resource)
     for reference in destroyed:
         if reference in there and not is_tombstone(there[reference]):
             yield said(Kind.DESTROYED_SHOWS, reference)
@@ -61,6 +61,7 @@ def record_findings(
 
 
 def _resource(
+    parts: DeleteParts,
     record: ClinicalRecord,
     known: Known,
     base: FhirBase,
@@ -76,15 +77,26 @@ def _resource(
         return
     if hidden is not None and hidden.state is HidingState.HIDDEN and form is None:
         yield Finding(Kind.HIDDEN_SHOWS, reference, base, patient)
-    if hidden is None and form in _STUBS:
+    if form in _STUBS and reference not in parts.hidden.references(base, patient):
         yield Finding(Kind.STUB_WITHOUT_HIDDEN, reference, base, patient)
     if resource.get("status") == ENTERED_IN_ERROR or not _is_of(resource, base, patient):
         return
     ours = elements.identifier_in(resource, systems.IMAGE) is not None
-    if ours and at not in known.kept and form not in _STUBS and not known.destroying(base, reference):
+    if ours and form not in _STUBS and not known.destroying(base, reference) and not _is_kept(parts, at):
         yield Finding(Kind.RESOURCE_WITHOUT_REGISTER, reference, base, patient, mendable=hidden is None)
     if ours and form is None and _is_empty(record, resource):
         yield Finding(Kind.BYTES_GONE, reference, base, patient)
+
+
+def _is_kept(parts: DeleteParts, at: tuple[FhirBase, Reference]) -> bool:
+    """Whether the register has a row of it, also one that cannot be opened."""
+    try:
+        parts.kept.get(*at)
+    except NotFound:
+        return False
+    except Tampered:
+        return True
+    return True
 
 
 def _is_empty(record: ClinicalRecord, resource: Json) -> bool:
@@ -139,6 +151,8 @@ def _tasks(
             if why:
                 yield Finding(_TASKS[why], item_id, base, patient, mendable=True)
     ours = {str(case.id) for case in known.cases.values()}
+    if base in known.unreadable:
+        return
     try:
         tasks = record.search("Task", {"patient": patient})
     except RecordRefused:

@@ -7,6 +7,7 @@ a backup can put back only what nobody ever destroyed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from fhir_plugin.delete.lifecycle import silent
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.ports import AuditEntry, Compartment, Destroyed, VaultItem, kept_under
 from mappings.model.deletion import DeletionCase, DeletionItem, DeletionState, Happened
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import FhirBase, Reference
 
 REPLAYED: Final = "destroyed-before"
 """A line of the timeline: the database is older than the destruction."""
@@ -23,11 +24,12 @@ _UNDER_WAY: Final = frozenset({DeletionState.IN_PROGRESS, DeletionState.FAILED, 
 _COPIES: Final = frozenset({Compartment.THUMBNAIL, Compartment.AUDIT_COPY, Compartment.HIDDEN, Compartment.CLEAN})
 
 
-def replay(parts: DeleteParts) -> int:
+def replay(parts: DeleteParts, cases_at: Callable[[FhirBase], int]) -> int:
     """Destroys again what a restore brought back; how many things went. Safe at any time, and twice; it touches nothing
-    of what is held or under way.
+    of what is held or under way, or of which that cannot be said.
 
-    Raises `Tampered` where the log was changed: nothing is destroyed by the word of somebody else.
+    `cases_at`: how many requests there are at an EHR, those that cannot be opened among them. Raises `Tampered` where
+    the log was changed: nothing is destroyed by the word of somebody else.
     """
     entries = parts.destroyed.entries()
     if not entries:
@@ -39,6 +41,8 @@ def replay(parts: DeleteParts) -> int:
         vault = parts.vault.items()
         for each in entries:
             case_item = items.get(each.item)
+            if case_item is None and cases_at(each.fhir_base) != len(cases[each.fhir_base]):
+                continue
             if case_item is not None and case_item[1].state in _UNDER_WAY:
                 continue
             gone += _again(parts, each, case_item, vault)

@@ -63,6 +63,9 @@ class World:
     patients: int = 20
     count: int = 0
     owners: set[str] = field(default_factory=set)
+    keyless: set[str] = field(default_factory=set)
+    empty: set[VaultId] = field(default_factory=set)
+    unreadable: int = 0
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -72,6 +75,7 @@ class World:
         engine = Engine(store=bench.ledger, work=bench.work, clock=self.clock, plans=plans, owner="test")
         self.parts = replace(bench.parts, engine=engine)
         self.bench = bench
+        self.bench.vault.sweep = self._sweep  # type: ignore[method-assign]  # as files of a vault that has some
         plans[KIND] = Tellings(self.parts)
         self.everybody = [PatientId(f"p{number}") for number in range(self.patients)]
         self.sources = Sources(
@@ -79,6 +83,8 @@ class World:
             owners=lambda: frozenset(self.owners),
             patients=lambda: [(BASE, each) for each in self.everybody],
             launches=lambda _base, patient: [LaunchId(f"launch of {patient}")],
+            cases=lambda base: len(self.parts.cases.at(base)) + self.unreadable,
+            strays=lambda: (sorted(self.keyless), sorted(self.empty)),
         )
 
     # ------------------------------------------------------------------------------------------ what is healthy
@@ -218,6 +224,10 @@ class World:
             self.destroyed()
             self.destroyed(tombstone=False)
 
+    def _sweep(self) -> int:
+        swept, self.keyless = len(self.keyless), set()
+        return swept
+
     # ------------------------------------------------------------------------------------------ what is not
 
     def plant(self, kind: Kind) -> Planted:
@@ -240,6 +250,24 @@ def _orphan(world: World) -> str:
     number, _ = world.next()
     compartments = [Compartment.CLEAN, Compartment.AUDIT_COPY, Compartment.OPINION, Compartment.THUMBNAIL]
     return world.put(compartments[number % len(compartments)], f"nobody-{number}")
+
+
+def _keyless(world: World) -> str:
+    number, _ = world.next()
+    world.keyless.add(f"{number:032x}")
+    return f"{number:032x}"
+
+
+def _empty(world: World) -> str:
+    number, _ = world.next()
+    world.empty.add(VaultId(f"{number:032x}"))
+    return f"{number:032x}"
+
+
+def _unreadable(world: World) -> str:
+    """However many there are, it is said once of an EHR."""
+    world.unreadable += 1
+    return BASE
 
 
 def _without_bytes(world: World) -> str:
@@ -382,6 +410,9 @@ def _task_without_case(world: World) -> str:
 
 _PLANTS: Final[dict[Kind, Callable[[World], str]]] = {
     Kind.VAULT_WITHOUT_OWNER: _orphan,
+    Kind.BYTES_WITHOUT_KEY: _keyless,
+    Kind.KEY_WITHOUT_BYTES: _empty,
+    Kind.CASES_UNREADABLE: _unreadable,
     Kind.HIDDEN_WITHOUT_BYTES: _without_bytes,
     Kind.ORDER_WITHOUT_PLAN: _without_plan,
     Kind.PICTURE_OF_ENDED: _picture_of_ended,

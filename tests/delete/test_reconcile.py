@@ -12,15 +12,20 @@ from hypothesis import strategies as st
 
 from fhir_plugin.delete.disagreement import MENDED, Kind
 from fhir_plugin.delete.reconcile import Report, reconcile
-from fhir_plugin.errors import RecordUnavailable, SignInNeeded
+from fhir_plugin.errors import RecordUnavailable, SignInNeeded, Tampered
+from fhir_plugin.ports import Compartment
 from mappings.model.deletion import DeletionState
-from mappings.model.identifiers import LaunchId
+from mappings.model.identifiers import LaunchId, Reference
 from tests.delete.planting import BASE, Planted, World
 
 ALONGSIDE = {
     # Half of one disagreement is sometimes another: a thumbnail's image is gone, and its row is still there.
     Kind.THUMBNAIL_WITHOUT_IMAGE: Kind.KEPT_WITHOUT_RESOURCE,
 }
+
+
+KINDS = sorted(set(Kind) - {Kind.CASES_UNREADABLE})
+"""Where requests cannot be opened, nothing is concluded from them: that is tried by itself."""
 
 
 def told(report: Report) -> list[Planted]:
@@ -62,7 +67,7 @@ def test_where_all_agree_nothing_is_found_and_nothing_is_changed() -> None:
 
 
 def test_every_one_of_a_thousand_disagreements_is_found_and_nothing_healthy_is_harmed() -> None:
-    world, kinds = World(patients=25), sorted(Kind)
+    world, kinds = World(patients=25), KINDS
     world.healthy(5)
     chosen = [kinds[number % len(kinds)] for number in range(1000)]
     random.Random(6).shuffle(chosen)
@@ -91,7 +96,7 @@ def test_every_one_of_a_thousand_disagreements_is_found_and_nothing_healthy_is_h
 
 
 @settings(max_examples=12)
-@given(st.lists(st.sampled_from(sorted(Kind)), min_size=1, max_size=6), st.integers(1, 3))
+@given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=6), st.integers(1, 3))
 def test_any_few_of_them_in_any_order_are_found(kinds: list[Kind], patients: int) -> None:
     world = World(patients=patients)
     world.healthy(1)
@@ -107,6 +112,35 @@ def test_what_may_be_the_only_copy_is_left_to_a_person() -> None:
     left = {each.vault_id: each.compartment for each in world.parts.vault.items()}
     assert set(map(str, left)) == {each.what for each in report.left} and 0 < len(left) < len(held)
     assert "thumbnail" not in left.values()
+
+
+def test_where_requests_cannot_be_opened_nothing_is_concluded_from_them() -> None:
+    world = World(patients=1)
+    for kind in (
+        Kind.DESTROYED_WITHOUT_CASE,
+        Kind.CERTIFICATE_WITHOUT_CASE,
+        Kind.TASK_WITHOUT_CASE,
+        Kind.CASES_UNREADABLE,
+    ):
+        world.plant(kind)
+    number, _ = world.next()
+    left = world.owned(Compartment.CLEAN)
+    world.log(f"lost-{number}", Reference(f"Media/lost-{number}"), [left])
+    world.clock.advance(hours=2)
+    report = reconcile(world.sources, mend=True)
+    assert told(report) == [(Kind.CASES_UNREADABLE, BASE)]
+    assert left in {each.vault_id for each in world.parts.vault.items()}, "it may be held"
+
+
+def test_a_row_that_cannot_be_opened_is_a_row() -> None:
+    world = World(patients=1)
+    reference = Reference(world.plant(Kind.RESOURCE_WITHOUT_REGISTER)[1])
+
+    def get(*_at: Any, **_more: Any) -> Any:
+        raise Tampered("the row was changed")
+
+    world.bench.kept.get = get  # type: ignore[method-assign]  # as a register whose row cannot be opened
+    assert reconcile(world.sources, mend=True).findings == () and reference
 
 
 def test_what_is_in_the_making_is_left_alone() -> None:
