@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
+from fhir_plugin.adapters.certificate_sheet import certificate_pdf
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.delete import again, execute, standing, tell
+from fhir_plugin.delete.certificate import signed_file
 from fhir_plugin.delete.decide import Decisions
 from fhir_plugin.delete.destroying import Elsewhere
 from fhir_plugin.delete.guardians import Guardians
@@ -17,12 +19,13 @@ from fhir_plugin.delete.look import Looks
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.register import Register
 from fhir_plugin.delete.request import Requests
+from fhir_plugin.disclose.contents import named
 from fhir_plugin.disclose.desk.days_off import bank_holidays
 from fhir_plugin.ledger.engine import PlanFor
-from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, RecordPurge, Traces
+from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, Json, RecordPurge, Traces
 from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
 from fhir_plugin.work.stores import Colleagues
-from mappings.model.deletion import DeletionCase
+from mappings.model.deletion import Certificate, DeletionCase
 from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import ClinicalSession, Patient, Role
 
@@ -92,6 +95,14 @@ class Deletion:
     def tidy(self) -> int:
         """What time and holds do to requests by themselves; returns how many changed."""
         return standing.tidy(self.parts)
+
+    def certificate_pdf(self, certificate: Certificate) -> bytes:
+        """To be printed and filed on paper; content-free as the certificate is."""
+        return certificate_pdf(certificate, named(self.parts.policy.organisation), self.parts.signer.public_jwks())
+
+    def certificate_file(self, certificate: Certificate) -> Json:
+        """What `fhir-plugin verify-certificate` checks: the statement, its signature, and the public keys."""
+        return signed_file(certificate, self.parts.signer.public_jwks())
 
     def resume_for(self, session: ClinicalSession) -> None:
         """After a launch of this patient: who it is now, and what waited for a sign-in goes on."""
