@@ -7,7 +7,7 @@ import os
 import secrets
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -120,8 +120,12 @@ def install(
     client_keys: Mapping[str, ClientKey] | None = None,
     chart_link: Callable[[FhirBase, PatientId, Reference], str | None] = lambda _base, _patient, _reference: None,
     around: Around = unwrapped,
+    others: Collection[Path] = (),
 ) -> Installation:
-    """Joins the parts. Without arguments everything is the embedded default below `settings.state`."""
+    """Joins the parts. Without arguments everything is the embedded default below `settings.state`.
+
+    `others`: databases of other systems that lie among this machine's temporary files, as a sandbox EHR's may.
+    """
     configure_logs()
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = clock or SystemClock()
@@ -246,6 +250,7 @@ def install(
         file=database.file,
         vault=settings.state / "vault",
         temporary=Path(tempfile.gettempdir()),
+        others=others,
     )
     desk = join_desk(parts, disclosures, captures.patient, plans)
     held_elsewhere = KeptElsewhere(parts, opinions, gallery.forget)

@@ -79,6 +79,7 @@ def start_demo(
             transport=transport,
             worker=worker,
             around=around,
+            others=[state / "ehr.sqlite"],
         )
         begun.pop_all()
         return Demo(running, run(server, origin, create_app(installation)), installation)

@@ -16,7 +16,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,15 +41,26 @@ class FolderTraces:
     """`Traces` of one installation on this machine. `vault`: the folder of sealed files, below `state`.
 
     A database that is not a file of ours is looked through row by row; its server's own files and logs are the concern
-    of whoever runs it, and attested, not proven.
+    of whoever runs it, and attested, not proven. `others`: databases of other systems that lie among the temporary
+    files of this machine, as a sandbox EHR's does.
     """
 
-    def __init__(self, database: Database, *, state: Path, file: Path | None, vault: Path, temporary: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        state: Path,
+        file: Path | None,
+        vault: Path,
+        temporary: Path,
+        others: Collection[Path] = (),
+    ) -> None:
         self._database = database
         self._state = state
         self._file = file
         self._vault = vault
         self._temporary = temporary
+        self._others = frozenset(file.with_name(file.name + each) for file in others for each in _BESIDE)
         self._mark()
 
     def places(self) -> tuple[str, ...]:
@@ -113,6 +124,8 @@ class FolderTraces:
     def _temporary_files(self) -> Iterator[Path]:
         since = self._began()
         for each in _below(self._temporary, ours=True, but=self._state):
+            if each in self._others:
+                continue
             with contextlib.suppress(FileNotFoundError):
                 told = each.lstat()
                 if max(told.st_mtime, told.st_ctime) >= since:

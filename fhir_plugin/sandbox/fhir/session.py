@@ -66,6 +66,8 @@ class Session:
         self._now = now
         self._last_number = 1000
         self._results: list[tuple[str, int, str, str]] = []
+        self.purged = False
+        """Whether a version was removed for good."""
 
     def now(self) -> dt.datetime:
         """The store's clock, UTC."""
@@ -171,12 +173,14 @@ class Session:
 
     def expunge(self, key: int) -> int:
         """Every version, as if it had never been; returns how many."""
+        self.purged = True
         (count,) = self.connection.execute("SELECT count(*) FROM version WHERE key = ?", (key,)).fetchone()
         self.connection.execute("DELETE FROM resource WHERE key = ?", (key,))
         return int(count)
 
     def expunge_previous(self, key: int, *, version: int | None = None, limit: int = -1) -> int:
         """Versions before the current one, or just one of them; returns how many."""
+        self.purged = True
         cursor = self.connection.execute(
             "DELETE FROM version WHERE sequence IN (SELECT v.sequence FROM version v JOIN resource r ON r.key = v.key"
             " WHERE r.key = ? AND v.version < r.version AND (? IS NULL OR v.version = ?)"

@@ -72,7 +72,8 @@ class FhirStore:
 
     @contextmanager
     def session(self, *, write: bool = False, discard: bool = False) -> Iterator[Session]:
-        """Commits on leaving, rolls back on an exception, and always when `discard` is set."""
+        """Commits on leaving, rolls back on an exception, and always when `discard` is set. What was purged is then
+        gone from the file, too."""
         with self._writing if write else nullcontext():
             connection = self._take()
             try:
@@ -80,6 +81,8 @@ class FhirStore:
                 session = Session(connection, self._now)
                 yield session
                 connection.execute("ROLLBACK" if discard else "COMMIT")
+                if session.purged and not discard:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -167,5 +170,8 @@ class FhirStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.executescript("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 30000;")
+        connection.executescript(
+            "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 30000;"
+            "PRAGMA secure_delete = ON;"
+        )
         return connection
