@@ -164,6 +164,9 @@ class FakeOffices:
         self.register = Register(parts)
         self.break_glass = FakeBreakGlass()
 
+    def certificate_file(self, certificate: Certificate) -> dict[str, object]:
+        return {"statement": certificate.statement, "jws": certificate.jws, "keys": []}
+
     def certificate_pdf(self, certificate: Certificate) -> bytes:
         return b"%PDF-1.4 " + certificate.number.encode()
 

@@ -157,7 +157,7 @@ def test_a_certificate_as_page_json_and_pdf(person: Person, parts: FakeParts) ->
     said = words_of(person.get(f"certificates/{NUMBER}").text)
     assert "The signature is right:" in said and "Places 1, place vault" in said and AMY.name not in said
     answer = person.get(f"certificates/{NUMBER}/json")
-    assert json.loads(answer.data) == {"statement": made.statement, "jws": made.jws}
+    assert json.loads(answer.data) == {"statement": made.statement, "jws": made.jws, "keys": []}
     assert f"certificate-{NUMBER}.json" in answer.headers["Content-Disposition"]
     answer = person.get(f"certificates/{NUMBER}/pdf")
     assert answer.data.startswith(b"%PDF") and answer.headers["Content-Type"] == "application/pdf"

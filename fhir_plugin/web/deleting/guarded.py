@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from fhir_plugin.delete.register import Found as Found
-from fhir_plugin.ports import ChainReport
+from fhir_plugin.ports import ChainReport, Json
 from mappings.model.deletion import CaseId, Certificate, CertificateNumber, DeletionCase, ItemId, Principle
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession
@@ -117,6 +117,9 @@ class Offices(Protocol):
     def register(self) -> Register: ...
     @property
     def break_glass(self) -> BreakGlass: ...
+
+    def certificate_file(self, certificate: Certificate) -> Json:
+        """What `fhir-plugin verify-certificate` checks: the statement, its signature, and the public keys."""
 
     def certificate_pdf(self, certificate: Certificate) -> bytes:
         """To be printed and filed on paper; content-free as the certificate is."""

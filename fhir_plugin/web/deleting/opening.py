@@ -139,7 +139,7 @@ def certificate_file(session: ClinicalSession, number: str, form: str) -> Respon
     """The same as signed JSON (`fhir-plugin verify-certificate` reads it), or as a PDF to be filed on paper."""
     found = offices().register.certificate(session, CertificateNumber(number))
     if form == "json":
-        text = json.dumps({"statement": found.statement, "jws": found.jws}, indent=2, ensure_ascii=False)
+        text = json.dumps(offices().certificate_file(found), indent=2, ensure_ascii=False)
         response = Response(text + "\n", content_type="application/json; charset=utf-8")
     elif form == "pdf":
         response = Response(offices().certificate_pdf(found), content_type="application/pdf")
