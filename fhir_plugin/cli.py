@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +32,7 @@ from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
 from fhir_plugin.commands.redact import redact
 from fhir_plugin.commands.roles import role
+from fhir_plugin.commands.server_conformance import conformance
 from fhir_plugin.commands.verify_certificate import verify_certificate
 from fhir_plugin.commands.verify_package import verify_package
 from fhir_plugin.commands.worklist import late_lines, worklist
@@ -64,6 +66,7 @@ def main() -> None:
 
 main.add_command(sanitise)
 main.add_command(smart_conformance)
+main.add_command(conformance)
 main.add_command(issuer)
 main.add_command(keys)
 main.add_command(role)
@@ -166,7 +169,7 @@ def demo(host: str, port: int, ehr_port: int, once: bool, state: Path | None, li
 @like_option
 @json_option
 def walkthrough(photo: Path, packages: Path | None, like: str, as_json: bool) -> None:
-    """The whole journey without a screen, over real HTTP: launch, add, answer, file, read back, disclose."""
+    """The whole journey without a screen, over real HTTP: launch, add, answer, file, read back, disclose, destroy."""
     from fhir_plugin.walkthrough import declared_type_of
 
     with mendable(as_json=as_json):
@@ -195,10 +198,23 @@ def _walk(photo: bytes, declared_type: str, *, like: str, as_json: bool, package
         words.append(
             f"  {name.partition('_')[2]:<12} {made['package']}: {verdicts}; intimate: {made['intimate_image']}"
         )
+    words += _said_of_deletion(result)
     words.append(f"  {'seconds':<12} " + ", ".join(f"{step} {took}" for step, took in result["seconds"].items()))
     say(result, as_json=as_json, text="\n".join(words))
     if result["sha256_clean"] != result["sha256_read_back"]:
         sys.exit(CHECK_FAILED)
+
+
+def _said_of_deletion(result: dict[str, Any]) -> list[str]:
+    """Nothing where nothing was destroyed."""
+    if "deletion_state" not in result:
+        return []
+    places, certificate = len(result["deletion_proof"]["places"]), result["certificate"]
+    ended = (
+        f"{result['deletion_image']}, {result['deletion_task']}: {result['deletion_state']}, {places} places looked at"
+    )
+    certified = [f"  {'certificate':<12} {certificate}"] if certificate else []
+    return [f"  {'deletion':<12} {ended}", *certified, *(f"    {why}" for why in result["deletion_why"])]
 
 
 def _drawn_photograph() -> bytes:

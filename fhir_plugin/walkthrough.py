@@ -1,4 +1,4 @@
-"""The whole journey without a screen: launch, add a photo, answer, file, look. Over real HTTP, as a browser would.
+"""The whole journey without a screen: launch, add a photo, answer, file, look, disclose, destroy. Over real HTTP.
 
 What the EHR holds afterwards is read from the EHR itself, not from what the app says.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,9 +20,11 @@ import requests
 
 from fhir_plugin.demo import CLIENT_ID, Demo
 from fhir_plugin.errors import PluginError, Refused, Unavailable
+from fhir_plugin.walkthrough_deletion import destroyed, unlike_any_other
 from fhir_plugin.walkthrough_disclosures import OFFICER, disclosures, drawn_thing, intimate_answers
 from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.model.people import ClinicalSession
 from mappings.r4.attachment import attachment_of, inline_content
 
 TIMEOUT = 60
@@ -181,7 +183,7 @@ def capture_of(page: Page) -> CaptureId:
 def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None = None) -> dict[str, Any]:
     """The journey for one photo. Returns what the command prints; raises `JourneyRefused` or `PluginError`.
 
-    `packages`: a folder for what is disclosed afterwards; without one, nothing is.
+    `packages`: a folder for what is disclosed afterwards, and another image is filed and destroyed; without, neither.
     """
     seconds: dict[str, float] = {}
 
@@ -191,7 +193,12 @@ def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None 
         yield
         seconds[step] = round(time.perf_counter() - start, 3)
 
-    with open_browser() as browser:
+    with ExitStack() as others, open_browser() as browser:
+
+        def at_the_chart(user: str) -> ClinicalSession:
+            page = launch(demo, others.enter_context(open_browser()), user=user)
+            return clinical_session(demo.installation.sessions.get(launch_of(page)))
+
         with timed("launch"):
             gallery = launch(demo, browser)
         with timed("add"):
@@ -209,19 +216,23 @@ def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None 
             result = _what_the_ehr_holds(demo, receipt, photo)
         if packages is not None:
             with timed("file_intimate"):
-                intimate = _file_an_intimate_one(demo, browser, gallery)
-            with open_browser() as desk:
-                officer = clinical_session(demo.installation.sessions.get(launch_of(launch(demo, desk, user=OFFICER))))
-                result |= {"intimate_media": intimate, **disclosures(demo, officer, intimate, packages, timed)}
+                # what an insurer must not get
+                intimate = _file_another(demo, browser, gallery, drawn_thing(), intimate_answers)
+            made = disclosures(demo, at_the_chart(OFFICER), intimate, packages, timed)
+            result |= {"intimate_media": intimate, **made}
+            with timed("file_unwanted"):
+                unwanted = _file_another(demo, browser, gallery, unlike_any_other(), lambda _image: {})
+            result |= destroyed(demo, at_the_chart, unwanted, timed)
         return {**result, "seconds": seconds}
 
 
-def _file_an_intimate_one(demo: Demo, browser: Browser, gallery: Page) -> str:
-    """A second image, of a thing, said to be intimate: the one that an insurer must not get."""
-    photo = drawn_thing()
+def _file_another(
+    demo: Demo, browser: Browser, gallery: Page, photo: bytes, more: Callable[[str], dict[str, str]]
+) -> str:
+    """One more image, of a thing; returns what it is in the record. `more`: what is said about it beyond the usual."""
     capture = begin(browser, gallery)
     image = add(browser, capture, photo, "image/jpeg")
-    form = {**answers_for([image]), **intimate_answers(image)}
+    form = {**answers_for([image]), **more(image)}
     _need(browser.post(capture, f"{capture.url}/answers", form), 200, "save the answers")
     receipt = browser.post(capture, f"{capture.url}/file", form)
     if receipt.status == 422:
