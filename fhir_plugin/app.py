@@ -55,6 +55,7 @@ from fhir_plugin.capture.requests.record import KIND as PHOTO_REQUEST
 from fhir_plugin.capture.requests.record import FollowRecord
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.capture.write import KIND
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.deleting import KnownRoles, join_deletion
 from fhir_plugin.disclose.forgetting import Packages
 from fhir_plugin.disclosing import join_desk
@@ -83,6 +84,7 @@ from fhir_plugin.logs import configure_logs
 from fhir_plugin.machines import machines
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.readiness import ready_for_patients
+from fhir_plugin.reconciling import replay_destructions
 from fhir_plugin.settings import Settings
 from fhir_plugin.web.access import bound_to_this_browser, remembered_in_this_request, shut_by_default
 from fhir_plugin.web.launch import register_launch
@@ -313,6 +315,7 @@ def install(
             plans=plans,
         ),
     )
+    unless_damaged("destroyed", lambda: replay_destructions(installation), 0)
     return installation
 
 

@@ -30,6 +30,7 @@ from fhir_plugin.commands.disclose import disclose
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
+from fhir_plugin.commands.reconcile import reconcile
 from fhir_plugin.commands.redact import redact
 from fhir_plugin.commands.roles import role
 from fhir_plugin.commands.server_conformance import conformance
@@ -72,6 +73,7 @@ main.add_command(keys)
 main.add_command(role)
 main.add_command(worklist)
 main.add_command(policy)
+main.add_command(reconcile)
 main.add_command(redact)
 main.add_command(verify_package)
 main.add_command(verify_certificate)

@@ -70,6 +70,36 @@ class Kind(StrEnum):
     TASK_WITHOUT_CASE = "task-without-case"
 
 
+MEANING: Final[Mapping[Kind, str]] = {
+    Kind.BYTES_WITHOUT_KEY: "A file of the vault that nobody can open. It may go.",
+    Kind.KEY_WITHOUT_BYTES: "The file of something in the vault is missing. Put it back from a backup of the vault.",
+    Kind.VAULT_WITHOUT_OWNER: "Bytes that nothing speaks of. They may be an only copy: find out whose, before they go.",
+    Kind.HIDDEN_WITHOUT_BYTES: "What was kept of a hidden image is missing: it cannot be restored from here.",
+    Kind.ORDER_WITHOUT_PLAN: "What was to be written to the record is missing. Whoever ordered it orders it anew.",
+    Kind.PICTURE_OF_ENDED: "The Guardian's copy outlived the decision. It may go.",
+    Kind.CASES_UNREADABLE: "Requests for deletion cannot be opened: a key is missing, or rows were changed.",
+    Kind.DESTROYED_IN_VAULT: "Bytes of something that was destroyed are there again. They go.",
+    Kind.DESTROYED_IN_REGISTER: "A register names what was destroyed. The row may go.",
+    Kind.DESTROYED_WITHOUT_CASE: "The log knows of a destruction, the database does not: an older one was put back.",
+    Kind.DESTROYED_WITHOUT_LOG: "The log does not know of a destruction: a restore could bring it back. It is added.",
+    Kind.DESTROYED_WITHOUT_CERTIFICATE: "Something was destroyed, and its certificate is missing.",
+    Kind.CERTIFICATE_WITHOUT_CASE: "A certificate certifies what no request says. Do not rely on it.",
+    Kind.HIDING_STUCK: "Hiding or restoring waits for an order that has ended. Hide or restore it again.",
+    Kind.KEPT_WITHOUT_RESOURCE: "What we filed is not in the record. Ask the EHR's administrator what happened to it.",
+    Kind.KEPT_OF_ANOTHER: "What we filed is in another patient's record now. Treat it as a wrong patient.",
+    Kind.RESOURCE_WITHOUT_REGISTER: "An image of ours has no row, so that nobody reviews it. The row is made anew.",
+    Kind.BYTES_GONE: "The record shows an image whose bytes are gone.",
+    Kind.HIDDEN_SHOWS: "A hidden image can be seen in the record. Hide it again.",
+    Kind.STUB_WITHOUT_HIDDEN: "The record hides an image of which our register does not know.",
+    Kind.DESTROYED_SHOWS: "A destroyed image is back in the record, as by a restore. Ask for its deletion again.",
+    Kind.TOMBSTONE_WITHOUT_DESTRUCTION: "The record says that we destroyed an image, and nothing here says so.",
+    Kind.THUMBNAIL_WITHOUT_IMAGE: "The small copy of an image that is gone. It may go.",
+    Kind.TASK_EDITED: "A Task was changed by somebody else. What was approved by it is void; it is told anew.",
+    Kind.TASK_GONE: "A Task was removed by somebody else. What was approved by it is void; it is told anew.",
+    Kind.TASK_WITHOUT_CASE: "The record has a Task for a deletion that nobody asked for here. Find out who wrote it.",
+}
+"""For whoever runs the installation: what it means, and what to do."""
+
 MENDED: Final = frozenset(
     {
         Kind.BYTES_WITHOUT_KEY,
