@@ -2,8 +2,9 @@
 files, logs. Plainly or as base64 at any offset, in pieces, so that no file has to fit into memory.
 
 What is in the vault under its own name and in its own form is ciphertext of keys that the proof asks for by themselves:
-it is passed over. Anything else in the vault's folder is not. Of temporary files those count that are ours and were
-written since this installation began, which a file of its own tells; of logs those that this process writes into.
+it is passed over. Anything else in the vault's folder is not. Of temporary files those count that this account wrote
+since this installation began, which a file of its own tells: files as they lie there, and folders as this app and what
+it is built on make them; what another installation keeps there is its own. Of logs, those that this process writes to.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ BEGAN: Final = ".began"
 """The file in the state folder that says since when there has been an installation."""
 _SEALED: Final = re.compile(r"[0-9a-f]{32}(\.part)?")
 _FORMS_OF_SEALS: Final = (b"\x01", b"\x02")
+_TEMPORARY: Final = ("tmp", "redact-", ".redact-", ".sanitise-")
+"""How temporary folders are named by Python, and by the commands of this app."""
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 _ROOT: Final = str(Path(fhir_plugin.__file__).resolve().parent.parent)
 _START: Final = "import sys; sys.path.append(sys.argv[1]); from fhir_plugin.adapters.trace_scan import main; main()"
@@ -123,8 +126,8 @@ class FolderTraces:
 
     def _temporary_files(self) -> Iterator[Path]:
         since = self._began()
-        for each in _below(self._temporary, ours=True, but=self._state):
-            if each in self._others:
+        for each in _temporary(self._temporary):
+            if each in self._others or self._state in each.parents:
                 continue
             with contextlib.suppress(FileNotFoundError):
                 told = each.lstat()
@@ -198,9 +201,28 @@ def _existing(paths: Sequence[Path]) -> Iterator[Path]:
     yield from (each for each in paths if each.is_file() and not each.is_symlink())
 
 
-def _below(folder: Path, *, ours: bool = False, but: Path | None = None) -> Iterator[Path]:
-    """Every regular file, links not followed. `ours`: only what belongs to this account; what cannot be opened and is
-    somebody else's holds nothing of ours."""
+def _temporary(folder: Path) -> Iterator[Path]:
+    """Files of this account that lie there, and those below folders with names that temporary ones have."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        if error.errno in VANISHED:
+            return
+        raise _unreadable() from error
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            told = entry.stat(follow_symlinks=False)
+            if told.st_uid != os.geteuid():
+                continue
+            if stat.S_ISREG(told.st_mode):
+                yield Path(entry.path)
+            elif stat.S_ISDIR(told.st_mode) and entry.name.startswith(_TEMPORARY):
+                yield from _below(Path(entry.path), ours=True)
+
+
+def _below(folder: Path, *, ours: bool = False) -> Iterator[Path]:
+    """Every regular file, links not followed. `ours`: only what belongs to this account, and to no other installation;
+    what cannot be opened and is somebody else's holds nothing of ours."""
     waiting = [folder]
     while waiting:
         here = waiting.pop()
@@ -215,7 +237,7 @@ def _below(folder: Path, *, ours: bool = False, but: Path | None = None) -> Iter
             with contextlib.suppress(FileNotFoundError):
                 told = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(told.st_mode):
-                    if but is None or Path(entry.path) != but:
+                    if not ours or not Path(entry.path, BEGAN).exists():
                         waiting.append(Path(entry.path))
                 elif stat.S_ISREG(told.st_mode) and (not ours or told.st_uid == os.geteuid()):
                     yield Path(entry.path)

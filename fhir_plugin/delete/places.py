@@ -28,7 +28,7 @@ PLACES: Final = {
     "traces-database-rows": "The rows of this app’s database",
     "traces-queue": "The files of this app’s queue",
     "traces-state": "Every other file of this app",
-    "traces-temp": "Temporary files on the machine of this app",
+    "traces-temp": "Temporary files of this app",
     "traces-logs": "The log files of this app",
 }
 """In the order in which they are looked at."""

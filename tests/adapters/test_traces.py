@@ -178,11 +178,20 @@ def test_a_scan_that_dies_is_not_clean(
 
 
 def test_temporary_files_count_since_this_installation_began(traces: Traces, folders: tuple[Path, Path]) -> None:
-    (folders[1] / "deep").mkdir()
-    (folders[1] / "deep" / "core").write_bytes(PICTURE)
-    assert everywhere(traces) == {"temp": ("deep/core",)}
+    (folders[1] / "tmp_x7" / "deep").mkdir(parents=True)
+    (folders[1] / "tmp_x7" / "deep" / "core").write_bytes(PICTURE)
+    (folders[1] / "core.17").write_bytes(PICTURE)
+    assert everywhere(traces) == {"temp": ("core.17", "tmp_x7/deep/core")}
     began = (folders[0] / BEGAN).stat().st_mtime
     os.utime(folders[0] / BEGAN, (began + 3600, began + 3600))
+    assert everywhere(traces) == {}
+
+
+def test_what_others_keep_among_temporary_files_is_theirs(traces: Traces, folders: tuple[Path, Path]) -> None:
+    for name in ("another-program", "tmp_installation/state"):
+        (folders[1] / name).mkdir(parents=True)
+        (folders[1] / name / "picture").write_bytes(PICTURE)
+    (folders[1] / "tmp_installation" / "state" / BEGAN).touch()
     assert everywhere(traces) == {}
 
 
