@@ -76,6 +76,7 @@ def _page(
         case,
         line=line,
         shown=shown,
+        first_open=next((each.number for each in shown if each.decides), 0),
         why=REASONS[case.reason][0],
         holds=held,
         hold_words=HOLDS,

@@ -11,10 +11,11 @@ from typing import Final
 from flask import Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fhir_plugin.errors import Incomplete, NotFound
+from fhir_plugin.errors import Incomplete, NotFound, PluginError
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import own_page, parts, same_patient
 from fhir_plugin.web.deleting import words as said
+from fhir_plugin.web.deleting.blueprint import Trouble
 from fhir_plugin.web.deleting.places import WATCHERS, guarding, list_page, offices
 from fhir_plugin.web.gallery import reference_of
 from fhir_plugin.web.security import picture_response
@@ -41,7 +42,11 @@ def hidden(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
 
 
 def _hidden_page(
-    session: ClinicalSession, reference: Reference, problems: Mapping[str, str] = NO_PROBLEMS, ticket: str = ""
+    session: ClinicalSession,
+    reference: Reference,
+    problems: Mapping[str, str] = NO_PROBLEMS,
+    ticket: str = "",
+    status: int = 422,
 ) -> Response:
     image = _hidden(session, reference)
     kind, id = reference.split("/", 1)
@@ -62,7 +67,7 @@ def _hidden_page(
         problems=problems,
         typed=request.form if problems else {},
     )
-    return make_response(page, 422 if problems else 200)
+    return make_response(page, status if problems else 200)
 
 
 @guarding.post("/register/hidden/<kind>/<id>")
@@ -93,8 +98,9 @@ def restore(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue
     reference = reference_of(kind, id)
     try:
         parts().deletion.hiding.restore(session, patient, reference, request.form.get("words", "").strip())
-    except Incomplete as error:
-        return _hidden_page(session, reference, error.fields)
+    except PluginError as error:
+        trouble = Trouble.told(error)
+        return _hidden_page(session, reference, trouble.problems, status=trouble.status)
     return redirect(url_for(".register", part="hidden"), 303)
 
 
