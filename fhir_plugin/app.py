@@ -8,6 +8,7 @@ import secrets
 import tempfile
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -61,6 +62,7 @@ from fhir_plugin.disclose.forgetting import Packages
 from fhir_plugin.disclosing import join_desk
 from fhir_plugin.errors import SignInNeeded
 from fhir_plugin.from_settings import master_keys, registered_ehrs
+from fhir_plugin.hiding import join_hiding
 from fhir_plugin.installation import Installation
 from fhir_plugin.keep.consent_change import KIND as CONSENT_CHANGE
 from fhir_plugin.keep.consent_change import ConsentChanges
@@ -256,6 +258,8 @@ def install(
     )
     desk = join_desk(parts, disclosures, captures.patient, plans)
     held_elsewhere = KeptElsewhere(parts, opinions, gallery.forget)
+    consultations = Consultations(parts, opinions, gallery, practice.clinicians)
+    known = KnownRoles(colleagues, appointments.listed, clock)
     installation = Installation(
         settings=settings,
         masters=masters,
@@ -290,7 +294,7 @@ def install(
         concerns=concerns,
         withdrawals=Withdrawals(parts),
         reviews=Reviews(parts),
-        consultations=Consultations(parts, opinions, gallery, practice.clinicians),
+        consultations=consultations,
         labels=labels,
         label_reviews=LabelReviews(parts, gallery, labels),
         request_parts=request_parts,
@@ -304,7 +308,17 @@ def install(
             purges=records.purge_of,
             traces=traces,
             destroyed=around("destroyed", DestructionLogFile(settings.state / "destroyed.log", vault.keyed_digest)),
-            known=KnownRoles(colleagues, appointments.listed, clock),
+            known=known,
+            hiding=partial(
+                join_hiding,
+                pictures=gallery,
+                takes=captures,
+                opinions=opinions,
+                disclosures=disclosures,
+                stop=consultations.settle_all,
+                name_of=known.name_of,
+                plans=plans,
+            ),
             elsewhere={
                 "capture": Filed(request_parts).forget,
                 "opinion": held_elsewhere.end_opinions,

@@ -11,16 +11,20 @@ from typing import Final, Protocol
 from fhir_plugin.adapters.certificate_sheet import certificate_pdf
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.delete import again, execute, standing, tell
+from fhir_plugin.delete.break_glass import BreakGlass
 from fhir_plugin.delete.certificate import signed_file
 from fhir_plugin.delete.decide import Decisions
 from fhir_plugin.delete.destroying import Elsewhere
 from fhir_plugin.delete.guardians import Guardians
+from fhir_plugin.delete.hide import Hiding
 from fhir_plugin.delete.look import Looks
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.register import Register
 from fhir_plugin.delete.request import Requests
+from fhir_plugin.delete.wrong_patient import HandOvers
 from fhir_plugin.disclose.contents import named
 from fhir_plugin.disclose.desk.days_off import bank_holidays
+from fhir_plugin.hiding import JoinedHiding
 from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, Json, RecordPurge, Traces
 from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
@@ -73,6 +77,11 @@ class KnownRoles:
                 return frozenset((person.roles - lost) | given)
         return frozenset(given)
 
+    def name_of(self, fhir_base: FhirBase, login: str) -> str:
+        """Empty for somebody who was not here for long."""
+        people = self.colleagues.at(fhir_base, since=self.clock.now() - KNOWN_FOR)
+        return next((each.name for each in people if each.user == login), "")
+
     def guardians(self, session: ClinicalSession) -> Iterable[tuple[Reference, str]]:
         """Everybody who is a Guardian at the EHR of this launch, with a name."""
         base, now = session.fhir_base, self.clock.now()
@@ -91,10 +100,14 @@ class Deletion:
     looks: Looks
     guardians: Guardians
     register: Register
+    hiding: Hiding
+    break_glass: BreakGlass
+    hand_overs: HandOvers
 
     def tidy(self) -> int:
-        """What time and holds do to requests by themselves; returns how many changed."""
-        return standing.tidy(self.parts)
+        """What time and holds do by themselves, to requests and to what waits to be filed again; returns how many
+        changed."""
+        return standing.tidy(self.parts) + self.hand_overs.tidy()
 
     def certificate_pdf(self, certificate: Certificate) -> bytes:
         """To be printed and filed on paper; content-free as the certificate is."""
@@ -109,6 +122,7 @@ class Deletion:
         if session.requests_only:
             return
         standing.patient_seen(self.parts, session)
+        self.hiding.resume_for(session)
         tell.resume_for(self.parts, session)
         execute.resume_for(self.parts, session)
         again.look_again_for(self.parts, session)
@@ -124,6 +138,7 @@ def join_deletion(
     destroyed: DestructionLog,
     known: KnownRoles,
     elsewhere: Elsewhere,
+    hiding: Callable[[DeleteParts], JoinedHiding],
     after_commit: Callable[[Callable[[], None]], None],
     plans: MutableMapping[str, PlanFor],
 ) -> Deletion:
@@ -156,15 +171,19 @@ def join_deletion(
         days_off=bank_holidays().of(capture.policy.jurisdiction),
     )
     parts = replace(bare, told=_Telling(bare, after_commit))
+    hides = hiding(parts)
     plans[tell.KIND] = tell.Tellings(parts)
     plans[execute.KIND] = execute.Destructions(parts, elsewhere)
     return Deletion(
         parts=parts,
-        requests=Requests(parts, seen_by=lambda _session, _reference: (), begin=partial(execute.order, parts)),
+        requests=Requests(parts, seen_by=hides.seen_by, begin=partial(execute.order, parts)),
         decisions=Decisions(parts, at_once=partial(execute.at_once, parts)),
         looks=Looks(parts, LOOK_REASONS),
         guardians=Guardians(known.guardians),
         register=Register(parts),
+        hiding=hides.hiding,
+        break_glass=hides.break_glass,
+        hand_overs=hides.hand_overs,
     )
 
 

@@ -90,6 +90,7 @@ class DatabaseHiddenImages:
             "remains": list(image.remains),
             "pending": image.pending,
             "policy": image.policy,
+            "looks": list(image.looks),
         }
         return {**clear, "sealed": self._rows.seal(_Clear(clear), words)}
 
@@ -111,6 +112,7 @@ class DatabaseHiddenImages:
             remains=tuple(words["remains"]),
             pending=words["pending"],
             policy=words["policy"],
+            looks=tuple(words.get("looks", ())),
         )
 
 

@@ -14,6 +14,7 @@ from fhir_plugin.delete.hidden_kept import forget_thumbnails
 from fhir_plugin.delete.hiding_order import KIND, HidingOrder
 from fhir_plugin.delete.hiding_plan import order_in
 from fhir_plugin.delete.parts import DeleteParts
+from fhir_plugin.delete.wrong_patient import prompt_breach
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
 from fhir_plugin.ledger.intents import intended_by
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
@@ -83,7 +84,7 @@ class Hiding:
         if reason is None or reason is HidingReason.WRONG_PATIENT:
             raise Incomplete("Say why it should be hidden.", fields={"reason": "Say why it should be hidden."})
         said = _said(words, needed=reason is HidingReason.OTHER)
-        return self._hide(session, reference, reason, said, HidingAct.HIDE)
+        return self._hide(session, patient, reference, reason, said, HidingAct.HIDE)
 
     def wrong_patient(
         self,
@@ -97,7 +98,7 @@ class Hiding:
         words."""
         _need_clinician(session)
         said = _said(words, needed=True)
-        self._hide(session, reference, HidingReason.WRONG_PATIENT, said, HidingAct.WRONG_PATIENT)
+        self._hide(session, patient, reference, HidingReason.WRONG_PATIENT, said, HidingAct.WRONG_PATIENT)
         self._ask_to_destroy(session)
         return self.one(session, reference)
 
@@ -107,7 +108,8 @@ class Hiding:
         Raises `Refused` for one of another patient, one that is on its way, and one hidden for longer than policy lets
         anybody take back; `Incomplete` without words.
         """
-        _need_clinician(session)
+        if not session.user.roles & {Role.CLINICIAN, Role.PRIVACY_OFFICER}:
+            raise NotAllowed("Only clinicians and privacy officers put a picture back. Ask one of them.", code="role")
         said = _said(words, needed=True)
         parts, now = self.parts, self.parts.clock.now()
         with parts.work.transaction():
@@ -150,7 +152,13 @@ class Hiding:
     # ------------------------------------------------------------------------------------------ inside
 
     def _hide(
-        self, session: ClinicalSession, reference: Reference, reason: HidingReason, words: str, act: HidingAct
+        self,
+        session: ClinicalSession,
+        patient: Patient,
+        reference: Reference,
+        reason: HidingReason,
+        words: str,
+        act: HidingAct,
     ) -> HiddenImage:
         parts, now = self.parts, self.parts.clock.now()
         if parts.hidden.find(session.fhir_base, reference) is None:
@@ -185,6 +193,8 @@ class Hiding:
                 taken = row.state if row is not None and row.resource is not None else None
                 self._order(session, intent, act, hidden, before=taken)
             forget_thumbnails(parts.vault, session.fhir_base, reference)
+            if hidden.wrong_patient:
+                prompt_breach(parts, hidden, patient.name)
             parts.note(session, "hiding.ordered", reference, why=reason, act=act)
         self.around.stop(session)
         self._run(intent)

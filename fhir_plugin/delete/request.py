@@ -85,8 +85,11 @@ def ask(
     *,
     once: str = "",
     seen_by: Sequence[str] = (),
+    by_itself: bool = False,
 ) -> DeletionCase:
     """The request, on the Guardian's list. With the same `once` of the same person and patient it is there once.
+
+    `by_itself`: the app asks, as somebody found that an image is of another patient: nobody has ticked anything then.
 
     Raises `Incomplete` with fields, `WrongPatient` for an image of somebody else, `AnswersChanged` for one that is
     another version than the page showed, `Refused` for one that is in an open request already.
@@ -96,7 +99,7 @@ def ask(
     if patient.id != session.patient_id:
         raise WrongPatient("The page was made for another patient.")
     now = parts.clock.now()
-    reason = _complete(asked, uk_day(now))
+    reason = _complete(asked, uk_day(now), by_itself=by_itself)
     id = _id(parts, session, once)
     if once and (there := _there(parts, session, id)) is not None:
         return there
@@ -271,7 +274,7 @@ def _need(session: ClinicalSession, roles: frozenset[Role]) -> None:
         raise NotAllowed("Your role does not include this.", code="role")
 
 
-def _complete(asked: Asked, today: dt.date) -> DeletionReason:
+def _complete(asked: Asked, today: dt.date, *, by_itself: bool) -> DeletionReason:
     problems: dict[str, str] = {}
     if not asked.images:
         problems["images"] = "Choose at least one picture."
@@ -285,7 +288,7 @@ def _complete(asked: Asked, today: dt.date) -> DeletionReason:
         problems["described"] = "Say where the written description is, or write one first."
     if not asked.instead.strip():
         problems["instead"] = "Say why hiding is not enough."
-    if not asked.gmc_looked_at:
+    if not asked.gmc_looked_at and not by_itself:
         problems["gmc_looked_at"] = "Look at the GMC’s guidance first, then tick this."
     for name in ("words", "described", "instead"):
         if len(getattr(asked, name)) > MOST_WORDS:

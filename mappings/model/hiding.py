@@ -57,6 +57,8 @@ class HiddenImage:
     pending: str = ""
     """The intent on its way to the server."""
     policy: str = ""
+    looks: tuple[str, ...] = field(default=(), repr=False)
+    """Who opened it by break-glass, when, and why in their own words; gone with it."""
 
     @property
     def wrong_patient(self) -> bool:

@@ -38,6 +38,7 @@ HIDDEN = HiddenImage(
     remains=("canary of what remains",),
     pending="intent-7",
     policy="shipped 1",
+    looks=("canary of a look",),
 )
 BARE = HiddenImage(
     HERE,
