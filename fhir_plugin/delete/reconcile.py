@@ -8,17 +8,17 @@ something else than our case. Everything else may be the only copy, or somebody'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from fhir_plugin.delete import tell
 from fhir_plugin.delete.disagreement import Finding, Kind, Known, Sources, Unasked, known
-from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.reconcile_own import own_findings
 from fhir_plugin.delete.reconcile_record import record_findings
-from fhir_plugin.errors import NotFound, PluginError, RecordRefused, SignInNeeded, Unavailable
+from fhir_plugin.errors import NotFound, PluginError, RecordRefused, SignInNeeded, Tampered, Unavailable
 from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.review_days import with_review_days
-from fhir_plugin.ports import AuditEntry, ClinicalRecord, Destroyed
+from fhir_plugin.ports import AuditEntry, Destroyed, Json
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference, VaultId
 from mappings.model.kept import KeptImage
 from mappings.model.labels import is_restricted
@@ -102,17 +102,17 @@ def _of_patient(
 
 
 def _mend(sources: Sources, found: Known, finding: Finding, launch: LaunchId | None) -> bool:
-    """Whether it was set right. Each is looked at once more in the transaction that changes it."""
+    """Whether it was set right. Each is looked at once more in the transaction that changes it; records and files are
+    asked before that, as neither waits for anybody inside."""
     act = _MENDING.get(finding.kind)
     if act is None or not finding.mendable:
         return False
     parts = sources.parts
-    with parts.work.transaction():
-        try:
-            done = act(sources, found, finding, launch)
-        except (NotFound, RecordRefused, Unavailable):
-            return False
-        if done:
+    try:
+        first = _first(sources, finding, launch)
+        with parts.work.transaction():
+            if not act(sources, found, finding, launch, first):
+                return False
             parts.audit.append(
                 AuditEntry(
                     action="reconcile.mended",
@@ -124,13 +124,24 @@ def _mend(sources: Sources, found: Known, finding: Finding, launch: LaunchId | N
                     detail={"kind": finding.kind.value},
                 )
             )
-    return done
+    except (NotFound, RecordRefused, Unavailable, Tampered):
+        return False
+    return True
 
 
-_Act = Callable[[Sources, Known, Finding, LaunchId | None], bool]
+def _first(sources: Sources, finding: Finding, launch: LaunchId | None) -> Json:
+    """What has to be done or read outside of any transaction of ours."""
+    if finding.kind is Kind.BYTES_WITHOUT_KEY:
+        sources.parts.vault.sweep()  # nobody can open them: the vault knows which may go
+    if finding.kind is Kind.RESOURCE_WITHOUT_REGISTER and launch is not None:
+        return sources.parts.records(launch).read(*finding.what.split("/"))
+    return {}
 
 
-def _destroy(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
+_Act = Callable[[Sources, Known, Finding, LaunchId | None, Json], bool]
+
+
+def _destroy(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None, _first: Json) -> bool:
     """Only what is still there, and still nobody's."""
     vault = sources.parts.vault
     item = next((each for each in vault.items() if each.vault_id == finding.what), None)
@@ -140,13 +151,11 @@ def _destroy(sources: Sources, _found: Known, finding: Finding, _launch: LaunchI
     return True
 
 
-def _sweep(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
-    """Nobody can open them: the vault knows which may go."""
-    sources.parts.vault.sweep()
+def _swept(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None, _first: Json) -> bool:
     return finding.what not in sources.strays()[0]
 
 
-def _forget(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
+def _forget(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId | None, _first: Json) -> bool:
     parts, base, reference = sources.parts, finding.fhir_base, Reference(finding.what)
     assert base is not None
     parts.kept.forget(base, reference)
@@ -154,7 +163,7 @@ def _forget(sources: Sources, _found: Known, finding: Finding, _launch: LaunchId
     return True
 
 
-def _log(sources: Sources, found: Known, finding: Finding, _launch: LaunchId | None) -> bool:
+def _log(sources: Sources, found: Known, finding: Finding, _launch: LaunchId | None, _first: Json) -> bool:
     case_item = found.items.get(finding.what)
     if case_item is None:
         return False
@@ -173,11 +182,13 @@ def _log(sources: Sources, found: Known, finding: Finding, _launch: LaunchId | N
     return True
 
 
-def _register(sources: Sources, found: Known, finding: Finding, launch: LaunchId | None) -> bool:
+def _register(sources: Sources, found: Known, finding: Finding, _launch: LaunchId | None, resource: Json) -> bool:
     """What was filed and lost its row: somebody looks at it again when its time comes, as at any other."""
     parts, base, patient, reference = sources.parts, finding.fhir_base, finding.patient, Reference(finding.what)
-    assert base is not None and patient is not None and launch is not None
-    resource = _record(parts, launch).read(*reference.split("/"))
+    assert base is not None and patient is not None
+    with suppress(NotFound):
+        parts.kept.get(base, reference)
+        return False  # somebody was there before
     filed = elements.parse_instant(resource.get("issued") or resource.get("date")) or parts.clock.now()
     like = next((each for each in found.kept.values() if (each.fhir_base, each.patient) == (base, patient)), None)
     image = KeptImage(
@@ -194,7 +205,7 @@ def _register(sources: Sources, found: Known, finding: Finding, launch: LaunchId
     return True
 
 
-def _tell(sources: Sources, found: Known, finding: Finding, launch: LaunchId | None) -> bool:
+def _tell(sources: Sources, found: Known, finding: Finding, launch: LaunchId | None, _first: Json) -> bool:
     """As the next revision: the engine tells it, writes down that it was edited, and voids what was approved by it."""
     parts, case_item = sources.parts, found.items.get(finding.what)
     if case_item is None or launch is None:
@@ -209,12 +220,8 @@ def _tell(sources: Sources, found: Known, finding: Finding, launch: LaunchId | N
     return True
 
 
-def _record(parts: DeleteParts, launch: LaunchId) -> ClinicalRecord:
-    return parts.records(launch)
-
-
 _MENDING: dict[Kind, _Act] = {
-    Kind.BYTES_WITHOUT_KEY: _sweep,
+    Kind.BYTES_WITHOUT_KEY: _swept,
     Kind.VAULT_WITHOUT_OWNER: _destroy,
     Kind.PICTURE_OF_ENDED: _destroy,
     Kind.DESTROYED_IN_VAULT: _destroy,
