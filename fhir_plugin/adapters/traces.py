@@ -166,18 +166,18 @@ class FolderTraces:
     def _in_column(self, connection: sa.Connection, table: str, column: str, needles: Sequence[bytes]) -> bool:
         """Bytes as bytes, everything else as the text that it would be told as."""
         where = sa.table(table, sa.column(column))
-        kind = connection.execute(sa.select(sa.func.pg_typeof(where.c[column]).cast(sa.Text)).limit(1)).scalar()
-        for needle in needles:
-            forms = (needle, *base64_of(needle)) if kind == "bytea" else tuple(base64_of(needle))
-            for form in forms:
-                held: sa.ColumnElement[int]
-                if kind == "bytea":
-                    held = sa.func.position(sa.literal(form, sa.LargeBinary).op("IN")(where.c[column]))
-                else:
-                    held = sa.func.strpos(where.c[column].cast(sa.Text), form.decode("ascii"))
-                if connection.execute(sa.select(sa.literal(1)).select_from(where).where(held > 0).limit(1)).first():
-                    return True
-        return False
+        held = where.c[column]
+        kind = connection.execute(sa.select(sa.func.pg_typeof(held).cast(sa.Text)).limit(1)).scalar()
+        encoded = [form for needle in needles for form in base64_of(needle)]
+        found: list[sa.ColumnElement[bool]]
+        if kind == "bytea":
+            found = [
+                sa.func.position(sa.literal(form, sa.LargeBinary).op("IN")(held)) > 0 for form in (*needles, *encoded)
+            ]
+        else:
+            found = [sa.func.strpos(held.cast(sa.Text), form.decode("ascii")) > 0 for form in encoded]
+        query = sa.select(sa.literal(1)).select_from(where).where(sa.or_(sa.false(), *found)).limit(1)
+        return connection.execute(query).first() is not None
 
 
 def _scanned(files: Sequence[Path], needles: Sequence[bytes]) -> list[Path]:

@@ -31,7 +31,7 @@ NAME = "0123456789abcdef" * 2
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     state, temporary = tmp_path / "state", tmp_path / "temporary"
-    (state / "vault").mkdir(parents=True)
+    (state / "vault").mkdir(parents=True, exist_ok=True)
     temporary.mkdir()
     return state, temporary
 
@@ -76,7 +76,7 @@ def test_nothing_is_found_where_nothing_is(traces: Traces, folders: tuple[Path, 
         ("state", "vault/other"),
     ],
 )
-@pytest.mark.parametrize("offset", [0, 1, 2, None])
+@pytest.mark.parametrize("offset", [1, None])
 def test_it_is_found_wherever_it_was_left(
     traces: Traces, folders: tuple[Path, Path], place: str, name: str, offset: int | None
 ) -> None:
@@ -197,7 +197,7 @@ def test_what_others_keep_among_temporary_files_is_theirs(traces: Traces, folder
 
 def test_an_installation_that_was_there_before_knows_no_beginning(tmp_path: Path) -> None:
     state = tmp_path / "old"
-    (state / "vault").mkdir(parents=True)
+    (state / "vault").mkdir(parents=True, exist_ok=True)
     (state / "vault" / NAME).write_bytes(b"\x01...")
     (state / "plugin.sqlite").write_bytes(b"not empty")
     database = Database(f"sqlite:///{tmp_path / 'another.sqlite'}")
