@@ -41,6 +41,13 @@ class Concerns:
         self._need_clinician(session)
         return self._parts.holds.of_patient(session.fhir_base, session.patient_id, lifted=lifted)
 
+    def legal_holds(self, session: ClinicalSession) -> list[Hold]:
+        """Legal holds of the patient of this launch, lifted ones as well: for privacy officers."""
+        if Role.PRIVACY_OFFICER not in session.user.roles:
+            raise NotAllowed("Legal holds are the privacy officer's.", code="role")
+        found = self._parts.holds.of_patient(session.fhir_base, session.patient_id, lifted=True)
+        return [each for each in found if each.kind is HoldKind.LEGAL]
+
     def get(self, session: ClinicalSession, id: str) -> Hold:
         """One of this patient's; for every other launch it does not exist."""
         self._need_clinician(session)
@@ -105,8 +112,10 @@ class Concerns:
         return "refused" if last.ended else "waiting"
 
     def set_hold(self, session: ClinicalSession, kind: HoldKind, words: str) -> Hold:
-        """A complaint or a request for the record is open: nothing is destroyed until it is closed."""
-        self._need_clinician(session)
+        """A complaint or a request for the record is open: nothing is destroyed until it is closed. A legal hold is set
+        by a privacy officer as well."""
+        if kind is not HoldKind.LEGAL or Role.PRIVACY_OFFICER not in session.user.roles:
+            self._need_clinician(session)
         if kind is HoldKind.SAFEGUARDING:
             raise Refused("A safeguarding concern is raised on its own page.", code="raise-instead")
         if not words.strip():
@@ -121,8 +130,9 @@ class Concerns:
         return hold
 
     def lift(self, session: ClinicalSession, id: str, because: str) -> Hold:
-        """Closes it with a reason; the item of a concern is done with it. Of two at once the second is told so."""
-        self._need_clinician(session)
+        """Closes it with a reason; the item of a concern is done with it. Of two at once the second is told so. A legal
+        hold is lifted by a privacy officer, and by nobody else."""
+        self._need_lifter(session, id)
         why = because.strip()
         if not why:
             raise Incomplete("Say why.", fields={"because": "Say what was done and why this can be closed."})
@@ -173,6 +183,14 @@ class Concerns:
         if (hold.fhir_base, hold.patient) != (session.fhir_base, session.patient_id):
             raise NotFound(f"there is no hold {id}", status=404)
         return hold
+
+    def _need_lifter(self, session: ClinicalSession, id: str) -> None:
+        with self._parts.work.transaction():
+            kind = self._mine(session, id).kind
+        if kind is not HoldKind.LEGAL:
+            self._need_clinician(session)
+        elif Role.PRIVACY_OFFICER not in session.user.roles:
+            raise NotAllowed("A legal hold is lifted by the privacy officer.", code="role")
 
     def _need_clinician(self, session: ClinicalSession) -> None:
         if Role.CLINICIAN not in session.user.roles:
