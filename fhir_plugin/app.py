@@ -293,7 +293,11 @@ def install(
         practice=practice,
         concerns=concerns,
         withdrawals=Withdrawals(parts),
-        reviews=Reviews(parts),
+        reviews=Reviews(
+            parts,
+            hide=lambda session, *said: installation.deletion.hide_for_review(session, *said),
+            asked_to_destroy=lambda session: installation.deletion.asked_to_destroy(session),
+        ),
         consultations=consultations,
         labels=labels,
         label_reviews=LabelReviews(parts, gallery, labels),

@@ -29,10 +29,17 @@ from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, Json, RecordPurge, Traces
 from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
 from fhir_plugin.work.stores import Colleagues
-from mappings.model.deletion import Certificate, DeletionCase
+from mappings.model.deletion import TERMINAL, Certificate, DeletionCase, DeletionState
+from mappings.model.hiding import HidingReason
 from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import ClinicalSession, Patient, Role
+from mappings.model.work import WorkKind
 
+_HIDDEN_BY_REVIEW: Final = {
+    WorkKind.WITHDRAWAL: HidingReason.WITHDRAWN,
+    WorkKind.RETENTION: HidingReason.NOT_NEEDED,
+    WorkKind.MATURITY: HidingReason.PATIENT_ASKED,
+}
 KNOWN_FOR: Final = dt.timedelta(days=400)
 """Somebody who has not been here for longer has no role that this app knows of."""
 
@@ -116,6 +123,20 @@ class Deletion:
     def certificate_file(self, certificate: Certificate) -> Json:
         """What `fhir-plugin verify-certificate` checks: the statement, its signature, and the public keys."""
         return signed_file(certificate, self.parts.signer.public_jwks())
+
+    def hide_for_review(self, session: ClinicalSession, reference: Reference, kind: WorkKind, words: str) -> None:
+        """What a review decided. Raises `NotFound` for what the record shows no more."""
+        self.hiding.hide(session, self.parts.patient(session), reference, _HIDDEN_BY_REVIEW[kind], words)
+
+    def asked_to_destroy(self, session: ClinicalSession) -> frozenset[Reference]:
+        """Of which pictures of this patient permanent deletion is asked for, or done."""
+        cases = self.requests.of_patient(session)
+        return frozenset(
+            item.image.reference
+            for case in cases
+            for item in case.items
+            if item.state not in TERMINAL or item.state is DeletionState.COMPLETED
+        )
 
     def resume_for(self, session: ClinicalSession) -> None:
         """After a launch of this patient: who it is now, and what waited for a sign-in goes on."""

@@ -7,10 +7,12 @@ is shut until then does not wait for the job: it goes by the day (G-R246).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
+from typing import Final
 
 from fhir_plugin.damage import unless_damaged
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
@@ -32,7 +34,8 @@ REVIEWED = (WorkKind.MATURITY, WorkKind.RETENTION, WorkKind.WITHDRAWAL)
 
 
 class Outcome(StrEnum):
-    """How a review ends. Nothing here hides or destroys: a wish for that is recorded, and the review stays open."""
+    """How a review ends. A wish that pictures are hidden hides them; one that they are destroyed leads on to a request
+    for that, and the review stays open until there is one."""
 
     AGREED = "agreed"
     """Asked themselves, they agree (G-R245)."""
@@ -51,11 +54,34 @@ OUTCOMES = {
 }
 
 
-class Reviews:
-    """The job that finds what is due, and the reviews at the chart."""
+_HIDE: Final = "Wish recorded: the pictures should be hidden. Not all of them are yet: hide each from this page."
+_DESTROY: Final = (
+    "Wish recorded: the pictures should be destroyed. Nothing has been destroyed: request their permanent deletion "
+    "from this page. The review stays on the list until it is requested, or you say how else it ended."
+)
 
-    def __init__(self, parts: KeepParts) -> None:
+
+def _nothing(_session: ClinicalSession) -> frozenset[Reference]:
+    return frozenset()
+
+
+class Reviews:
+    """The job that finds what is due, and the reviews at the chart.
+
+    `hide`: hides a picture from the record, for a review of this kind, in somebody's words. `asked_to_destroy`: of
+    which pictures of this patient permanent deletion was asked for, and not refused.
+    """
+
+    def __init__(
+        self,
+        parts: KeepParts,
+        *,
+        hide: Callable[[ClinicalSession, Reference, WorkKind, str], None] | None = None,
+        asked_to_destroy: Callable[[ClinicalSession], frozenset[Reference]] = _nothing,
+    ) -> None:
         self._parts = parts
+        self._hide = hide
+        self._asked_to_destroy = asked_to_destroy
 
     # ------------------------------------------------------------------------------------------ the job
 
@@ -120,13 +146,16 @@ class Reviews:
     # ------------------------------------------------------------------------------------------ deciding
 
     def decide(self, session: ClinicalSession, id: WorkId, outcome: Outcome, words: str) -> WorkItem:
-        """Ends a review with its outcome and a reason; a wish that nobody can carry out yet leaves it open.
+        """Ends a review with its outcome and a reason; a wish that has not been carried out leaves it open.
 
         Raises `Refused` when somebody decided meanwhile, `Incomplete` without a reason where one is needed.
         """
         parts, said = self._parts, words.strip()
         self._need_clinician(session)
         intents: list[IntentId] = []
+        if outcome is Outcome.WISH_HIDDEN and said:
+            self._hide_all(session, id, said)
+        asked_for = self._asked_to_destroy(session) if outcome is Outcome.WISH_DESTROYED else frozenset()
         with parts.work.transaction():
             parts.kept.of_patient(session.fhir_base, session.patient_id, for_change=True)
             parts.worklist.get(id, for_change=True)
@@ -140,12 +169,8 @@ class Reviews:
             now = parts.clock.now()
             line = f"{session.user.display}: {said}" if said else ""
             changed = replace(item, words="\n".join(each for each in (item.words, line) if each))
-            if outcome in (Outcome.WISH_HIDDEN, Outcome.WISH_DESTROYED):
-                wish = "hidden" if outcome is Outcome.WISH_HIDDEN else "destroyed"
-                line = (
-                    f"Wish recorded: the pictures should be {wish}. Nothing has been {wish}: this app cannot do it yet."
-                )
-                changed = replace(changed, words=f"{changed.words}\n{line}")
+            if (left := self._left_to_do(session, outcome, images, asked_for)) is not None:
+                changed = replace(changed, words=f"{changed.words}\n{left}")
             else:
                 for image in images:
                     parts.kept.keep(self._after(image, item.kind, outcome, now))
@@ -172,6 +197,30 @@ class Reviews:
             self._parts.note(session, "wishes.recorded", session.patient_id)
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _hide_all(self, session: ClinicalSession, id: WorkId, said: str) -> None:
+        """Every picture of an open review: before it ends, so that whoever dies in between finds it on the list."""
+        item, images = self.item(session, id)
+        if item.done_at is not None or self._hide is None:
+            return
+        for image in images:
+            with suppress(NotFound):  # the record shows it no more, so there is nothing to hide
+                self._hide(session, image.reference, item.kind, said)
+
+    def _left_to_do(
+        self,
+        session: ClinicalSession,
+        outcome: Outcome,
+        images: Sequence[KeptImage],
+        asked_for: frozenset[Reference],
+    ) -> str | None:
+        """What a wish leaves somebody to do; None where nothing is left, or it is no wish."""
+        about = {image.reference for image in images}
+        if outcome is Outcome.WISH_HIDDEN:
+            return None if about <= self._parts.hidden.references(session.fhir_base, session.patient_id) else _HIDE
+        if outcome is Outcome.WISH_DESTROYED:
+            return None if about and about <= asked_for else _DESTROY
+        return None
 
     def _today(self) -> dt.date:
         return self._parts.clock.now().astimezone(UK).date()

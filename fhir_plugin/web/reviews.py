@@ -13,7 +13,7 @@ from fhir_plugin.errors import Incomplete, Refused
 from fhir_plugin.keep.review import OUTCOMES, Outcome
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
-from fhir_plugin.web.deleting.standing import hidden_here, joined, open_requests
+from fhir_plugin.web.deleting.standing import hidden_here, open_requests
 from fhir_plugin.web.gallery import reference_of
 from fhir_plugin.web.worklist import KINDS
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
@@ -45,13 +45,12 @@ OUTCOME_WORDS: Final[Mapping[Outcome, tuple[str, str]]] = MappingProxyType(
         Outcome.KEEP: ("It is kept", "Say why."),
         Outcome.WISH_HIDDEN: (
             "It should be hidden from the record",
-            "Nothing is hidden by saying so: hide each picture from this page. The review stays on the list until you "
-            "say how it ended.",
+            "Every picture of this review is hidden when you record it. It can be taken back.",
         ),
         Outcome.WISH_DESTROYED: (
             "It should be destroyed",
-            "Nothing is destroyed by saying so: ask for permanent deletion from this page. The Caldicott Guardian "
-            "decides, and the review stays on the list until you say how it ended.",
+            "Nothing is destroyed by saying so: request permanent deletion from this page. The Caldicott Guardian "
+            "decides. The review stays on the list until it is requested.",
         ),
     }
 )
@@ -125,7 +124,6 @@ def _review_page(session: ClinicalSession, id: WorkId, problems: Mapping[str, st
         parts().captures.patient(session),
         item=item,
         images=[(image, *image.reference.split("/")) for image in images],
-        joined=joined(),
         hidden=hidden_here(session),
         asked_for=open_requests(session),
         said=KINDS[item.kind],

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
-from fhir_plugin.keep.review import OUTCOMES, Outcome
+from fhir_plugin.keep.review import OUTCOMES, Outcome, Reviews
 from fhir_plugin.policy.earlier_images import blocked
 from fhir_plugin.policy.pack import shipped_pack
 from fhir_plugin.policy.review_days import birthday, with_review_days
 from mappings.model.consent import ConsentAnswer, ConsentScope, Grantor
+from mappings.model.hiding import HiddenImage, HidingReason, HidingState
 from mappings.model.identifiers import CaptureId, PatientId, Reference, WorkId
 from mappings.model.kept import KeptImage, OwnConsent
-from mappings.model.people import Patient
+from mappings.model.people import ClinicalSession, Patient
 from mappings.model.work import WorkItem, WorkKind
 from tests.fakes.clock import START
 from tests.fakes.practice_parts import PracticeBench
@@ -226,6 +227,37 @@ def test_a_wish_that_nobody_can_carry_out_yet_is_recorded_and_the_review_stays_o
     stays = bench.worklist.get(item)
     assert stays.done_at is None and "She asked for it." in stays.words and "Wish recorded" in stays.words
     assert bench.kept.get(HERE, ONE).own_consent is OwnConsent.DUE
+
+
+def test_a_wish_that_is_carried_out_ends_the_review_and_what_is_left_to_do_keeps_it_open(bench: PracticeBench) -> None:
+    item = due_for_maturity(bench)
+    hidden: list[tuple[Reference, WorkKind, str]] = []
+    works: list[bool] = []
+    asked: set[Reference] = set()
+
+    def hide(_session: ClinicalSession, reference: Reference, kind: WorkKind, words: str) -> None:
+        hidden.append((reference, kind, words))
+        if works:
+            image = HiddenImage(
+                HERE, reference, PatientId("amy"), START, HidingState.HIDDEN, HidingReason.PATIENT_ASKED, GP
+            )
+            bench.hidden.keep(image)
+
+    reviews = Reviews(bench.keeping, hide=hide, asked_to_destroy=lambda _session: frozenset(asked))
+    with pytest.raises(Incomplete):
+        reviews.decide(at(GP), item, Outcome.WISH_HIDDEN, " ")
+    assert not hidden
+    assert reviews.decide(at(GP), item, Outcome.WISH_HIDDEN, "She asked.").done_at is None
+    assert hidden == [(ONE, WorkKind.MATURITY, "She asked.")]
+    assert reviews.decide(at(GP), item, Outcome.WISH_DESTROYED, "She asked.").done_at is None
+    asked.add(ONE)
+    works.append(True)
+    ended = reviews.decide(at(GP), item, Outcome.WISH_DESTROYED, "She asked again.")
+    assert ended.done_at is not None and ended.outcome == "wish-destroyed" and len(hidden) == 1
+    assert bench.kept.get(HERE, ONE).own_consent is OwnConsent.OBJECTED
+    again = due_for_maturity(bench)
+    assert again != item
+    assert reviews.decide(at(GP), again, Outcome.WISH_HIDDEN, "She asked.").outcome == "wish-hidden"
 
 
 def test_a_retention_review_ends_with_a_reason_and_a_new_day(bench: PracticeBench) -> None:

@@ -277,7 +277,7 @@ def test_a_review_leads_on_to_hiding_and_destroying_and_ends_with_a_reason(perso
     person.post("images/Media/m1/withdraw", {"scope": "store", "right": "patient"})
     item = parts.bench.worklist.of_patient(BASE, AMY.id)[0]
     page = person.get(f"reviews/{item.id}")
-    assert "Nothing is hidden by saying so" in page.text and "Nothing is destroyed by saying so" in page.text
+    assert "Every picture of this review is hidden" in page.text and "Nothing is destroyed by saying so" in page.text
     assert 'href="/l/amy/images/Media/m1/hide"' in page.text
     assert f'href="/l/amy/deletions/new?review={item.id}"' in page.text
     assert f'href="/l/amy/reviews/{item.id}"' in person.get().text
