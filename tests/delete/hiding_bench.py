@@ -40,8 +40,6 @@ class HidingBench(PracticeBench):
         plans: dict[str, PlanFor] = {}
         engine = Engine(store=self.ledger, work=self.work, clock=self.clock, plans=plans, owner="hiding")
         self.engine = engine
-        record = self.record
-        assert isinstance(record, FakeRecord)
         self.cases = FakeDeletionCases(self.work)
         self.delete_parts = DeleteParts(
             work=self.work,
@@ -57,7 +55,7 @@ class HidingBench(PracticeBench):
             clock=self.clock,
             policy=self.policy,
             records=self._record_of,
-            purges=lambda _launch: FakeRecordPurge(record),
+            purges=lambda _launch: FakeRecordPurge(self._fake()),
             patient=lambda _session: AMY,
             new_id=self.parts.new_id,
             worklist=self.worklist,
@@ -76,6 +74,10 @@ class HidingBench(PracticeBench):
             self.gallery,
             Around(self._stop, self._ask, lambda _session, _reference: ("Dr Shah filed it.",)),
         )
+
+    def _fake(self) -> FakeRecord:
+        assert isinstance(self.record, FakeRecord)
+        return self.record
 
     def hide(
         self,
