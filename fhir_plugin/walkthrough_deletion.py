@@ -161,7 +161,7 @@ def _carried_out(demo: Demo, guardian: ClinicalSession, case: DeletionCase) -> D
         item = _settled(demo, guardian, case, id)
     if item.state not in _ENDED:
         raise PluginError(f"The deletion ended as {item.state}: {item.why}", code="not-carried-out")
-    return item
+    return _settled(demo, guardian, case, id)  # the record is told how it ended
 
 
 def _settled(demo: Demo, session: ClinicalSession, case: DeletionCase, id: ItemId) -> DeletionItem:
