@@ -35,7 +35,6 @@ DESK_SCOPES = (
     "patient/*.rs",
     "patient/Provenance.cruds",
     "patient/AuditEvent.cruds",
-    "patient/Task.cruds",
     "user/Practitioner.rs",
     "user/PractitionerRole.rs",
 )

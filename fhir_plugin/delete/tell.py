@@ -33,15 +33,8 @@ from mappings.model.deletion import TERMINAL, CaseId, DeletionCase, DeletionItem
 from mappings.model.identifiers import IntentId, LaunchId, Reference
 from mappings.model.people import ClinicalSession
 from mappings.r4 import elements
-from mappings.r4.deletion_task import (
-    differences,
-    is_deletion_task,
-    sealed,
-    sealed_revision,
-    to_deletion_parent,
-    to_deletion_task,
-    told,
-)
+from mappings.r4.deletion_seal import differences, sealed, sealed_revision, told
+from mappings.r4.deletion_task import is_deletion_task, to_deletion_parent, to_deletion_task
 from mappings.terminology import systems
 
 KIND: Final = "deletion-task"
@@ -211,7 +204,12 @@ class _TaskStep:
     def _write(self, there: Json | None, case: DeletionCase) -> None:
         task = sealed(self._content(case), case.revision, self.parts.vault.keyed_digest)
         if there is not None:
-            self.record.put({**task, "id": there["id"]}, version=elements.version_of(there))
+            try:
+                self.record.put({**task, "id": there["id"]}, version=elements.version_of(there))
+            except RecordRefused as refused:
+                if isinstance(refused, VersionConflict) or self.record.capability().may("Task", "update"):
+                    raise
+                raise SignInNeeded("this launch may not change the Tasks of this patient") from refused
         elif "id" in task:
             self.record.put(task)
         else:

@@ -10,18 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fhir_plugin.capability import Capability
 from fhir_plugin.delete import tell as telling
 from fhir_plugin.delete.lifecycle import Event, moved
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.standing import changed
 from fhir_plugin.delete.tell import EDITED, GONE, KIND, Tellings, edited
-from fhir_plugin.errors import AnswerLost, RecordUnavailable, SignInNeeded
+from fhir_plugin.errors import AnswerLost, RecordRefused, RecordUnavailable, SignInNeeded
 from fhir_plugin.ledger.engine import Engine, PlanFor
-from fhir_plugin.ledger.intents import Outcome
+from fhir_plugin.ledger.intents import IntentState, Outcome
 from fhir_plugin.ports import Json
 from mappings.model.deletion import CaseId, DeletionCase, DeletionItem, DeletionState, ItemId, Signed
 from mappings.model.identifiers import IntentId, LaunchId, Reference
-from mappings.r4.deletion_task import from_deletion_task, sealed, sealed_revision
+from mappings.r4.deletion_seal import sealed, sealed_revision
+from mappings.r4.deletion_task import from_deletion_task
 from tests.definitions.validator import issues
 from tests.delete.destroying_bench import AMY, DestroyingBench
 from tests.fakes.record import FakeRecord
@@ -195,6 +197,28 @@ def test_a_launch_that_may_not_read_tasks_knows_nothing(desk: Desk) -> None:
     desk.record._types = desk.record._types - {"Task"}  # as if its scopes were narrower
     with pytest.raises(SignInNeeded):
         desk.found()
+
+
+def test_a_launch_that_may_not_change_tasks_leaves_it_to_the_next(desk: Desk) -> None:
+    desk.told()
+    desk.step(Event.OPENED)
+    capability = desk.record.capability
+
+    def reading() -> Capability:
+        whole = capability()
+        return replace(whole, interactions={**whole.interactions, "Task": frozenset({"read", "search-type"})})
+
+    def refuse(call: str, what: str) -> None:
+        if call == "put":
+            raise RecordRefused("forbidden", status=403, code="forbidden")
+
+    desk.record.capability, desk.record.on_call = reading, refuse  # type: ignore[method-assign]  # narrower scopes
+    intent = desk.parts.engine.run(desk.tell())
+    assert intent.state is IntentState.WAITING_FOR_SIGN_IN
+    desk.record.capability, desk.record.on_call = capability, lambda _call, _what: None  # type: ignore[method-assign]
+    telling.resume_for(desk.parts, desk.bench.launch("launch-2"))
+    assert desk.parts.engine.run(intent.id).outcome is Outcome.DONE
+    assert from_deletion_task(desk.task()).state is S.RECEIVED
 
 
 @pytest.mark.parametrize("lost", range(1, 4))

@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 
 from mappings.model.deletion import CaseId, CertificateNumber, DeletionCase, DeletionState, ItemId
 from mappings.model.identifiers import Reference
+from mappings.r4.deletion_seal import differences, told
 from mappings.r4.deletion_task import (
     case_state,
-    differences,
     from_deletion_task,
     is_deletion_task,
     step_of,
     to_deletion_parent,
     to_deletion_task,
-    told,
 )
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotReadable
