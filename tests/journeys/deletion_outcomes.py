@@ -12,7 +12,7 @@ import sys
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fhir_plugin.demo import start_demo
 from fhir_plugin.errors import PluginError
@@ -42,6 +42,11 @@ def row_of(like: str, folder: Path) -> str:
             return f"| `{like}` | | error: {error.code} | |"
         purge = demo.installation.records.purge_of(at_the_chart(DECIDES).launch_id)
         means = purge.means(image.partition("/")[0]).name
+    return row(like, means, result)
+
+
+def row(like: str, means: str, result: dict[str, Any]) -> str:
+    """`result`: what the walkthrough says of a deletion there."""
     proof = result["deletion_proof"]
     left = [f"`{place}`" for place in proof["found"]]
     left += [f"`{place}` not asked (`{why}`)" for place, why in proof["unasked"].items()]
