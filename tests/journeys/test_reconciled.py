@@ -18,15 +18,26 @@ from fhir_plugin.delete.reconcile import Report, reconcile
 from fhir_plugin.demo import Demo, start_demo
 from fhir_plugin.reconciling import sources_of
 from mappings.model.deletion import DeletionState
+from mappings.model.hiding import HidingReason
 from tests.journeys.destroying import approve, ask_for, file_images, photograph
 from tests.journeys.test_destroyed import carried_out, signed_in
 
+LIKE = (
+    "default",
+    *(
+        pytest.param(each, marks=pytest.mark.exhaustive)
+        for each in ("hapi", "no-purge", "no-transaction", "server-ids", "create-only", "images-only", "no-media")
+    ),
+)
+
 
 @pytest.fixture
-def demo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Demo]:
     """The EHR does not lie in our temporary folder, which a proof looks through."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
-    demo = start_demo(tmp_path_factory.mktemp("ehr"))
+    demo = start_demo(tmp_path_factory.mktemp("ehr"), like=request.param)
     yield demo
     demo.stop()
 
@@ -39,16 +50,29 @@ def found(report: Report) -> set[tuple[Kind, str]]:
     return {(each.kind, each.what) for each in report.findings}
 
 
-def test_a_living_installation_agrees_and_what_somebody_breaks_is_found(demo: Demo) -> None:
+@pytest.mark.parametrize("demo", LIKE, indirect=True)
+def test_a_living_installation_agrees(demo: Demo) -> None:
+    """Whatever was done in it: filed, hidden, another patient's, asked for, destroyed or not proven."""
     carried_out(demo)
+    installation, gp = demo.installation, signed_in(demo, "gp")
+    images = file_images(installation, gp, [photograph(number) for number in (2, 3, 4, 5)])
+    patient, hiding = installation.captures.patient(gp), installation.deletion.hiding
+    hiding.hide(gp, patient, images[0], HidingReason.NOT_NEEDED, "")
+    hiding.wrong_patient(gp, patient, images[1], "It is somebody else.")
+    ask_for(installation, gp, images[2])
+    for _ in range(3):
+        installation.resume()
+    report = compared(demo)
+    assert (found(report), report.asked, report.down) == (set(), 1, False), report
+
+
+@pytest.mark.parametrize("demo", ["default"], indirect=True)
+def test_what_somebody_breaks_is_found(demo: Demo) -> None:
     installation, gp = demo.installation, signed_in(demo, "gp")
     lost, kept, asked = file_images(installation, gp, [photograph(number) for number in (2, 3, 4)])
     case = ask_for(installation, gp, asked)
     for _ in range(2):
         installation.resume()
-    report = compared(demo)
-    assert (found(report), report.asked, report.down) == (set(), 1, False), report
-
     record, parts = installation.records.record_of(gp.launch_id), installation.deletion.parts
     record.delete(*lost.split("/"))
     parts.kept.forget(gp.fhir_base, kept)
@@ -75,6 +99,7 @@ def test_a_living_installation_agrees_and_what_somebody_breaks_is_found(demo: De
     assert installation.audit.verify().intact
 
 
+@pytest.mark.parametrize("demo", ["default"], indirect=True)
 def test_a_backup_that_is_put_back_brings_nothing_back(demo: Demo, tmp_path: Path) -> None:
     installation = demo.installation
     gp, guardian = signed_in(demo, "gp"), signed_in(demo, "caldicott-guardian")
