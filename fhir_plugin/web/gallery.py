@@ -13,7 +13,7 @@ from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
-from fhir_plugin.web.deleting.standing import counted, hidden_here, joined, open_requests
+from fhir_plugin.web.deleting.standing import counted, handed_over, hidden_here, open_requests
 from fhir_plugin.web.deleting.words import ACTS
 from fhir_plugin.web.security import picture_response
 from fhir_plugin.web.words import day, local
@@ -83,6 +83,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         to_label=parts().label_reviews.count(session),
         hidden=hidden,
         asked_for=asked_for,
+        handed_over=handed_over(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
     )
@@ -120,7 +121,7 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
         label=parts().labels.known(session, reference),
         opinions=parts().consultations.of_image(session, reference),
         asked_for=open_requests(session).get(reference),
-        acts=ACTS if joined() else (),
+        acts=ACTS,
         site_of=site_of,
     )
 

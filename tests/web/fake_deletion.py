@@ -12,7 +12,7 @@ from fhir_plugin.delete.clock import reply_due
 from fhir_plugin.delete.lifecycle import Event, moved
 from fhir_plugin.delete.waiting import MORE_ASKED
 from fhir_plugin.errors import AnswersChanged, Incomplete, NotFound, PluginError, Refused
-from fhir_plugin.web.deleting.contract import Asked
+from fhir_plugin.web.deleting.contract import Asked, HandOver
 from mappings.model.deletion import (
     WITH_A_REPLY,
     BoundImage,
@@ -25,7 +25,7 @@ from mappings.model.deletion import (
     Signed,
 )
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import CaptureId, LaunchId, Reference, VaultId
 from mappings.model.people import ClinicalSession, Patient
 from tests.fakes.clock import FakeClock
 from tests.web.fake_guardian import FakeOffices
@@ -98,6 +98,35 @@ class FakeHiding:
     def _stumble(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+class FakeHandOvers:
+    """What waits, by the launch in which it was offered; `taken` says what was taken by which launch."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.offered: dict[VaultId, LaunchId] = {}
+        self.taken: list[tuple[LaunchId, VaultId]] = []
+        self.trouble: PluginError | None = None
+
+    def offer(self, session: ClinicalSession, reference: Reference) -> HandOver:
+        if self.trouble:
+            raise self.trouble
+        self.offered[VaultId("handed-1")] = session.launch_id
+        return self._made(VaultId("handed-1"))
+
+    def waiting(self, session: ClinicalSession) -> Sequence[HandOver]:
+        return [self._made(id) for id, launch in self.offered.items() if launch != session.launch_id]
+
+    def take(self, session: ClinicalSession, id: VaultId) -> CaptureId:
+        if self.offered.get(id) in (None, session.launch_id):
+            raise NotFound("no picture waits here for you", status=404)
+        del self.offered[id]
+        self.taken.append((session.launch_id, id))
+        return CaptureId("capture-9")
+
+    def _made(self, id: VaultId) -> HandOver:
+        return HandOver(id, self.clock.now(), self.clock.now() + dt.timedelta(hours=8))
 
 
 class FakeRequests:
@@ -245,6 +274,7 @@ class FakeDeletion(FakeOffices):
     def __init__(self, clock: FakeClock, gallery: Any) -> None:
         super().__init__(clock)
         self.requests = FakeRequests(clock)
+        self.hand_overs = FakeHandOvers(clock)
         self.hiding = FakeHiding(clock, gallery, self.requests)
 
 

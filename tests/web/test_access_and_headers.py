@@ -40,6 +40,9 @@ SAMPLE = {
     "case_id": "c1",
     "item_id": "i1",
     "ticket": "t1",
+    "hand_over_id": "v1",
+    "number": "n1",
+    "form": "json",
     "name": "x.html",
 }
 
@@ -62,7 +65,7 @@ def test_every_write_refuses_a_page_made_for_somebody_else(
 ) -> None:
     capture, image = person.ready()
     assert (capture, image) == (SAMPLE["capture_id"], SAMPLE["image_id"])
-    if rule.endpoint.startswith("disclosing."):
+    if rule.endpoint.startswith(("disclosing.", "guarding.")):
         become(parts, *Role)
     before = (dict(parts.captures.drafts), dict(parts.gallery.revealed), list(parts.captures.filed_with))
     guard = dict(person.guard)

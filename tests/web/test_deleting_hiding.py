@@ -132,13 +132,38 @@ def test_the_wrong_patient_is_told_what_happens_and_what_to_do(person: Person, p
         "9:30am, 5 March 2026",
         "data protection officer",
         "Dr Oak was sent it",
-        "Add images",
+        "file in the right chart",
         "Requested 2 March 2026: waits for the Caldicott Guardian",
     ):
         assert words in said(page), words
     assert "/restore" not in page, "it is never simply restored"
     parts.clock.advance(hours=73)
     assert "that was by 9:30am, 5 March 2026" in said(person.get("hidden/Media/m1").text)
+
+
+def test_it_is_kept_for_the_same_person_and_offered_in_another_chart(person: Person, parts: FakeParts) -> None:
+    person.get("images/Media/m1/wrong-patient")
+    person.post("images/Media/m1/wrong-patient", {"words": "Another wristband"})
+    kept = person.post("hidden/Media/m1/hand-over")
+    assert kept.status_code == 303
+    after = person.get("hidden/Media/m1?handed=1").text
+    assert "It waits for you alone" in said(after) and "Samira" not in after
+    assert "It was in another chart" not in said(person.get().text), "not in the chart that it came from"
+    assert person.post("handed-over/handed-1").status_code == 404
+    person.launch = "sam"
+    page = person.get().text
+    assert "Is it of Samira O’NEILL-CHATTERJEE?" in said(page) and "Amy" not in page
+    taken = person.post("handed-over/handed-1")
+    assert taken.headers["Location"].endswith("/l/sam/captures/capture-9")
+    assert "It was in another chart" not in said(person.get().text)
+
+
+def test_what_is_not_kept_here_is_said_where_it_was_pressed(person: Person, parts: FakeParts) -> None:
+    person.get("images/Media/m1/wrong-patient")
+    person.post("images/Media/m1/wrong-patient", {"words": "Another wristband"})
+    parts.deletion.hand_overs.trouble = Refused("It is not kept here: save it from the EHR.", code="not-here")
+    answer = person.post("hidden/Media/m1/hand-over")
+    assert answer.status_code == 409 and "save it from the EHR" in said(answer.text)
 
 
 def test_the_breach_to_consider_is_work_and_leads_both_ways(person: Person, parts: FakeParts) -> None:

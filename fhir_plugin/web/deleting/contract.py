@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fhir_plugin.delete.request import Asked as Asked
+from fhir_plugin.delete.wrong_patient import HandOver as HandOver
 from mappings.model.deletion import CaseId, DeletionCase, ItemId
 from mappings.model.hiding import HiddenImage, HidingReason
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import CaptureId, Reference, VaultId
 from mappings.model.people import ClinicalSession, Patient
 
 
@@ -37,6 +38,19 @@ class Hiding(Protocol):
 
     def seen_by(self, session: ClinicalSession, reference: Reference) -> Sequence[str]:
         """Who has seen or received it, as far as this app knows, each in plain words; oldest first."""
+
+
+class HandOvers(Protocol):
+    """A picture of a wrong chart on its way to the right one, for the same person alone."""
+
+    def offer(self, session: ClinicalSession, reference: Reference) -> HandOver:
+        """In the wrong chart: from now on it waits for this person. Done twice, it is done once."""
+
+    def waiting(self, session: ClinicalSession) -> Sequence[HandOver]:
+        """What this person can file in this chart; nothing of what came from it."""
+
+    def take(self, session: ClinicalSession, id: VaultId) -> CaptureId:
+        """Begins an ordinary capture with it: everything is asked anew."""
 
 
 class Requests(Protocol):
@@ -70,9 +84,11 @@ class Requests(Protocol):
 
 
 class Deletion(Protocol):
-    """Both, as `fhir_plugin.deleting` joins them."""
+    """All of it, as `fhir_plugin.deleting` joins them."""
 
     @property
     def hiding(self) -> Hiding: ...
+    @property
+    def hand_overs(self) -> HandOvers: ...
     @property
     def requests(self) -> Requests: ...

@@ -15,7 +15,7 @@ from fhir_plugin.web.deleting.blueprint import NONE, Trouble, deleting, page
 from fhir_plugin.web.deleting.standing import deletion
 from fhir_plugin.web.gallery import reference_of, site_of
 from mappings.model.hiding import HiddenImage, HidingReason
-from mappings.model.identifiers import Reference
+from mappings.model.identifiers import Reference, VaultId
 from mappings.model.people import ClinicalSession, Role
 from mappings.model.work import WorkKind
 
@@ -139,6 +139,8 @@ def _hidden_page(session: ClinicalSession, reference: Reference, trouble: Troubl
             if item.image.reference == reference
         ],
         seen_by=deletion().hiding.seen_by(session, reference),
+        handed="handed" in request.args,
+        waits=parts().policy.hand_over_lasts,
         tell_by=(found.since + dt.timedelta(hours=BREACH_HOURS)) if found.wrong_patient else None,
         late=found.wrong_patient and now > found.since + dt.timedelta(hours=BREACH_HOURS),
         breach=_breach_item(session, reference) if found.wrong_patient else "",
@@ -154,6 +156,28 @@ def _breach_item(session: ClinicalSession, reference: Reference) -> str:
     """Of the practice's list: whether it is a breach to be reported; empty where nothing waits any more."""
     here = parts().practice.at_chart(session)
     return next((each.id for each in here if each.kind is WorkKind.BREACH and each.subject == reference), "")
+
+
+@deleting.post("/hidden/<kind>/<id>/hand-over")
+@launched(Role.CLINICIAN)
+def hand_over(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
+    """It waits for this person, to be filed in the right chart."""
+    same_patient(session)
+    reference = reference_of(kind, id)
+    try:
+        deletion().hand_overs.offer(session, reference)
+    except PluginError as error:
+        return _hidden_page(session, reference, Trouble.told(error))
+    return redirect(url_for(".hidden", kind=kind, id=id, handed=1, _anchor="file-again"), 303)
+
+
+@deleting.post("/handed-over/<hand_over_id>")
+@launched(Role.CLINICIAN)
+def take(session: ClinicalSession, hand_over_id: str) -> ResponseReturnValue:
+    """In the right chart: an ordinary capture begins with it, and everything is asked anew."""
+    same_patient(session)
+    capture = deletion().hand_overs.take(session, VaultId(hand_over_id))
+    return redirect(url_for("capture.screen", capture_id=capture), 303)
 
 
 @deleting.post("/hidden/<kind>/<id>/restore")

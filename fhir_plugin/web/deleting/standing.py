@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from fhir_plugin.errors import NotFound
 from fhir_plugin.web.asking import parts
 from fhir_plugin.web.deleting import words
-from fhir_plugin.web.deleting.contract import Deletion
+from fhir_plugin.web.deleting.contract import Deletion, HandOver
 from mappings.model.deletion import DeletionCase
 from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession
 
 
-def joined() -> bool:
-    """Whether this app has it."""
-    return hasattr(parts(), "deletion") and hasattr(parts().deletion, "hiding")
-
-
 def deletion() -> Deletion:
-    """The flows behind these pages. Raises `NotFound` where this app has none."""
-    if not joined():
-        raise NotFound("nothing is hidden or destroyed here", status=404)
+    """The flows behind these pages."""
     return parts().deletion
 
 
 def open_requests(session: ClinicalSession) -> Mapping[Reference, tuple[DeletionCase, str]]:
     """Each picture of this patient whose permanent deletion was asked for and is not over, with how it stands."""
-    if not joined():
-        return {}
     return {
         item.image.reference: (case, words.STATES[item.state][0])
         for case in reversed(deletion().requests.of_patient(session))
@@ -37,13 +27,16 @@ def open_requests(session: ClinicalSession) -> Mapping[Reference, tuple[Deletion
     }
 
 
+def handed_over(session: ClinicalSession) -> Sequence[HandOver]:
+    """Pictures that were in a wrong chart and wait for this person, who may file them in this one."""
+    return deletion().hand_overs.waiting(session)
+
+
 def hidden_here(session: ClinicalSession) -> frozenset[Reference]:
     """What ordinary view does not show of this patient."""
-    return frozenset(each.reference for each in deletion().hiding.of_patient(session)) if joined() else frozenset()
+    return frozenset(each.reference for each in deletion().hiding.of_patient(session))
 
 
 def counted(session: ClinicalSession) -> tuple[int, int]:
     """How many pictures of this patient are hidden, and how many requests for permanent deletion there are."""
-    if not joined():
-        return 0, 0
     return len(deletion().hiding.of_patient(session)), len(deletion().requests.of_patient(session))
