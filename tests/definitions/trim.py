@@ -51,6 +51,7 @@ RESOURCES = (
     "Resource",
     "StructureDefinition",
     "Task",
+    "TestReport",
 )
 
 EXTENSIONS = ("http://hl7.org/fhir/StructureDefinition/data-absent-reason",)

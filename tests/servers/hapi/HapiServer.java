@@ -103,7 +103,6 @@ public class HapiServer {
 			settings.setExpungeEnabled(true);
 			settings.setAllowExternalReferences(true);
 			settings.setSchedulingDisabled(true);
-			settings.setReuseCachedSearchResultsForMillis(null);
 			settings.setStatusBasedReindexingDisabled(true);
 			return settings;
 		}
