@@ -93,6 +93,16 @@ class FakeDecisions:
     ) -> DeletionCase:
         return self._step(session, id, item, Event.MORE_ASKED, revision, {} if words else {"words": "Say what."})
 
+    def take_back(
+        self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int
+    ) -> DeletionCase:
+        return self._step(session, id, item, Event.VOIDED, revision, {} if words else {"words": "Say why."})
+
+    def cosign(self, session: ClinicalSession, id: CaseId, item: ItemId, words: str, *, revision: int) -> DeletionCase:
+        missing = {} if words else {"words": "Say why, in a sentence."}
+        signed = Signed(session.user.person, session.user.display, self.clock.now(), words=words)
+        return self._step(session, id, item, Event.COSIGNED, revision, missing, cosigned=signed)
+
     def _step(
         self,
         session: ClinicalSession,
