@@ -6,6 +6,7 @@ done under a live launch of that patient; where there is none, the command says 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterator
@@ -143,6 +144,34 @@ def certificate(number: str, output: Path | None, pdf: Path | None, state: Path 
         say(told, as_json=True, text="")
     else:
         say({"number": found.number, "file": str(output)}, as_json=as_json, text=f"{found.number}: {output}")
+
+
+@deletions.command()
+@click.argument("item")
+@click.option("--place", required=True, help="ehr-backups, own-backups, ehr-other, recipients or logs.")
+@click.option("--on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day of their word.")
+@click.option("--words", required=True, help="Who says so, and what. Stays sealed here; no certificate repeats it.")
+@state_option
+@json_option
+def attest(item: str, place: str, on: dt.datetime, words: str, state: Path | None, as_json: bool) -> None:
+    """Write down somebody's word about a place that this app cannot look at, as backups. It is never part of a proof;
+    certificates that are made from then on name it with its day."""
+    from fhir_plugin.delete.attest import keep_word
+    from fhir_plugin.delete.told import not_said_yet
+
+    with _opened(state, as_json=as_json) as installation:
+        case, found = _find(installation, item)
+        parts = installation.deletion.parts
+        with parts.work.transaction():
+            case = keep_word(parts, case.id, place=place, words=words, on=on.date(), by=None)
+            _note(installation, "deletion.attested", found.id, place=place, on=on.date().isoformat())
+        left = list(not_said_yet(case))
+    text = f"Written down. Nobody has given their word for: {'; '.join(left) or 'nothing more'}."
+    say(
+        {"item": found.id, "place": place, "on": on.date().isoformat(), "not_attested": left},
+        as_json=as_json,
+        text=text,
+    )
 
 
 # ---------------------------------------------------------------------------------------------- inside

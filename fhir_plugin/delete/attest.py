@@ -14,6 +14,7 @@ from fhir_plugin.delete.clock import uk_day
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.errors import Incomplete, NotAllowed, WrongPatient
 from mappings.model.deletion import Attested, CaseId, DeletionCase
+from mappings.model.identifiers import Reference
 from mappings.model.people import ClinicalSession, Role
 
 ATTESTED_PLACES: Final = {
@@ -29,25 +30,36 @@ MOST_WORDS: Final = 1000
 
 
 def attest(
-    parts: DeleteParts, session: ClinicalSession, id: CaseId, revision: int, *, place: str, words: str, on: dt.date
+    parts: DeleteParts, session: ClinicalSession, id: CaseId, *, place: str, words: str, on: dt.date
 ) -> DeletionCase:
     """Keeps what somebody responsible says about one place: in place of what was said before about it.
 
     `on`: the day of their word, not in the future. Raises `Incomplete`, `NotAllowed`, `WrongPatient` for a case of
-    another EHR, `AnswersChanged` where somebody has changed the case since `revision`.
+    another EHR.
     """
     if not session.user.roles & MAY_ATTEST:
         raise NotAllowed("A privacy officer or the Caldicott Guardian writes this down.", code="not-yours")
+    if parts.cases.get(id).fhir_base != session.fhir_base:
+        raise WrongPatient("This request belongs to another EHR.")
+    with parts.work.transaction():
+        changed = keep_word(parts, id, place=place, words=words, on=on, by=session.user.person)
+        parts.note(session, "deletion.attested", id, place=place, on=on.isoformat())
+    return changed
+
+
+def keep_word(
+    parts: DeleteParts, id: CaseId, *, place: str, words: str, on: dt.date, by: Reference | None
+) -> DeletionCase:
+    """The same for whoever runs the installation (`by` None); they write into the audit trail who they are.
+
+    Joins the open transaction. Raises `Incomplete`.
+    """
     _need(parts, place, words, on)
     with parts.work.transaction():
         case = parts.cases.get(id, for_change=True)
-        if case.fhir_base != session.fhir_base:
-            raise WrongPatient("This request belongs to another EHR.")
-        said = Attested(place, words.strip(), session.user.person, on)
         others = tuple(each for each in case.attested if each.place != place)
-        changed = replace(case, attested=(*others, said), revision=revision + 1)
+        changed = replace(case, attested=(*others, Attested(place, words.strip(), by, on)), revision=case.revision + 1)
         parts.cases.save(changed)
-        parts.note(session, "deletion.attested", id, place=place, on=on.isoformat())
     return changed
 
 

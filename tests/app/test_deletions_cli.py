@@ -140,6 +140,18 @@ def test_a_certificate_goes_out_whole_and_verifies_anywhere(here: CommandLine, k
     assert elsewhere.run("verify-certificate", str(file), "--json").json()["refused"]["code"] == "not-a-certificate"
 
 
+def test_somebodys_word_is_written_down_with_its_day(here: CommandLine, kept: str) -> None:
+    item = here.run("deletions", "list", "--all", "--json").json()["deletions"][0]["item"]
+    arguments = ("deletions", "attest", item, "--on", "2026-01-31", "--words", "canary of somebody")
+    said = here.run(*arguments, "--place", "own-backups", "--json")
+    assert said.status == 0 and "Backups of this app" not in said.json()["not_attested"]
+    assert "Backups of this app" not in here.run("deletions", "show", item, "--json").json()["not_attested"]
+    assert here.run(*arguments, "--place", "elsewhere").status == 2
+    assert here.run("deletions", "attest", item, "--place", "logs", "--on", "soon", "--words", "x").status == 64
+    assert ("deletion.attested", item) in here.actions()
+    assert "canary" not in said.out + said.err
+
+
 def test_without_a_launch_nothing_is_done_and_it_says_who_signs_in(
     monkeypatch: pytest.MonkeyPatch, bench: DestroyingBench
 ) -> None:

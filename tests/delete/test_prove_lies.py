@@ -96,6 +96,15 @@ def test_406_everywhere_says_only_that_another_form_is_there() -> None:
     assert answering(where("fhir+xml", 406)).proof().proven
 
 
+@pytest.mark.parametrize("target", ["read ", "vread 2 "])
+def test_each_address_has_to_be_refused_for_good(target: str) -> None:
+    def change(each: Answered) -> Answered:
+        return Answered(each.asked, 406) if each.asked.startswith(target) else each
+
+    expected = {"read ": {"binary", "binary-versions"}, "vread 2 ": {"binary-versions"}}
+    assert left(answering(change).proof()) == expected[target]
+
+
 def test_a_record_that_is_not_asked_for_any_address_of_the_bytes_proves_nothing() -> None:
     class Silent(FakeRecordPurge):
         def binary_answers(self, reference: Reference, versions: Sequence[str]) -> list[Answered]:
