@@ -65,15 +65,17 @@ class Counter:
 
 
 class Counted:
-    """A port whose every call is two moments: before it and after it."""
+    """A port whose every call is two moments: before and after. But for those of `quiet`, which change nothing: to
+    die at one is to die after whatever changed something last."""
 
-    def __init__(self, port: Any, counter: Counter) -> None:
+    def __init__(self, port: Any, counter: Counter, quiet: frozenset[str] = frozenset()) -> None:
         self._port = port
         self._counter = counter
+        self._quiet = quiet
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        if not callable(found):
+        if not callable(found) or name in self._quiet:
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -88,11 +90,14 @@ class Counted:
 class CountedTransport(Transport):
     """Two moments per HTTP request."""
 
-    def __init__(self, counter: Counter, patience: float) -> None:
+    def __init__(self, counter: Counter, patience: float, quiet: frozenset[str] = frozenset()) -> None:
         super().__init__(read_timeout=patience)
         self._counter = counter
+        self._quiet = quiet
 
     def send(self, method: str, url: str, **options: Any) -> Any:
+        if method in self._quiet:
+            return super().send(method, url, **options)
         self._counter.tick()
         reply = super().send(method, url, **options)
         self._counter.tick()
@@ -102,6 +107,11 @@ class CountedTransport(Transport):
 class Harness:
     user = "gp"
     """Who launches."""
+    patient = "p-adult-2"
+    ports = PORTS
+    """At whose calls the process may die."""
+    quiet: frozenset[str] = frozenset()
+    """Methods of ports, and of HTTP, at which it does not."""
     patience = 1.0
     """Seconds for an answer: few, so that an EHR that is made to be silent costs little."""
 
@@ -129,12 +139,12 @@ class Harness:
 
     def open(self, state: Path, counter: Counter, clock: ShiftedClock) -> Installation:
         def around(name: str, port: P) -> P:
-            return Counted(port, counter) if name in PORTS else port  # type: ignore[return-value]  # same calls
+            return Counted(port, counter, self.quiet) if name in self.ports else port  # type: ignore[return-value]  # same calls
 
         installation = install(
-            Settings(state=state, base_url=f"http://127.0.0.1:{self.port}", image_workers=1),
+            self.settings(state),
             registry=self.registry,
-            transport=CountedTransport(counter, self.patience),
+            transport=CountedTransport(counter, self.patience, self.quiet),
             client_keys={KEY_ID: self.key},
             clock=clock,
             around=around,
@@ -142,8 +152,11 @@ class Harness:
         installation.database.on_commit.append(counter.tick)
         return installation
 
-    def session(self, installation: Installation) -> ClinicalSession:
-        return clinical_session(installation.sessions.get(self.launch))
+    def settings(self, state: Path) -> Settings:
+        return Settings(state=state, base_url=f"http://127.0.0.1:{self.port}", image_workers=1)
+
+    def session(self, installation: Installation, launch: LaunchId | None = None) -> ClinicalSession:
+        return clinical_session(installation.sessions.get(launch or self.launch))
 
     def capture(self, state: Path, kill_at: int | None, faults: list[Any], expire: bool) -> dict[str, Any]:
         """From the first byte to the receipt, in this process. Runs in a forked child."""
@@ -200,7 +213,7 @@ class Harness:
         app = run(server, origin, create_app(installation))
         asked = requests.post(
             f"{self.origin}/_sandbox/launch",
-            json={"client_id": "patient-images", "user": self.user, "patient": "p-adult-2"},
+            json={"client_id": "patient-images", "user": self.user, "patient": self.patient},
             timeout=5,
         )
         try:

@@ -46,6 +46,7 @@ class Killer:
         self, setting: dict[str, Any], sandbox: RunningSandbox, harness: str = "tests.journeys.crash_harness"
     ) -> None:
         self.sandbox = sandbox
+        self.like = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", harness],
             stdin=subprocess.PIPE,
@@ -73,8 +74,8 @@ class Killer:
         self.process.stdout.close()
 
 
-def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness") -> Iterator[Killer]:
-    """A sandbox of that kind, and a harness that knows it."""
+def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness", **more: Any) -> Iterator[Killer]:
+    """A sandbox of that kind, and a harness that knows it. `more`: what else it is told."""
     demo = start_demo(state, like=like)
     key = demo.installation.client_keys.by_kid("demo-client")
     assert key is not None
@@ -87,6 +88,7 @@ def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness
         "client_id": CLIENT_ID,
         "port": port,
         "key": key.as_pem().decode(),
+        **more,
     }
     killer = Killer(setting, demo.sandbox, harness)
     yield killer
