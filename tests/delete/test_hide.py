@@ -17,9 +17,9 @@ from mappings.model.identifiers import LaunchId, Reference
 from mappings.model.work import WorkKind
 from mappings.r4.hidden_stub import Form, form_of
 from mappings.r4.hiding_provenance import signed_hiding_in
-from tests.delete.hiding_bench import AMY, WHY, chart, without_server_words
+from tests.delete.hiding_bench import WHY, chart, without_server_words
 from tests.fakes.record import FakeRecord, Lie
-from tests.keep.labelled import JPEG, ORDINARY, OURS, filed, foreign
+from tests.keep.labelled import AMY, JPEG, ORDINARY, OURS, filed, foreign
 from tests.keep.relabelling import INTIMATE
 from tests.work.test_practice import DESK, HERE, NURSE, at
 
@@ -150,8 +150,7 @@ def test_what_is_refused_half_way_is_undone_or_told(what: str) -> None:
 
 def test_bytes_that_another_image_shows_are_left_as_they_are() -> None:
     bench = chart()
-    shared = {"content": {"contentType": "image/jpeg", "url": "Binary/b-m1"}}
-    foreign(bench, *ORDINARY, **shared)
+    foreign(bench, *ORDINARY, content={"contentType": "image/jpeg", "url": "Binary/b-m1"})
     hidden = bench.hide()
     assert bench.bytes_of() == JPEG and any("Another entry" in each for each in hidden.remains)
     assert bench.gallery.picture(at(), Reference("Media/x1"))[0] == JPEG
@@ -228,13 +227,13 @@ def test_only_clinicians_of_this_patient_hide_and_only_with_a_reason() -> None:
 def test_another_patients_chart_neither_sees_nor_restores_it() -> None:
     bench = chart()
     bench.hide()
-    for act in (
-        lambda: bench.hiding.restore(at(NURSE, "bob"), AMY, OURS, WHY),
-        lambda: bench.hiding.one(at(NURSE, "bob"), OURS),
-        lambda: bench.hiding.wrong_patient(at(NURSE, "bob"), AMY, OURS, WHY),
-    ):
-        with pytest.raises(NotFound):
-            act()
+    other = at(NURSE, "bob")
+    with pytest.raises(NotFound):
+        bench.hiding.restore(other, AMY, OURS, WHY)
+    with pytest.raises(NotFound):
+        bench.hiding.one(other, OURS)
+    with pytest.raises(NotFound):
+        bench.hiding.wrong_patient(other, AMY, OURS, WHY)
     assert not bench.hiding.of_patient(at(NURSE, "bob"))
 
 

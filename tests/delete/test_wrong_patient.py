@@ -18,9 +18,9 @@ from mappings.model.identifiers import CaptureId, LaunchId, Reference
 from mappings.model.people import ClinicalSession, Role
 from mappings.model.work import WorkKind
 from mappings.r4.hiding_provenance import signed_hiding_in
-from tests.delete.hiding_bench import AMY, HidingBench, chart
+from tests.delete.hiding_bench import HidingBench, chart
 from tests.fakes.record import FakeRecord
-from tests.keep.labelled import JPEG, OURS, foreign
+from tests.keep.labelled import AMY, JPEG, OURS, foreign
 from tests.work.test_practice import DESK, ELSEWHERE, GP, HERE, NURSE, at
 
 REASON = "Complaint 17: what was in the wrong chart?"

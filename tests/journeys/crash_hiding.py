@@ -125,11 +125,11 @@ class HidingHarness(Harness):
         }
 
     def kill(self, kill_at: int | None, faults: list[Any], expire: bool) -> dict[str, Any]:
-        """`faults`: the name of the act, alone."""
+        """`faults`: `{"act": ...}`, alone."""
         if time.monotonic() - self.launched > SIGNED_IN:
             self.launch = LaunchId(in_child(self._sign_in, group=True)["launch"])
             self.launched = time.monotonic()
-        [act] = faults
+        [act] = (each["act"] for each in faults)
         photo = photograph(next(self.numbers))
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
             state = Path(folder) / "app"

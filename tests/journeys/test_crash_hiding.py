@@ -45,13 +45,13 @@ def check(act: str, answer: dict[str, Any], what: str) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_every_end_is_truthful(killer: Killer, act: str, pytestconfig: pytest.Config) -> None:
-    whole = killer.kill(None, [act], False)
+    whole = killer.kill(None, [{"act": act}], False)
     check(act, whole, "undisturbed")
     total = whole["ran"]["count"]
     assert total > 30
     spread = kill_points(total, 5)[1 + ACTS.index(act)]  # early in hiding, late in restoring
     points = range(1, total + 1) if pytestconfig.getoption("--exhaustive") else [spread]
     for point in points:
-        answer = killer.kill(point, [act], False)
+        answer = killer.kill(point, [{"act": act}], False)
         assert "killed" in answer["ran"], f"not killed at {point} of {total}"
         check(act, answer, f"{act} killed at {point} of {total}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fhir.resources.R4B.documentreference import DocumentReference
@@ -35,7 +36,7 @@ from tests.fakes.signer import FakeStatementSigner
 from tests.keep.labelled import labelled
 
 PICTURE = neutral_picture()
-MODELS = {"Media": Media, "DocumentReference": DocumentReference}
+MODELS: dict[str, Any] = {"Media": Media, "DocumentReference": DocumentReference}
 
 
 def image(kind: str = "Media", *labels: Label) -> Json:
