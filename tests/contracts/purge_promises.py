@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +12,18 @@ from typing import Any, Final
 import pytest
 
 from fhir_plugin.adapters.fhir_purge import ACCEPTS
+from fhir_plugin.delete.looking import Sought
+from fhir_plugin.delete.needles import needles_of
+from fhir_plugin.delete.record_places import NotOffered, RecordPlaces
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.ports import Answered, ClinicalRecord, RecordPurge, Stored
+from mappings.model.deletion import BoundImage
 from mappings.model.identifiers import PatientId, Reference
+from mappings.r4.tombstone import to_tombstone
+from tests.fakes.clock import FakeClock
 from tests.fakes.record import FakeRecord
+from tests.fakes.unit_of_work import FakeUnitOfWork
+from tests.fakes.vault import FakeVault
 
 Json = dict[str, Any]
 
@@ -159,6 +168,41 @@ def everything_of_a_patient(place: Place) -> None:
     assert media["id"] not in {each["id"] for each in place.purge.everything(place.patient)}
 
 
+def what_is_left_is_found_by_looking_and_what_is_gone_is_not(place: Place) -> None:
+    """The proof, at each stage: while it is there, after it was deleted, and once its versions were purged."""
+    photo = place.photo()
+    media = {**place.media(), "content": {"contentType": "image/jpeg", "url": photo.reference}}
+    stored = place.record.put(media)
+    vault = FakeVault(FakeClock(), FakeUnitOfWork())
+    needles = needles_of([PHOTO], media, vault)
+    image = BoundImage(stored.reference, stored.version or "", vault.keyed_digest(PHOTO), (photo.reference,))
+    sought = Sought(image, needles, vault.keyed_digest)
+    places = RecordPlaces(place.record, place.purge, place.patient, image, needles, sought)
+    assert _found(places) >= {"record-read", "record-versions", "search-id", "search-patient", "binary"}
+    place.record.delete("Binary", photo.id)
+    place.record.put(to_tombstone({**media, "meta": {}}))
+    place.record.delete("Media", media["id"])
+    assert _found(places) == {"record-versions", "binary-versions"}
+    place.purged(stored.reference)
+    place.purged(photo.reference)
+    left = _found(places)
+    match place.outcome:
+        case "gone":
+            assert left == set()
+        case _:
+            assert left == {"record-versions", "binary-versions"}
+
+
+def _found(places: RecordPlaces) -> set[str]:
+    """The places where anything is left. Each could be looked at, or is not offered by the server."""
+    found = set()
+    for name, look in places.looks().items():
+        with contextlib.suppress(NotOffered):
+            if list(look()):
+                found.add(name)
+    return found
+
+
 def _titles(versions: Mapping[str, Json | None]) -> list[str | None]:
     """Of the versions that have content, without a title first."""
     found = [each["content"].get("title") for each in versions.values() if each is not None]
@@ -181,4 +225,5 @@ PROMISES: Final[tuple[Promise, ...]] = (
     what_never_was_is_absent,
     nothing_else_is_purged,
     everything_of_a_patient,
+    what_is_left_is_found_by_looking_and_what_is_gone_is_not,
 )

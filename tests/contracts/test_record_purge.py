@@ -77,6 +77,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     if name.startswith("fake"):
         lies = {"lies": {PurgeLie.KEEPS}, "half": {PurgeLie.HALF}, "forbidden": {PurgeLie.FORBIDDEN}}
         record = FakeRecord()
+        record.put({"resourceType": "Patient", "id": "a"})
         told = frozenset(lies.get(name.partition("-")[2], ()))
         return Place(record, FakeRecordPurge(record, means=means, lies=told), PatientId("a"), means, outcome)
     own: OwnStores = request.getfixturevalue("own")

@@ -151,10 +151,10 @@ class FakeRecord:
         }
 
     def forget_versions(self, reference: Reference, *, keep_oldest: bool = False) -> None:
-        """As `$expunge` does: what was deleted goes altogether, of what is there the earlier versions."""
+        """As `$expunge` does: what was deleted goes, of what is there the earlier versions; or not the oldest one."""
         versions, content = self._versions.pop(key := _key(reference), []), self._bytes.pop(key, [])
-        goes = slice(int(keep_oldest), None if versions and _is_deleted(versions[-1]) else -1)
-        del versions[goes], content[goes]
+        end = None if versions and _is_deleted(versions[-1]) else -1
+        del versions[int(keep_oldest) : -1 if keep_oldest else end], content[int(keep_oldest) : end]
         if versions:
             self._versions[key], self._bytes[key] = versions, content
 
