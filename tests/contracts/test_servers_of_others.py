@@ -1,5 +1,5 @@
-"""Every promise of `ClinicalRecord` and of `RecordPurge`, on servers that need more than Python: a module of its own,
-so that each is started once."""
+"""Every promise of `ClinicalRecord` and of `RecordPurge`, and a conformance run, on servers that need more than Python:
+a module of its own, so that each is started once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.fhir_binaries import BinaryForms
 from fhir_plugin.adapters.fhir_purge import FhirPurge
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
+from fhir_plugin.conformance.recording import RecordingTransport
+from fhir_plugin.conformance.results import Verdict
+from fhir_plugin.conformance.run import run
 from mappings.model.identifiers import FhirBase, PatientId
 from smart_launch.transport import Transport
 from tests.conftest import OwnStores
@@ -74,3 +77,13 @@ def purging(base: tuple[str, FhirBase], transport: Transport, own: OwnStores) ->
 @pytest.mark.parametrize("promise", purge_promises.PROMISES, ids=lambda promise: promise.__name__)
 def test_purging(promise: purge_promises.Promise, purging: purge_promises.Place) -> None:
     promise(purging)
+
+
+def test_a_conformance_run(base: tuple[str, FhirBase]) -> None:
+    """HAPI does what it says. The router says that it transacts, and leaves half of it."""
+    name, address = base
+    report = run(RecordingTransport(), address, None)
+    failed = {each.name for each in report.results if each.verdict is Verdict.FAILED}
+    assert failed == ({"transaction"} if name == "medplum-router" else set())
+    assert not any(each.verdict is Verdict.NOT_RUN for each in report.results)
+    assert report.left_behind == ()
