@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fhir_plugin.disclose.desk import holding
-from fhir_plugin.disclose.desk.parts import DeskParts
+from fhir_plugin.disclose.desk import gathered
+from fhir_plugin.disclose.desk.pictures import cuts_of
+from fhir_plugin.disclose.send.parts import SendParts
 from fhir_plugin.disclose.send.spool import forget, intent_of
 from fhir_plugin.ports import AuditEntry, Compartment
 from mappings.model.deletion import BoundImage
@@ -19,7 +20,7 @@ from mappings.model.identifiers import FhirBase, PatientId
 
 @dataclass(frozen=True)
 class Packages:
-    parts: DeskParts
+    parts: SendParts
 
     def destroy(self, fhir_base: FhirBase, patient: PatientId, image: BoundImage) -> int:
         """Every whole package with this image, or with its bytes under another name, and whatever ended requests have
@@ -28,7 +29,9 @@ class Packages:
         for request in self.parts.requests.of_patient(fhir_base, patient):
             if request.is_open:
                 continue
-            holding.forget(self.parts, request.id)
+            gathered.forget(self.parts.vault, request.id)
+            for cut in self.parts.vault.items(compartment=Compartment.PACKAGE_PART, owner=cuts_of(request.id)):
+                self.parts.vault.destroy(cut.vault_id)
             package = request.package
             if package is not None and package.vault_id is not None and _holds(package, image):
                 self._destroy(request, package)
