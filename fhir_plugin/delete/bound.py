@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fhir_plugin.delete.hiding_order import kept_from_bytes
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, WrongPatient
 from fhir_plugin.ports import ClinicalRecord, HiddenImages, Json, Vault
@@ -44,13 +45,15 @@ def bound_now(
     known = hidden.find(fhir_base, reference)
     if known is not None and known.content is not None:
         kept = vault.get(known.content)
-        contents = tuple(each for each in contents if each.content != neutral_picture())
         if all(kept != each.content for each in contents):
             contents = (*contents, Content(None, kept))
     if not contents:
         raise RecordRefused("this entry of the record holds no picture", status=422, code="no-picture")
     digest = " ".join(sorted({vault.keyed_digest(each.content) for each in contents}))
-    binaries = tuple(dict.fromkeys(binaries_of(resource, base=fhir_base)))
+    shown = binaries_of(resource, base=fhir_base)
+    if known is not None and known.resource is not None:  # what stands in its place does not name them any more
+        shown += [file.binary for file in kept_from_bytes(vault.get(known.resource)).files]
+    binaries = tuple(dict.fromkeys(shown))
     return BoundImage(reference, elements.version_of(resource) or "", digest, binaries), contents
 
 
@@ -63,14 +66,15 @@ def need_of(resource: Json, fhir_base: FhirBase, patient: PatientId) -> None:
 
 
 def contents_of(record: ClinicalRecord, resource: Json) -> tuple[Content, ...]:
-    """The bytes that a resource shows: of its Binaries, and those inside. A Binary that is gone shows nothing."""
+    """The bytes that a resource shows: of its Binaries, and those inside. A Binary that is gone shows nothing, nor does
+    the picture that says that one is hidden."""
     found = [Content(None, each) for each in _inside(resource)]
     for binary in dict.fromkeys(binaries_of(resource, base=record.base)):
         try:
             found.append(Content(binary, record.read_binary(binary).content))
         except (NotFound, Gone):
             continue
-    return tuple(found)
+    return tuple(each for each in found if each.content != neutral_picture())
 
 
 def _inside(resource: Json) -> Sequence[bytes]:

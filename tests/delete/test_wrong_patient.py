@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from fhir_plugin.delete.bound import bound_now
 from fhir_plugin.delete.break_glass import OPENED, SHOWN, BreakGlass
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.delete.wrong_patient import HandOvers
@@ -130,6 +131,14 @@ def test_it_needs_words_and_a_clinician() -> None:
     with pytest.raises(NotAllowed):
         bench.hiding.wrong_patient(officer(patient="amy"), AMY, OURS, "It is of another person")
     assert bench.row() is None
+
+
+def test_who_decides_about_it_decides_about_the_bytes_as_they_were_and_every_file_of_them() -> None:
+    bench = chart()
+    bench.wrong()
+    image, contents = bound_now(bench.record, bench.vault, bench.hidden, fhir_base=HERE, patient=AMY.id, reference=OURS)
+    assert image.binaries == ("Binary/b-m1",) and image.digest == bench.vault.keyed_digest(JPEG)
+    assert [each.content for each in contents] == [JPEG]
 
 
 # ------------------------------------------------------------------------------------------ filed again
