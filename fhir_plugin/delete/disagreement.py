@@ -67,6 +67,8 @@ class Kind(StrEnum):
     THUMBNAIL_WITHOUT_IMAGE = "thumbnail-without-image"
     TASK_EDITED = "task-edited"
     TASK_GONE = "task-gone"
+    TASK_NOT_TOLD = "task-not-told"
+    """The record was not told how a request stands, and nothing is on its way."""
     TASK_WITHOUT_CASE = "task-without-case"
 
 
@@ -96,6 +98,7 @@ MEANING: Final[Mapping[Kind, str]] = {
     Kind.THUMBNAIL_WITHOUT_IMAGE: "The small copy of an image that is gone. It may go.",
     Kind.TASK_EDITED: "A Task was changed by somebody else. What was approved by it is void; it is told anew.",
     Kind.TASK_GONE: "A Task was removed by somebody else. What was approved by it is void; it is told anew.",
+    Kind.TASK_NOT_TOLD: "The record was not told how a request for deletion stands. It is told.",
     Kind.TASK_WITHOUT_CASE: "The record has a Task for a deletion that nobody asked for here. Find out who wrote it.",
 }
 """For whoever runs the installation: what it means, and what to do."""
@@ -111,6 +114,7 @@ MENDED: Final = frozenset(
         Kind.THUMBNAIL_WITHOUT_IMAGE,
         Kind.TASK_EDITED,
         Kind.TASK_GONE,
+        Kind.TASK_NOT_TOLD,
     }
 )
 """What the app may set right by itself, as nothing that anybody could still need goes by it. All else is a person's."""

@@ -231,5 +231,6 @@ _MENDING: dict[Kind, _Act] = {
     Kind.RESOURCE_WITHOUT_REGISTER: _register,
     Kind.TASK_EDITED: _tell,
     Kind.TASK_GONE: _tell,
+    Kind.TASK_NOT_TOLD: _tell,
 }
 """Where a kind is not here, a person decides: it may be the only copy, or what somebody did on purpose."""

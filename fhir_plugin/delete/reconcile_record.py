@@ -8,7 +8,7 @@ from typing import Final
 from fhir_plugin.delete.disagreement import Finding, Kind, Known
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.delete.parts import DeleteParts
-from fhir_plugin.delete.tell import EDITED, GONE, edited
+from fhir_plugin.delete.tell import EDITED, GONE, edited, not_told
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, Tampered
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
 from mappings.model.deletion import DeletionState
@@ -147,9 +147,11 @@ def _tasks(
 ) -> Iterator[Finding]:
     for case in known.of_patient(base, patient):
         wrong = {item.id: edited(parts, record, case, item) for item in case.items}
-        for item_id, why in wrong.items():
-            if why:
-                yield Finding(_TASKS[why], item_id, base, patient, mendable=True)
+        for item in case.items:
+            if wrong[item.id]:
+                yield Finding(_TASKS[wrong[item.id]], item.id, base, patient, mendable=True)
+            elif not_told(parts, record, case, item):
+                yield Finding(Kind.TASK_NOT_TOLD, item.id, base, patient, mendable=True)
     ours = {str(case.id) for case in known.cases.values()}
     if base in known.unreadable:
         return

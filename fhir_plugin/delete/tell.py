@@ -98,6 +98,14 @@ def edited(parts: DeleteParts, record: ClinicalRecord, case: DeletionCase, item:
     return ""
 
 
+def not_told(parts: DeleteParts, record: ClinicalRecord, case: DeletionCase, item: DeletionItem) -> bool:
+    """Whether the record has no Task of an item, or one of ours that says how it stood before. Raises as the record."""
+    found = _look(parts, record, case, item)
+    if found.task is None or found.wrong:
+        return found.task is None and not found.wrong
+    return bool(_where(case, item, found.task))
+
+
 @dataclass(frozen=True)
 class Tellings:
     """Plans for intents of kind `deletion-task`."""

@@ -398,6 +398,18 @@ def _task_gone(world: World) -> str:
     return item.id
 
 
+def _task_not_told(world: World) -> str:
+    """Either it never was, or it has gone on since."""
+    number, _ = world.next()
+    if number % 2:
+        return world.case(S.ACCEPTED, told=False).id
+    item = world.case(S.ACCEPTED)
+    case = world.parts.cases.get(CaseId(f"case-{world.count}"))
+    after = replace(case, items=(replace(item, state=S.CANCELLED, approval=None),), revision=case.revision + 1)
+    world.parts.cases.save(after)
+    return item.id
+
+
 def _task_without_case(world: World) -> str:
     item = world.case()
     assert item.task is not None
@@ -434,5 +446,6 @@ _PLANTS: Final[dict[Kind, Callable[[World], str]]] = {
     Kind.THUMBNAIL_WITHOUT_IMAGE: _thumbnail,
     Kind.TASK_EDITED: _task_edited,
     Kind.TASK_GONE: _task_gone,
+    Kind.TASK_NOT_TOLD: _task_not_told,
     Kind.TASK_WITHOUT_CASE: _task_without_case,
 }
