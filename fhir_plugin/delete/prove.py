@@ -39,7 +39,8 @@ def prove(
 
 
 def _look(parts: DeleteParts, place: str, look: Callable[[], Iterator[str]]) -> Looked:
-    """What was found before somebody refused to go on counts as found, too."""
+    """What was found before somebody refused to go on counts as found, too. Looking may take longer than a lease."""
+    parts.engine.keep_lease()
     at = parts.clock.now()
     found: dict[str, None] = {}
     try:

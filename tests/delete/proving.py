@@ -10,6 +10,7 @@ from typing import Any, cast
 from fhir_plugin.delete.needles import Needles, needles_of
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.prove import prove
+from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ports import ClinicalRecord, RecordPurge
 from mappings.model.deletion import (
     BoundImage,
@@ -72,6 +73,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.purge = self.purge or FakeRecordPurge(self.record)
+        self.leases = 0
         self.vault = FakeVault(self.clock)
         self.kept, self.hidden = FakeKeptImages(), FakeHiddenImages()
         self.destroyed = FakeDestructionLog()
@@ -93,6 +95,10 @@ class World:
             requested_by=Reference("Practitioner/gp"),
         )
 
+    def keep_lease(self) -> None:
+        """As the engine does for a step that takes long."""
+        self.leases += 1
+
     @property
     def parts(self) -> DeleteParts:
         nothing: Any = None
@@ -105,7 +111,7 @@ class World:
             signer=FakeStatementSigner(),
             worker=nothing,
             ledger=nothing,
-            engine=nothing,
+            engine=cast(Engine, self),
             queue=nothing,
             clock=self.clock,
             policy=nothing,

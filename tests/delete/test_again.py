@@ -40,7 +40,8 @@ def bench() -> DestroyingBench:
     bench = DestroyingBench(record=record, purge=FakeRecordPurge(record, means="none"))
     bench.approve()
     assert bench.carry_out().state is DeletionState.FAILED
-    assert bench.item().proof is not None and bench.item().proof.ask
+    proof = bench.item().proof
+    assert proof is not None and proof.ask
     return bench
 
 

@@ -45,6 +45,7 @@ def test_what_is_gone_everywhere_is_proven_with_every_place_and_its_time() -> No
         "traces-temp",
     ]
     assert all(each.at >= START for each in proof.places)
+    assert world.leases == len(proof.places), "another worker does not take over while it is looked"
     assert not proof.ask
     assert all(each.place in PLACES and place_words(each.place) != each.place for each in proof.places)
 
