@@ -127,6 +127,7 @@ class Concerns:
             hold = self._hold(session, kind, words.strip())
             self._parts.holds.add(hold)
             self._parts.note(session, "hold.set", hold.id, session.patient_id, kind=kind)
+        self._parts.queue.wake()  # what is asked to be destroyed is held at once
         return hold
 
     def lift(self, session: ClinicalSession, id: str, because: str) -> Hold:
@@ -159,6 +160,7 @@ class Concerns:
                 if (item.kind, item.subject) == (WorkKind.SAFEGUARDING, hold.id):
                     parts.worklist.save(finished(item, session, now, "closed", ""))
             parts.note(session, "hold.lifted", hold.id, session.patient_id, kind=hold.kind)
+        parts.queue.wake()  # what it held goes on
         return lifted
 
     # ------------------------------------------------------------------------------------------ inside
