@@ -89,6 +89,7 @@ class DestructionHarness(Harness):
         guardian = self.session(installation, LaunchId(self._launch_again(installation)))
         images = file_images(installation, gp, [photograph(self.made * BATCH + each) for each in range(BATCH)])
         cases = [approve(installation, guardian, ask_for(installation, gp, each)) for each in images]
+        installation.resume()  # the record is told of all of them, once
         _settle(installation)
         installation.close()
         told = [
@@ -129,7 +130,7 @@ class DestructionHarness(Harness):
     def look_after(self, state: Path, case: CaseId, image: str) -> dict[str, Any]:
         clock = ShiftedClock()
         installation = self.open(state, Counter(None), clock)
-        for _ in range(3):
+        for _ in range(2):
             clock.by += STEP
             installation.resume()
             _settle(installation)
