@@ -298,10 +298,10 @@ class PolicyPack:
     secondary_explained: bool
     """Whether the patient's page says that anonymised use is possible (G-R22)."""
     retention_text_required: bool
-    retention: tuple[RetentionClass, ...]
-    guidance: tuple[GuidanceLink, ...]
-    wording: Wording
-    attestations: tuple[Attestation, ...]
+    retention: tuple[RetentionClass, ...] = field(repr=False)
+    guidance: tuple[GuidanceLink, ...] = field(repr=False)
+    wording: Wording = field(repr=False)
+    attestations: tuple[Attestation, ...] = field(repr=False)
     work_hours: Mapping[WorkKind, int] = field(hash=False)
     """Hours until an item of the worklist counts as late."""
     said: tuple[Said, ...] = field(default=(), compare=False, repr=False)
