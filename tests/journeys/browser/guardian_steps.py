@@ -6,6 +6,7 @@ Everything on them is drawn or synthetic. Each is a PNG of fewer than 120 kB.
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import tempfile
@@ -16,21 +17,54 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 
+from fhir_plugin.demo import Demo
 from fhir_plugin.sandbox.people import staff
-from tests.journeys.browser.charts import with_twenty_images
+from mappings.model.labels import CONFIDENTIALITY
+from mappings.terminology import systems
+from tests.journeys.browser.drawn import disc
 from tests.journeys.browser.ward import ADULT_A, ADULT_B, ARGUMENTS, CHROMIUM, Desk, framed, open_ward
 
-FOLDER = Path(__file__).parents[3] / "docs" / "pictures" / "deletion"
+FOLDER = Path(__file__).parents[3] / "docs" / "pictures" / "guardian"
 MOST_BYTES = 120_000
 NAMES = ("queue", "case", "decision", "register")
 """What `docs/deletion.md` shows."""
 PRINCIPLES: Final = 8
-PATIENCE: Final = 60_000
+PATIENCE: Final = 90_000
 """Milliseconds for destroying and proving on a busy machine."""
 Seen = Callable[[str, Page, Frame], None]
 
 
-def asks(desk: Desk, patient: str, image: str = "shown-1") -> Frame:
+def with_photographs(demo: Demo, patient: str, number: int = 3) -> None:
+    """Photographs at the EHR that have nothing in common: each with grain of its own, as a camera gives it."""
+    for which in range(1, number + 1):
+        out = io.BytesIO()
+        grain = Image.effect_noise((640, 480), 30 + which).convert("RGB")
+        Image.blend(disc(which, (640, 480)), grain, 0.2).save(out, "JPEG", quality=80)
+        demo.sandbox.store.put(
+            {
+                "resourceType": "Binary",
+                "id": f"grain-{which}",
+                "contentType": "image/jpeg",
+                "securityContext": {"reference": f"Patient/{patient}"},
+                "data": base64.b64encode(out.getvalue()).decode(),
+            }
+        )
+        demo.sandbox.store.put(
+            {
+                "resourceType": "Media",
+                "id": f"grain-{which}",
+                "meta": {"security": [{"system": CONFIDENTIALITY, "code": "N", "display": "normal"}]},
+                "status": "completed",
+                "type": {"coding": [{"system": systems.MEDIA_TYPE, "code": "image"}]},
+                "subject": {"reference": f"Patient/{patient}"},
+                "createdDateTime": f"2026-02-{which:02}T10:00:00Z",
+                "bodySite": {"coding": [{"system": systems.SNOMED_CT, "code": "14975008", "display": "Forearm"}]},
+                "content": {"contentType": "image/jpeg", "url": f"Binary/grain-{which}", "size": out.tell()},
+            }
+        )
+
+
+def asks(desk: Desk, patient: str, image: str = "grain-1") -> Frame:
     """The GP asks for the permanent deletion of one picture."""
     desk.sign_in()
     app = desk.launch_in_frame(patient)
@@ -79,12 +113,20 @@ def decide(page: Page, app: Frame, whose: str, seen: Seen = lambda _name, _page,
     expect(app.get_by_text("Approved, not destroyed yet")).to_be_visible()
 
 
-def carried_out(app: Frame) -> None:
-    """At the patient's own chart, by whoever asked."""
+def carried_out(demo: Demo, app: Frame) -> None:
+    """At the patient's own chart, by whoever asked; then it goes on by itself, as the worker sees to it."""
     app.goto(app.url)
     app.get_by_role("link", name=re.compile("Carry out")).click()
-    app.get_by_role("button", name=re.compile("Destroy|Carry out")).click()
-    expect(app.get_by_text("Destroyed and proven").first).to_be_visible(timeout=PATIENCE)
+    app.get_by_role("button", name=re.compile("^Destroy it in")).click()
+    ended = app.get_by_role("heading", level=2, name=re.compile("Destroyed and proven|Not proven"))
+    expect(app.get_by_role("heading", level=1)).to_contain_text("Request for permanent deletion", timeout=PATIENCE)
+    for _ in range(20):
+        demo.installation.resume()
+        app.goto(app.url.split("#")[0])
+        if ended.count():
+            break
+        app.page.wait_for_timeout(2000)
+    expect(app.get_by_role("heading", level=2, name=re.compile("Destroyed and proven"))).to_be_visible()
 
 
 def register(desk: Desk, part: str = "Destroyed and proven") -> tuple[Page, Frame]:
@@ -104,7 +146,7 @@ def save(page: Page, app: Frame, path: Path) -> None:
     whole = app.locator("body").bounding_box()
     assert whole is not None
     shot = app.frame_element().screenshot()
-    picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(96)
+    picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(32)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, optimize=True)
 
@@ -113,7 +155,7 @@ def main() -> None:
     """Takes the pictures of the documentation."""
     with tempfile.TemporaryDirectory() as folder, open_ward(Path(folder)) as ward, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
-        with_twenty_images(ward, ADULT_B)
+        with_photographs(ward, ADULT_B)
 
         def desk() -> Desk:
             return Desk(ward, browser.new_context(viewport={"width": 1100, "height": 1500}, locale="en-GB"))
@@ -123,7 +165,7 @@ def main() -> None:
 
         clinician = asks(desk(), ADULT_B)
         decide(*queue(desk()), "Whitlock", seen)
-        carried_out(clinician)
+        carried_out(ward, clinician)
         page, app = register(desk())
         seen("register", page, app)
         browser.close()
