@@ -29,7 +29,7 @@ from fhir_plugin.ledger.engine import PlanFor
 from fhir_plugin.ports import Clock, DeletionCases, DestructionLog, Json, RecordPurge, Traces
 from fhir_plugin.web.deleting.guardian_words import LOOK_REASONS
 from fhir_plugin.work.stores import Colleagues
-from mappings.model.deletion import TERMINAL, Certificate, DeletionCase, DeletionState
+from mappings.model.deletion import TERMINAL, Certificate, DeletionCase, DeletionState, ItemId
 from mappings.model.hiding import HidingReason
 from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import ClinicalSession, Patient, Role
@@ -137,6 +137,11 @@ class Deletion:
             for item in case.items
             if item.state not in TERMINAL or item.state is DeletionState.COMPLETED
         )
+
+    def under_way(self, item: ItemId) -> bool:
+        """Whether carrying it out has been begun and has not ended: it goes on by itself."""
+        with self.parts.work.transaction():
+            return any(each.kind == execute.KIND and not each.ended for each in self.parts.ledger.for_subject(item))
 
     def resume_for(self, session: ClinicalSession) -> None:
         """After a launch of this patient: who it is now, and what waited for a sign-in goes on."""

@@ -274,8 +274,12 @@ class FakeDeletion(FakeOffices):
     def __init__(self, clock: FakeClock, gallery: Any) -> None:
         super().__init__(clock)
         self.requests = FakeRequests(clock)
+        self.begun: set[ItemId] = set()
         self.hand_overs = FakeHandOvers(clock)
         self.hiding = FakeHiding(clock, gallery, self.requests)
+
+    def under_way(self, item: ItemId) -> bool:
+        return item in self.begun
 
 
 def _need_all(asked: Asked) -> None:

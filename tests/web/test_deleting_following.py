@@ -182,6 +182,15 @@ def test_carrying_out_says_once_more_what_will_be_destroyed(person: Person, aske
     assert person.get(f"{FIRST}/carry-out").status_code == 303, "it has begun: there is nothing to press"
 
 
+def test_what_has_been_pressed_is_not_offered_again(person: Person, asked: FakeParts) -> None:
+    asked.deletion.requests.step(CASE, 1, Event.APPROVED)
+    asked.deletion.begun.add(ItemId("item-1-1"))
+    page = person.get(HERE).text
+    assert "Being carried out" in item_part(page, 1) and "Look again" in item_part(page, 1)
+    first = page.split('<section class="app-item"')[1]
+    assert "/carry-out" not in first and "/take-back" not in first and "unattended=1" in page
+
+
 def test_a_hold_that_came_after_the_approval_takes_the_button_away(person: Person, asked: FakeParts) -> None:
     asked.deletion.requests.step(CASE, 1, Event.APPROVED)
     asked.concerns.set_hold(session("amy"), HoldKind.ACCESS_REQUEST, "Of the patient")

@@ -92,3 +92,6 @@ class Deletion(Protocol):
     def hand_overs(self) -> HandOvers: ...
     @property
     def requests(self) -> Requests: ...
+
+    def under_way(self, item: ItemId) -> bool:
+        """Whether carrying it out has been begun and has not ended: it goes on by itself."""

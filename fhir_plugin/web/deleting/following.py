@@ -30,7 +30,7 @@ deleting.add_app_template_filter(words.purged_words)
 
 AGAIN_SECONDS = 5
 """How soon a page that waits looks again by itself."""
-_UNDER_WAY = frozenset({DeletionState.IN_PROGRESS})
+_MAY_BE_BEGUN = frozenset({DeletionState.ACCEPTED, DeletionState.IN_PROGRESS})
 
 
 class Line(NamedTuple):
@@ -42,6 +42,7 @@ class Line(NamedTuple):
     state: tuple[str, str]
     journey: Sequence[words.Stop]
     asked: Happened | None
+    begun: bool
     carried_out_here: bool
     taken_back: bool
     places: Sequence[tuple[str, Any]]
@@ -74,7 +75,7 @@ def _case_page(session: ClinicalSession, id: CaseId, trouble: Trouble) -> Respon
         facts=facts_of(found),
         holds=[(HOLDS[hold.kind], hold) for hold in parts().concerns.of_chart(session)],
         asked="asked" in request.args,
-        again=AGAIN_SECONDS if any(line.item.state in _UNDER_WAY for line in lines) else 0,
+        again=AGAIN_SECONDS if any(line.begun or line.item.state is DeletionState.IN_PROGRESS for line in lines) else 0,
         late=bool(found.reply_due and not found.replied and found.reply_due < parts().clock.now().date()),
         event_words=words.event_words,
         site_of=site_of,
@@ -86,20 +87,23 @@ def _case_page(session: ClinicalSession, id: CaseId, trouble: Trouble) -> Respon
 def _lines(session: ClinicalSession, found: DeletionCase) -> list[Line]:
     shown = {each.entry.reference: each for each in parts().gallery.images(session)}
     theirs = session.user.person == found.requested_by or Role.PRIVACY_OFFICER in session.user.roles
-    return [
-        Line(
-            item=item,
-            number=number,
-            shown=shown.get(item.image.reference),
-            state=words.STATES[item.state],
-            journey=words.journey(item),
-            asked=words.more_asked(item),
-            carried_out_here=may(item, Event.BEGUN),
-            taken_back=may(item, Event.CANCELLED) and theirs,
-            places=words.places_of(item),
-        )
-        for number, item in enumerate(found.items, 1)
-    ]
+    return [_line(item, number, shown.get(item.image.reference), theirs) for number, item in enumerate(found.items, 1)]
+
+
+def _line(item: DeletionItem, number: int, shown: GalleryItem | None, theirs: bool) -> Line:
+    begun = item.state in _MAY_BE_BEGUN and deletion().under_way(item.id)
+    return Line(
+        item=item,
+        number=number,
+        shown=shown,
+        state=words.BEGUN if begun and item.state is DeletionState.ACCEPTED else words.STATES[item.state],
+        journey=words.journey(item),
+        asked=words.more_asked(item),
+        begun=begun,
+        carried_out_here=may(item, Event.BEGUN) and not begun,
+        taken_back=may(item, Event.CANCELLED) and theirs and not begun,
+        places=words.places_of(item),
+    )
 
 
 def _one(session: ClinicalSession, case_id: str, item_id: str) -> tuple[DeletionCase, DeletionItem]:

@@ -138,6 +138,9 @@ STATES: Final[Mapping[DeletionState, tuple[str, str]]] = MappingProxyType(
     }
 )
 
+BEGUN: Final = ("Being carried out", "It has been begun, and goes on by itself: you need not stay on this page.")
+"""Approved, and somebody has pressed: nothing need have been destroyed yet."""
+
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         Event.ASKED: "Permanent deletion requested",
