@@ -10,6 +10,7 @@ record, and stays where it is.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ from fhir_plugin.disclose.desk.parts import DeskParts
 from fhir_plugin.disclose.desk.reading import KeptBytes, Read
 from fhir_plugin.errors import NotFound
 from fhir_plugin.ports import Compartment, Json, kept_under
+from mappings.model.hiding import HiddenImage
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId
 from mappings.model.labels import RESTRICTED
 from mappings.r4 import elements
@@ -57,7 +59,7 @@ def add_hidden_copies(
     for each in hidden:
         if each.content is None or each.wrong_patient:
             continue
-        labels = _labels(parts, read, fhir_base, patient, each.reference)
+        labels = _labels(parts, read, fhir_base, patient, each.reference, as_it_was=_as_it_was(parts, each))
         _add(parts, read, patient, each.content, labels, each.since.date().isoformat(), _HIDDEN, keep)
 
 
@@ -96,9 +98,27 @@ def is_hidden_copy(key: str) -> bool:
     return key.partition("/")[2].startswith(PREFIX)
 
 
-def _labels(parts: DeskParts, read: Read, fhir_base: FhirBase, patient: PatientId, reference: Reference) -> list[Json]:
+def _as_it_was(parts: DeskParts, image: HiddenImage) -> Json | None:
+    """The resource that was kept of a hidden picture: what stands in its place does not say why it is sensitive."""
+    try:
+        kept = json.loads(parts.vault.get(image.resource)) if image.resource is not None else {}
+    except NotFound:
+        return None
+    found = kept.get("resource")
+    return found if isinstance(found, dict) else None
+
+
+def _labels(
+    parts: DeskParts,
+    read: Read,
+    fhir_base: FhirBase,
+    patient: PatientId,
+    reference: Reference,
+    *,
+    as_it_was: Json | None = None,
+) -> list[Json]:
     """Those of the picture that it is a copy of; where nobody knows them, or one cannot be read, it is restricted."""
-    shown = read.resources.get(reference)
+    shown = as_it_was or read.resources.get(reference)
     known = [each for each in parts.labels.of_patient(fhir_base, patient) if each.reference == reference]
     labels = dict.fromkeys(elements.labels_of(shown) if shown else ())
     labels.update(dict.fromkeys(label for each in known for label in each.labels))

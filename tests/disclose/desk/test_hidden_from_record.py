@@ -4,6 +4,7 @@ then; and one of another patient is no part of this record."""
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 
@@ -12,6 +13,8 @@ from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.disclosure_request import ItemKey
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
 from mappings.model.identifiers import Reference, VaultId
+from mappings.model.labels import RESTRICTED, SEXUALITY
+from mappings.r4.elements import labels_of, security
 from tests.disclose.desk.bench import AMY, HERE, OFFICER, PRIVACY, DeskBench
 from tests.disclose.desk.test_items import ARM
 
@@ -19,11 +22,16 @@ AS_IT_WAS = b"\xff\xd8\xff the picture as it was"
 
 
 def hide(bench: DeskBench, reason: HidingReason = HidingReason.PATIENT_ASKED, *, keeps: bool = True) -> VaultId | None:
-    kept = None
+    kept = resource = None
     if keeps:
         kept = bench.vault.put(AS_IT_WAS, compartment=Compartment.HIDDEN, owner=kept_under(HERE, ARM))
+        was = {"resource": {"resourceType": "Media", "meta": {"security": security((RESTRICTED, SEXUALITY))}}}
+        sealed = json.dumps(was).encode()
+        resource = bench.vault.put(sealed, compartment=Compartment.HIDDEN, owner=kept_under(HERE, ARM))
     now, by = bench.clock.now(), Reference("Practitioner/gp")
-    bench.hidden.keep(HiddenImage(HERE, Reference(ARM), AMY, now, HidingState.HIDDEN, reason, by, content=kept))
+    bench.hidden.keep(
+        HiddenImage(HERE, Reference(ARM), AMY, now, HidingState.HIDDEN, reason, by, content=kept, resource=resource)
+    )
     return kept
 
 
@@ -48,6 +56,8 @@ def test_what_was_kept_of_it_is_the_hidden_item_that_a_request_reaches() -> None
     assert copy not in [each.key for each in bench.view(request, OFFICER).items]
     assert copy in [each.key for each in bench.view(request, PRIVACY).items if each.hidden]
     assert "the picture as it was" not in str(bench.view(request, PRIVACY))
+    said = labels_of(dict(bench.desk._thinking.gathered(request).by_key[copy]))
+    assert {each.code for each in said} >= {"R", "SEX"}  # as it was, and not as what stands in its place
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["from the first", "found later"])
