@@ -192,9 +192,7 @@ class SmartClient:
         Otherwise as `begin`.
         """
         issuer = self.registry.named(name)
-        return self._leave(
-            issuer, browser_secret, context=context, privileged=privileged, identity_only=identity_only
-        )
+        return self._leave(issuer, browser_secret, context=context, privileged=privileged, identity_only=identity_only)
 
     def finish(self, query: Query, *, browser_secret: str | None) -> CompletedLaunch:
         """The launch that a request to our redirect URI completes. Whatever it raises, nobody is signed in.

@@ -1,4 +1,4 @@
-"""The Guardian's own way in: it asks for no patient's record, opens for Guardians alone, and leads to requests alone."""
+"""The Guardian's own way in: it asks for no patient's record, opens for Guardians, and leads to requests alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from fhir_plugin.errors import PluginError
-from mappings.model.identifiers import LaunchId, Reference
+from mappings.model.identifiers import FhirBase, LaunchId, Reference
 from mappings.model.people import Role
 from smart_launch import GrantedScopes, Issuer
 from tests.app.conftest import Browser, Shop
@@ -86,7 +86,7 @@ def test_a_clinician_who_is_the_guardian_is_nothing_else_there_and_stays_a_colle
         installation.appointments.withdraw(made.id, by="Board", reason="Test over")
     assert installation.sessions.get(launch).context["roles"] == ["caldicott-guardian"]
     assert browser.get(f"/l/{launch}/").status_code == 403, "no pictures with this access"
-    known = installation.deletion.parts.roles(ehr.fhir_base, Reference(GP))
+    known = installation.deletion.parts.roles(FhirBase(ehr.fhir_base), Reference(GP))
     assert known == {Role.CLINICIAN}, "what they are otherwise stays known; the appointment has ended"
 
 

@@ -120,8 +120,8 @@ class FakeDecisions:
             raise Incomplete("not complete", fields=missing)
         if revision != case.revision:
             raise AnswersChanged("changed since")
-        by = {"by": session.user.person, "by_name": session.user.display}
-        new = moved(case.item(item), event, at=self.clock.now(), **by, **changes)
+        user = session.user
+        new = moved(case.item(item), event, at=self.clock.now(), by=user.person, by_name=user.display, **changes)
         items = tuple(new if each.id == item else each for each in case.items)
         self.cases.save(replace(case, items=items, revision=case.revision + 1))
         return self.cases.get(id)
@@ -154,6 +154,7 @@ class FakeOffices:
     def __init__(self, clock: FakeClock) -> None:
         work = FakeUnitOfWork()
         self.asked = 0
+        self.pixels = PIXELS
         self.clock, self.cases, self.hidden = clock, FakeDeletionCases(work), FakeHiddenImages(work)
         self.vault, self.audit = FakeVault(clock, work), FakeAuditTrail(clock, work)
         self.signer = FakeStatementSigner()
@@ -190,7 +191,7 @@ class FakeOffices:
                 ItemId(f"item-{number}-{each}"),
                 BoundImage(Reference(f"Media/m{number}-{each}"), "3", "digest"),
                 title=f"Forearm, left, {each}",
-                picture=self.vault.put(PIXELS, compartment=Compartment.CASE, owner=f"item-{number}-{each}"),
+                picture=self.vault.put(self.pixels, compartment=Compartment.CASE, owner=f"item-{number}-{each}"),
                 timeline=(Happened("asked", now, DOCTOR.reference, DOCTOR.display),),
             )
             for each in range(1, images + 1)

@@ -32,8 +32,8 @@ def go(page: Page, where: str) -> None:
 
 def a_case(parts: FakeParts) -> str:
     """Two images of another patient than the launch's, one request of one's own, one that is late."""
-    parts.deletion.vault.get = lambda _id: jpeg(320, 240)  # type: ignore[method-assign]  # a picture that can be drawn
     day = START.date()
+    parts.deletion.pixels = jpeg(320, 240)  # a picture that can be drawn
     case = parts.deletion.ask(2, SAM, asked_by_patient=day, reply_due=day + dt.timedelta(days=20))
     parts.deletion.ask(1, due=day - dt.timedelta(days=3))
     parts.deletion.ask(1, requested_by=Reference("Practitioner/jo"))
