@@ -44,7 +44,6 @@ ONE_VALUE_ONLY = frozenset({"store.default", "label.hides"})
 
 USES = "fhir_plugin/policy/uses.py"
 NOBODY_CALLS_YET = {
-    "delete.cosign": "permanent_deletion: deletion of what was filed is not built yet (G-R266)",
     "admin.preview": "preview: triage routes by words and sees no picture under any pack, as if it were none (X7)",
 }
 """Rules that are written and tested, and that no page asks yet: what happens is the strictest value. Named so that none
