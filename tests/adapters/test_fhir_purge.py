@@ -168,6 +168,11 @@ def test_no_history_is_no_proof_that_there_are_no_versions(own: OwnStores) -> No
     assert purging.versions(MEDIA) == {"3": media("3")}
 
 
+def test_a_version_that_says_it_was_a_deletion_is_one_and_ends_no_looking(own: OwnStores) -> None:
+    purging, _ = purge(own, statement(), Answer(404), Answer(410), Answer(body=media("2")), *missing(5))
+    assert purging.versions(MEDIA) == {"1": None, "2": media("2")}
+
+
 def test_versions_that_are_no_numbers_are_known_from_the_history(own: OwnStores) -> None:
     told = history({"resource": media("0b1c-a")}, {"resource": {"resourceType": "Media", "id": "m1"}})
     purging, _ = purge(own, statement(), told, *missing(5))
