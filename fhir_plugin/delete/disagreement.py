@@ -225,7 +225,8 @@ def known(sources: Sources) -> Known:
         unsettled = parts.ledger.unsettled()
         kept = [image for base, patient in patients for image in parts.kept.of_patient(base, patient)]
         hidden = [image for base in at for image in parts.hidden.at(base)]
-        owned = {kept_under(each.fhir_base, each.reference) for each in (*kept, *hidden)}
+        owned = {kept_under(each.fhir_base, each.reference) for each in kept}
+        owned |= {kept_under(each.fhir_base, each.reference) for each in hidden}
         owned |= {str(item.id) for case in cases for item in case.items} | {str(case.id) for case in cases}
         # The images of requests as well: their thumbnails and copies are there until they are destroyed.
         owned |= {

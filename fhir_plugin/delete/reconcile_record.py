@@ -48,8 +48,8 @@ def record_findings(
             yield said(Kind.KEPT_WITHOUT_RESOURCE, reference)
         elif not _is_of(resource, base, patient):
             yield said(Kind.KEPT_OF_ANOTHER, reference)
-    for reference, resource in sorted(there.items()):
-        yield from _resource(parts, record, known, base, patient, Reference(reference), resource)
+    for name, found_there in sorted(there.items()):
+        yield from _resource(parts, record, known, base, patient, Reference(name), found_there)
     for reference in destroyed:
         if reference in there and not is_tombstone(there[reference]):
             yield said(Kind.DESTROYED_SHOWS, reference)

@@ -125,7 +125,7 @@ def test_launch_url_and_redirect_uri_are_fixed(app: App, host: str) -> None:
     else:
         assert host != "photographs.example" and answer.status_code in (400, 421)
     rules = [rule.rule for rule in app.flask.url_map.iter_rules() if "launch" in rule.rule.split("/")[1:2]]
-    assert set(rules) == {"/launch", "/launch/disclosures"}
+    assert set(rules) == {"/launch", "/launch/disclosures", "/launch/deletions"}
 
 
 def registered() -> list[Issuer]:
