@@ -53,10 +53,18 @@ WHY: Final[Mapping[str, str]] = MappingProxyType(
         "task-edited": "Its Task was changed in the EHR, past this app: the approval no longer counts",
         "version-changed": "The image was changed after the approval, which no longer counts",
         "legal-hold": "A legal hold",
-        "access-request": "An open request for a copy of the record",
-        "complaint": "An open complaint",
-        "safeguarding": "An open safeguarding concern",
+        "open-access-request": "An open request for a copy of the record",
+        "open-complaint": "An open complaint",
+        "open-concern": "An open safeguarding concern",
         "expired": "The approval ran out",
+        "taken-back": "A Guardian took the approval back",
+        "task-gone": "Its Task was removed from the EHR, past this app: the approval no longer counts",
+        "patient-changed": "The EHR says that the patient goes by another NHS number now: approve again, or not",
+        "patient-deceased": "The patient has died since it was asked for: approve again, or not",
+        "not-the-guardian": "Who approved it is no Caldicott Guardian any more",
+        "clock": "The approval is dated later than now: a clock was wrong",
+        "more-asked": "Something was asked, and has not been answered",
+        "awaits-cosign": "A second signature is waited for",
     }
 )
 """Codes of a stop, a hold or a voided approval. One that is not here is read as it is."""
