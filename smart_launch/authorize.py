@@ -152,7 +152,8 @@ def begin_launch(
     `aud` is the `iss` as the EHR sent it (default: as registered). `browser_secret` is the value of the
     browser-binding cookie. `scopes` defaults to the registered ones: `privileged` takes the entry's
     `privileged_scopes`, and is refused (`LaunchRefused`, `not-privileged`) where there are none; `identity_only` takes
-    `identity_scopes`, and asks for no patient. State and nonce carry 256 bits. Raises `DiscoveryError` if the EHR has no authorization endpoint, `Misconfigured` for a bad redirect URI.
+    `identity_scopes`, and asks for no patient. State and nonce carry 256 bits. Raises `DiscoveryError` if the EHR has
+    no authorization endpoint, `Misconfigured` for a bad redirect URI.
     """
     if not configuration.authorization_endpoint:
         raise DiscoveryError("The EHR's configuration names no authorization endpoint.", code="discovery-incomplete")

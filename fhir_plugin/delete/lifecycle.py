@@ -88,8 +88,8 @@ TABLE: Final[Mapping[DeletionState, Mapping[Event, DeletionState]]] = MappingPro
         S.ENTERED_IN_ERROR: {},
     }
 )
-"""(state, event) -> state. A pair that is not here does not happen. What follows a hold depends on what it was held from:
-`after`."""
+"""(state, event) -> state. A pair that is not here does not happen. What follows a hold depends on what it was held
+from: `after`."""
 
 _WHILE_HELD: Final = frozenset({Event.CANCELLED, Event.IN_ERROR, Event.ANSWERED, Event.VOIDED, Event.EXPIRED})
 """What may happen to a held item wherever it may happen to what it was held from."""

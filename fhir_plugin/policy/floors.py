@@ -143,7 +143,8 @@ FLOORS = (
         "breach-the-same-day",
         "work.breach_hours",
         "UK GDPR Article 33",
-        "whether a picture in the wrong chart is a breach is looked at within a day, of the 72 hours that the law gives",
+        "whether a picture in the wrong chart is a breach is looked at within a day, "
+        "of the 72 hours that the law gives",
         _within_a_day(WorkKind.BREACH),
     ),
     Floor(

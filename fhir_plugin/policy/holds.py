@@ -1,4 +1,5 @@
-"""What forbids destroying anything of a patient, in words: a safeguarding concern, a complaint, an access request, a legal hold."""
+"""What forbids destroying anything of a patient, in words: a safeguarding concern, a complaint, a request for access, a
+legal hold."""
 
 from __future__ import annotations
 

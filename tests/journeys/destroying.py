@@ -1,4 +1,4 @@
-"""A photograph filed, its permanent deletion asked for, and approved by somebody else: what carrying out begins with."""
+"""A photograph filed, its permanent deletion asked for and approved by somebody else: what carrying out begins with."""
 
 from __future__ import annotations
 
