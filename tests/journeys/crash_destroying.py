@@ -6,6 +6,7 @@ of its own. Each kill works on a copy of ours and takes the next photograph, for
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -62,6 +63,7 @@ class DestructionHarness(Harness):
         self.made = 0
         self.waiting: list[dict[str, Any]] = []
         self.launched = 0.0
+        atexit.register(self._drop_all)
 
     # ------------------------------------------------------------------------------------------ before
 
@@ -198,6 +200,12 @@ class DestructionHarness(Harness):
     def _drop_database(self, state: Path) -> None:
         if self.database is not None:
             self._execute(f'DROP DATABASE IF EXISTS "{_name_of(state)}" WITH (FORCE)')
+
+    def _drop_all(self) -> None:
+        """Also what a kill left of its own."""
+        if self.database is not None:
+            for number in range(1, self.made + 1):
+                self._drop_database(Path(self.folder.name) / f"ready-{number}")
 
     def _execute(self, statement: str) -> None:
         assert self.database is not None
