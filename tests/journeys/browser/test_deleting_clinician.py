@@ -27,6 +27,7 @@ PIXELS = "/images/Media/{}/(picture|thumbnail)"
 def chart(ward: Demo) -> str:
     """A patient with twenty images."""
     with_twenty_images(ward, ADULT_B)
+    steps.of_its_own(ward, "shown-3")
     return ADULT_B
 
 
