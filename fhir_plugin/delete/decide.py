@@ -106,9 +106,7 @@ class Decisions:
         said = needed(words, "words", "Say why, in a sentence: whoever asked reads it.")
         with self._parts.work.transaction():
             case, before = self._to_decide(session, id, item, revision)
-            new = self._moved(
-                session, before, Event.REJECTED, said, rejection=self._signed(session, said), **_UNSIGNED
-            )
+            new = self._moved(session, before, Event.REJECTED, said, rejection=self._signed(session, said), **_UNSIGNED)
             note(self._parts, case, "deletion.rejected", item, session)
             case = changed(self._parts, case, new, session=session)
             say_rejected(self._parts, case)
