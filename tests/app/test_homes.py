@@ -92,13 +92,13 @@ def test_triage_sees_what_waits_for_this_patient_alone(shop: Shop, browser: Brow
     ("user", "title", "sentence"),
     [
         ("disclosure-officer", "disclosure officer", "Requests for copies"),
-        ("caldicott-guardian", "Caldicott Guardian", "Images cannot be destroyed"),
+        ("caldicott-guardian", "Caldicott Guardian", "wait on a list of their own"),
         (
             "privacy-officer",
             "privacy officer",
             "hidden in the record and asked for waits for your decision at the desk",
         ),
-        ("auditor", "auditor", "nothing waits for you here"),
+        ("auditor", "auditor", "nothing waits for you at a chart"),
     ],
 )
 def test_the_others_are_told_who_they_are_and_that_nothing_waits(

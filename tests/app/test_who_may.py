@@ -19,6 +19,8 @@ OPEN_TO_ALL = {"way_in.front_door", "way_in.launch", "way_in.standalone", "way_i
     "way_in.healthz",
     "way_in.desk_launch",
     "way_in.desk_standalone",
+    "way_in.guardian_launch",
+    "way_in.guardian_standalone",
     "assets.static",
 }
 AT_THE_LINK = {
@@ -48,6 +50,8 @@ def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -
     known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "k1", **values}
     known = {"work_id": "w1", "hold_id": "h1", "request_id": "r1", "opinion_id": "o1", **known}
     known = {"disclosure_id": "d1", "item": "x1", "name": "n1", **known}
+    known = {"case_id": "c1", "item_id": "i1", "ticket": "t1", "number": "n1", "form": "json", **known}
+    known = {"hand_over_id": "v1", **known}
     path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
     return browser.client.open(path, method=method)
 
@@ -177,11 +181,29 @@ FOR_THE_OFFICER = {
     )
 }
 """Requests for copies. What is asked of a clinician there (an opinion) is a clinician's."""
-LISTS = {f"disclosing.{page}" for page in ("at_the_desk", "accounting", "accounting_sheet", "new")}
+LISTS = {f"disclosing.{page}" for page in ("at_the_desk", "accounting", "accounting_sheet", "new")} | {
+    f"guarding.{page}" for page in ("queue", "register", "legal_holds")
+}
+_REGISTER = {
+    f"guarding.{page}"
+    for page in (
+        *("register", "search", "chain", "hidden", "break_glass", "hidden_picture"),
+        *("certificate", "certificate_file"),
+    )
+}
+GUARDING = {
+    "caldicott-guardian": {f"guarding.{page}" for page in ("queue", "one", "look", "picture", "decide")},
+    "privacy-officer": _REGISTER
+    | {f"guarding.{page}" for page in ("restore", "legal_holds", "set_legal_hold", "lift_legal_hold")},
+    "auditor": _REGISTER,
+}
+"""Permanent deletion: who decides, and who watches."""
 
 
 def at_the_desk(user: str, endpoint: str) -> bool:
-    """Whether this page is part of the work of `user` at the desk."""
+    """Whether this page is part of the work of `user`, at the desk or with permanent deletion."""
+    if endpoint in GUARDING.get(user, ()):
+        return True
     return (user in DESK and endpoint in AT_THE_DESK) or (user == "disclosure-officer" and endpoint in FOR_THE_OFFICER)
 
 

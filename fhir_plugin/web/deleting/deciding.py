@@ -17,7 +17,7 @@ from fhir_plugin.web.asking import parts
 from fhir_plugin.web.concern import HOLDS
 from fhir_plugin.web.deleting import guardian_words as words
 from fhir_plugin.web.deleting.blueprint import NONE, Trouble, revision_seen
-from fhir_plugin.web.deleting.places import GUARDIAN, about, case_page, guarding, offices, today
+from fhir_plugin.web.deleting.places import GUARDIAN, about, case_page, guarding, of_a_case, offices, today
 from fhir_plugin.web.deleting.queue import is_own, line_of
 from fhir_plugin.web.deleting.words import REASONS, STATES, event_words
 from fhir_plugin.web.security import picture_response
@@ -129,6 +129,7 @@ def _item(case: DeletionCase, id: str) -> DeletionItem:
 @launched(*GUARDIAN, requests_only=True)
 def look(session: ClinicalSession, case_id: str, item: str) -> ResponseReturnValue:
     """One press with a reason, logged: the page comes back with this one picture, which is shown this one time."""
+    of_a_case(session)
     case = offices().decisions.case(session, CaseId(case_id))
     about(session, case)
     _item(case, item)
@@ -148,6 +149,7 @@ def picture(session: ClinicalSession, case_id: str, item: str, ticket: str) -> R
 def decide(session: ClinicalSession, case_id: str, item: str) -> ResponseReturnValue:
     """*Approve destruction*, *Reject*, *Ask for more*, or an approval taken back: about exactly one image, in one's own
     name."""
+    of_a_case(session)
     act = request.form.get("act", "")
     if act not in ACTS:
         raise Refused("Choose one of the buttons.", code="unknown-act")
@@ -171,6 +173,7 @@ def decide(session: ClinicalSession, case_id: str, item: str) -> ResponseReturnV
 def _done(
     session: ClinicalSession, case_id: str, item: str, do: Callable[[DeletionCase, str, int], None]
 ) -> ResponseReturnValue:
+    of_a_case(session)
     case = offices().decisions.case(session, CaseId(case_id))
     about(session, case)
     _item(case, item)

@@ -13,10 +13,10 @@ from flask.typing import ResponseReturnValue
 
 from fhir_plugin.errors import Incomplete, NotFound, PluginError
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import own_page, parts, same_patient
+from fhir_plugin.web.asking import parts, same_patient
 from fhir_plugin.web.deleting import words as said
 from fhir_plugin.web.deleting.blueprint import Trouble
-from fhir_plugin.web.deleting.places import WATCHERS, guarding, list_page, offices
+from fhir_plugin.web.deleting.places import WATCHERS, guarding, list_page, of_a_list, offices
 from fhir_plugin.web.gallery import reference_of
 from fhir_plugin.web.security import picture_response
 from mappings.model.deletion import CertificateNumber
@@ -74,7 +74,7 @@ def _hidden_page(
 @launched(*WATCHERS)
 def break_glass(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
     """One press with a reason, logged: the page comes back with the picture, which is shown this one time."""
-    own_page(session)
+    of_a_list(session)
     reference = reference_of(kind, id)
     try:
         ticket = offices().break_glass.open(session, reference, request.form.get("reason", "").strip())

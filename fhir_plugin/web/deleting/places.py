@@ -24,6 +24,8 @@ guarding = Blueprint("guarding", __name__, url_prefix="/l/<launch>")
 """Addresses below `guardian`, `register` and `certificates`."""
 
 GUARDIAN: Final = (Role.CALDICOTT_GUARDIAN,)
+EVERYBODY: Final = Patient(NOBODY, "All patients")
+"""Whom a page across patients is about."""
 WATCHERS: Final = (Role.PRIVACY_OFFICER, Role.AUDITOR)
 """Who sees the register. An auditor changes nothing."""
 
@@ -43,11 +45,31 @@ def whose(fhir_base: FhirBase, patient: PatientId) -> str:
     return f"{fhir_base}/Patient/{patient}"
 
 
-def about(session: ClinicalSession, case: DeletionCase) -> None:
-    """The page that sends this was made in this launch, and for exactly this case's patient. Raises `WrongPatient`."""
+def of_a_case(session: ClinicalSession) -> None:
+    """The page that sends this was made in this launch, and for a case: looked at before any case is. Raises
+    `WrongPatient`."""
     own_page(session)
-    if request.form.get("about", "") != whose(case.fhir_base, case.patient):
+    if not request.form.get("about", ""):
         raise WrongPatient("The page was made for another patient's request than this one.")
+
+
+def about(session: ClinicalSession, case: DeletionCase) -> None:
+    """It was made for exactly this case's patient, as the page named them. Raises `WrongPatient`."""
+    of_a_case(session)
+    if request.form["about"] != whose(case.fhir_base, case.patient) or not _names(patient_of(case)):
+        raise WrongPatient("The page was made for another patient's request than this one.")
+
+
+def of_a_list(session: ClinicalSession) -> None:
+    """The page that sends this was made in this launch, across patients. Raises `WrongPatient`."""
+    own_page(session)
+    if not _names(EVERYBODY):
+        raise WrongPatient("The page was made for another patient, not for a list of all.")
+
+
+def _names(patient: Patient) -> bool:
+    """Whether the page that sends this named exactly this patient."""
+    return request.form.get("identity_seen", "") == parts().captures.identity_digest(patient)
 
 
 def patient_of(case: DeletionCase) -> Patient:
@@ -62,7 +84,7 @@ def case_page(template: str, session: ClinicalSession, case: DeletionCase, **val
 
 def list_page(template: str, session: ClinicalSession, **values: Any) -> str:
     """A page across patients: it names none of them as the one that it is about."""
-    return _page(template, session, Patient(NOBODY, "All patients"), case=None, about="", **values)
+    return _page(template, session, EVERYBODY, case=None, about="", **values)
 
 
 def _page(template: str, session: ClinicalSession, patient: Patient, **values: Any) -> str:

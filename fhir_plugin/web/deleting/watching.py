@@ -15,9 +15,8 @@ from fhir_plugin.delete.register import Entry, Found, Part
 from fhir_plugin.errors import NotFound
 from fhir_plugin.ports import ChainReport
 from fhir_plugin.web.access import launched
-from fhir_plugin.web.asking import own_page
 from fhir_plugin.web.deleting import words as said
-from fhir_plugin.web.deleting.places import WATCHERS, guarding, list_page, offices
+from fhir_plugin.web.deleting.places import WATCHERS, guarding, list_page, of_a_list, offices
 from fhir_plugin.web.disclosing.leaves import leaf
 from mappings.model.deletion import CertificateNumber
 from mappings.model.people import ClinicalSession, Role
@@ -111,7 +110,7 @@ class Line:
 @launched(*WATCHERS)
 def search(session: ClinicalSession) -> ResponseReturnValue:
     """By NHS number, day or certificate number. The answer comes with the POST: no address ever holds a number."""
-    own_page(session)
+    of_a_list(session)
     by, text = request.form.get("by", ""), " ".join(request.form.get("text", "").split())
     offices_register = offices().register
     if by == "certificate":
@@ -150,6 +149,6 @@ def _day(text: str) -> dt.date | None:
 @launched(*WATCHERS)
 def chain(session: ClinicalSession) -> ResponseReturnValue:
     """Looks at the whole audit chain now."""
-    own_page(session)
+    of_a_list(session)
     report = offices().register.chain(session)
     return _page(session, offices().register.whole(session), Part.NOT_PROVEN, chain=report)
