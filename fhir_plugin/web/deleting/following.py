@@ -74,7 +74,7 @@ def _case_page(session: ClinicalSession, id: CaseId, trouble: Trouble) -> Respon
         short=words.in_short(found),
         facts=facts_of(found),
         holds=[(HOLDS[hold.kind], hold) for hold in parts().concerns.of_chart(session)],
-        asked="asked" in request.args,
+        asked="asked" in request.args and found.revision == 1,
         again=AGAIN_SECONDS if any(line.begun or line.item.state is DeletionState.IN_PROGRESS for line in lines) else 0,
         late=bool(found.reply_due and not found.replied and found.reply_due < parts().clock.now().date()),
         event_words=words.event_words,

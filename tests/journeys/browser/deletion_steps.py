@@ -32,7 +32,7 @@ Seen = Callable[[str], None]
 
 
 def of_its_own(demo: Demo, image: str) -> None:
-    """Bytes that no other picture of the chart shares: drawn discs are alike for long stretches, photographs are not."""
+    """Bytes that no other picture of the chart shares: drawn discs are alike for long stretches, photographs not."""
     out = io.BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(out, "JPEG", quality=70)
     store = demo.sandbox.store

@@ -17,6 +17,7 @@ from tests.journeys.browser.disclosure_steps import save
 from tests.journeys.browser.guardian_steps import decide, queue
 from tests.journeys.browser.ward import ADULT_A, ADULT_B
 from tests.journeys.browser.watch import DESKTOP, check_page
+from tests.shape.project import text_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -100,3 +101,9 @@ def test_the_wrong_patient_s_picture_reaches_the_right_chart_and_neither_names_t
     expect(there.locator("body")).not_to_contain_text("Whitlock")
     steps.file_again(there, lambda name: check_page(other, there, name, widths=(DESKTOP,)))
     expect(there.locator("body")).not_to_contain_text("Whitlock")
+
+
+def test_the_pictures_of_the_documentation_are_these() -> None:
+    for name in steps.NAMES:
+        assert (steps.FOLDER / f"{name}.png").stat().st_size < steps.MOST_BYTES
+        assert f"pictures/deletion/{name}.png" in text_of("docs/deletion.md")
