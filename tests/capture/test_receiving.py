@@ -141,6 +141,7 @@ def test_without_a_reason_nothing_is_discarded(reason: str) -> None:
 
 
 HOLDS = list(HoldKind)
+CODES = {HoldKind.SAFEGUARDING: "open-concern", HoldKind.LEGAL: "legal-hold"}
 
 
 def hold(bench: Bench, kind: HoldKind) -> Hold:
