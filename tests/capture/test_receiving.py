@@ -163,7 +163,7 @@ def test_nothing_is_destroyed_while_something_forbids_it(kind: HoldKind) -> None
     ):
         with pytest.raises(Refused) as raised:
             act()
-        assert raised.value.code == f"open-{'concern' if kind is HoldKind.SAFEGUARDING else kind.value}"
+        assert raised.value.code == CODES.get(kind, f"open-{kind.value}")
     bench.clock.advance(hours=1)
     assert mend(bench.parts) == 0 and bench.owned(capture) == 6, "the lapsed undo destroys nothing either"
     assert bench.captures.undo_discard(SESSION, capture, late).image(late).is_clean
