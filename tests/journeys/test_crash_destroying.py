@@ -13,8 +13,9 @@ from tests.journeys.test_crash import Killer, kill_points, killing
 pytestmark = pytest.mark.crash
 
 HARNESS = "tests.journeys.crash_destroying"
-KINDS = {"default": 18, "hapi": 14, "no-purge": 8}
-"""Kinds of server, and at how many moments of each a normal run kills."""
+KINDS = {"default": 14, "hapi": 12, "no-purge": 6}
+ON_POSTGRESQL = 8
+"""Kinds of server, and at how many moments of each a normal run kills: 40 in all, with those on PostgreSQL."""
 ENDS = {"default": "completed", "hapi": "completed", "no-purge": "failed"}
 
 
@@ -84,4 +85,4 @@ def test_every_end_is_truthful_on_postgresql(
     url = make_url(pytestconfig.getoption("--postgresql")).set(drivername="postgresql+psycopg")
     database = url.render_as_string(hide_password=False)
     for killer in killing(tmp_path_factory.mktemp("ehr"), "default", HARNESS, database=database):
-        every_moment(killer, "default", 10, all_of_them=pytestconfig.getoption("--exhaustive"))
+        every_moment(killer, "default", ON_POSTGRESQL, all_of_them=pytestconfig.getoption("--exhaustive"))
