@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from fhir_plugin.capture.draft import Draft, DraftStore
 from fhir_plugin.errors import NotFound
 from fhir_plugin.ledger.engine import Engine
-from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.ledger.intents import LedgerStore, acted
 from fhir_plugin.policy.holds import reasons
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import (
-    AuditEntry,
     AuditTrail,
     Background,
     ClinicalRecord,
@@ -81,14 +80,4 @@ class CaptureParts:
 
     def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
         """An audit entry in the open transaction."""
-        self.audit.append(
-            AuditEntry(
-                action=action,
-                actor=session.user.reference,
-                patient=f"Patient/{session.patient_id}",
-                launch=session.launch_id,
-                subject=subject,
-                policy=self.policy.reference,
-                detail=detail,
-            )
-        )
+        self.audit.append(acted(session, action, subject, detail, policy=self.policy.reference))

@@ -15,7 +15,6 @@ from fhir_plugin.delete.hidden_words import keeps_versions
 from fhir_plugin.delete.hiding_order import HidingOrder, KeptResource
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.errors import (
-    AnswerLost,
     Gone,
     NotFound,
     ReadBackMismatch,
@@ -25,7 +24,7 @@ from fhir_plugin.errors import (
     VersionConflict,
 )
 from fhir_plugin.ledger.intents import Evidence
-from fhir_plugin.ledger.record_steps import TRIES, WriteOnce
+from fhir_plugin.ledger.record_steps import TRIES
 from fhir_plugin.ports import Json, StatementSigner
 from mappings.model.identifiers import Reference
 from mappings.r4 import elements
@@ -246,24 +245,6 @@ class ImageBackStep:
 
     def _evidence(self, current: Json) -> Evidence:
         return {"reference": self.kept.whose.reference, "version": elements.version_of(current) or ""}
-
-
-@dataclass
-class StatementStep(WriteOnce):
-    """The signed Provenance, written once. Where the server chooses ids and cannot be asked for it, only its answer
-    says that it is there; an answer that was lost is then for a person, never for a second try."""
-
-    def _oldest(self) -> Evidence | None:
-        try:
-            return super()._oldest()
-        except RecordRefused as refused:
-            raise AnswerLost("this server cannot be asked whether it was written down") from refused
-
-    def do(self) -> Evidence:
-        try:
-            return super().do()
-        except (NotFound, Gone) as error:
-            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
 
 
 @dataclass

@@ -14,7 +14,6 @@ from fhir_plugin.delete.hide_steps import (
     ImageBackStep,
     KeepStep,
     OverwriteStep,
-    StatementStep,
     StubStep,
     VerifyStep,
 )
@@ -22,6 +21,7 @@ from fhir_plugin.delete.hiding_order import KIND, HidingOrder, order_from_bytes,
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.errors import RecordRefused
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
+from fhir_plugin.ledger.record_steps import SignedOnce
 from fhir_plugin.ports import Compartment, Json
 from mappings.model.hiding import HiddenImage, HidingState
 from mappings.model.identifiers import IntentId, Reference, WorkId
@@ -125,10 +125,10 @@ class _HidingPlan:
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _statement_step(self) -> StatementStep:
+    def _statement_step(self) -> SignedOnce:
         capability = self._record.capability()
         ours = not capability.holds("Provenance") or capability.takes_our_id("Provenance")
-        return StatementStep(
+        return SignedOnce(
             name="provenance",
             resource_type="Provenance",
             our_id=self._order.provenance if ours else None,

@@ -10,9 +10,10 @@ from dataclasses import replace
 from fhir_plugin import VERSION
 from fhir_plugin.errors import NotFound, RecordRefused
 from fhir_plugin.keep.label_order import LabelOrder, from_bytes, to_bytes, untold_under
-from fhir_plugin.keep.label_steps import BytesLabelStep, ImageLabelStep, ProvenanceStep, VerifyLabelStep
+from fhir_plugin.keep.label_steps import BytesLabelStep, ImageLabelStep, VerifyLabelStep
 from fhir_plugin.keep.parts import KeepParts
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan, Step
+from fhir_plugin.ledger.record_steps import SignedOnce
 from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.review_days import with_review_days
 from fhir_plugin.ports import AuditEntry, Compartment, Json, kept_under
@@ -64,7 +65,7 @@ class _LabelPlan:
     def steps(self) -> Sequence[Step]:
         order, record, capability = self._order, self._record, self._record.capability()
         ours = not capability.holds("Provenance") or capability.takes_our_id("Provenance")
-        provenance = ProvenanceStep(
+        provenance = SignedOnce(
             name="provenance",
             resource_type="Provenance",
             our_id=order.provenance if ours else None,

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused, VersionConflict
+from fhir_plugin.errors import Gone, NotFound, ReadBackMismatch, RecordRefused, VersionConflict
 from fhir_plugin.keep.label_order import LabelOrder
 from fhir_plugin.ledger.intents import Evidence
-from fhir_plugin.ledger.record_steps import TRIES, WriteOnce
+from fhir_plugin.ledger.record_steps import TRIES
 from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner
 from mappings.model.identifiers import Reference
 from mappings.model.label_change import at_least_as_strict, covers, together, weaker_levels
@@ -162,24 +162,6 @@ class BytesLabelStep:
                 for reference in self.binaries():
                     self.record.add_labels(reference, elements.security(before))
         return ()
-
-
-@dataclass
-class ProvenanceStep(WriteOnce):
-    """The signed Provenance, written once. Where the server chooses ids and cannot be asked for it, only its answer
-    says that it is there; an answer that was lost is then for a person, never for a second try."""
-
-    def _oldest(self) -> Evidence | None:
-        try:
-            return super()._oldest()
-        except RecordRefused as refused:
-            raise AnswerLost("this server cannot be asked whether the change of label was written") from refused
-
-    def do(self) -> Evidence:
-        try:
-            return super().do()
-        except (NotFound, Gone) as error:
-            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
 
 
 @dataclass

@@ -124,6 +124,21 @@ def intended_by(
     )
 
 
+def acted(
+    session: ClinicalSession, action: str, subject: str, detail: Mapping[str, str | int | bool], *, policy: str
+) -> AuditEntry:
+    """What somebody did for the patient of their launch, for the audit trail."""
+    return AuditEntry(
+        action=action,
+        actor=session.user.reference,
+        patient=f"Patient/{session.patient_id}",
+        launch=session.launch_id,
+        subject=subject,
+        policy=policy,
+        detail=detail,
+    )
+
+
 @dataclass(frozen=True)
 class StepRecord:
     name: str

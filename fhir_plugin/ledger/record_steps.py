@@ -88,6 +88,24 @@ class WriteOnce:
 
 
 @dataclass
+class SignedOnce(WriteOnce):
+    """A signed Provenance, written once. Where the server chooses ids and cannot be asked for it, only its answer says
+    that it is there; an answer that was lost is then for a person, never for a second try."""
+
+    def _oldest(self) -> Evidence | None:
+        try:
+            return super()._oldest()
+        except RecordRefused as refused:
+            raise AnswerLost(f"this server cannot be asked whether {self.name} was written") from refused
+
+    def do(self) -> Evidence:
+        try:
+            return super().do()
+        except (NotFound, Gone) as error:
+            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
+
+
+@dataclass
 class ChangeOnce:
     """One resource changed over the version that was read (If-Match), until it says what it shall.
 

@@ -10,11 +10,10 @@ from typing import Protocol
 from fhir_plugin.disclose.decide import Rules
 from fhir_plugin.disclose.desk.days_off import bank_holidays
 from fhir_plugin.ledger.engine import Engine
-from fhir_plugin.ledger.intents import LedgerStore
+from fhir_plugin.ledger.intents import LedgerStore, acted
 from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import (
-    AuditEntry,
     AuditTrail,
     Background,
     ClinicalRecord,
@@ -89,15 +88,7 @@ class DeskParts:
     def note(self, session: ClinicalSession, action: str, subject: str, **detail: str | int | bool) -> None:
         """An audit entry in the open transaction."""
         self.audit.append(
-            AuditEntry(
-                action=action,
-                actor=session.user.reference,
-                patient=f"Patient/{session.patient_id}",
-                launch=session.launch_id,
-                subject=subject,
-                policy=f"{self.policy.reference} {self.rules.version}",
-                detail=detail,
-            )
+            acted(session, action, subject, detail, policy=f"{self.policy.reference} {self.rules.version}")
         )
 
 
