@@ -16,7 +16,8 @@ from fhir_plugin.errors import RecordUnavailable, SignInNeeded, Tampered
 from fhir_plugin.ports import Compartment
 from mappings.model.deletion import DeletionState
 from mappings.model.identifiers import LaunchId, Reference
-from tests.delete.planting import BASE, Planted, World
+from tests.delete.agreeing import BASE, World
+from tests.delete.planting import Planted, plant_one
 
 ALONGSIDE = {
     # Half of one disagreement is sometimes another: a thumbnail's image is gone, and its row is still there.
@@ -46,7 +47,7 @@ def everything(world: World) -> dict[str, Any]:
 
 
 def plant(world: World, kinds: list[Kind]) -> list[Planted]:
-    planted = [world.plant(kind) for kind in kinds]
+    planted = [plant_one(world, kind) for kind in kinds]
     for kind, what in list(planted):
         if kind is Kind.THUMBNAIL_WITHOUT_IMAGE:
             owner = next(each.owner for each in world.parts.vault.items() if each.vault_id == what)
@@ -106,7 +107,7 @@ def test_any_few_of_them_in_any_order_are_found(kinds: list[Kind], patients: int
 
 def test_what_may_be_the_only_copy_is_left_to_a_person() -> None:
     world = World(patients=2)
-    held = [world.plant(Kind.VAULT_WITHOUT_OWNER)[1] for _ in range(8)]
+    held = [plant_one(world, Kind.VAULT_WITHOUT_OWNER)[1] for _ in range(8)]
     world.clock.advance(hours=2)
     report = reconcile(world.sources, mend=True)
     left = {each.vault_id: each.compartment for each in world.parts.vault.items()}
@@ -122,7 +123,7 @@ def test_where_requests_cannot_be_opened_nothing_is_concluded_from_them() -> Non
         Kind.TASK_WITHOUT_CASE,
         Kind.CASES_UNREADABLE,
     ):
-        world.plant(kind)
+        plant_one(world, kind)
     number, _ = world.next()
     left = world.owned(Compartment.CLEAN)
     world.log(f"lost-{number}", Reference(f"Media/lost-{number}"), [left])
@@ -134,7 +135,7 @@ def test_where_requests_cannot_be_opened_nothing_is_concluded_from_them() -> Non
 
 def test_a_row_that_cannot_be_opened_is_a_row() -> None:
     world = World(patients=1)
-    reference = Reference(world.plant(Kind.RESOURCE_WITHOUT_REGISTER)[1])
+    reference = Reference(plant_one(world, Kind.RESOURCE_WITHOUT_REGISTER)[1])
 
     def get(*_at: Any, **_more: Any) -> Any:
         raise Tampered("the row was changed")
@@ -145,14 +146,14 @@ def test_a_row_that_cannot_be_opened_is_a_row() -> None:
 
 def test_what_is_in_the_making_is_left_alone() -> None:
     world = World(patients=2)
-    world.plant(Kind.VAULT_WITHOUT_OWNER)
+    plant_one(world, Kind.VAULT_WITHOUT_OWNER)
     assert reconcile(world.sources).findings == ()
 
 
 def test_an_owner_that_appears_meanwhile_saves_its_bytes() -> None:
     world = World(patients=2)
     for _ in range(4):
-        world.plant(Kind.VAULT_WITHOUT_OWNER)
+        plant_one(world, Kind.VAULT_WITHOUT_OWNER)
     world.clock.advance(hours=2)
     names = {each.owner for each in world.parts.vault.items()}
     asked: list[int] = []
@@ -171,7 +172,7 @@ def test_an_owner_that_appears_meanwhile_saves_its_bytes() -> None:
 def test_whoever_cannot_be_asked_is_told_and_nothing_is_concluded(why: Exception) -> None:
     world = World(patients=2)
     world.healthy(1)
-    world.plant(Kind.KEPT_WITHOUT_RESOURCE)
+    plant_one(world, Kind.KEPT_WITHOUT_RESOURCE)
     world.clock.advance(hours=2)
 
     def silent(_launch: LaunchId) -> Any:
@@ -185,8 +186,8 @@ def test_whoever_cannot_be_asked_is_told_and_nothing_is_concluded(why: Exception
 
 def test_a_record_that_stops_half_way_concludes_nothing() -> None:
     world = World(patients=1)
-    world.plant(Kind.KEPT_WITHOUT_RESOURCE)
-    world.plant(Kind.RESOURCE_WITHOUT_REGISTER)
+    plant_one(world, Kind.KEPT_WITHOUT_RESOURCE)
+    plant_one(world, Kind.RESOURCE_WITHOUT_REGISTER)
     world.clock.advance(hours=2)
 
     def down(call: str, _what: str) -> None:
@@ -199,7 +200,7 @@ def test_a_record_that_stops_half_way_concludes_nothing() -> None:
 
 def test_a_patient_of_whom_something_is_under_way_waits() -> None:
     world = World(patients=1)
-    world.plant(Kind.KEPT_WITHOUT_RESOURCE)
+    plant_one(world, Kind.KEPT_WITHOUT_RESOURCE)
     item = world.case(DeletionState.ACCEPTED, told=False)
     from fhir_plugin.delete.tell import tell
 
@@ -211,7 +212,7 @@ def test_a_patient_of_whom_something_is_under_way_waits() -> None:
 
 def test_what_is_mended_is_in_the_audit_chain() -> None:
     world = World(patients=2)
-    kind, what = world.plant(Kind.PICTURE_OF_ENDED)
+    kind, what = plant_one(world, Kind.PICTURE_OF_ENDED)
     world.clock.advance(hours=2)
     reconcile(world.sources, mend=True)
     entry = world.bench.audit.entries()[-1].entry
@@ -220,7 +221,7 @@ def test_what_is_mended_is_in_the_audit_chain() -> None:
 
 def test_a_row_that_is_found_again_is_looked_at_when_its_time_comes() -> None:
     world = World(patients=1)
-    _, what = world.plant(Kind.RESOURCE_WITHOUT_REGISTER)
+    _, what = plant_one(world, Kind.RESOURCE_WITHOUT_REGISTER)
     reconcile(world.sources, mend=True)
     (image,) = world.parts.kept.of_patient(BASE, world.everybody[0])
     assert image.reference == what and image.filed == dt.datetime(2026, 3, 4, 10, tzinfo=dt.UTC)

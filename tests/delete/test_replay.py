@@ -10,7 +10,7 @@ from fhir_plugin.delete.replay import REPLAYED, replay
 from fhir_plugin.ports import Compartment, kept_under
 from mappings.model.deletion import DeletionItem, DeletionState
 from mappings.model.identifiers import VaultId
-from tests.delete.planting import BASE, World
+from tests.delete.agreeing import BASE, World
 
 S = DeletionState
 COPIES = (Compartment.THUMBNAIL, Compartment.AUDIT_COPY, Compartment.HIDDEN, Compartment.CLEAN)
