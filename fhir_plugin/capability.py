@@ -55,6 +55,12 @@ class VendorFacts:
     obeys_online_record_flag: bool = False
     denied: frozenset[tuple[str, str]] = frozenset()
     """(resource type, interaction) pairs that the server claims and does not do."""
+    document_types: frozenset[str] | None = None
+    """MIME types that a DocumentReference may hold. None: any, as far as is known."""
+    largest_document: int | None = None
+    """Bytes of one attachment, decoded."""
+    document_needs: frozenset[str] = frozenset()
+    """What a DocumentReference must carry there: `encounter`, `period-end`, `author`, `first-attachment-only`, ..."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,14 @@ class Capability:
     granted: Callable[[str, str], bool] = field(default=lambda _type, _interaction: True, repr=False)
     """(resource type, interaction) -> allowed by the granted scopes."""
     vendor: VendorFacts = VendorFacts()
+    refused_size: int | None = None
+    """Bytes of the smallest request body that this server has refused as too large; None where it never has."""
+
+    @property
+    def body_limit(self) -> int | None:
+        """The largest request body worth trying, in bytes; None: any."""
+        known = [self.vendor.max_body_bytes, self.refused_size - 1 if self.refused_size else None]
+        return min((each for each in known if each is not None), default=None)
 
     def may(self, resource_type: str, interaction: str) -> bool:
         """Whether the server says that it does this, and this launch was granted it."""
@@ -95,6 +109,11 @@ class Capability:
         name = "$meta-delete" if remove else "$meta-add"
         told = {name, f"{resource_type}/{name}"} & self.operations
         return bool(told) and self.may(resource_type, "update")
+
+    def takes_document(self, content_type: str) -> bool:
+        """Whether a DocumentReference with this MIME type is worth trying."""
+        types = self.vendor.document_types
+        return self.holds("DocumentReference") and (types is None or content_type in types)
 
     @property
     def may_transact(self) -> bool:

@@ -27,6 +27,8 @@ from fhir_plugin.record_port import EntryOutcome as EntryOutcome
 from fhir_plugin.record_port import Json as Json
 from fhir_plugin.record_port import Stored as Stored
 from fhir_plugin.record_port import TransactionEntry as TransactionEntry
+from fhir_plugin.writeback_ports import ChartCopies as ChartCopies
+from fhir_plugin.writeback_ports import ServerLimits as ServerLimits
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms
@@ -69,6 +71,8 @@ class Compartment(StrEnum):
     PACKAGE_PART = "package-part"
     HIDDEN = "hidden"
     """Bytes and resource of an image that is hidden: opened by break-glass alone."""
+    COMPANION = "companion"
+    """The image itself, where the EHR takes none: the content of a Binary in the companion store."""
     CASE = "case"
     """The marked copy that a Guardian may open, and the needles of a proof; gone with the decision."""
 

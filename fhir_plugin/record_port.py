@@ -68,6 +68,10 @@ class ClinicalRecord(Protocol):
 
     def capability(self) -> Capability: ...
 
+    def beside(self, resource_types: frozenset[str]) -> ClinicalRecord:
+        """The same record, in which new resources of these types are kept in the companion store whatever the EHR
+        holds; the record itself where there is no companion store."""
+
     def read(self, resource_type: str, id: str) -> Json: ...
 
     def read_version(self, resource_type: str, id: str, version: str) -> Json: ...

@@ -26,7 +26,7 @@ from fhir_plugin.adapters.search_answers import CONTROLS, REFERENCES, TOKENS, an
 from fhir_plugin.adapters.tables import companion_history, companion_resources
 from fhir_plugin.capability import Capability, VendorFacts
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, VersionConflict
-from fhir_plugin.ports import BinaryContent, Clock, EntryOutcome, Stored, TransactionEntry
+from fhir_plugin.ports import BinaryContent, ClinicalRecord, Clock, EntryOutcome, Stored, TransactionEntry
 from mappings.model.identifiers import FhirBase, Reference
 
 Json = dict[str, Any]
@@ -85,6 +85,10 @@ class CompanionRecord:
         )
 
     # ------------------------------------------------------------------ reading
+
+    def beside(self, _resource_types: frozenset[str]) -> ClinicalRecord:
+        """Itself: there is no companion store beside this one."""
+        return self
 
     def read(self, resource_type: str, id: str) -> Json:
         path = resource_path(resource_type, id)

@@ -33,9 +33,12 @@ MOVABLE: Final = frozenset(
 class CompositeRecord:
     """What flows see. They never ask where a resource lives, except to tell a person (`home`)."""
 
-    def __init__(self, ehr: ClinicalRecord, companion: ClinicalRecord) -> None:
+    def __init__(
+        self, ehr: ClinicalRecord, companion: ClinicalRecord, *, kept_beside: frozenset[str] = frozenset()
+    ) -> None:
         self._ehr = ehr
         self._companion = companion
+        self._kept_beside = kept_beside
         self._refused: set[str] = set()
 
     @property
@@ -46,8 +49,14 @@ class CompositeRecord:
         """The EHR's alone: what is asked of it is what can be filed in the record itself."""
         return self._ehr.capability()
 
+    def beside(self, resource_types: frozenset[str]) -> CompositeRecord:
+        """The same two places; new resources of these types are written to the companion store."""
+        return CompositeRecord(self._ehr, self._companion, kept_beside=resource_types)
+
     def home(self, resource_type: str) -> Home:
         """Where a new resource of this type is written."""
+        if resource_type in self._kept_beside:
+            return "companion"
         held = self._ehr.capability().holds(resource_type) and resource_type not in self._refused
         return "ehr" if held or resource_type == "Binary" else "companion"
 

@@ -33,7 +33,7 @@ from fhir_plugin.adapters.fhir_urls import resource_path
 from fhir_plugin.adapters.search_answers import CHECKED, answers
 from fhir_plugin.capability import Capability
 from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable
-from fhir_plugin.ports import BinaryContent, EntryOutcome, Stored, TransactionEntry
+from fhir_plugin.ports import BinaryContent, ClinicalRecord, EntryOutcome, Stored, TransactionEntry
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Reply, Transport
 
@@ -97,6 +97,10 @@ class FhirServerRecord:
         return self._capability
 
     # ------------------------------------------------------------------ reading
+
+    def beside(self, _resource_types: frozenset[str]) -> ClinicalRecord:
+        """Itself: there is no companion store beside this one."""
+        return self
 
     def read(self, resource_type: str, id: str) -> Json:
         path = resource_path(resource_type, id)

@@ -26,7 +26,7 @@ from fhir_plugin.errors import (
     TooLarge,
     VersionConflict,
 )
-from fhir_plugin.ports import BinaryContent, Clock, EntryOutcome, Stored, TransactionEntry
+from fhir_plugin.ports import BinaryContent, ClinicalRecord, Clock, EntryOutcome, Stored, TransactionEntry
 from mappings.model.identifiers import FhirBase, Reference
 from tests.fakes.clock import FakeClock
 
@@ -176,6 +176,10 @@ class FakeRecord:
         self.on_call = refuse
 
     # ------------------------------------------------------------------ reading
+
+    def beside(self, _resource_types: frozenset[str]) -> ClinicalRecord:
+        """Itself: there is no companion store beside this one."""
+        return self
 
     def read(self, resource_type: str, id: str) -> Json:
         self.on_call("read", f"{resource_type}/{id}")

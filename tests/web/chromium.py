@@ -80,6 +80,7 @@ def photos(tmp_path: Path) -> list[str]:
 
 def well(page: Page, where: str) -> None:
     """Nothing that axe finds, nothing that scrolls sideways, nothing smaller than a fingertip's 24 pixels."""
+    page.wait_for_load_state()  # a click returns once the next page begins to load: axe needs all of it
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
     assert found.violations_count == 0, f"{where}: {found.generate_report()}"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{where} scrolls sideways"

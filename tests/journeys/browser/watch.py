@@ -70,6 +70,7 @@ class Watch:
 def check_page(page: Page, frame: Frame, where: str, *, widths: Sequence[ViewportSize] = (DESKTOP, PHONE)) -> None:
     """axe finds nothing at these widths; nothing scrolls sideways, not at a telephone's or at 320 pixels either."""
     before = page.viewport_size
+    frame.wait_for_load_state()
     for size in widths:
         page.set_viewport_size(size)
         found = Axe().run(frame, options=AXE_RULES)
