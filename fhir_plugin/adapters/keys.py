@@ -50,6 +50,7 @@ class KeyUse(StrEnum):
     MACHINES = "machines"
     DISCLOSURES = "disclosures"
     DELETIONS = "deletions"
+    COPIES = "copies"
 
 
 class MasterKeys:

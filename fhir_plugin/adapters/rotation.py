@@ -12,6 +12,7 @@ from pathlib import Path
 from fhir_plugin.adapters import companion
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
+from fhir_plugin.adapters.chart_copies import DatabaseChartCopies
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.deletion_cases import DatabaseDeletionCases
@@ -57,6 +58,7 @@ def rotate_master(database: Database, masters: MasterKeys, clock: Clock, vault: 
         "second-opinions": DatabaseSecondOpinions(database, masters).rotate_master(),
         "disclosure-requests": DatabaseDisclosureRequests(database, masters).rotate_master(),
         "deletion-cases": DatabaseDeletionCases(database, masters, files.keyed_digest).rotate_master(),
+        "chart-copies": DatabaseChartCopies(database, masters).rotate_master(),
         "companion": companion.seal_again(database, masters),
     }
     database.scrub()

@@ -18,6 +18,8 @@ from fhir_plugin.adapters.tables_of_deletion import deletion_certificates as del
 from fhir_plugin.adapters.tables_of_deletion import hidden_images as hidden_images
 from fhir_plugin.adapters.tables_of_images import image_labels as image_labels
 from fhir_plugin.adapters.tables_of_images import kept_images as kept_images
+from fhir_plugin.adapters.tables_of_writeback import chart_copies as chart_copies
+from fhir_plugin.adapters.tables_of_writeback import server_limits as server_limits
 
 # ------------------------------------------------------------------------------------------- the vault
 

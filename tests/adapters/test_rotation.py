@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from fhir_plugin.adapters.appointments import Appointments
+from fhir_plugin.adapters.chart_copies import DatabaseChartCopies
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.companion import CompanionRecord
 from fhir_plugin.adapters.disclosure_requests import DatabaseDisclosureRequests
@@ -30,6 +31,7 @@ from smart_launch import Issuer
 from tests.adapters.launches import BASE, make_grant, make_pending, make_session
 from tests.capture.requests.bench import Asking
 from tests.conftest import OwnStores, open_stores
+from tests.contracts.test_chart_copies import COPY
 from tests.contracts.test_deletion_cases import CERTIFICATE, own_cases
 from tests.contracts.test_deletion_cases import FULL as CASE
 from tests.contracts.test_disclosure_requests import FULL as REQUEST
@@ -80,6 +82,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     DatabasePhotoRequests(own.database, own.masters).add(Asking().prepared())
     DatabaseSecondOpinions(own.database, own.masters).add(FULL)
     DatabaseDisclosureRequests(own.database, own.masters).add(REQUEST)
+    DatabaseChartCopies(own.database, own.masters).save(COPY)
     own_cases(own).add(CASE)
     own_cases(own).certify(CERTIFICATE)
     consent = {"resourceType": "Consent", "status": "active", "patient": {"reference": "Patient/p1"}}
@@ -112,6 +115,7 @@ def test_every_sealed_column_of_every_table_is_sealed_again(own: OwnStores) -> N
     assert DatabaseKeptImages(own.database, new).of_patient(KEPT.fhir_base, KEPT.patient) == [KEPT]
     assert DatabaseHolds(own.database, new).get(HOLD.id) == HOLD
     assert DatabaseHiddenImages(own.database, new).at(HIDDEN.fhir_base) == [HIDDEN]
+    assert DatabaseChartCopies(own.database, new).of_image(COPY.fhir_base, COPY.image) == [COPY]
     assert own_cases(own, new).at(CASE.fhir_base) == [CASE]
     companion = CompanionRecord(own.database, new, FhirBase(BASE), own.clock)
     assert [version["status"] for version in companion.history("Consent", stored.id)] == ["inactive", "active"]
