@@ -290,6 +290,11 @@ class PolicyPack:
     deletion_unlinks: bool
     """Whether references to an image that is destroyed are taken out of other entries; else one that is there stops
     it."""
+    chart_copy_reduce: bool
+    chart_copy_words_only: bool
+    chart_copy_taken_back: bool
+    """In a chart that takes no images: may a copy be smaller, is there none but words of a restricted image, and are
+    copies taken back once the chart holds the image itself."""
     opinion_lasts: dt.timedelta
     ask_online_record: bool
     online_default_ordinary: bool
