@@ -72,6 +72,14 @@ class ClinicalRecord(Protocol):
         """The same record, in which new resources of these types are kept in the companion store whatever the EHR
         holds; the record itself where there is no companion store."""
 
+    def capability_of(self, reference: Reference) -> Capability:
+        """What can be done with this very resource: the companion store's capability where it lives there. A change of
+        what is there asks this; `capability` is about what can be filed in the record itself."""
+
+    def searchable(self, resource_type: str) -> bool:
+        """Whether a search of this type misses nothing that this app filed: in the record, or in the companion store
+        where that is where the type is kept."""
+
     def read(self, resource_type: str, id: str) -> Json: ...
 
     def read_version(self, resource_type: str, id: str, version: str) -> Json: ...

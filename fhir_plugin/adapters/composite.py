@@ -6,17 +6,21 @@ refuse at write time what its CapabilityStatement promises. For the types that t
 to the companion store, unless the EHR already has that very resource; every other refusal is raised.
 
 References stay literal: `Media/x` in a companion Provenance is the EHR's `Media/x`.
+
+Where a chart takes no image, filing asks for the same record `beside` those types: the whole image goes to the
+companion store, its bytes too, and everybody else finds it there, because what lives in a place is changed there.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from fhir_plugin.adapters.fhir_bundles import rewrite_references
-from fhir_plugin.adapters.search_answers import CONTROLS
+from fhir_plugin.adapters.search_answers import CONTROLS, literal_target
 from fhir_plugin.capability import Capability
 from fhir_plugin.errors import Gone, NotFound, RecordRefused
 from fhir_plugin.ports import BinaryContent, ClinicalRecord, EntryOutcome, Stored, TransactionEntry
@@ -49,6 +53,16 @@ class CompositeRecord:
         """The EHR's alone: what is asked of it is what can be filed in the record itself."""
         return self._ehr.capability()
 
+    def capability_of(self, reference: Reference) -> Capability:
+        """Of the place where it lives; the EHR's where it lives nowhere."""
+        return self._holder_of(reference).capability()
+
+    def searchable(self, resource_type: str) -> bool:
+        in_ehr = self._ehr.capability().may(resource_type, "search-type")
+        return in_ehr or (
+            self.home(resource_type) == "companion" and self._companion.capability().may(resource_type, "search-type")
+        )
+
     def beside(self, resource_types: frozenset[str]) -> CompositeRecord:
         """The same two places; new resources of these types are written to the companion store."""
         return CompositeRecord(self._ehr, self._companion, kept_beside=resource_types)
@@ -64,6 +78,9 @@ class CompositeRecord:
 
     def read(self, resource_type: str, id: str) -> Json:
         refused: RecordRefused | None = None
+        if resource_type in self._kept_beside:  # looked for where it is put, whatever the EHR answers meanwhile
+            with suppress(NotFound):
+                return self._companion.read(resource_type, id)
         if self._ehr_may(resource_type, "read"):
             try:
                 return self._ehr.read(resource_type, id)
@@ -134,6 +151,10 @@ class CompositeRecord:
         return list(found.values())
 
     def read_binary(self, url: str) -> BinaryContent:
+        """What lives here is read here: an EHR is not asked for bytes that it does not have."""
+        target = literal_target(url, base=self.base)
+        if target is not None and self._lives_here(*target):
+            return self._companion.read_binary(url)
         return self._ehr.read_binary(url)
 
     # ------------------------------------------------------------------ writing
@@ -211,7 +232,9 @@ class CompositeRecord:
     def create_binary(
         self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
     ) -> Stored:
-        return self._ehr.create_binary(content, content_type, id=id, security_context=security_context)
+        here = self.home("Binary") == "companion" or (id is not None and self._lives_here("Binary", id))
+        place = self._companion if here else self._ehr
+        return place.create_binary(content, content_type, id=id, security_context=security_context)
 
     # ------------------------------------------------------------------ where
 

@@ -98,6 +98,12 @@ class FhirServerRecord:
 
     # ------------------------------------------------------------------ reading
 
+    def capability_of(self, _reference: Reference) -> Capability:
+        return self.capability()
+
+    def searchable(self, resource_type: str) -> bool:
+        return self.capability().may(resource_type, "search-type")
+
     def beside(self, _resource_types: frozenset[str]) -> ClinicalRecord:
         """Itself: there is no companion store beside this one."""
         return self

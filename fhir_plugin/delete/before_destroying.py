@@ -185,8 +185,8 @@ def _void(item: DeletionItem, why: str) -> Stop:
 def _may_be_done(doing: Destroying, item: DeletionItem) -> None:
     """Where the EHR's server says beforehand that it will neither delete nor change, nothing is begun: what we hold is
     then the lesser part, and would be gone for nothing."""
-    capability = doing.record.capability()
-    for resource_type in dict.fromkeys(each.split("/")[0] for each in (item.image.reference, *item.image.binaries)):
+    for reference in (item.image.reference, *item.image.binaries):
+        capability, resource_type = doing.record.capability_of(reference), reference.split("/")[0]
         may = capability.may(resource_type, "delete") or capability.may(resource_type, "update")
         if capability.may(resource_type, "create") and not may:
             raise Stop(f"This server neither deletes nor changes a {resource_type}.", code="record-refuses")
@@ -194,9 +194,8 @@ def _may_be_done(doing: Destroying, item: DeletionItem) -> None:
 
 def _launch_may(doing: Destroying, item: DeletionItem) -> None:
     """What the server offers and this launch was not given waits for a launch that was."""
-    capability = doing.record.capability()
     for each in (item.image.reference, *item.image.binaries):
-        resource_type = each.split("/")[0]
+        capability, resource_type = doing.record.capability_of(each), each.split("/")[0]
         offered = {"delete", "update"} & capability.interactions.get(resource_type, frozenset())
         if offered and not any(capability.granted(resource_type, what) for what in offered):
             raise SignInNeeded("This launch may not delete images. It waits for one that may.", code="may-not-delete")

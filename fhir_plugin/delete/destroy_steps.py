@@ -176,7 +176,7 @@ def _entomb(doing: Destroying, item: DeletionItem) -> bool:
         except RecordRefused:
             return False
     resource = doing.record.read(resource_type, id)
-    if doing.record.capability().changes_labels(resource_type, remove=True):
+    if doing.record.capability_of(reference).changes_labels(resource_type, remove=True):
         _bare_labels(doing, reference, resource)
         resource = doing.record.read(resource_type, id)
     return is_tombstone(resource)

@@ -177,9 +177,8 @@ class HiddenKept:
         """Binaries that another image of this patient shows as well: they are not this one's alone to take out."""
         mine = set(binaries_of(resource, base=self.record.base))
         found: set[Reference] = set()
-        capability = self.record.capability()
         for type_ in ("Media", "DocumentReference"):
-            if not mine or not capability.may(type_, "search-type"):
+            if not mine or not self.record.searchable(type_):
                 continue
             for each in self.record.search(type_, {"patient": self.whose.patient}):
                 if f"{type_}/{each.get('id')}" != self.whose.reference:
@@ -190,8 +189,9 @@ class HiddenKept:
         """Where a server only ever adds to labels, what the stub had is taken away by its own operation."""
         surplus = [each for each in labels_of_image(self.read()) if each not in labels_of_image(original)]
         codings = elements.security([each for each in surplus if each != UNREADABLE and each.system and each.code])
-        if codings and self.record.capability().changes_labels(self.whose.reference.split("/")[0], remove=True):
-            self.record.remove_labels(self.whose.reference, codings)
+        reference = self.whose.reference
+        if codings and self.record.capability_of(reference).changes_labels(reference.split("/")[0], remove=True):
+            self.record.remove_labels(reference, codings)
 
 
 def forget_thumbnails(vault: Vault, fhir_base: FhirBase, reference: Reference) -> None:

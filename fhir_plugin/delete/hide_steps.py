@@ -91,7 +91,7 @@ class StubStep:
             current = self.kept.read()
             if self._is_so(current):
                 return self._evidence(current)
-            if not self.kept.record.capability().may(resource_type, "update"):
+            if not self.kept.record.capability_of(self.order.target).may(resource_type, "update"):
                 raise RecordRefused(NOT_TAKEN, status=405, code="hiding-not-taken")
             try:
                 self._put(self._kept_as(current), current)
@@ -184,7 +184,7 @@ class OverwriteStep:
         file, record = kept.files[at], self.kept.record
         if file.shared:
             return "shared"
-        if not record.capability().may("Binary", "update"):
+        if not record.capability_of(file.binary).may("Binary", "update"):
             return "still-there"
         self.kept.parts.engine.keep_lease()
         try:
@@ -274,7 +274,7 @@ class VerifyStep:
             return {}
         if _form(current) is None:
             raise ReadBackMismatch(f"{self.order.target} does not say that it is hidden", code="stub-lost")
-        capability, resource_type = self.kept.record.capability(), self.order.target.split("/")[0]
+        capability, resource_type = self.kept.record.capability_of(self.order.target), self.order.target.split("/")[0]
         return {
             "earlier": self._earlier(found),
             "keeps": "yes" if keeps_versions(capability, resource_type) else "",

@@ -171,7 +171,7 @@ def _tasks(
 
 def _images(record: ClinicalRecord, patient: PatientId) -> Iterator[Json]:
     for resource_type in IMAGES:
-        if record.capability().may(resource_type, "search-type"):
+        if record.searchable(resource_type):
             yield from record.search(resource_type, {"patient": patient})
 
 

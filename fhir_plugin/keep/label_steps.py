@@ -88,7 +88,7 @@ class ImageLabelStep:
                 return resource
             if self.order.lowers:
                 self._still_as_asked(resource)
-            if not self.record.capability().may(resource_type, "update"):
+            if not self.record.capability_of(self.order.reference).may(resource_type, "update"):
                 raise RecordRefused(
                     f"This EHR lets nobody change a {resource_type} from here.", status=405, code="label-not-taken"
                 )
@@ -122,7 +122,8 @@ class ImageLabelStep:
         return tuple(label for label in extra if label not in self.order.change.after and _writable(label))
 
     def _takes_away(self) -> bool:
-        return self.record.capability().changes_labels(self.order.reference.split("/")[0], remove=True)
+        reference = self.order.reference
+        return self.record.capability_of(reference).changes_labels(reference.split("/")[0], remove=True)
 
     def _read(self) -> Json:
         return self.record.read(*self.order.reference.split("/"))

@@ -230,7 +230,8 @@ class Labels:
             return
         known = parts.labels.of_patient(session.fhir_base, session.patient_id)
         for label in (each for each in known if each.untold and not each.pending):
-            if parts.records(session.launch_id).capability().may(label.reference.split("/")[0], "update"):
+            capability = parts.records(session.launch_id).capability_of(label.reference)
+            if capability.may(label.reference.split("/")[0], "update"):
                 self._tell_again(session, label.reference)
 
     # ------------------------------------------------------------------------------------------ inside

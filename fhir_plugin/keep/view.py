@@ -153,10 +153,9 @@ class Gallery:
 
     def _entries(self, record: ClinicalRecord, session: ClinicalSession) -> list[tuple[RecordedImage, Json]]:
         patient = session.patient_id
-        capability = record.capability()
         found: list[tuple[RecordedImage, Json]] = []
         for resource_type in ("Media", "DocumentReference"):
-            if capability.may(resource_type, "search-type"):
+            if record.searchable(resource_type):
                 resources = record.search(resource_type, {"patient": patient})
                 found += [(_read(each), each) for each in resources if _is_about(each, session) and _is_picture(each)]
         return found
