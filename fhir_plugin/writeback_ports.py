@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mappings.model.identifiers import FhirBase, PatientId, Reference
@@ -23,6 +25,55 @@ class ChartCopies(Protocol):
 
     def waiting(self) -> list[ChartCopy]:
         """Everything that somebody has to do by hand (`TO_FILE`, `REMOVE_BY_HAND`), the oldest first."""
+
+
+@dataclass(frozen=True)
+class SheetWords:
+    """What a copy of one image says, in plain words: a page with the picture, or words alone.
+
+    `banner`: who may see it, on top. `rows`: label and value. `closing`: where the whole image is; `smaller`: the
+    sentence that a copy with fewer pixels than the image has says as well.
+    """
+
+    title: str
+    organisation: str
+    banner: tuple[str, ...]
+    rows: tuple[tuple[str, str], ...] = field(repr=False)
+    closing: tuple[str, ...]
+    alt: str = field(repr=False)
+    made: dt.datetime
+    smaller: str = ""
+
+
+@dataclass(frozen=True)
+class SheetPicture:
+    """The whole image, as it is kept. `width` and `height` as people see it."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One file for a chart. `reduced`: the picture in it has fewer pixels than the image."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+    reduced: bool = False
+
+
+class CopySheets(Protocol):
+    """Makes the files that charts get in the place of images. The same words and picture give the same bytes."""
+
+    def made(
+        self, words: SheetWords, content_type: str, *, picture: SheetPicture | None, most: int | None, reduce: bool
+    ) -> Sheet | None:
+        """PDF (`application/pdf`), (X)HTML (`application/xhtml+xml`, `text/html`) or `text/plain`, at the most `most`
+        bytes. None where that cannot be: without `reduce` the picture is never made smaller. Text shows no picture.
+
+        Raises `UnacceptableImage` for a picture that cannot be opened."""
 
 
 class ServerLimits(Protocol):
