@@ -172,6 +172,7 @@ def install(
     records = LaunchRecords(
         database=database,
         masters=masters,
+        vault=vault,
         sessions=sessions,
         tokens=TokenSource(tokens, smart.refresh, clock),
         transport=transport,

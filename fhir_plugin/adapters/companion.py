@@ -3,7 +3,7 @@
 The same FHIR JSON, the same searches, versions and tombstones. Sealed at rest (each version bound to its base,
 type, id and number, so that rows cannot be swapped); only the ids, the patient's logical id and the times are
 columns. A search opens what it may match, narrowed by `_id` or patient, so searching without either reads every
-resource of that type. Bytes are not kept here: they live in the vault.
+resource of that type. The content of a Binary lies in the vault (`companion_bytes`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
 
+from fhir_plugin.adapters.companion_bytes import CompanionBytes
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_bundles import in_processing_order, rewrite_references
 from fhir_plugin.adapters.fhir_json import dump, parse_object
@@ -26,7 +27,7 @@ from fhir_plugin.adapters.search_answers import CONTROLS, REFERENCES, TOKENS, an
 from fhir_plugin.adapters.tables import companion_history, companion_resources
 from fhir_plugin.capability import Capability, VendorFacts
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, VersionConflict
-from fhir_plugin.ports import BinaryContent, ClinicalRecord, Clock, EntryOutcome, Stored, TransactionEntry
+from fhir_plugin.ports import BinaryContent, ClinicalRecord, Clock, EntryOutcome, Stored, TransactionEntry, Vault
 from mappings.model.identifiers import FhirBase, Reference
 
 Json = dict[str, Any]
@@ -35,6 +36,7 @@ HELD_TYPES: Final = frozenset(
     {
         "AuditEvent",
         "Basic",
+        "Binary",
         "Communication",
         "CommunicationRequest",
         "Consent",
@@ -47,7 +49,7 @@ HELD_TYPES: Final = frozenset(
         "Task",
     }
 )
-"""What may be kept beside a record. Patients, encounters and bytes belong to the EHR, or to the vault."""
+"""What may be kept beside a record. Patients and encounters belong to the EHR."""
 
 _INTERACTIONS: Final = frozenset({"read", "vread", "history-instance", "create", "update", "delete", "search-type"})
 _PARAMETERS: Final = frozenset({"_id", *TOKENS, *REFERENCES})
@@ -58,13 +60,16 @@ _current, _past = companion_resources, companion_history
 
 
 class CompanionRecord:
-    """`ClinicalRecord` for one FHIR base, on our database."""
+    """`ClinicalRecord` for one FHIR base, on our database. Without a `vault` it keeps no Binary."""
 
-    def __init__(self, database: Database, masters: MasterKeys, fhir_base: FhirBase, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, masters: MasterKeys, fhir_base: FhirBase, clock: Clock, vault: Vault | None = None
+    ) -> None:
         self._database = database
         self._masters = masters
         self._base = FhirBase(fhir_base.rstrip("/"))
         self._clock = clock
+        self._bytes = CompanionBytes(vault, self._base) if vault is not None else None
 
     @property
     def base(self) -> FhirBase:
@@ -72,19 +77,26 @@ class CompanionRecord:
         return self._base
 
     def capability(self) -> Capability:
+        held = HELD_TYPES if self._bytes is not None else HELD_TYPES - {"Binary"}
         return Capability(
             fhir_version="4.0.1",
             software="companion",
-            interactions=dict.fromkeys(HELD_TYPES, _INTERACTIONS),
+            interactions=dict.fromkeys(held, _INTERACTIONS),
             system_interactions=frozenset({"transaction"}),
-            update_create=HELD_TYPES,
-            conditional_create=HELD_TYPES,
-            search_params=dict.fromkeys(HELD_TYPES, _PARAMETERS),
+            update_create=held,
+            conditional_create=held,
+            search_params=dict.fromkeys(held, _PARAMETERS),
             operations=frozenset({"$meta-add", "$meta-delete"}),
             vendor=VendorFacts(name="companion", raw_binary=False, atomic_transaction=True),
         )
 
     # ------------------------------------------------------------------ reading
+
+    def capability_of(self, _reference: Reference) -> Capability:
+        return self.capability()
+
+    def searchable(self, resource_type: str) -> bool:
+        return self.capability().may(resource_type, "search-type")
 
     def beside(self, _resource_types: frozenset[str]) -> ClinicalRecord:
         """Itself: there is no companion store beside this one."""
@@ -137,13 +149,20 @@ class CompanionRecord:
         return [resource for resource in opened if self._matches(resource, params)]
 
     def read_binary(self, url: str) -> BinaryContent:
-        """Always refused: `url` is not looked at. Bytes live in the EHR or in the vault."""
-        self._refuse_bytes(url)
+        """Of the current version alone: what a Binary held before is shredded."""
+        target = literal_target(url, base=self._base)
+        if target is None or target[0] != "Binary":
+            raise RecordRefused("the image lies outside this record", code="outside-base")
+        resource = self.read("Binary", target[1])
+        version = url.partition("/_history/")[2]
+        if self._bytes is None or (version and version != resource["meta"]["versionId"]):
+            raise NotFound(f"read {resource_path(*target)}: nothing is kept of it", status=404)
+        return BinaryContent(self._bytes.content(target[1]), str(resource.get("contentType", "")))
 
     # ------------------------------------------------------------------ writing
 
     def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
-        resource_type = _held_type(resource.get("resourceType"))
+        resource_type = self._held_type(resource.get("resourceType"))
         with self._database.transaction():
             if if_none_exist is not None:
                 self._database.lock(f"companion/{self._base}/{resource_type}")
@@ -155,7 +174,7 @@ class CompanionRecord:
             return self._write({**resource, "id": str(uuid.uuid4())}, None)
 
     def put(self, resource: Json, *, version: str | None = None) -> Stored:
-        _held_type(resource.get("resourceType"))
+        self._held_type(resource.get("resourceType"))
         with self._database.transaction():
             return self._write(resource, version)
 
@@ -175,6 +194,7 @@ class CompanionRecord:
         with self._database.transaction():
             row = self._locked(resource_type, id)
             if row is not None and not row.deleted:
+                self._shred(resource_type, id)
                 self._replace(resource_type, id, row, None)
 
     def purge(self, reference: Reference) -> int:
@@ -183,6 +203,7 @@ class CompanionRecord:
         resource_path(resource_type, id)
         with self._database.transaction():
             self._locked(resource_type, id)
+            self._shred(resource_type, id)
             gone = 0
             with self._database.writing() as connection:
                 for table in (_past, _current):
@@ -208,8 +229,16 @@ class CompanionRecord:
     def create_binary(
         self, content: bytes, content_type: str, *, id: str | None, security_context: Reference | None
     ) -> Stored:
-        """Always refused: bytes live in the EHR or in the vault."""
-        self._refuse_bytes(f"{len(content)} bytes of {content_type} as {id} for {security_context}")
+        """Row and bytes in one transaction. Refused where this store has no vault (`type-not-supported`)."""
+        self._held_type("Binary")
+        resource: Json = {"resourceType": "Binary", "id": id or str(uuid.uuid4()), "contentType": content_type}
+        if security_context is not None:
+            resource["securityContext"] = {"reference": security_context}
+        with self._database.transaction():
+            stored = self._write(resource, None)
+            if self._bytes is not None:
+                self._bytes.keep(stored.id, content)
+        return stored
 
     # ------------------------------------------------------------------ rows
 
@@ -221,7 +250,7 @@ class CompanionRecord:
         if entry.resource is None or entry.method not in ("POST", "PUT"):
             raise RecordRefused("a transaction entry that is not understood", status=400)
         resource = rewrite_references(entry.resource, ids)
-        _held_type(resource.get("resourceType"))
+        self._held_type(resource.get("resourceType"))
         if entry.method == "PUT":
             if entry.url != f"{resource.get('resourceType')}/{resource.get('id')}":
                 raise RecordRefused("a transaction entry whose URL is not its resource's", status=400)
@@ -238,6 +267,8 @@ class CompanionRecord:
         actual = str(row.version) if row is not None and not row.deleted else None
         if expected is not None and expected != actual:
             raise VersionConflict(f"put {path}: 412", status=412)
+        if resource_type == "Binary" and self._bytes is not None:
+            resource = self._bytes.taken_from(resource)
         return Stored(resource_type, id, str(self._replace(resource_type, id, row, resource)))
 
     def _replace(self, resource_type: str, id: str, row: sa.Row[Any] | None, resource: Json | None) -> int:
@@ -301,8 +332,15 @@ class CompanionRecord:
         patients = set(_patients_in(resource or {}, self._base))
         return patients.pop() if len(patients) == 1 else None
 
-    def _refuse_bytes(self, _what: str) -> NoReturn:
-        raise RecordRefused("the companion store keeps no bytes", status=405, code="type-not-supported")
+    def _shred(self, resource_type: str, id: str) -> None:
+        if resource_type == "Binary" and self._bytes is not None:
+            self._bytes.destroy(id)
+
+    def _held_type(self, resource_type: object) -> str:
+        if not isinstance(resource_type, str) or not self.capability().holds(resource_type):
+            message = "the companion store does not keep resources of that type"
+            raise RecordRefused(message, status=404, code="type-not-supported")
+        return resource_type
 
 
 def seal_again(database: Database, masters: MasterKeys) -> int:
@@ -335,13 +373,6 @@ def seal_again(database: Database, masters: MasterKeys) -> int:
 
 def _bound_to(fhir_base: str, resource_type: str, id: str, version: int) -> tuple[str, ...]:
     return ("companion", fhir_base, resource_type, id, str(version))
-
-
-def _held_type(resource_type: object) -> str:
-    if not isinstance(resource_type, str) or resource_type not in HELD_TYPES:
-        message = "the companion store does not keep resources of that type"
-        raise RecordRefused(message, status=404, code="type-not-supported")
-    return resource_type
 
 
 def _stored(resource: Json) -> Stored:

@@ -16,7 +16,7 @@ from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
-from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge
+from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge, Vault
 from mappings.model.identifiers import LaunchId
 from smart_launch import IssuerRegistry, Transport
 
@@ -39,6 +39,7 @@ class LaunchRecords:
         *,
         database: Database,
         masters: MasterKeys,
+        vault: Vault,
         sessions: LaunchSessions,
         tokens: TokenSource,
         transport: Transport,
@@ -50,6 +51,7 @@ class LaunchRecords:
         self._also: list[Callable[[LaunchId], None]] = []
         self._database = database
         self._masters = masters
+        self._vault = vault
         self._sessions = sessions
         self._tokens = tokens
         self._transport = transport
@@ -95,7 +97,7 @@ class LaunchRecords:
             binary_forms=self._forms,
             renew=token,
         )
-        companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock)
+        companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock, self._vault)
         kept = _Kept(
             record=self._around(CompositeRecord(ehr, companion)),
             purge=self._around_purge(FhirPurge(ehr, companion, session.patient)),

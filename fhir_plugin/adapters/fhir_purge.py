@@ -110,7 +110,18 @@ class FhirPurge:
         id = reference.removeprefix("Binary/")
         asked = [("read", resource_path("Binary", id))]
         asked += [(f"vread {each}", resource_path("Binary", id, each)) for each in versions]
-        return [self._answer(name, where, accept) for name, where in asked for accept in ACCEPTS]
+        answers = [self._answer(name, where, accept) for name, where in asked for accept in ACCEPTS]
+        return answers + self._here(reference)
+
+    def _here(self, reference: Reference) -> list[Answered]:
+        """What the companion store answers, where it ever had it."""
+        try:
+            content = self._companion.read_binary(reference).content
+        except NotFound:
+            return []
+        except Gone:
+            return [Answered("companion */*", 410, None)]
+        return [Answered("companion */*", 200, content)]
 
     def _answer(self, name: str, path: str, accept: str) -> Answered:
         what = f"{name} of a Binary as {accept}"

@@ -13,7 +13,7 @@ from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.errors import Refused, Unavailable
-from fhir_plugin.ports import ClinicalRecord, Clock
+from fhir_plugin.ports import ClinicalRecord, Clock, Vault
 from mappings.model.identifiers import FhirBase
 from smart_launch import (
     ClientKey,
@@ -66,6 +66,11 @@ class SystemAccess:
         """What the granted scopes allow."""
         return self._current().scopes.allows(resource_type, interaction)
 
+    @property
+    def scopes(self) -> str:
+        """As they were granted."""
+        return str(self._current().scopes)
+
     def record(self) -> ClinicalRecord:
         """The record on that server."""
         return FhirServerRecord(
@@ -116,6 +121,8 @@ def open_record(base: str, transport: Transport) -> ClinicalRecord:
     return FhirServerRecord(transport, FhirBase(base.rstrip("/")))
 
 
-def with_what_we_keep(ehr: ClinicalRecord, database: Database, masters: MasterKeys, clock: Clock) -> ClinicalRecord:
+def with_what_we_keep(
+    ehr: ClinicalRecord, database: Database, masters: MasterKeys, clock: Clock, vault: Vault
+) -> ClinicalRecord:
     """A server's record together with what this installation keeps beside it for want of room there."""
-    return CompositeRecord(ehr, CompanionRecord(database, masters, ehr.base, clock))
+    return CompositeRecord(ehr, CompanionRecord(database, masters, ehr.base, clock, vault))

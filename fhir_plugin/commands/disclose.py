@@ -130,8 +130,9 @@ def _record(
     from smart_launch import ClientKey, Issuer, SmartError
 
     transport, clock = installation.transport, installation.clock
+    ours = (installation.database, installation.masters, clock, installation.vault)
     if server and not client_id:
-        return with_what_we_keep(open_record(server, transport), installation.database, installation.masters, clock)
+        return with_what_we_keep(open_record(server, transport), *ours)
     try:
         if name is not None:
             issuer = installation.registry.named(name)
@@ -150,7 +151,7 @@ def _record(
     except SmartError as error:
         raise Refused(error.message, code=error.code) from None
     ehr = SystemAccess(issuer, signing, transport, clock).record()
-    return with_what_we_keep(ehr, installation.database, installation.masters, clock)
+    return with_what_we_keep(ehr, *ours)
 
 
 def _patient_id(text: str) -> str:

@@ -133,7 +133,7 @@ def test_what_was_deleted_can_come_back_under_the_next_number(companion: Compani
         companion.read_version("Consent", "c1", "2")
 
 
-@pytest.mark.parametrize("resource_type", ["Patient", "Binary", "Encounter", "consent", "", None])
+@pytest.mark.parametrize("resource_type", ["Patient", "Encounter", "consent", "", None])
 def test_what_belongs_to_the_ehr_is_not_kept(companion: CompanionRecord, resource_type: Any) -> None:
     assert resource_type not in HELD_TYPES
     for write in (companion.create, companion.put):

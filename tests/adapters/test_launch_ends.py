@@ -58,6 +58,7 @@ class Ward:
         records = LaunchRecords(
             database=database,
             masters=masters,
+            vault=self.own.vault,
             sessions=self.sessions,
             tokens=TokenSource(self.tokens, self.ehr.refresh, clock),
             transport=Transport(),

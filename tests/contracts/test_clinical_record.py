@@ -88,7 +88,8 @@ def _record(name: str, request: pytest.FixtureRequest) -> ClinicalRecord:
         return FakeRecord()
     if name in ("companion", "companion-postgresql", "composite"):
         own: OwnStores = request.getfixturevalue("own_on_postgresql" if name.endswith("postgresql") else "own")
-        companion = CompanionRecord(own.database, own.masters, FhirBase("https://ehr.example/fhir"), own.clock)
+        base = FhirBase("https://ehr.example/fhir")
+        companion = CompanionRecord(own.database, own.masters, base, own.clock, own.vault)
         return companion if name != "composite" else CompositeRecord(_epic_like(), companion)
     base = _base(name, request)
     return FhirServerRecord(request.getfixturevalue("transport"), base, binary_forms=BinaryForms())
