@@ -38,12 +38,18 @@ _BEARER = re.compile(r"Bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
 def create_access(
-    book: TokenBook, *, fhir_base: str, look_up: LookUp, is_open: bool = False
+    book: TokenBook,
+    *,
+    fhir_base: str,
+    look_up: LookUp,
+    is_open: bool = False,
+    fhir_user: Callable[[str], str] = str,
 ) -> Callable[[Request], Access]:
     """The check that the FHIR endpoint makes of every request.
 
-    Raises `AccessDenied` 401 with WWW-Authenticate (RFC 6750 section 3) for no token or one that is not good.
-    With `is_open`, a request without a token may do everything; one with a token is still held to it.
+    `fhir_user`: the reference of a sign-in id. Raises `AccessDenied` 401 with WWW-Authenticate (RFC 6750 section 3)
+    for no token or one that is not good. With `is_open`, a request without a token may do everything; one with a
+    token is still held to it.
     """
 
     def access(request: Request) -> Access:
@@ -61,7 +67,8 @@ def create_access(
                 "The access token is unknown, expired or revoked.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
-        return TokenAccess(parse(token.scope).clinical, token.context.patient, fhir_base, look_up)
+        user = fhir_user(token.user) if token.user is not None else None
+        return TokenAccess(parse(token.scope).clinical, token.context.patient, fhir_base, look_up, user)
 
     return access
 
@@ -73,7 +80,15 @@ class TokenAccess:
     `patient/Observation.c` alone, nobody reads.
     """
 
-    def __init__(self, scopes: tuple[ClinicalScope, ...], patient: str | None, fhir_base: str, look_up: LookUp) -> None:
+    def __init__(
+        self,
+        scopes: tuple[ClinicalScope, ...],
+        patient: str | None,
+        fhir_base: str,
+        look_up: LookUp,
+        user: str | None = None,
+    ) -> None:
+        self.user = user
         self._scopes = scopes
         self._patient = patient
         self._base = fhir_base

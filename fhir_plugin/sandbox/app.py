@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from fhir_plugin.sandbox.browser_policy import guard_pages
 from fhir_plugin.sandbox.face.banner import read_banner
 from fhir_plugin.sandbox.face.routes import create_face_blueprint
 from fhir_plugin.sandbox.faults import Faults, create_faults_blueprint
-from fhir_plugin.sandbox.fhir import FhirStore, create_fhir_blueprint, load_personality
+from fhir_plugin.sandbox.fhir import FhirStore, Personality, create_fhir_blueprint, load_personality
 from fhir_plugin.sandbox.fhir.outcome import Issue, operation_outcome
 from fhir_plugin.sandbox.hooks import create_hooks_blueprint
 from fhir_plugin.sandbox.launching import Launcher
 from fhir_plugin.sandbox.oauth.clients import ClientRegistry, SandboxClient
 from fhir_plugin.sandbox.oauth.context import LaunchContext
 from fhir_plugin.sandbox.oauth.routes import create_oauth_blueprint
+from fhir_plugin.sandbox.oauth.scopes import narrow
 from fhir_plugin.sandbox.oauth.server import SmartServer
 from fhir_plugin.sandbox.oauth.tokens import Lifetimes
 
@@ -91,12 +93,15 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         MAX_FORM_MEMORY_SIZE=100_000,
     )
     store = FhirStore(config.data)
+    personality = load_personality(config.personality)
     server = SmartServer(
         base_url=config.base_url,
-        clients=ClientRegistry(config.clients),
+        clients=ClientRegistry(config.clients, partial(_granted, personality)),
         users=people.staff(),
         lifetimes=config.lifetimes,
         clock=config.clock,
+        capabilities=personality.smart_capabilities,
+        scopes_supported=personality.scopes_supported,
     )
     sandbox = Sandbox(config, store, Faults(), server, Launcher(server, store))
     app.extensions[EXTENSION] = sandbox
@@ -104,7 +109,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
 
     guard_pages(app)
     _serve_static(app)
-    app.register_blueprint(_fhir(sandbox))
+    app.register_blueprint(_fhir(sandbox, personality))
     app.register_blueprint(create_faults_blueprint(sandbox.faults))
     app.register_blueprint(create_oauth_blueprint(server, _Ward(sandbox)))
     app.register_blueprint(create_hooks_blueprint(server, sandbox.launcher))
@@ -135,14 +140,23 @@ def sandbox_of(app: Flask) -> Sandbox:
     return found
 
 
-def _fhir(sandbox: Sandbox) -> Blueprint:
+def _granted(personality: Personality, asked: str) -> str:
+    return narrow(asked, personality.granted, v1=personality.scope_spelling == "v1")
+
+
+def _fhir(sandbox: Sandbox, personality: Personality) -> Blueprint:
     def look_up(resource_type: str, id: str) -> dict[str, Any] | None:
         versions = sandbox.store.history(resource_type, id)
         return next((version.resource for version in versions if not version.deleted), None)
 
     server, config = sandbox.server, sandbox.config
-    access = create_access(server.book, fhir_base=server.fhir_base, look_up=look_up, is_open=config.open)
-    personality = load_personality(config.personality)
+    access = create_access(
+        server.book,
+        fhir_base=server.fhir_base,
+        look_up=look_up,
+        is_open=config.open,
+        fhir_user=lambda user: server.users[user].fhir_user,
+    )
     oauth = f"{server.base_url}/oauth"
     uris = {"authorize": f"{oauth}/authorize", "token": server.token_url, "revoke": f"{oauth}/revoke"}
     return create_fhir_blueprint(sandbox.store, personality, sandbox.faults, access, oauth_uris=lambda: uris)

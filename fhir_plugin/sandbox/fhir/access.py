@@ -16,6 +16,10 @@ from fhir_plugin.sandbox.fhir.outcome import FhirError, Json
 class Access(Protocol):
     """What one request may do."""
 
+    @property
+    def user(self) -> str | None:
+        """The reference of who signed in, e.g. `Practitioner/7`; None where nobody did."""
+
     def allows(self, resource_type: str, interaction: str) -> bool:
         """Whether any resource of this type may be met with this interaction. No: 403."""
 
@@ -39,6 +43,8 @@ class AccessDenied(FhirError):
 
 class OpenAccess:
     """Everything for everybody: `--open`, and the sandbox's own pages."""
+
+    user: str | None = None
 
     def allows(self, resource_type: str, interaction: str) -> bool:
         return True

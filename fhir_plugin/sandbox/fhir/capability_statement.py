@@ -47,7 +47,7 @@ def capability_statement(personality: Personality, base: str, *, oauth_uris: Map
             "description": "A sandbox EHR with synthetic people, for demonstrations and tests",
             "url": base,
         },
-        "fhirVersion": "4.0.1",
+        "fhirVersion": personality.fhir_version,
         "format": [FHIR_JSON, "json"],
         "patchFormat": ["application/json-patch+json"],
         "rest": [_rest(personality, oauth_uris or {})],

@@ -12,7 +12,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 
 from fhir_plugin.sandbox.fhir.dates import microseconds
 from fhir_plugin.sandbox.fhir.exchange import FHIR_JSON, Call, Reply, read_tags
-from fhir_plugin.sandbox.fhir.limits import check_limits
+from fhir_plugin.sandbox.fhir.limits import as_kept, check_demands, check_limits
 from fhir_plugin.sandbox.fhir.matching import find_matches
 from fhir_plugin.sandbox.fhir.outcome import FhirError, Issue, Json, operation_outcome
 from fhir_plugin.sandbox.fhir.patching import apply_patch
@@ -133,6 +133,8 @@ def update(unit: Unit, call: Call, resource_type: str, id: str) -> Reply:
     before = unit.session.current(resource_type, id)
     if before is not None and not before.deleted:
         unit.require_reach(before.resource)
+        if unit.personality.if_match == "required" and "if-match" not in call.headers:
+            raise FhirError(412, "conflict", "An update needs If-Match")
     check_match(call, before)
     if before is not None and not before.deleted:
         return _store(unit, call, resource, id, "PUT", 200, before)
@@ -203,7 +205,8 @@ def _accepted(unit: Unit, call: Call, resource_type: str) -> Json:
         raise FhirError(400, "invalid", f"The body must be a {resource_type}", expression="resourceType")
     check_limits(unit.personality, resource, content=call.content)
     validate(resource)
-    return resource
+    check_demands(unit.personality, resource, user=unit.access.user)
+    return as_kept(unit.personality, resource)
 
 
 def _raw_binary(call: Call) -> Json:
@@ -223,6 +226,8 @@ def _store(
     body, content = split_binary(resource)
     if call.content is not None:
         content = call.content
+        if unit.personality.raw_binary == "as-text":
+            content = content.decode("utf-8", "replace").encode()
     body = _with_meta(unit, body, before)
     unit.require_reach({**body, "id": id})
     version = unit.session.write(body, id, method, base=call.base, content=content)
@@ -236,6 +241,8 @@ def _with_meta(unit: Unit, resource: Json, before: Version | None) -> Json:
     meta = dict(resource.get("meta", {}))
     if rule == "dropped":
         meta = {}
+    elif rule == "rewritten":
+        meta = {"tag": [{"system": "https://sandbox.example/filed-by", "code": "interface"}]}
     elif rule == "merged" and before is not None:
         old = before.resource.get("meta", {})
         for element in ("profile", "security", "tag"):
@@ -258,6 +265,8 @@ def _written(unit: Unit, call: Call, version: Version, status: int, *, sent: boo
     readable = sent or unit.access.allows(version.type, "read")
     match call.wants:
         case "minimal":
+            shown = None
+        case None if unit.personality.returns == "minimal":
             shown = None
         case _ if not readable:
             shown = None

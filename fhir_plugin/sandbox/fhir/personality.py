@@ -7,6 +7,7 @@ The fields say what was seen of real servers (each file names its source); what 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -28,16 +29,29 @@ class Personality(BaseModel):
     description: str = ""
     software_name: str = "Sandbox EHR"
     software_version: str = "1.0"
+    fhir_version: str = "4.0.1"
+    """What the CapabilityStatement says; what is spoken is R4 all the same."""
 
     # What exists
     absent_types: frozenset[str] = frozenset()
     """Types that this server has never heard of: 404."""
     refused: frozenset[str] = frozenset()
-    """`Type:interaction`, `Type:*`, `*:interaction` or `system:interaction`: 405."""
+    """`Type:interaction`, `Type:*`, `*:interaction` or `system:interaction`: `refused_status`."""
+    refused_status: Literal[403, 404, 405] = 405
     allowed: frozenset[str] = frozenset()
     """Exceptions to `refused`, in the same spelling."""
     claimed: frozenset[str] = frozenset()
     """What the CapabilityStatement says in spite of `refused`, in the same spelling."""
+
+    # Scopes
+    granted: Mapping[str, str] = {}
+    """The most that is granted of a type, as letters of `cruds`; `*` for the types not named. Empty: all of it."""
+    scope_spelling: Literal["as-asked", "v1"] = "as-asked"
+    """v1: `.read` and `.write`, whatever was asked for."""
+    smart_capabilities: frozenset[str] | None = None
+    """What the SMART configuration lists; None: everything that this server does."""
+    scopes_supported: tuple[str, ...] | None = None
+    """What the SMART configuration lists; None: what this server knows."""
 
     # Ids
     client_ids: Literal["any", "not-numeric", "refused"] = "any"
@@ -50,8 +64,9 @@ class Personality(BaseModel):
     """as-batch: nothing is resolved, outer 200. half-written: stops at the first failure, keeps what came before."""
     urn_rewriting: Literal["everywhere", "references-only", "any-string"] = "everywhere"
     """references-only leaves attachment URLs dead; any-string rewrites identifiers too."""
-    meta: Literal["kept", "merged", "dropped"] = "kept"
-    """merged: an update keeps the labels of the version before; dropped: labels and profiles are lost."""
+    meta: Literal["kept", "merged", "dropped", "rewritten"] = "kept"
+    """merged: an update keeps the labels of the version before; dropped: labels and profiles are lost; rewritten: lost,
+    and the server puts a tag of its own there."""
     meta_operations: bool = False
     """HAPI's $meta-add and $meta-delete: on a server that merges, the only way to take a label away."""
     meta_source: bool = False
@@ -66,8 +81,27 @@ class Personality(BaseModel):
     """400 for a longer string anywhere in a resource, base64 included."""
     attachment_types: frozenset[str] = frozenset()
     """MIME types that Binary and attachments may have; empty: any. Others: 422."""
-    raw_binary: Literal["accepted", "refused"] = "accepted"
+    raw_binary: Literal["accepted", "refused", "as-text"] = "accepted"
+    """as-text: taken as if it were UTF-8, which destroys an image."""
     raw_binary_status: int = 415
+    required: frozenset[str] = frozenset()
+    """`Type.path.to.element` that must be there when that type is written: 422."""
+    timed: frozenset[str] = frozenset()
+    """`Type.path` whose date must have a time: 422."""
+    code_systems: Mapping[str, frozenset[str]] = {}
+    """`Type.path` of a CodeableConcept -> the systems of which it must have a coding: 422."""
+    statuses: Mapping[str, frozenset[str]] = {}
+    """`Type.path` of a code -> the values that are taken: 422."""
+    attachments: Literal["all", "first-only"] = "all"
+    """first-only: of a DocumentReference's contents the first is kept, the others are dropped without a word."""
+    attachment_data: Literal["anywhere", "inline"] = "anywhere"
+    """inline: 422 for an attachment without `data`."""
+    max_attachment_bytes: int | None = None
+    """413 for an attachment (or Binary) of more bytes, decoded."""
+    author_is_user: bool = False
+    """422 for a DocumentReference whose author is not who signed in (not asked of a request without a token)."""
+    if_match: Literal["optional", "required"] = "optional"
+    """required: 412 for an update without If-Match."""
 
     # Reading
     binary_reads: Literal["negotiated", "json-only"] = "negotiated"
@@ -79,7 +113,9 @@ class Personality(BaseModel):
     """named: ignored and named in an OperationOutcome, 400 under handling=strict; silent: ignored even then."""
     unsupported_parameters: frozenset[str] = frozenset()
     """Search parameters that are unknown here: `_security`, or `Media.site`."""
-    total: Literal["always", "when-asked"] = "always"
+    collapses_slashes: bool = False
+    """Whether `//` in a query that is not percent-encoded arrives as `/`."""
+    total: Literal["always", "when-asked", "never"] = "always"
     default_count: int = Field(default=50, ge=1)
     max_count: int = Field(default=500, ge=1)
 
@@ -88,6 +124,11 @@ class Personality(BaseModel):
     location_base: str | None = None
     """Another base in Location, as from a server behind a proxy that does not rewrite."""
     delete_status: Literal[200, 204] = 204
+    etags: bool = True
+    returns: Literal["representation", "minimal"] = "representation"
+    """What a write answers when Prefer says nothing; minimal: an empty body."""
+    empty_refusals: frozenset[int] = frozenset()
+    """Statuses whose answers have no body."""
 
     # Purging
     expunge: Literal["allowed", "refused"] = "allowed"

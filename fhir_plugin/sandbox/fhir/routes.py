@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ def create_fhir_blueprint(
         with faults.around(flask.request) as fault:
             if fault.answer is not None:
                 return fault.answer
-            return fault.finish(_respond(path, discard=fault.discards))
+            return fault.finish(_as_it_answers(personality, _respond(path, discard=fault.discards)))
 
     def _respond(path: str, *, discard: bool) -> flask.Response:
         request = flask.request
@@ -101,7 +102,8 @@ def create_fhir_blueprint(
 
 def _read_call(request: flask.Request, path: str, base: str, personality: Personality) -> Call:
     segments = tuple(part for part in path.split("/") if part)
-    query = read_query(request.query_string.decode("utf-8", "replace"))
+    asked = request.query_string.decode("utf-8", "replace")
+    query = read_query(re.sub("/{2,}", "/", asked) if personality.collapses_slashes else asked)
     call = Call(
         request.method,
         segments,
@@ -204,6 +206,15 @@ def _written(reply: Reply) -> flask.Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _as_it_answers(personality: Personality, response: flask.Response) -> flask.Response:
+    if not personality.etags:
+        response.headers.pop("ETag", None)
+    if response.status_code in personality.empty_refusals:
+        response.set_data(b"")
+        response.headers.pop("Content-Type", None)
     return response
 
 

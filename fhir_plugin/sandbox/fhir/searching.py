@@ -65,7 +65,9 @@ def _search_page(unit: Unit, call: Call, query: Query, found: Sequence[int], off
     count = page_size(unit.personality, query.count)
     bundle: Json = {"resourceType": "Bundle", "type": "searchset"}
     counting = query.summary == "count" or query.count == 0
-    if counting or query.total == "accurate" or (unit.personality.total == "always" and query.total != "none"):
+    how = unit.personality.total
+    asked = counting or query.total == "accurate"
+    if (asked and how != "never") or (how == "always" and query.total != "none"):
         bundle["total"] = len(found)
     path = f"{call.base}/{query.resource_type}"
     bundle["link"] = [_link("self", path + _query_string(query.understood))]

@@ -45,7 +45,7 @@ class FhirServer:
             raise FhirError(400, "value", "The body must be a Bundle of type batch or transaction")
         how = self.personality.transactions
         if not self.personality.does("system", str(kind)) or (kind == "transaction" and how == "refused"):
-            raise FhirError(405, "not-supported", f"This server does no {kind}")
+            raise FhirError(self.personality.refused_status, "not-supported", f"This server does no {kind}")
         if kind == "transaction" and how == "atomic":
             answers = self._transaction(call, access, discard=discard)
         else:

@@ -28,7 +28,8 @@ class Unit:
         if resource_type not in resource_types() or resource_type in self.personality.absent_types:
             raise FhirError(404, "not-supported", f"This server has no resource type {resource_type[:64]!r}")
         if not self.personality.does(resource_type, interaction):
-            raise FhirError(405, "not-supported", f"This server does no {interaction} on {resource_type}")
+            status, code = self.personality.refused_status, "not-supported"
+            raise FhirError(status, code, f"This server does no {interaction} on {resource_type}")
         self.authorise(resource_type, interaction)
 
     def authorise(self, resource_type: str, interaction: str) -> None:

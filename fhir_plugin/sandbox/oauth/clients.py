@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -53,8 +53,9 @@ class SandboxClient:
 class RegisteredClient(ClientMixin):  # type: ignore[misc]  # authlib carries no types
     """A `SandboxClient` as Authlib asks about it."""
 
-    def __init__(self, registration: SandboxClient) -> None:
+    def __init__(self, registration: SandboxClient, narrow: Callable[[str], str] = str) -> None:
         self.registration = registration
+        self._narrow = narrow
 
     @property
     def client_id(self) -> str:
@@ -71,9 +72,10 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # authlib carries no
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """The part of `scope` that this client may have; None (invalid_scope) when nothing is left."""
-        allowed = None if self.registration.scope is None else frozenset(self.registration.scope.split())
+        registered = self.registration.scope
+        allowed = None if registered is None else frozenset(f"{registered} {self._narrow(registered)}".split())
         levels = ("system",) if self.registration.backend else ("patient", "user")
-        return scopes.grant(scope, allowed=allowed, levels=levels).text or None
+        return self._narrow(scopes.grant(scope, allowed=allowed, levels=levels).text) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Exact comparison, byte for byte (RFC 9700 section 2.1)."""
@@ -98,14 +100,16 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # authlib carries no
 class ClientRegistry:
     """The apps by client_id. Apps may be registered while the sandbox runs: their port is known late."""
 
-    def __init__(self, clients: tuple[SandboxClient, ...] = ()) -> None:
+    def __init__(self, clients: tuple[SandboxClient, ...] = (), narrow: Callable[[str], str] = str) -> None:
+        """`narrow`: what this server grants of a scope string, for every app."""
         self._clients: dict[str, RegisteredClient] = {}
+        self._narrow = narrow
         for client in clients:
             self.register(client)
 
     def register(self, client: SandboxClient) -> None:
         """Add an app, or replace the registration with the same client_id."""
-        self._clients[client.client_id] = RegisteredClient(client)
+        self._clients[client.client_id] = RegisteredClient(client, self._narrow)
 
     def find(self, client_id: str | None) -> RegisteredClient | None:
         return None if client_id is None else self._clients.get(client_id)

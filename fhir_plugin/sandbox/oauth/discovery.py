@@ -28,11 +28,11 @@ def smart_configuration(server: SmartServer) -> dict[str, Any]:
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "token_endpoint_auth_methods_supported": list(_AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-        "scopes_supported": list(_SCOPES),
+        "scopes_supported": list(_SCOPES if server.scopes_supported is None else server.scopes_supported),
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "capabilities": list(_CAPABILITIES),
+        "capabilities": [each for each in _CAPABILITIES if server.capabilities is None or each in server.capabilities],
     }
 
 

@@ -6,7 +6,7 @@ Source: SMART App Launch 2.2, "Scopes for requesting clinical data" (SMART-R119 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -121,6 +121,33 @@ def grant(
             continue
         kept.append(raw)
     return _collect(kept)
+
+
+def narrow(text: str, most: Mapping[str, str], *, v1: bool = False) -> str:
+    """What a server grants that gives no more than `most` (type or `*` -> letters of `cruds`; empty: no bound), and
+    perhaps answers in v1's spelling, which cannot say less than `read` or `write`. Twice is as good as once."""
+    kept: list[str] = []
+    for raw in text.split():
+        scope = parse_clinical(raw.removeprefix(URI_PREFIX))
+        if scope is None:
+            spelled = [raw]
+        else:
+            letters = scope.letters & set(most.get(scope.resource_type, most.get("*", ""))) if most else scope.letters
+            spelled = _spelled(scope, letters, raw, v1=v1)
+        kept += [each for each in spelled if each not in kept]
+    return " ".join(kept)
+
+
+def _spelled(scope: ClinicalScope, letters: frozenset[str], raw: str, *, v1: bool) -> list[str]:
+    name, mark, asked = raw.partition("?")
+    head, query = name.rpartition(".")[0], mark + asked
+    if not letters:
+        return []
+    if v1 and not query:
+        return [f"{head}.{how}" for how in ("read", "write") if letters & set(_V1[how])]
+    if letters == scope.letters:
+        return [raw]
+    return [f"{head}.{''.join(each for each in 'cruds' if each in letters)}{query}"]
 
 
 def _collect(texts: Iterable[str]) -> GrantedScopes:

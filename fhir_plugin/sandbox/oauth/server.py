@@ -88,8 +88,12 @@ class SmartServer(AuthorizationServer):  # type: ignore[misc]  # authlib carries
         users: Mapping[str, User],
         lifetimes: Lifetimes,
         clock: Callable[[], float],
+        capabilities: frozenset[str] | None = None,
+        scopes_supported: tuple[str, ...] | None = None,
     ) -> None:
+        """`capabilities` and `scopes_supported`: what discovery lists; None: all that this server does."""
         super().__init__()
+        self.capabilities, self.scopes_supported = capabilities, scopes_supported
         self.base_url = base_url.rstrip("/")
         self.clients, self.users, self.lifetimes = clients, users, lifetimes
         self.book = TokenBook(clock)

@@ -33,6 +33,7 @@ class Only:
     allowed: set[tuple[str, str]]
     reach: Callable[[Json], bool] = lambda _resource: True
     asked: list[tuple[str, str]] = field(default_factory=list)
+    user: str | None = None
 
     def allows(self, resource_type: str, interaction: str) -> bool:
         self.asked.append((resource_type, interaction))

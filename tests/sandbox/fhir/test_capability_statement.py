@@ -50,7 +50,7 @@ def try_interaction(fhir: FhirUnderTest, resource_type: str, code: str) -> int:
         "create": lambda: fhir.post(resource_type, sample),
         "read": lambda: fhir.get(path, accept=FHIR_JSON),
         "vread": lambda: fhir.get(f"{path}/_history/1", accept=FHIR_JSON),
-        "update": lambda: fhir.put(path, sample | {"id": "there"}),
+        "update": lambda: fhir.put(path, sample | {"id": "there"}, if_match="*"),
         "patch": lambda: fhir.send(
             "PATCH", path, [{"op": "add", "path": "/language", "value": "en"}], content_type=PATCH
         ),
@@ -72,6 +72,7 @@ def test_what_it_says_is_what_it_does(name: str) -> None:
             fhir.store.put(binary(id="b1"))
             fhir.store.put(sample | {"id": "there"})
             claims = {one["code"] for one in stated.get(resource_type, {}).get("interaction", [])}
+            claims -= {lie.partition(":")[2] for lie in fhir.personality.claimed if lie.startswith(f"{resource_type}:")}
             for code in (
                 "read",
                 "vread",
@@ -85,7 +86,7 @@ def test_what_it_says_is_what_it_does(name: str) -> None:
             ):
                 status = try_interaction(fhir, resource_type, code)
                 assert (status < 300) is (code in claims), f"{resource_type} {code}: {status}"
-                assert status < 300 or status in (404, 405)
+                assert status < 300 or status in (404, fhir.personality.refused_status)
 
 
 @pytest.mark.parametrize("name", personality_names())
