@@ -37,17 +37,17 @@ def keeps_a_binary_under_our_id(place: Place) -> None:
     if place.deviates("server-chooses-ids"):
         with pytest.raises(RecordRefused):
             put()
-        return None
+        return
     assert put().reference == put().reference == f"Binary/{id}"
     found = place.record.read_binary(f"Binary/{id}")
     assert (found.content, found.content_type) == (content, "image/png")
-    return None
+    return
 
 
 def does_not_know_a_binary_that_never_was(place: Place) -> None:
     with pytest.raises(NotFound):
         place.record.read_binary(f"Binary/{our_id()}")
-    return None
+    return
 
 
 def reads_no_binary_elsewhere(place: Place) -> None:
