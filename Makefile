@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 ifeq (,$(shell command -v $(PYTHON) 2>/dev/null))
 PYTHON := python3
 endif
+# A machine that keeps no compiled modules would compile this app anew in each of the hundreds of processes of a test run.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

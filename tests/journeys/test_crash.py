@@ -17,7 +17,7 @@ from tests.journeys.record_checks import left_standing, sets_of
 
 pytestmark = pytest.mark.crash
 
-SPREAD = 40
+SPREAD = 27
 WRITES = {"method": "PUT|POST", "path": "/fhir"}
 FAULTS: list[tuple[str, list[dict[str, Any]], bool]] = [
     ("no fault", [], False),

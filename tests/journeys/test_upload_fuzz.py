@@ -22,7 +22,7 @@ from fhir_plugin.web.access import clinical_session
 from mappings.model.identifiers import CaptureId
 from tests.journeys.mutations import KEEPS_MAGIC, MAGIC, mutated, originals
 
-FEW, MANY = 2000, 20_000
+FEW, MANY = 1000, 20_000
 ROUND = 500
 """Uploads of one test case: so that many fit into many processes."""
 EXPECTED = {201, 400, 413, 422}
