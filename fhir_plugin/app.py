@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from fhir_plugin.adapters.appointments import Appointments
 from fhir_plugin.adapters.audit import DatabaseAuditTrail
 from fhir_plugin.adapters.background import BackgroundThreads
+from fhir_plugin.adapters.chart_copies import DatabaseChartCopies
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
 from fhir_plugin.adapters.database import Database
@@ -210,6 +211,7 @@ def install(
         kept=kept,
         labels=around("labels", DatabaseImageLabels(database, masters)),
         hidden=around("hidden", DatabaseHiddenImages(database, masters)),
+        copies=around("copies", DatabaseChartCopies(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
     )
     colleagues = DatabaseColleagues(database, masters)

@@ -173,6 +173,7 @@ def join_deletion(
         work=capture.work,
         cases=cases,
         hidden=capture.hidden,
+        copies=capture.copies,
         vault=capture.vault,
         audit=capture.audit,
         signer=capture.signer,

@@ -50,6 +50,7 @@ def join_desk(
             kept=parts.kept,
             labels=parts.labels,
             hidden=parts.hidden,
+            copies=parts.copies,
             background=parts.background,
             start_sending=start,
         )

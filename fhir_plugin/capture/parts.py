@@ -16,6 +16,7 @@ from fhir_plugin.policy.ruling import Reason
 from fhir_plugin.ports import (
     AuditTrail,
     Background,
+    ChartCopies,
     ClinicalRecord,
     Clock,
     HiddenImages,
@@ -60,6 +61,7 @@ class CaptureParts:
     kept: KeptImages
     labels: ImageLabels
     hidden: HiddenImages
+    copies: ChartCopies
     background: Background
 
     @property

@@ -12,6 +12,7 @@ from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import (
     AuditTrail,
     Background,
+    ChartCopies,
     ClinicalRecord,
     Clock,
     DeletionCases,
@@ -53,6 +54,7 @@ class DeleteParts:
     work: UnitOfWork
     cases: DeletionCases
     hidden: HiddenImages
+    copies: ChartCopies
     vault: Vault
     audit: AuditTrail
     signer: StatementSigner

@@ -10,6 +10,7 @@ from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import (
     AuditTrail,
+    ChartCopies,
     ClinicalRecord,
     Clock,
     HiddenImages,
@@ -50,6 +51,8 @@ class KeepParts(Protocol):
     def labels(self) -> ImageLabels: ...
     @property
     def hidden(self) -> HiddenImages: ...
+    @property
+    def copies(self) -> ChartCopies: ...
     @property
     def signer(self) -> StatementSigner: ...
     @property

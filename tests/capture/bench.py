@@ -24,6 +24,7 @@ from mappings.model.identifiers import CaptureId, FhirBase, ImageId, LaunchId, P
 from mappings.model.people import ClinicalSession, Role, User
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
+from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import FakeClock
 from tests.fakes.drafts import FakeDrafts
 from tests.fakes.hidden_images import FakeHiddenImages
@@ -110,6 +111,7 @@ class Bench:
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
         self.hidden = FakeHiddenImages(self.work)
+        self.copies = FakeChartCopies(self.work)
         self.signer = FakeStatementSigner()
         self.signed_out: set[str] = set()
         plans: dict[str, PlanFor] = {}
@@ -135,6 +137,7 @@ class Bench:
             kept=self.kept,
             labels=self.labels,
             hidden=self.hidden,
+            copies=self.copies,
             background=self.background,
         )
         plans[KIND] = CarryOut(self.parts)

@@ -35,6 +35,7 @@ from mappings.model.people import ClinicalSession, Patient, Role, User
 from mappings.model.practice import Hold, HoldKind
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
+from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import FakeClock
 from tests.fakes.deletion_cases import FakeDeletionCases
 from tests.fakes.destruction_log import FakeDestructionLog
@@ -86,6 +87,7 @@ class DestroyingBench:
         self.log = FakeDestructionLog()
         self.traces = FakeTraces()
         self.hidden = FakeHiddenImages(self.work)
+        self.copies = FakeChartCopies(self.work)
         self.kept = FakeKeptImages(self.work)
         self.audit = FakeAuditTrail(self.clock, self.work)
         self.background = InlineBackground()
@@ -103,6 +105,7 @@ class DestroyingBench:
             work=self.work,
             cases=self.cases,
             hidden=self.hidden,
+            copies=self.copies,
             vault=self.vault,
             audit=self.audit,
             signer=FakeStatementSigner(),

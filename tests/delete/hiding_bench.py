@@ -45,6 +45,7 @@ class HidingBench(PracticeBench):
             work=self.work,
             cases=self.cases,
             hidden=self.hidden,
+            copies=self.copies,
             vault=self.vault,
             audit=self.audit,
             signer=self.signer,

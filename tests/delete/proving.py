@@ -25,6 +25,7 @@ from mappings.model.deletion import (
 )
 from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 from mappings.r4.tombstone import to_tombstone
+from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.deletion_cases import FakeDeletionCases
 from tests.fakes.destruction_log import FakeDestructionLog
@@ -76,6 +77,7 @@ class World:
         self.leases = 0
         self.vault = FakeVault(self.clock)
         self.kept, self.hidden = FakeKeptImages(), FakeHiddenImages()
+        self.copies = FakeChartCopies()
         self.destroyed = FakeDestructionLog()
         self.record.put({"resourceType": "Patient", "id": str(AMY), "name": [{"text": "Amy Example"}]})
         self.record.create_binary(PICTURE, "image/jpeg", id="bytes-1", security_context=None)
@@ -106,6 +108,7 @@ class World:
             work=nothing,
             cases=FakeDeletionCases(),
             hidden=self.hidden,
+            copies=self.copies,
             vault=self.vault,
             audit=nothing,
             signer=FakeStatementSigner(),

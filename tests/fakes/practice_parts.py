@@ -28,6 +28,7 @@ from fhir_plugin.policy.pack import PolicyPack, shipped_pack
 from fhir_plugin.ports import (
     AuditEntry,
     AuditTrail,
+    ChartCopies,
     ClinicalRecord,
     Clock,
     HiddenImages,
@@ -46,6 +47,7 @@ from fhir_plugin.work.practice import Practice
 from mappings.model.identifiers import LaunchId
 from mappings.model.people import ClinicalSession
 from tests.fakes.audit import FakeAuditTrail
+from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import FakeClock
 from tests.fakes.hidden_images import FakeHiddenImages
 from tests.fakes.image_labels import FakeImageLabels
@@ -77,6 +79,7 @@ class Keeping:
     kept: KeptImages
     labels: ImageLabels
     hidden: HiddenImages
+    copies: ChartCopies
     signer: StatementSigner
     ledger: LedgerStore
     engine: Engine
@@ -139,6 +142,7 @@ class PracticeBench:
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
         self.hidden = FakeHiddenImages(self.work)
+        self.copies = FakeChartCopies(self.work)
         self.signer = FakeStatementSigner()
         self.opinions = FakeSecondOpinions(self.work)
         self.worker = FakeImageWorker()
@@ -154,6 +158,7 @@ class PracticeBench:
             kept=self.kept,
             labels=self.labels,
             hidden=self.hidden,
+            copies=self.copies,
             signer=self.signer,
             ledger=self.ledger,
             engine=self.engine,

@@ -16,6 +16,7 @@ from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import (
     AuditTrail,
     Background,
+    ChartCopies,
     ClinicalRecord,
     Clock,
     DisclosureRequests,
@@ -69,6 +70,7 @@ class DeskParts:
     kept: KeptImages
     labels: ImageLabels
     hidden: HiddenImages
+    copies: ChartCopies
     background: Background
     start_sending: StartsSending | None = None
 

@@ -23,6 +23,7 @@ from mappings.model.people import ClinicalSession, Patient, Role, User
 from mappings.r4.patient import from_patient
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
+from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import FakeClock
 from tests.fakes.disclosure_requests import FakeDisclosureRequests
 from tests.fakes.hidden_images import FakeHiddenImages
@@ -103,6 +104,7 @@ class DeskBench:
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
         self.hidden = FakeHiddenImages(self.work)
+        self.copies = FakeChartCopies(self.work)
         self.worker = worker or FakeImageWorker()
         self.background = InlineBackground()
         self.ledger = FakeLedger(self.work)
@@ -131,6 +133,7 @@ class DeskBench:
             kept=self.kept,
             labels=self.labels,
             hidden=self.hidden,
+            copies=self.copies,
             background=self.background,
             start_sending=start if sends else None,
         )
