@@ -43,6 +43,8 @@ class Bench:
     patient: Reference | None = None
     binary: Reference | None = None
     about: Reference | None = None
+    copy: Reference | None = None
+    """A document in the chart that stands for an image."""
     content: bytes = field(default_factory=specimen.drawn_image)
 
     @property
@@ -51,11 +53,12 @@ class Bench:
 
     @property
     def shape(self) -> str:
-        """What an image is filed as here. Raises `CannotDo` where there is neither."""
-        for resource_type in ("Media", "DocumentReference"):
-            if self.capability.holds(resource_type):
-                return resource_type
-        raise CannotDo("This server takes neither Media nor DocumentReference.")
+        """What an image is filed as here. Raises `CannotDo` where it takes no image."""
+        if self.capability.holds("Media"):
+            return "Media"
+        if self.capability.takes_document("image/jpeg"):
+            return "DocumentReference"
+        raise CannotDo("This server takes no image, as Media or as DocumentReference: the app keeps it.")
 
     def keep(self, stored: Stored) -> Reference:
         """Remembers what has been made, so that it is removed again."""

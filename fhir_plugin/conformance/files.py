@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from fhir_plugin.conformance.matrix import INTERACTIONS
 from fhir_plugin.conformance.results import CheckResult, Report, Verdict
-from fhir_plugin.conformance.words import SIGNS, WORDS
+from fhir_plugin.conformance.words import CELL_SIGNS, CELLS, RUNGS, SIGNS, WORDS
 
 Json = dict[str, Any]
 
@@ -49,6 +50,13 @@ def as_json(report: Report) -> Json:
         "software": report.software,
         "fhir_version": report.fhir_version,
         "vendor": report.vendor,
+        "entered": report.entered,
+        "scopes": report.scopes,
+        "cut_short": report.cut_short,
+        "way": asdict(report.way) if report.way is not None else None,
+        "matrix": {
+            row.resource_type: dict(zip(INTERACTIONS, map(str, row.words), strict=True)) for row in report.matrix
+        },
         "at": report.at.isoformat(),
         "version": report.version,
         "conforms": report.conforms,
@@ -121,7 +129,8 @@ def as_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     page = pages.get_template("report.html")
-    return page.render(report=report, groups=_groups(report), signs=SIGNS, words=WORDS) + "\n"
+    matrix = {"interactions": INTERACTIONS, "cells": CELLS, "cell_signs": CELL_SIGNS, "rungs": RUNGS}
+    return page.render(report=report, groups=_groups(report), signs=SIGNS, words=WORDS, **matrix) + "\n"
 
 
 def _text_of(name: str) -> str:

@@ -48,6 +48,38 @@ class CheckResult:
     words: str
     exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
     milliseconds: int = 0
+    exchanges_not_shown: int = 0
+    """How many there were besides `exchanges`."""
+
+
+class Word(StrEnum):
+    """What is known of one interaction with one resource type, before anything is tried."""
+
+    CAN = "can"
+    NOT_GRANTED = "not-granted"
+    """The server can; this sign-in may not."""
+    KNOWN_NOT = "known-not"
+    """The server says it, and servers of its family are known not to do it."""
+    NOT_SAID = "not-said"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One resource type of the matrix: a word for each of `matrix.INTERACTIONS`."""
+
+    resource_type: str
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an image of twelve megapixels would be filed here. `passed`: the better ways, each with why not."""
+
+    rung: str
+    words: str
+    passed: tuple[tuple[str, str], ...] = ()
+    beside: tuple[str, ...] = ()
+    """Resource types that the app's companion store keeps."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +97,13 @@ class Report:
     left_behind: tuple[str, ...]
     kept: bool = False
     """Nothing was removed, because somebody asked to look at it."""
+    entered: str = ""
+    """How it was entered, and with which scopes."""
+    scopes: str = ""
+    matrix: tuple[Row, ...] = ()
+    way: Way | None = None
+    cut_short: str = ""
+    """Why not everything was tried: the server asked to be left alone, or the time was over. Empty: it was."""
 
     def counts(self) -> dict[Verdict, int]:
         """How many checks ended in each way."""

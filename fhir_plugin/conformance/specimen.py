@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from base64 import b64encode
 from typing import Any, Final
 
 from mappings.terminology import systems
@@ -19,6 +20,8 @@ ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 RESTRICTED: Final = {"system": CONFIDENTIALITY, "code": "R"}
 SENSITIVE: Final = {"system": ACT_CODE, "code": "SEX"}
 STRICTER: Final = {"system": ACT_CODE, "code": "PHY"}
+
+_SAID: Final = "Conformance run: a drawing of nobody"
 
 
 def drawn_image(width: int = 800, height: int = 600, *, quality: int = 90) -> bytes:
@@ -50,6 +53,26 @@ def large_image(size: int) -> bytes:
         segments += b"\xff\xfe" + (piece - 2).to_bytes(2, "big") + noise[len(segments) + 4 : len(segments) + piece]
         rest -= piece
     return drawing[:2] + bytes(segments) + drawing[2:]
+
+
+def pages(picture: bytes) -> dict[str, bytes]:
+    """A page with the picture on it as each type that charts take, and words alone, by MIME type."""
+    from reportlab.lib.utils import ImageReader  # as Pillow
+    from reportlab.pdfgen.canvas import Canvas
+
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=(420, 360), invariant=1)
+    canvas.drawString(20, 335, _SAID)
+    canvas.drawImage(ImageReader(io.BytesIO(picture)), 20, 20, 380, 285)
+    canvas.save()
+    shown = f'<p>{_SAID}</p><p><img alt="a drawing" src="data:image/jpeg;base64,{b64encode(picture).decode()}" /></p>'
+    html = f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>{_SAID}</title></head><body>{shown}</body></html>'
+    return {
+        "application/pdf": file.getvalue(),
+        "application/xhtml+xml": html.encode(),
+        "text/html": f"<!DOCTYPE html>{html}".encode(),
+        "text/plain": _SAID.encode(),
+    }
 
 
 def patient(run: str) -> Json:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from fhir_plugin.adapters.fhir_json import UnusableJson, parse_object
 from fhir_plugin.conformance import specimen
 from fhir_plugin.conformance.bench import Bench, CannotDo, Check, CheckFailed, need_true
+from fhir_plugin.conformance.matrix import way_of
 from fhir_plugin.errors import PluginError, RecordRefused, SignInNeeded, TooLarge
 from fhir_plugin.ports import TransactionEntry
 from mappings.model.identifiers import PatientId, Reference
+from mappings.model.writeback import Rung
 from mappings.r4 import elements
 from mappings.r4.attachment import attachment_of, inline_content
 from mappings.terminology import systems
@@ -34,6 +36,14 @@ def speaks_smart(bench: Bench) -> str:
     if reply.status != 200:
         raise CannotDo(f"No SMART discovery: HTTP {reply.status}. People cannot launch the app from here.")
     return "It says where people sign in (.well-known/smart-configuration)."
+
+
+def files_in_its_way(bench: Bench) -> str:
+    """Nothing is asked: which way the app takes here follows from what is known by now."""
+    way = way_of(bench.capability, bench.large)
+    if not Rung(way.rung).whole:
+        raise CannotDo(f"A photograph of {bench.large / 1e6:.1f} MB is {way.words}.")
+    return f"A photograph of {bench.large / 1e6:.1f} MB is filed {way.words}."
 
 
 def makes_a_patient(bench: Bench) -> str:
@@ -195,6 +205,7 @@ def transacts(bench: Bench) -> str:
 CHECKS = (
     Check("capability", "Describes itself", "Discovery", "R4 3.1.0.9; SMART-R1", describes_itself),
     Check("smart", "Says where people sign in", "Discovery", "SMART-R2", speaks_smart),
+    Check("way", "Takes whole images", "Filing", "G-R282", files_in_its_way),
     Check("patient", "Creates a synthetic patient", "Filing", "G-R123", makes_a_patient),
     Check("binary-raw", "Takes image bytes as they are", "Filing", "R4 2.41", takes_raw_bytes),
     Check("binary-json", "Takes image bytes as JSON", "Filing", "R4 2.41", takes_bytes_as_json),

@@ -46,7 +46,7 @@ def test_a_server_that_does_everything(tried: dict[str, tuple[Result, Path]]) ->
     assert result.exit_code == 0, result.output
     assert set(verdicts_of(folder).values()) == {"passed"}
     assert json.loads(result.stdout)["left_behind"] == []
-    assert "28/28" in result.stderr
+    assert "34/34" in result.stderr
 
 
 def test_what_a_server_cannot_do_is_no_fault(tried: dict[str, tuple[Result, Path]]) -> None:

@@ -82,7 +82,7 @@ def test_purging(promise: purge_promises.Promise, purging: purge_promises.Place)
 def test_a_conformance_run(base: tuple[str, FhirBase]) -> None:
     """HAPI does what it says. The router says that it transacts, and leaves half of it."""
     name, address = base
-    report = run(RecordingTransport(), address, None)
+    report = run(RecordingTransport(), address)
     failed = {each.name for each in report.results if each.verdict is Verdict.FAILED}
     assert failed == ({"transaction"} if name == "medplum-router" else set())
     assert not any(each.verdict is Verdict.NOT_RUN for each in report.results)
