@@ -1,0 +1,115 @@
+"""What a copy of an image says in a chart that takes no images: whose, what, when, by whose word, and where it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from typing import Final
+
+from fhir_plugin.capture.filing import FilingOrder, OrderedImage
+from fhir_plugin.capture.receipt import agreed, giver_words
+from fhir_plugin.ports import SheetWords
+from mappings.model.images import CleanImage
+from mappings.model.labels import is_restricted
+from mappings.terminology.labels import plain_label
+from mappings.terminology.photographs import ARRIVAL_WORDS, MADE_WORDS, PHOTOGRAPHER_WORDS
+
+TEXT_WIDTH: Final = 78
+"""Letters in a line of a note: charts show notes in a fixed pitch, or wrap them themselves."""
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+
+def sheet_words(
+    order: FilingOrder, image: OrderedImage, clean: CleanImage, *, organisation: str, shows_picture: bool
+) -> SheetWords:
+    """The words for one image of an order. `organisation`: whose app keeps the whole image, as people name it."""
+    what = "video" if clean.is_video else "photograph"
+    site = _site(image)
+    where = f"the clinical photographs app of {organisation}"
+    return SheetWords(
+        title=f"Clinical {what}: {site}",
+        organisation=organisation,
+        banner=_banner(image),
+        rows=tuple((label, value) for label, value in _rows(order, image, clean, site) if value),
+        closing=(_where_it_is(image, where, what, shows_picture), _how_to_treat(what)),
+        alt=f"{'Still of a video' if clean.is_video else 'Photograph'}: {site}",
+        made=order.recorded_at,
+        smaller=f"The picture on this page is smaller than the {what} that is kept; nothing of it was cut off.",
+    )
+
+
+def plain_text(words: SheetWords) -> str:
+    """The same as a note."""
+    lines = [words.title.upper(), *words.banner, ""]
+    for label, value in words.rows:
+        lines += textwrap.wrap(f"{label}: {' '.join(value.split())}", TEXT_WIDTH, subsequent_indent="  ")
+    for paragraph in words.closing:
+        lines += ["", *textwrap.wrap(paragraph, TEXT_WIDTH)]
+    return "\n".join(lines) + "\n"
+
+
+def _banner(image: OrderedImage) -> tuple[str, ...]:
+    if not is_restricted(list(image.labels)):
+        return ()
+    said = [plain_label(label) for label in image.labels]
+    return ("SENSITIVE: for those who need it for this patient's care.", f"Labels: {'; '.join(said)}.")
+
+
+def _rows(order: FilingOrder, image: OrderedImage, clean: CleanImage, site: str) -> list[tuple[str, str]]:
+    made = MADE_WORDS[image.made]
+    born = _day(order.birth_date) if order.birth_date else ""
+    return [
+        ("Patient", order.patient_name + (f", born {born}" if born and order.patient_name else "")),
+        ("Shows", f"{made}: {site}"),
+        ("Taken", _taken(image.captured)),
+        ("Taken by", PHOTOGRAPHER_WORDS[order.photographer]),
+        ("Arrived", ARRIVAL_WORDS[order.arrival]),
+        ("Purpose", image.purpose or order.purpose),
+        ("Consent", "; ".join(f"{scope}: {answer}" for scope, answer in agreed(order.consent))),
+        ("Given by", giver_words(order.consent) if order.consent.decisions else ""),
+        ("Labels", "; ".join(plain_label(label) for label in image.labels)),
+        ("Filed by", f"{order.user_display or order.user}, {_moment(order.recorded_at)}"),
+        ("Size", f"{clean.width} by {clean.height} pixels, {len(clean.content):,} bytes"),
+        ("Identifier", image.image_id),
+    ]
+
+
+def _where_it_is(image: OrderedImage, where: str, what: str, shows_picture: bool) -> str:
+    first = (
+        f"This is a copy for reading. The whole {what}"
+        if shows_picture
+        else f"The {what} itself is not in this chart. It"
+    )
+    return (
+        f"{first} is kept in {where}, with its consent, labels and history. To see it, open that app from this "
+        f"patient's chart and look for the identifier {image.image_id}."
+    )
+
+
+def _how_to_treat(what: str) -> str:
+    return (
+        f"Before this is shown or given to anybody outside the team, look in that app: what was agreed about the "
+        f"{what} may have changed since."
+    )
+
+
+def _site(image: OrderedImage) -> str:
+    return image.site.display + (f", {image.laterality.value}" if image.laterality else "")
+
+
+def _taken(captured: dt.datetime | dt.date | None) -> str:
+    if captured is None:
+        return "not known"
+    return _moment(captured) if isinstance(captured, dt.datetime) else _day(captured)
+
+
+def _moment(at: dt.datetime) -> str:
+    utc = at.astimezone(dt.UTC)
+    return f"{_day(utc.date())}, {utc:%H:%M} UTC"
+
+
+def _day(day: dt.date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
