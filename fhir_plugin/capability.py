@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+ROUND_A_DOCUMENT = 16 * 1024
+"""Bytes of JSON around the content of a document or an image."""
 
 SCOPES = (
     "openid",
@@ -43,11 +47,34 @@ copy reaches, and to write down what was given out. Only where the EHR's entry n
 there: nobody else's token opens a whole record (docs/adr/0026)."""
 
 
+class Source(StrEnum):
+    """Where something that is known of a server family comes from."""
+
+    SEEN = "seen"
+    """By running it."""
+    DOCUMENTS = "documents"
+    """Its vendor's; nobody here has run it."""
+    NOTES = "notes"
+    """Written by others who used it; nobody here has."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One thing that is known of a server family: what, why it is believed, and from where. For people to read."""
+
+    what: str
+    value: str
+    reason: str
+    source: Source
+
+
 @dataclass(frozen=True)
 class VendorFacts:
     """What is known of a server family and its CapabilityStatement does not say. None: unknown, try and look."""
 
     name: str = "unknown"
+    title: str = ""
+    """As people call it."""
     raw_binary: bool | None = None
     rewrites_urn_in_attachments: bool | None = None
     atomic_transaction: bool | None = None
@@ -60,7 +87,18 @@ class VendorFacts:
     largest_document: int | None = None
     """Bytes of one attachment, decoded."""
     document_needs: frozenset[str] = frozenset()
-    """What a DocumentReference must carry there: `encounter`, `period-end`, `author`, `first-attachment-only`, ..."""
+    """What a DocumentReference must carry there: values of `DocumentNeed`."""
+    known: tuple[Known, ...] = field(default=(), repr=False, compare=False)
+    """All of it, with its reasons, and what no field says, for people to read."""
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What the EHR's SMART configuration says beside its CapabilityStatement. Nothing is decided by `scopes`: the list
+    need not be whole, and promises what the server itself does not do (eCW)."""
+
+    capabilities: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,6 +118,9 @@ class Capability:
     vendor: VendorFacts = VendorFacts()
     refused_size: int | None = None
     """Bytes of the smallest request body that this server has refused as too large; None where it never has."""
+    scopes: tuple[str, ...] = ()
+    """As they were granted; empty where that is not known, or the server is open."""
+    discovery: Discovery | None = None
 
     @property
     def body_limit(self) -> int | None:
@@ -87,13 +128,24 @@ class Capability:
         known = [self.vendor.max_body_bytes, self.refused_size - 1 if self.refused_size else None]
         return min((each for each in known if each is not None), default=None)
 
+    @property
+    def document_limit(self) -> int | None:
+        """The largest document worth trying inside a DocumentReference, in bytes before base64; None: any."""
+        body = self.body_limit
+        known = [self.vendor.largest_document, None if body is None else max(0, (body - ROUND_A_DOCUMENT) * 3 // 4)]
+        return min((each for each in known if each is not None), default=None)
+
+    def claims(self, resource_type: str, interaction: str) -> bool:
+        """Whether the CapabilityStatement says so, believed or not, granted or not."""
+        return interaction in self.interactions.get(resource_type, frozenset())
+
+    def offers(self, resource_type: str, interaction: str) -> bool:
+        """Whether the server does this, as far as is known, whatever this launch was granted."""
+        return self.claims(resource_type, interaction) and (resource_type, interaction) not in self.vendor.denied
+
     def may(self, resource_type: str, interaction: str) -> bool:
         """Whether the server says that it does this, and this launch was granted it."""
-        return (
-            interaction in self.interactions.get(resource_type, frozenset())
-            and (resource_type, interaction) not in self.vendor.denied
-            and self.granted(resource_type, interaction)
-        )
+        return self.offers(resource_type, interaction) and self.granted(resource_type, interaction)
 
     def holds(self, resource_type: str) -> bool:
         """Whether resources of this type are written to the EHR; otherwise the companion store keeps them."""
