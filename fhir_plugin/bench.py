@@ -82,6 +82,9 @@ class _Free:
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return self.cleaned.thumbnail
 
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        return content
+
     def pixels(self, content: bytes) -> bytes | None:
         return None
 

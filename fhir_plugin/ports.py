@@ -229,6 +229,10 @@ class ImageWorker(Protocol):
         `below`: on a strip under the whole picture instead, which itself stays as it is, at its full size.
         """
 
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        """A JPEG without metadata of the whole upright picture in sRGB, at the most `most_bytes`: with fewer pixels, if
+        it must be."""
+
     def pixels(self, content: bytes) -> bytes | None:
         """A print of what the picture shows, by which a copy of it is known again (`disclose.prove.pixels`); None for
         what cannot be opened, which a video is."""

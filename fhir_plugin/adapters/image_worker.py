@@ -174,6 +174,12 @@ class ProcessImageWorker:
         job = {"job": "mark", "words": words, "below": below}
         return _only_jpeg(*self._ask(job, received.content, self._bounds))
 
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        """See `ImageWorker.fitted`."""
+        if sniff_video(content) is not None:
+            raise refuse("video")
+        return _only_jpeg(*self._ask({"job": "fitted", "most_bytes": most_bytes}, content, self._bounds))
+
     def pixels(self, content: bytes) -> bytes | None:
         """See `ImageWorker.pixels`."""
         try:

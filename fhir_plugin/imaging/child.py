@@ -19,6 +19,7 @@ from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.imaging import wire
 from fhir_plugin.imaging.clean import clean_content, preview
 from fhir_plugin.imaging.cleaned import Cleaned
+from fhir_plugin.imaging.fitting import fitted
 from fhir_plugin.imaging.pixel_hash import pixel_print
 from fhir_plugin.imaging.video import clean_video, preview_video
 from fhir_plugin.imaging.watermark import mark, mark_below
@@ -142,6 +143,8 @@ def _answer(header: wire.Header, content: bytes, progress: _Progress) -> tuple[w
         if header["job"] == "mark":
             marking = mark_below if header["below"] else mark
             return {"status": "preview"}, [marking(content, header["words"])]
+        if header["job"] == "fitted":
+            return {"status": "preview"}, [fitted(content, header["most_bytes"])]
         if header["job"] == "pixels":
             return {"status": "pixels"}, [pixel_print(content)]
         geometry = wire.geometry_from_json(header["geometry"])

@@ -61,5 +61,8 @@ class FakeImageWorker:
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return b"marked " + words.encode() + b" " + received.content
 
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        return content if most_bytes is None else content[:most_bytes]
+
     def pixels(self, content: bytes) -> bytes | None:
         return None

@@ -17,6 +17,7 @@ from fhir_plugin.capture.requests.parts import RequestParts
 from fhir_plugin.capture.requests.request import Asked, Needs, PhotoRequest, RequestState
 from fhir_plugin.capture.requests.visit import Visits
 from fhir_plugin.errors import UnacceptableImage
+from fhir_plugin.imaging.fitting import fitted
 from fhir_plugin.imaging.pixel_hash import print_or_none
 from fhir_plugin.imaging.refusals import refuse
 from fhir_plugin.imaging.watermark import mark
@@ -89,6 +90,9 @@ class PillowWorker:
 
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return mark(received.content, words)
+
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        return fitted(content, most_bytes)
 
     def pixels(self, content: bytes) -> bytes | None:
         return print_or_none(content)

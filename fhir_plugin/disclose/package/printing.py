@@ -75,9 +75,11 @@ class Flow:
         self._pages.end()
         self._y -= 5
 
-    def picture(self, read: Callable[[], bytes], pixels: Pixels, alt: str) -> None:
-        """As wide as the column or as high as half a page."""
-        width, height = size_of(pixels)
+    def picture(
+        self, read: Callable[[], bytes], pixels: Pixels, alt: str, *, highest: float = _HIGHEST_PICTURE
+    ) -> None:
+        """As wide as the column, or `highest` points high."""
+        width, height = size_of(pixels, highest)
         self._keep(height + 4 * _TEXT)
         self._pages.begin("Figure", alt=self.printable(alt))
         self._pages.picture(read, pixels, MARGIN, self._y - height, width)
@@ -143,9 +145,9 @@ class Flow:
             self._y = _TOP
 
 
-def size_of(pixels: Pixels) -> tuple[float, float]:
+def size_of(pixels: Pixels, highest: float = _HIGHEST_PICTURE) -> tuple[float, float]:
     """How large a picture is printed, in points: never larger than its pixels bear."""
-    width = min(_ROOM, _HIGHEST_PICTURE * pixels.width / pixels.height, pixels.width * 0.75)
+    width = min(_ROOM, highest * pixels.width / pixels.height, pixels.width * 0.75)
     return width, width * pixels.height / pixels.width
 
 

@@ -24,6 +24,7 @@ from fhir_plugin.disclose.package import Package, write_package
 from fhir_plugin.disclose.prove import Needles, what_to_look_for
 from fhir_plugin.disclose.redact import Part
 from fhir_plugin.imaging.clean import clean, preview
+from fhir_plugin.imaging.fitting import fitted
 from fhir_plugin.imaging.pixel_hash import print_or_none
 from fhir_plugin.imaging.watermark import mark, mark_below
 from fhir_plugin.ports import ImageWorker, Json
@@ -84,6 +85,9 @@ class WorkerHere:
 
     def mark(self, received: ReceivedImage, words: str, *, below: bool = False) -> bytes:
         return (mark_below if below else mark)(received.content, words)
+
+    def fitted(self, content: bytes, *, most_bytes: int | None) -> bytes:
+        return fitted(content, most_bytes)
 
     def pixels(self, content: bytes) -> bytes | None:
         return print_or_none(content)
