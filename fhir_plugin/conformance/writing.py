@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from fhir_plugin.adapters.fhir_json import UnusableJson, parse_object
+from fhir_plugin.adapters.fhir_json import UnusableJson, binary_json, parse_object
 from fhir_plugin.conformance import specimen
 from fhir_plugin.conformance.bench import Bench, CannotDo, Check, CheckFailed, need_true
 from fhir_plugin.conformance.matrix import way_of
@@ -68,12 +68,12 @@ def _takes_bytes(bench: Bench, form: str) -> str:
     if not bench.capability.holds("Binary"):
         raise CannotDo("This server has no Binary: bytes go inside the image's resource.")
     sender, what = bench.record.sender, f"create a Binary ({form})"
+    patient = bench.need("patient")  # whose it is: to a sign-in for one patient, bytes of nobody are not there
     if form == "raw":
-        headers, body = {"Content-Type": "image/jpeg"}, bench.content
+        headers, body = {"Content-Type": "image/jpeg", "X-Security-Context": str(patient)}, bench.content
     else:
-        data = base64.b64encode(bench.content)
         headers = {"Content-Type": "application/fhir+json"}
-        body = b'{"resourceType":"Binary","contentType":"image/jpeg","data":"' + data + b'"}'
+        body = binary_json(bench.content, "image/jpeg", id=None, security_context=patient)
     reply = sender.ask("POST", f"{sender.base}/Binary", what, headers=headers, content=body)
     if reply.status == 401:
         raise SignInNeeded("The server does not take this token.")
@@ -105,7 +105,7 @@ def takes_a_large_photo(bench: Bench) -> str:
     if not bench.capability.holds("Binary"):
         raise CannotDo("This server has no Binary, and a photograph of that size fits inside no resource.")
     try:
-        stored = bench.record.create_binary(content, "image/jpeg", id=None, security_context=None)
+        stored = bench.record.create_binary(content, "image/jpeg", id=None, security_context=bench.patient)
     except TooLarge as refused:
         raise CannotDo(f"{size} are too much for it (HTTP {refused.status}): smaller pictures only.") from refused
     reference = bench.keep(stored)
