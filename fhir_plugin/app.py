@@ -221,6 +221,7 @@ def install(
         colleagues=colleagues,
         absences=DatabaseAbsences(database, masters),
         holds=holds,
+        copies=parts.copies,
         audit=audit,
         ledger=ledger,
         engine=engine,

@@ -282,5 +282,6 @@ WORK_KEYS = tuple(
         (WorkKind.DELETION_REJECTED, "G-R243", ""),
         (WorkKind.BREACH, "UK GDPR Article 33", "24 at most"),
         (WorkKind.DELETION_NOT_PROVEN, "G-R277", ""),
+        (WorkKind.CHART_COPY, "the project's own", ""),
     )
 )

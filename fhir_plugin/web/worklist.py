@@ -48,6 +48,7 @@ KINDS: Final[Mapping[WorkKind, str]] = MappingProxyType(
         WorkKind.DELETION_NOT_PROVEN: "Permanent deletion: not proven, something remains",
         WorkKind.BREACH: "It was in the wrong chart: consider whether to report a breach",
         WorkKind.DELETION_REPLY: "The patient waits for an answer about erasure",
+        WorkKind.CHART_COPY: "The EHR takes no pictures: something is left to do by hand",
     }
 )
 """Each kind as people read it. None of these says what a picture shows."""

@@ -46,6 +46,10 @@ ENDINGS: Final[Mapping[WorkKind, tuple[Ending, ...]]] = MappingProxyType(
         ),
         WorkKind.DELETION_REJECTED: (Ending("known", "I have read why, and know what to do instead"),),
         WorkKind.FOLLOW_UP: (Ending("settled", "It is settled", needs_words=True),),
+        WorkKind.CHART_COPY: (
+            Ending("filed", "I have filed it in the chart"),
+            Ending("gone", "I have looked: it is not in the chart, and the file is nowhere any more"),
+        ),
     }
 )
 """No entry: what is done is done elsewhere, and the item ends with it."""

@@ -10,7 +10,17 @@ from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import LedgerStore
 from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.pack import PolicyPack
-from fhir_plugin.ports import AuditEntry, AuditTrail, ClinicalRecord, Clock, Holds, JobQueue, UnitOfWork, Worklist
+from fhir_plugin.ports import (
+    AuditEntry,
+    AuditTrail,
+    ChartCopies,
+    ClinicalRecord,
+    Clock,
+    Holds,
+    JobQueue,
+    UnitOfWork,
+    Worklist,
+)
 from fhir_plugin.work.stores import Absences, Colleagues
 from mappings.model.identifiers import LaunchId, PatientId
 from mappings.model.people import ClinicalSession
@@ -23,6 +33,7 @@ class WorkParts:
     colleagues: Colleagues
     absences: Absences
     holds: Holds
+    copies: ChartCopies
     audit: AuditTrail
     ledger: LedgerStore
     engine: Engine

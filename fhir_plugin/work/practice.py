@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import replace
 
 from fhir_plugin.errors import Incomplete, NotAllowed, NotFound, Refused
+from fhir_plugin.ledger.copies_in_charts import copy_of_item
 from fhir_plugin.work.listing import Listed, Whose, away_on, chosen, counts, holder_of, listed
 from fhir_plugin.work.outcomes import ENDINGS, Ending, ending
 from fhir_plugin.work.parts import WorkParts
@@ -17,6 +18,7 @@ from mappings.model.identifiers import Reference, WorkId
 from mappings.model.people import ClinicalSession, Role
 from mappings.model.practice import Absence, Colleague
 from mappings.model.work import WorkItem, WorkKind
+from mappings.model.writeback import CopyState
 
 KNOWN_FOR = dt.timedelta(days=400)
 """Somebody who has not worked here for longer is offered no more as an owner or a cover."""
@@ -136,6 +138,7 @@ class Practice:
                 raise Incomplete("Say more.", fields={"words": "Say in a sentence what was done and why."})
             if item.not_by in (session.user.reference, session.user.person):
                 raise NotAllowed("Somebody else than you has to look at this: you asked for it.", code="not-by")
+            self._copy_says(item, code)
             done = self._done(session, item, code, said)
             if item.kind is WorkKind.URGENT_REVIEW and code == "not-agreed":
                 self._follow_up(session, item, said)
@@ -201,6 +204,20 @@ class Practice:
         self._parts.worklist.save(done)
         self._parts.note(session, "work.done", item.id, item.patient, kind=item.kind, outcome=code)
         return done
+
+    def _copy_says(self, item: WorkItem, code: str) -> None:
+        """What somebody has seen with their own eyes, of what no app may look at or change."""
+        if item.kind is not WorkKind.CHART_COPY:
+            return
+        copy = copy_of_item(self._parts.copies, item)
+        if copy is None:
+            return
+        if code == "filed" and copy.state is not CopyState.TO_FILE:
+            why = "This one has to be taken out of the chart. Say when it is gone."
+            raise Incomplete(why, fields={"outcome": why})
+        state = CopyState.FILED_BY_HAND if code == "filed" else CopyState.GONE
+        changed = replace(copy, state=state, since=self._parts.clock.now())
+        self._parts.copies.save(changed if state is not CopyState.GONE else replace(changed, digest=""))
 
     def _follow_up(self, session: ClinicalSession, item: WorkItem, said: str) -> None:
         """Who went on without a second person, and was not agreed with, has to look again the next day."""

@@ -55,6 +55,8 @@ class WorkKind(StrEnum):
     """A picture was in the wrong chart: somebody considers whether it is a breach that has to be reported."""
     DELETION_REPLY = "deletion-reply"
     """The patient who asked for erasure, or objected, is answered within a month, whatever is decided."""
+    CHART_COPY = "chart-copy"
+    """The EHR takes no images: a file has to be filed in the chart by hand, or a copy taken out of it by hand."""
 
 
 @dataclass(frozen=True)

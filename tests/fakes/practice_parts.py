@@ -115,6 +115,7 @@ class PracticeBench:
         self.colleagues = FakeColleagues(self.work)
         self.absences = FakeAbsences(self.work)
         self.holds = FakeHolds(self.work)
+        self.copies = FakeChartCopies(self.work)
         self.audit = FakeAuditTrail(self.clock, self.work)
         self.ledger = FakeLedger(self.work)
         self.signed_out: set[str] = set()
@@ -127,6 +128,7 @@ class PracticeBench:
             colleagues=self.colleagues,
             absences=self.absences,
             holds=self.holds,
+            copies=self.copies,
             audit=self.audit,
             ledger=self.ledger,
             engine=self.engine,
@@ -142,7 +144,6 @@ class PracticeBench:
         self.kept = FakeKeptImages(self.work)
         self.labels = FakeImageLabels(self.work)
         self.hidden = FakeHiddenImages(self.work)
-        self.copies = FakeChartCopies(self.work)
         self.signer = FakeStatementSigner()
         self.opinions = FakeSecondOpinions(self.work)
         self.worker = FakeImageWorker()
