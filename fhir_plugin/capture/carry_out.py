@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.afterwards import keep_register, open_source_item, shut_if_taken_back
+from fhir_plugin.capture.chart_copy import copies_of, copy_of
 from fhir_plugin.capture.cleaning import destroy_image
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState
-from fhir_plugin.capture.filing import FilingOrder, order_from_json
+from fhir_plugin.capture.filing import FilingOrder, OrderedImage, order_from_json
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.capture.place import asked_of, place_in
 from fhir_plugin.capture.receipt import result_of
 from fhir_plugin.capture.requests.back import destroy_not_filed
 from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.sealed import bare, kept_sealed
-from fhir_plugin.capture.write import FilePlan
+from fhir_plugin.capture.write import Copying, FilePlan
 from fhir_plugin.errors import Incomplete
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
 from fhir_plugin.policy.choices import KeepOriginal
 from fhir_plugin.ports import Compartment, kept_under
-from mappings.model.identifiers import CaptureId, ImageId, PatientId, VaultId
+from mappings.model.identifiers import CaptureId, ImageId, PatientId, Reference, VaultId
+from mappings.model.writeback import CopyState
 
 
 class CarryOut:
@@ -49,6 +53,8 @@ class CarryOut:
             vault=parts.vault,
             signer=parts.signer,
             done=parts.ledger.steps(intent.id),
+            asked=asked_of(order, draft, parts.policy),
+            copying=Copying(self._organisation, parts.sheets, partial(self._left_in_chart, intent, order)),
             on_settle=settle,
             on_abandon=self._abandon,
         )
@@ -81,6 +87,7 @@ class CarryOut:
         parts.drafts.save(ended)
         decided(parts, ended)
         keep_register(parts, intent, order, evidence)
+        self._keep_copies(intent, order, evidence)
         shut_if_taken_back(parts, draft, order)
         open_source_item(parts, intent, order)
         for stored in order.images:
@@ -110,6 +117,28 @@ class CarryOut:
         for item, compartment in kept:
             if item is not None:
                 self._parts.vault.put(self._parts.vault.get(item), compartment=compartment, owner=owner)
+
+    def _keep_copies(self, intent: Intent, order: FilingOrder, evidence: Mapping[str, Evidence]) -> None:
+        """What the chart got in the place of images, or is still to get by hand: the register is the truth about it."""
+        terms = place_in(evidence["place"]).copied(self._organisation)
+        for each in copies_of(intent, order, terms, evidence):
+            self._parts.copies.save(each)
+            detail = {"rung": each.rung.value, "state": each.state.value, "copy": each.document or ""}
+            self._audit(intent, "image.copied", each.image, order, **detail)
+
+    def _left_in_chart(
+        self, intent: Intent, order: FilingOrder, image: OrderedImage, evidence: Evidence, state: CopyState
+    ) -> None:
+        """Nothing was filed, and the EHR did not let its copy go: the register knows of it all the same."""
+        parts = self._parts
+        held = Reference(f"Media/{order.resource_id(f'image-{image.image_id}')}")
+        with parts.work.transaction():
+            parts.copies.save(copy_of(intent, order, image, held, evidence, state))
+
+    @property
+    def _organisation(self) -> str:
+        named = self._parts.policy.organisation
+        return named if named != "any" else "the practice"
 
     def _abandon(self, intent: Intent) -> None:
         parts = self._parts

@@ -83,6 +83,8 @@ class VerifyStep:
     beside: Sequence[ResourceStep] = field(repr=False)
     grounds: Sequence[RestsOn]
     proven: dict[str, Json] = field(repr=False)
+    kept_here: frozenset[str] = frozenset()
+    """Types that the companion store keeps of this order: they can be read, whatever this launch may at the EHR."""
     name: str = "verify"
 
     def happened(self) -> Evidence | None:
@@ -118,7 +120,8 @@ class VerifyStep:
 
     def _look_beside(self, part: ResourceStep) -> None:
         capability = self.record.capability()
-        if capability.holds(part.resource_type) and not capability.may(part.resource_type, "read"):
+        there = capability.holds(part.resource_type) and part.resource_type not in self.kept_here
+        if there and not capability.may(part.resource_type, "read"):
             return  # written where this launch may not look: the server's answer is all there is
         reference = self.found.reference(part.role)
         stored = self.record.read(*reference.split("/"))

@@ -4,6 +4,9 @@ Where the server takes our ids and says that it transacts, consent, decision, im
 transaction behind the bytes. Elsewhere, and where it refuses the transaction, they go in order: the image is
 written as in preparation and becomes current only after it has been read back and proven. Either way nothing
 counts as filed before `verify`, and no picture is destroyed before the words that replace it have been read back.
+
+Where a chart takes no image, the same steps file it beside the chart (`place.beside`), and a copy for reading follows
+(`capture.chart_copy`), after all else has been read back and before the image becomes current.
 """
 
 from __future__ import annotations
@@ -12,18 +15,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_plugin import VERSION
+from fhir_plugin.capture.chart_copy import copy_steps
 from fhir_plugin.capture.draft import Draft, DraftImage
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.label import label
-from fhir_plugin.capture.place import PlaceStep, place_at, place_in
+from fhir_plugin.capture.place import Asked, PlaceStep, place_at, place_in
 from fhir_plugin.capture.steps import BinaryStep, CurrentStep, Found, ResourceStep, TransactionStep
 from fhir_plugin.capture.verify import VerifyStep
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
-from fhir_plugin.ports import ClinicalRecord, Json, StatementSigner, Vault
+from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, StatementSigner, Vault
 from mappings.model.filing import ConsultationNote, LabelledImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import CleanImage
+from mappings.model.writeback import CopyState
 from mappings.r4.attachment import with_inline_content
 from mappings.r4.audit_event import AuditedObject, to_audit_event
 from mappings.r4.consent import to_consent
@@ -44,6 +49,16 @@ Settle = Callable[[Intent, Mapping[str, Evidence]], None]
 Abandon = Callable[[Intent], None]
 
 
+@dataclass(frozen=True)
+class Copying:
+    """What the copies of an order are made with, where the chart takes no image. `left` is told what an undo could not
+    take out of the chart."""
+
+    organisation: str
+    sheets: CopySheets
+    left: Callable[[OrderedImage, Evidence, CopyState], None]
+
+
 @dataclass
 class FilePlan:
     """The steps of one filing, built anew at every run from the order, the draft and what the ledger holds."""
@@ -54,14 +69,20 @@ class FilePlan:
     vault: Vault
     signer: StatementSigner
     done: Mapping[str, StepRecord]
+    asked: Asked
+    """What of it decides where it goes, if that has not been written down yet."""
+    copying: Copying
     on_settle: Settle
     on_abandon: Abandon
 
     def __post_init__(self) -> None:
         placed = self.done.get("place")
         known = placed is not None and placed.state is StepState.DONE
-        self._place = place_in(placed.evidence) if placed and known else place_at(self.record.capability())
-        self._image_type = self._place.image_type or "Media"
+        capability = self.record.capability()
+        self._place = place_in(placed.evidence) if placed and known else place_at(capability, self.asked)
+        self._kept = self.record.beside(self._place.beside)
+        """The record, in which what the EHR takes none of goes to the companion store."""
+        self._image_type = self._place.image_type
         self._final_status = "completed" if self._image_type == "Media" else "current"
         self._proven: dict[str, Json] = {}
         self._found = Found({name: step.evidence for name, step in self.done.items() if step.state is StepState.DONE})
@@ -69,15 +90,15 @@ class FilePlan:
 
     def steps(self) -> Sequence[Step]:
         order, parts = self.order, self._parts()
-        largest = max((self.draft.image(image.image_id).clean_size for image in order.images), default=0)
-        steps: list[Step] = [PlaceStep(self._place, largest)]
+        steps: list[Step] = [PlaceStep(self._place)]
         if not self._place.inline:
             steps += [self._binary(image) for image in order.images]
         together = [part for part in parts if part.resource_type in self._place.together]
         if len(together) > 1:
-            steps.append(TransactionStep(together, self.record, self._bundled))
+            steps.append(TransactionStep(together, self._kept, self._bundled))
         steps += parts
         steps.append(self._verify([part for part in parts if part.role in SHARED]))
+        steps += self._copies()
         if not self._place.at_once:
             steps += [self._current(image) for image in order.images]
         steps.append(self._audit_event())
@@ -115,6 +136,22 @@ class FilePlan:
     def _something_was_said(self) -> bool:
         return bool(self.order.consent.decisions)
 
+    def _names_literally(self, resource_type: str, target_type: str) -> bool:
+        """Whether one type may point to another by its id: not from the EHR to what is kept beside it."""
+        return target_type not in self._place.beside or resource_type in self._place.beside
+
+    def _copies(self) -> Sequence[Step]:
+        return copy_steps(
+            self.order,
+            self._place.copied(self.copying.organisation),
+            record=self.record,
+            found=self._found,
+            clean=lambda image: self._clean(self.draft.image(image.image_id)),
+            sheets=self.copying.sheets,
+            digest=self.vault.keyed_digest,
+            left=self.copying.left,
+        )
+
     def _our_id(self, resource_type: str, role: str) -> str | None:
         return self.order.resource_id(role) if resource_type in self._place.ours else None
 
@@ -128,7 +165,7 @@ class FilePlan:
             our_id=self._our_id(resource_type, role),
             identifier=identifier,
             build=build,
-            record=self.record,
+            record=self._kept,
             found=self._found,
             bundled=self._bundled,
             final_status=self._final_status if role.startswith("image-") else None,
@@ -147,7 +184,7 @@ class FilePlan:
             security_context=Reference(f"{self._image_type}/{image_id}") if image_id else None,
             fallback_context=self.order.patient,
             load=lambda: self._clean(drafted).content,
-            record=self.record,
+            record=self._kept,
             found=self._found,
         )
 
@@ -160,7 +197,7 @@ class FilePlan:
     def _consent(self, id: str | None) -> Json:
         order, type_ = self.order, self._image_type
         described = [(type_, image_id) for image_id in order.described]  # without a name, a rule is about everything
-        if type_ in self._place.ours:
+        if type_ in self._place.ours and self._names_literally("Consent", type_):
             known = [Reference(f"{type_}/{order.resource_id(f'image-{image.image_id}')}") for image in order.images]
             return to_consent(order.consent, images=known, named=described, id=id, labels=order.labels)
         named = [(type_, image.image_id) for image in order.images] + described
@@ -223,6 +260,7 @@ class FilePlan:
                 text=order.note,
                 labels=order.labels,
             ),
+            needs=() if "DocumentReference" in self._place.beside else self.record.capability().vendor.document_needs,
             id=id,
         )
 
@@ -231,7 +269,7 @@ class FilePlan:
             role=f"current-{image.image_id}",
             image_role=f"image-{image.image_id}",
             final_status=self._final_status,
-            record=self.record,
+            record=self._kept,
             found=self._found,
             proven=self._proven,
         )
@@ -243,7 +281,8 @@ class FilePlan:
             clean={
                 image.image_id: _known(self.draft.image(image.image_id).sha256_clean) for image in self.order.images
             },
-            record=self.record,
+            record=self._kept,
+            kept_here=self._place.beside,
             vault=self.vault,
             signer=self.signer,
             found=self._found,

@@ -10,7 +10,6 @@ import base64
 import datetime as dt
 import hashlib
 from collections.abc import Collection
-from typing import Final
 
 from mappings.model.chart_document import ChartDocument, DocumentNeed
 from mappings.model.identifiers import ImageId
@@ -18,14 +17,8 @@ from mappings.r4 import elements
 from mappings.r4.document_reference import PHOTOGRAPH, security_label
 from mappings.r4.elements import Json
 from mappings.r4.errors import NotMappable
-from mappings.r4.note import CONSULT_NOTE
+from mappings.r4.note import CLINICAL_NOTE, CONSULT_NOTE
 from mappings.terminology import systems
-
-CLINICAL_NOTE: Final = (
-    "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
-    "clinical-note",
-    "Clinical Note",
-)
 
 
 def to_chart_copy(document: ChartDocument, *, needs: Collection[str] = (), id: str | None = None) -> Json:

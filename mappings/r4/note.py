@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Collection
 from typing import Final
 
+from mappings.model.chart_document import DocumentNeed
 from mappings.model.filing import ConsultationNote
 from mappings.model.identifiers import CaptureId
 from mappings.r4 import elements
@@ -17,11 +19,18 @@ from mappings.terminology import systems
 CONSULT_NOTE: Final = ("11488-4", "Consult note")
 """LOINC, in R4's c80-doc-typecodes."""
 
+CLINICAL_NOTE: Final = (
+    "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+    "clinical-note",
+    "Clinical Note",
+)
+"""US Core's category of notes, where an EHR demands one."""
+
 TEXT: Final = "text/plain; charset=utf-8"
 
 
-def to_note(note: ConsultationNote, *, id: str | None = None) -> Json:
-    """The note as a final document by its author.
+def to_note(note: ConsultationNote, *, needs: Collection[str] = (), id: str | None = None) -> Json:
+    """The note as a final document by its author; or as an EHR with these needs (`DocumentNeed`) takes it.
 
     Raises `NotMappable` for a note without words, an instant without an offset or a label that cannot be written.
     """
@@ -34,8 +43,10 @@ def to_note(note: ConsultationNote, *, id: str | None = None) -> Json:
     document["meta"] = elements.meta(note.labels, note.capture_id)
     document["identifier"] = [{"system": systems.NOTE, "value": note.capture_id}]
     document["status"] = "current"
-    document["docStatus"] = "final"
+    document["docStatus"] = "preliminary" if DocumentNeed.PRELIMINARY in needs else "final"
     document["type"] = elements.concept(systems.LOINC, *CONSULT_NOTE)
+    if DocumentNeed.CATEGORY in needs:
+        document["category"] = [elements.concept(*CLINICAL_NOTE)]
     document["subject"] = elements.reference(note.patient)
     document["date"] = elements.instant(note.recorded_at)
     document["author"] = [elements.reference(note.author, elements.string(note.author_display).strip())]
@@ -49,8 +60,13 @@ def to_note(note: ConsultationNote, *, id: str | None = None) -> Json:
             }
         }
     ]
+    context: Json = {}
     if note.encounter is not None:
-        document["context"] = {"encounter": [elements.reference(note.encounter)]}
+        context["encounter"] = [elements.reference(note.encounter)]
+    if DocumentNeed.PERIOD_END in needs:
+        context["period"] = dict.fromkeys(("start", "end"), elements.instant(note.recorded_at))
+    if context:
+        document["context"] = context
     return document
 
 
