@@ -21,6 +21,7 @@ from fhir_plugin.adapters.background import BackgroundThreads
 from fhir_plugin.adapters.chart_copies import DatabaseChartCopies
 from fhir_plugin.adapters.client_keys import DatabaseClientKeys
 from fhir_plugin.adapters.clock import SystemClock
+from fhir_plugin.adapters.copy_sheet import RenderedSheets
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.deletion_cases import DatabaseDeletionCases
 from fhir_plugin.adapters.destruction_log import DestructionLogFile
@@ -213,6 +214,7 @@ def install(
         hidden=around("hidden", DatabaseHiddenImages(database, masters)),
         copies=around("copies", DatabaseChartCopies(database, masters)),
         background=BackgroundThreads(max(1, settings.image_workers - 1)),
+        sheets=around("sheets", RenderedSheets(worker)),
     )
     colleagues = DatabaseColleagues(database, masters)
     practice_parts = WorkParts(

@@ -19,6 +19,7 @@ from fhir_plugin.ports import (
     ChartCopies,
     ClinicalRecord,
     Clock,
+    CopySheets,
     HiddenImages,
     Holds,
     ImageLabels,
@@ -61,8 +62,9 @@ class CaptureParts:
     kept: KeptImages
     labels: ImageLabels
     hidden: HiddenImages
-    copies: ChartCopies
     background: Background
+    copies: ChartCopies
+    sheets: CopySheets
 
     @property
     def today(self) -> dt.date:

@@ -26,6 +26,7 @@ from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.background import InlineBackground
 from tests.fakes.chart_copies import FakeChartCopies
 from tests.fakes.clock import FakeClock
+from tests.fakes.copy_sheets import FakeCopySheets
 from tests.fakes.drafts import FakeDrafts
 from tests.fakes.hidden_images import FakeHiddenImages
 from tests.fakes.image_labels import FakeImageLabels
@@ -139,6 +140,7 @@ class Bench:
             hidden=self.hidden,
             copies=self.copies,
             background=self.background,
+            sheets=FakeCopySheets(),
         )
         plans[KIND] = CarryOut(self.parts)
         plans[CONCERN] = ConcernNotes(self.holds, self.audit, self._record_of)
