@@ -15,7 +15,8 @@ answer                 read                        write
 409, 412               VersionConflict             VersionConflict
 410                    Gone                        Gone
 413, or speaks of size TooLarge                    TooLarge
-3xx                    RecordRefused redirected    RecordRefused redirected
+3xx                    RecordRefused redirected    RecordRefused redirected;
+                                                   303 AnswerLost: it may be done
 429, 425, 503 + wait   RecordUnavailable           RecordUnavailable
 408, other 5xx         RecordUnavailable           AnswerLost
 other 4xx              RecordRefused               RecordRefused
@@ -48,6 +49,9 @@ from smart_launch.transport import Reply
 Json = dict[str, Any]
 
 FHIR_JSON: Final = "application/fhir+json"
+TOO_LARGE: Final = 413
+_PERHAPS_TOO_LARGE: Final = frozenset({400, 422, 500})
+"""With these a server may say it in words."""
 JSON_TYPES: Final = frozenset({FHIR_JSON, "application/json", "application/json+fhir", "text/json"})
 
 _ISSUE_CODE = re.compile(r"^[a-z][a-z-]{1,31}$")
@@ -129,7 +133,7 @@ def refusal(reply: Reply, what: str, *, writing: bool, on_type: bool = False) ->
         outcome = None
     codes = issue_codes(outcome)
     message = f"{what}: {status}" + (f" ({', '.join(codes)})" if codes else "")
-    if status == 413 or (status in (400, 422, 500) and _speaks_of_size(reply, codes)):
+    if _is_too_large(reply, codes):
         return TooLarge(message, status=status)
     match status:
         case 401:
@@ -152,7 +156,7 @@ def refusal(reply: Reply, what: str, *, writing: bool, on_type: bool = False) ->
             return RecordUnavailable(message, retry_after=reply.retry_after)
         case 503 if not writing or reply.retry_after is not None:
             return RecordUnavailable(message, retry_after=reply.retry_after)
-        case _ if 300 <= status < 400:
+        case _ if 300 <= status < 400 and not (writing and status == 303):
             return RecordRefused(message, status=status, code="redirected")
         case _ if 400 <= status < 500 and status != 408:
             return RecordRefused(message, status=status)
@@ -160,6 +164,21 @@ def refusal(reply: Reply, what: str, *, writing: bool, on_type: bool = False) ->
             return AnswerLost(message)
         case _:
             return RecordUnavailable(message, retry_after=reply.retry_after)
+
+
+def is_too_large(reply: Reply) -> bool:
+    """Whether this answer to a write says that the request was too large."""
+    if reply.status != TOO_LARGE and reply.status not in _PERHAPS_TOO_LARGE:
+        return False
+    try:
+        outcome = body_of(reply)
+    except UnusableJson:
+        outcome = None
+    return _is_too_large(reply, issue_codes(outcome))
+
+
+def _is_too_large(reply: Reply, codes: list[str]) -> bool:
+    return reply.status == TOO_LARGE or (reply.status in _PERHAPS_TOO_LARGE and _speaks_of_size(reply, codes))
 
 
 def half_answered(status: int | None, what: str, code: str) -> PluginError:

@@ -18,10 +18,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import flask
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from fhir_plugin.sandbox.misanswers import MISANSWERS, Misanswer, misanswer
 
 Kind = Literal[
     "timeout-after-write",
@@ -33,6 +35,15 @@ Kind = Literal[
     "slow",
     "corrupt",
     "unauthorised",
+    "html",
+    "outcome-with-200",
+    "wrong-type",
+    "xml",
+    "redirect",
+    "gzip-bomb",
+    "empty",
+    "paging-loop",
+    "next-elsewhere",
 ]
 
 
@@ -65,6 +76,7 @@ class Fault(BaseModel):
     cut: carried out, the connection ends in the middle of the answer. too-many-requests: 429 with Retry-After.
     not-stored: answered as if, nothing stored. slow: `seconds` late, otherwise right.
     corrupt: the bytes of a Binary come back changed. unauthorised: 401, not carried out.
+    The others answer as `misanswers` says, after carrying it out, or without when `done` is false.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -74,7 +86,8 @@ class Fault(BaseModel):
     times: int = Field(default=1, ge=1)
     skip: int = Field(default=0, ge=0)
     seconds: float = Field(default=30, ge=0, le=600)
-    status: int | None = Field(default=None, ge=400, le=599)
+    status: int | None = Field(default=None, ge=200, le=599)
+    done: bool = True
     retry_after: int = Field(default=1, ge=0)
 
 
@@ -105,8 +118,13 @@ class Strike:
                 refusal = _refusal(401, "login", "Fault on demand: the token is not taken")
                 refusal.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
                 return refusal
+            case kind if kind in MISANSWERS and not self.fault.done:
+                return self._misanswered(self.fault, None)
             case _:
                 return None
+
+    def _misanswered(self, fault: Fault, done: flask.Response | None) -> flask.Response:
+        return misanswer(cast(Misanswer, fault.kind), done, fault.status, self.request.url)
 
     @property
     def discards(self) -> bool:
@@ -126,6 +144,8 @@ class Strike:
                 _corrupt(response)
             case "cut":
                 _cut(response, self.request.environ.get("werkzeug.socket"))
+            case kind if kind in MISANSWERS:
+                return self._misanswered(self.fault, response)
             case _:
                 pass
         return response
