@@ -42,6 +42,7 @@ from fhir_plugin.adapters.practice import DatabaseAbsences, DatabaseColleagues, 
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
+from fhir_plugin.adapters.server_limits import DatabaseServerLimits
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
@@ -180,6 +181,8 @@ def install(
         transport=transport,
         registry=registry,
         clock=clock,
+        limits=DatabaseServerLimits(database, clock),
+        discover=smart.configuration,
         around=lambda record: around("record", record),
         around_purge=lambda purge: around("purge", purge),
     )

@@ -16,9 +16,10 @@ from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
-from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge, Vault
+from fhir_plugin.capability import Discovery
+from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge, ServerLimits, Vault
 from mappings.model.identifiers import LaunchId
-from smart_launch import IssuerRegistry, Transport
+from smart_launch import Issuer, IssuerRegistry, SmartConfiguration, SmartError, Transport
 
 KEEP = dt.timedelta(minutes=10)
 """How long what a server can do is believed before it is asked again."""
@@ -45,6 +46,8 @@ class LaunchRecords:
         transport: Transport,
         registry: IssuerRegistry,
         clock: Clock,
+        limits: ServerLimits,
+        discover: Callable[[Issuer], SmartConfiguration],
         around: Callable[[ClinicalRecord], ClinicalRecord] = lambda record: record,
         around_purge: Callable[[RecordPurge], RecordPurge] = lambda purge: purge,
     ) -> None:
@@ -57,6 +60,8 @@ class LaunchRecords:
         self._transport = transport
         self._registry = registry
         self._clock = clock
+        self._limits = limits
+        self._discover = discover
         self._around = around
         self._around_purge = around_purge
         self._forms = BinaryForms()
@@ -96,6 +101,9 @@ class LaunchRecords:
             vendor=None if issuer.vendor == "unknown" else issuer.vendor,
             binary_forms=self._forms,
             renew=token,
+            limits=self._limits,
+            scopes=tuple(granted),
+            discover=lambda: self._discovered(issuer),
         )
         companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock, self._vault)
         kept = _Kept(
@@ -107,6 +115,14 @@ class LaunchRecords:
             self._kept = {key: each for key, each in self._kept.items() if now - each.since < KEEP}
             self._kept[launch] = kept
         return kept
+
+    def _discovered(self, issuer: Issuer) -> Discovery | None:
+        """For people to read: where it does not answer, the record is none the worse."""
+        try:
+            found = self._discover(issuer)
+        except SmartError:
+            return None
+        return Discovery(found.capabilities, found.scopes_supported)
 
     def forget(self, launch: LaunchId) -> None:
         """After a sign-out, or when access has changed."""

@@ -1,4 +1,4 @@
-"""`ClinicalRecord` over the REST API of an EHR's FHIR R4 server.
+"""`ClinicalRecord` over the REST API of an EHR's FHIR server: R4 and R4B, and R5 as `fhir_r5` translates it.
 
 Every URL that is asked lies within `base`; the token goes nowhere else (SMART-R97, R98). The only
 identifiers of people in our URLs are FHIR logical ids, which the API puts there; a search by NHS number,
@@ -7,7 +7,9 @@ name, birth date or the like is sent by POST `_search`, in the body.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -20,6 +22,7 @@ from fhir_plugin.adapters.fhir_bundles import (
 )
 from fhir_plugin.adapters.fhir_capability import build_capability
 from fhir_plugin.adapters.fhir_json import binary_json, dump
+from fhir_plugin.adapters.fhir_r5 import wire_for
 from fhir_plugin.adapters.fhir_replies import (
     FHIR_JSON,
     accept_read,
@@ -31,9 +34,16 @@ from fhir_plugin.adapters.fhir_replies import (
 from fhir_plugin.adapters.fhir_sender import MOST_PAGES, FhirSender
 from fhir_plugin.adapters.fhir_urls import resource_path
 from fhir_plugin.adapters.search_answers import CHECKED, answers
-from fhir_plugin.capability import Capability
-from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable
-from fhir_plugin.ports import BinaryContent, ClinicalRecord, EntryOutcome, Stored, TransactionEntry
+from fhir_plugin.capability import Capability, Discovery
+from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable, Unavailable
+from fhir_plugin.ports import (
+    BinaryContent,
+    ClinicalRecord,
+    EntryOutcome,
+    ServerLimits,
+    Stored,
+    TransactionEntry,
+)
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Reply, Transport
 
@@ -56,6 +66,8 @@ class FhirServerRecord:
     `granted` says what the granted scopes allow; `vendor` names the server family where the registry of
     issuers knows it; `binary_forms` is shared by all records of a process. `renew` gets a token that the server
     answered with 401 and gives another one, or raises `SignInNeeded`: each request is repeated at most once.
+    `limits` learns what the server refuses as too large. `scopes` as granted, and what `discover` finds of the SMART
+    configuration, are for people to read.
     """
 
     def __init__(
@@ -69,8 +81,16 @@ class FhirServerRecord:
         binary_forms: BinaryForms | None = None,
         most_pages: int = MOST_PAGES,
         renew: Callable[[str], str] | None = None,
+        limits: ServerLimits | None = None,
+        scopes: tuple[str, ...] = (),
+        discover: Callable[[], Discovery | None] = lambda: None,
     ) -> None:
-        self._sender = FhirSender(transport, base, access_token, most_pages=most_pages, renew=renew)
+        self._sender = FhirSender(
+            transport, base, access_token, most_pages=most_pages, renew=renew, refused_for_size=self._remember_size
+        )
+        self._limits = limits
+        self._scopes = scopes
+        self._discover = discover
         self._granted = granted
         self._vendor = vendor
         self._forms = binary_forms or BinaryForms()
@@ -93,8 +113,19 @@ class FhirServerRecord:
             if reply.status >= 400 and reply.retry_after is None and self._sender.has_token:
                 # 401 as a rule; a server that takes no anonymous request may answer anything
                 reply = self._sender.ask("GET", f"{self.base}/metadata", what)
-            self._capability = build_capability(accept_read(reply, what), vendor=self._vendor, granted=self._granted)
+            statement = accept_read(reply, what)
+            known = build_capability(statement, vendor=self._vendor, granted=self._granted)
+            self._capability = replace(known, scopes=self._scopes, discovery=self._discover())
+            self._sender.wire = wire_for(known.fhir_version)
+        if self._limits is not None and (size := self._limits.body_limit(self.base)) != self._capability.refused_size:
+            self._capability = replace(self._capability, refused_size=size)
         return self._capability
+
+    def _remember_size(self, size: int) -> None:
+        """What is learnt is no reason to fail: where it cannot be kept, it is learnt again."""
+        if self._limits is not None:
+            with contextlib.suppress(Unavailable):
+                self._limits.refused(self.base, size)
 
     # ------------------------------------------------------------------ reading
 
@@ -135,7 +166,7 @@ class FhirServerRecord:
 
     def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
         resource_path(resource_type)
-        asked = {"_count": str(PAGE_SIZE), **params}
+        asked = {"_count": str(PAGE_SIZE), **self._sender.wire.asked(resource_type, params)}
         private = [value for name, value in params.items() if _is_private(resource_type, name)]
         what = f"search {resource_type} by {', '.join(sorted(params)) or 'nothing'}"
         if private:

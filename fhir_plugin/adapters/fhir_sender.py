@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from fhir_plugin.adapters.fhir_bundles import matches_in, next_link, total_of
-from fhir_plugin.adapters.fhir_replies import FHIR_JSON, accept_read, half_answered
+from fhir_plugin.adapters.fhir_r5 import R4Wire
+from fhir_plugin.adapters.fhir_replies import FHIR_JSON, TOO_LARGE, accept_read, half_answered, is_too_large
 from fhir_plugin.adapters.fhir_urls import Within
 from fhir_plugin.errors import RecordRefused, RecordUnavailable
 from mappings.model.identifiers import FhirBase
@@ -27,7 +28,8 @@ _STRICT: Final = {"Prefer": "handling=strict", "Cache-Control": "no-cache"}
 
 
 class FhirSender:
-    """Asks one FHIR server. `access_token`, `renew` and `most_pages` as for `FhirServerRecord`."""
+    """Asks one FHIR server. `access_token`, `renew` and `most_pages` as for `FhirServerRecord`. `refused_for_size` is
+    told how many bytes a request had that the server said is too large."""
 
     def __init__(
         self,
@@ -37,12 +39,16 @@ class FhirSender:
         *,
         most_pages: int = MOST_PAGES,
         renew: Callable[[str], str] | None = None,
+        refused_for_size: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._transport = transport
+        self._refused_for_size = refused_for_size
         self.within = Within(base)
         self._access_token = access_token
         self._most_pages = most_pages
         self._renew = renew
+        self.wire = R4Wire()
+        """How this server says what we say: known once it has described itself."""
 
     @property
     def base(self) -> FhirBase:
@@ -106,18 +112,23 @@ class FhirSender:
         if address is None:
             raise RecordRefused(f"{what} lies outside this record", code="outside-base")
         sent = {"Accept": FHIR_JSON, **(headers or {})}
+        content = self.wire.sent(content, sent)
         bearer = self._access_token() if token and self._access_token is not None else None
         try:
             reply = self._send(method, address, sent, bearer, content=content, form=form)
             if reply.status == 401 and bearer is not None and self._renew is not None:
                 # Refused before anything was done with it: a token that died early may be renewed, once.
                 reply = self._send(method, address, sent, self._renew(bearer), content=content, form=form)
-            return reply
+            if writing and content is not None and is_too_large(reply):
+                self._refused_for_size(len(content))
+            return self.wire.came(reply)
         except smart.NotSent as not_sent:
             says = f"{what} was not sent ({not_sent.code})"
             raise RecordUnavailable(says, retry_after=not_sent.retry_after) from not_sent
         except (smart.AnswerLost, smart.ReplyTooLarge) as lost:
             if writing:
+                if content is not None and lost.status == TOO_LARGE:
+                    self._refused_for_size(len(content))
                 raise half_answered(lost.status, what, lost.code) from lost
             raise RecordUnavailable(f"{what} was not answered ({lost.code})") from lost
 

@@ -35,7 +35,7 @@ class DatabaseServerLimits:
         now = self._clock.now()
         with self._lock:
             size, since = self._lately.get(fhir_base, (None, dt.datetime.min.replace(tzinfo=dt.UTC)))
-            if now - since < FRESH:
+            if dt.timedelta() <= now - since < FRESH:
                 return size
         with self._database.connection() as connection:
             row = connection.execute(

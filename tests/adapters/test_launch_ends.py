@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from fhir_plugin.adapters.ehr_records import LaunchRecords
 from fhir_plugin.adapters.launches import HURRIED, Launches
+from fhir_plugin.adapters.server_limits import DatabaseServerLimits
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tables import launch_sessions
 from fhir_plugin.adapters.tables import tokens as token_rows
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
 from fhir_plugin.errors import SignInNeeded, Tampered
 from mappings.model.identifiers import LaunchId
-from smart_launch import Grant, IssuerRegistry, SmartClient, Transport
+from smart_launch import Grant, IssuerRegistry, SmartClient, SmartConfiguration, Transport
 from tests.adapters.launches import make_grant, make_session
 from tests.conftest import OwnStores
 
@@ -64,6 +65,8 @@ class Ward:
             transport=Transport(),
             registry=self.ehr.registry,
             clock=clock,
+            limits=DatabaseServerLimits(database, clock),
+            discover=lambda issuer: SmartConfiguration(issuer.fhir_base),
         )
         self.launches = Launches(
             database=database,
