@@ -10,7 +10,7 @@ from fhir_plugin.adapters.fhir_json import UnusableJson, binary_json, parse_obje
 from fhir_plugin.conformance import specimen
 from fhir_plugin.conformance.bench import Bench, CannotDo, Check, CheckFailed, need_true
 from fhir_plugin.conformance.matrix import way_of
-from fhir_plugin.errors import PluginError, RecordRefused, SignInNeeded, TooLarge
+from fhir_plugin.errors import PluginError, RecordRefused, RecordUnavailable, SignInNeeded, TooLarge
 from fhir_plugin.ports import TransactionEntry
 from mappings.model.identifiers import PatientId, Reference
 from mappings.model.writeback import Rung
@@ -77,6 +77,8 @@ def _takes_bytes(bench: Bench, form: str) -> str:
     reply = sender.ask("POST", f"{sender.base}/Binary", what, headers=headers, content=body)
     if reply.status == 401:
         raise SignInNeeded("The server does not take this token.")
+    if reply.status in (429, 503) and reply.retry_after is not None:
+        raise RecordUnavailable(f"{what} was put off", retry_after=reply.retry_after)
     if reply.status not in (200, 201):
         raise CannotDo(f"It does not take bytes in this form: HTTP {reply.status}. The app then uses the other one.")
     location = reply.headers.get("Location", "") or reply.headers.get("Content-Location", "")
