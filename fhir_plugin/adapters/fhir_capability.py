@@ -16,11 +16,12 @@ from typing import Any
 
 from fhir_plugin.capability import Capability, VendorFacts
 from fhir_plugin.errors import RecordRefused
+from mappings.r5.searches import offered_in_r4
 
 Json = dict[str, Any]
 
-ACCEPTED_VERSIONS = re.compile(r"^4\.[03](\.[0-9]+)?\Z")
-"""R4 and R4B: Media, which we file, is the same in both and gone in R5."""
+ACCEPTED_VERSIONS = re.compile(r"^(4\.[03]|5\.0)(\.[0-9]+)?\Z")
+"""R4 and R4B, which are the same in what we file and read; and R5, which `fhir_r5` translates."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def build_capability(
         raise RecordRefused("the record did not describe itself", code="capability-unusable")
     version = statement.get("fhirVersion")
     if not isinstance(version, str) or not ACCEPTED_VERSIONS.match(version):
-        raise RecordRefused("the record does not speak FHIR R4", code="fhir-version")
+        raise RecordRefused("the record speaks neither FHIR R4 nor R5", code="fhir-version")
     rest = next((r for r in _objects(statement.get("rest")) if r.get("mode") == "server"), None)
     if rest is None:
         raise RecordRefused("the record describes no server", code="capability-unusable")
@@ -68,7 +69,7 @@ def build_capability(
         system_interactions=_codes(rest.get("interaction"), "code"),
         update_create=frozenset(t for t, r in described.items() if r.get("updateCreate") is True),
         conditional_create=frozenset(t for t, r in described.items() if r.get("conditionalCreate") is True),
-        search_params={t: _codes(r.get("searchParam"), "name") for t, r in described.items()},
+        search_params={t: _parameters(t, r, version) for t, r in described.items()},
         operations=frozenset(_operations(rest, described)),
         granted=granted,
         vendor=vendor_named(vendor) if vendor else recognise(software),
@@ -127,6 +128,12 @@ def _operations(rest: Json, described: dict[str, Json]) -> Iterator[str]:
     for resource_type, resource in described.items():
         for operation in _codes(resource.get("operation"), "name"):
             yield f"{resource_type}/$" + operation.lstrip("$")
+
+
+def _parameters(resource_type: str, described: Json, version: str) -> frozenset[str]:
+    """What it can be searched by, in R4's names."""
+    names = _codes(described.get("searchParam"), "name")
+    return offered_in_r4(resource_type, names) if version.startswith("5.") else names
 
 
 def _codes(value: object, key: str) -> frozenset[str]:

@@ -192,7 +192,7 @@ def _fhir(about: Introduction) -> Check:
         says = f"Its CapabilityStatement could not be read: {_ended(about.statement_problem)}"
         return Check("fhir", Verdict.WARNING, says)
     if not about.speaks_r4:
-        return Check("fhir", Verdict.FAILED, "It does not speak FHIR R4, in which this app files.")
+        return Check("fhir", Verdict.FAILED, "It speaks neither FHIR R4 nor R5, in which this app files.")
     return Check("fhir", Verdict.OK, f"FHIR {about.fhir_version}.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +19,13 @@ _CLASSPATH: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:buil
 
 
 @contextlib.contextmanager
-def running_hapi() -> Iterator[FhirBase]:
-    """Its FHIR base, once it answers; ended, with all that it stored, on leaving."""
-    with running(Path(__file__).parent / "hapi", _command) as base:
+def running_hapi(version: str = "r4") -> Iterator[FhirBase]:
+    """Its FHIR base, once it answers; ended, with all that it stored, on leaving. `version`: `r4` or `r5`."""
+    with running(Path(__file__).parent / "hapi", partial(_command, version)) as base:
         yield base
 
 
-def _command(folder: Path) -> Sequence[str]:
+def _command(version: str, folder: Path) -> Sequence[str]:
     bring(["mvn", "-q", "-B", _CLASSPATH, "-Dmdep.outputFile=classpath"], folder)
     classpath = (folder / "classpath").read_text("utf-8").strip()
-    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, "HapiServer.java", "0"]
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, "HapiServer.java", "0", version]

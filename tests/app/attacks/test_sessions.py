@@ -199,8 +199,8 @@ RECORDS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "a record merged into another": ({"Patient/p1": Said(200, MERGED, FHIR)}, (409,)),
     "CapabilityStatement 500": ({"metadata": Said(500)}, (503, 200)),
     "CapabilityStatement HTML": ({"metadata": Said(200, b"<html>", "text/html")}, (503, 200)),
-    "CapabilityStatement of R5": (
-        {"metadata": Said(200, {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}, FHIR)},
+    "CapabilityStatement of STU3": (
+        {"metadata": Said(200, {"resourceType": "CapabilityStatement", "fhirVersion": "3.0.2"}, FHIR)},
         (502, 200),
     ),
     "CapabilityStatement without rest": (

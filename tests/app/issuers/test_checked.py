@@ -91,7 +91,7 @@ def test_a_check_says_what_has_changed(here: CommandLine, ehr: Written, what: st
         (f"{LOGIN}/jwks", 503, "identity", "failed"),
         (f"{LOGIN}/jwks", b"<html>", "identity", "failed"),
         (f"{LOGIN}/.well-known/openid-configuration", {"issuer": "https://x.example"}, "identity", "warning"),
-        (f"{BASE}/metadata", {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}, "fhir", "failed"),
+        (f"{BASE}/metadata", {"resourceType": "CapabilityStatement", "fhirVersion": "3.0.2"}, "fhir", "failed"),
         (f"{BASE}/metadata", 401, "fhir", "warning"),
         (f"{BASE}/metadata", b"<CapabilityStatement/>", "fhir", "warning"),
         (f"{BASE}/metadata", AnswerLost("late", code="timeout"), "fhir", "warning"),

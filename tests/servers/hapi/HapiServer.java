@@ -9,6 +9,7 @@ import ca.uhn.fhir.jpa.batch2.JpaBatch2Config;
 import ca.uhn.fhir.jpa.binstore.DatabaseBinaryContentStorageSvcImpl;
 import ca.uhn.fhir.jpa.config.HibernatePropertiesProvider;
 import ca.uhn.fhir.jpa.config.r4.JpaR4Config;
+import ca.uhn.fhir.jpa.config.r5.JpaR5Config;
 import ca.uhn.fhir.jpa.config.util.HapiEntityManagerFactoryUtil;
 import ca.uhn.fhir.jpa.config.util.ResourceCountCacheUtil;
 import ca.uhn.fhir.jpa.model.config.PartitionSettings;
@@ -45,8 +46,8 @@ import org.springframework.orm.jpa.JpaTransactionManager;
 import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 
 /**
- * HAPI FHIR JPA, R4, on H2 in memory: the libraries behind the best known public sandbox, with nothing of ours between.
- * One argument: the port on 127.0.0.1 (0: a free one). Says "ready PORT" on standard output, and ends when standard
+ * HAPI FHIR JPA on H2 in memory: the libraries behind the best known public sandbox, with nothing of ours between.
+ * Two arguments: the port on 127.0.0.1 (0: a free one), and the version of FHIR, "r4" or "r5". Says "ready PORT" on standard output, and ends when standard
  * input does.
  */
 public class HapiServer {
@@ -54,7 +55,7 @@ public class HapiServer {
 	public static void main(String[] args) throws Exception {
 		var context = new AnnotationConfigApplicationContext();
 		context.setAllowCircularReferences(true);
-		context.register(Parts.class);
+		context.register(Parts.class, args[1].equals("r5") ? JpaR5Config.class : JpaR4Config.class);
 		context.refresh();
 		RestfulServer fhir = restful(context);
 		Server server = new Server(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])));
@@ -89,7 +90,6 @@ public class HapiServer {
 	/** What the starter project configures by default; $expunge is allowed, as on the public sandbox. */
 	@Configuration
 	@Import({
-		JpaR4Config.class,
 		JpaBatch2Config.class,
 		Batch2JobsConfig.class,
 		ThreadPoolFactoryConfig.class,
