@@ -242,7 +242,8 @@ def _with_meta(unit: Unit, resource: Json, before: Version | None) -> Json:
     if rule == "dropped":
         meta = {}
     elif rule == "rewritten":
-        meta = {"tag": [{"system": "https://sandbox.example/filed-by", "code": "interface"}]}
+        kept = {"security": meta["security"]} if "security" in meta else {}
+        meta = {**kept, "tag": [{"system": "https://sandbox.example/filed-by", "code": "interface"}]}
     elif rule == "merged" and before is not None:
         old = before.resource.get("meta", {})
         for element in ("profile", "security", "tag"):

@@ -177,9 +177,14 @@ def test_the_strict_server_holds_an_image_of_5_mb_as_json() -> None:
         assert_refused(fhir.post("Binary", binary(contentType="image/webp")), 422)
         path = made.headers["Location"].partition("/_history")[0]
         assert_refused(fhir.get(path, accept="image/jpeg"), 406)
-        image = media("Patient/p", meta=labelled("R"), content={"contentType": "image/jpeg", "url": path})
+        image = media(
+            "Patient/p",
+            meta=labelled("R") | {"tag": [{"code": "t"}]},
+            content={"contentType": "image/jpeg", "url": path},
+        )
         stored = fhir.created(image, prefer="return=representation")
-        assert set(stored["meta"]) == {"tag", "versionId", "lastUpdated"}
+        assert set(stored["meta"]) == {"security", "tag", "versionId", "lastUpdated"}
+        assert [tag["code"] for tag in stored["meta"]["tag"]] == ["interface"]
         assert_refused(fhir.put(f"Media/{stored['id']}", stored), 412)
         assert_refused(fhir.get("Media?_security=R"), 400)
         assert_refused(fhir.post("Media", media("Patient/none")), 400)
