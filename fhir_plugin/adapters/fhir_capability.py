@@ -1,20 +1,16 @@
 """Builds the one `Capability` value: CapabilityStatement, granted scopes and what is known of the vendor.
 
-Vendor knowledge is data: one TOML file per server family in `vendors/`, each fact with its reason. A family
-is recognised by the software name in the CapabilityStatement, or named outright in the registry of issuers.
+What is known of a server family is data (`vendor_files`).
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from fhir_plugin.capability import Capability, VendorFacts
+from fhir_plugin.adapters.vendor_files import recognise, vendor_named, vendor_names
+from fhir_plugin.capability import Capability
 from fhir_plugin.errors import RecordRefused
 from mappings.r5.searches import offered_in_r4
 
@@ -22,19 +18,6 @@ Json = dict[str, Any]
 
 ACCEPTED_VERSIONS = re.compile(r"^(4\.[03]|5\.0)(\.[0-9]+)?\Z")
 """R4 and R4B, which are the same in what we file and read; and R5, which `fhir_r5` translates."""
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """One server family: how its CapabilityStatement names itself, and what is known of it."""
-
-    facts: VendorFacts
-    software: tuple[str, ...]
-
-    def recognises(self, software: str) -> bool:
-        """Whether `software` (CapabilityStatement.software.name) begins with one of this family's names."""
-        named = software.casefold()
-        return any(named.startswith(name.casefold()) for name in self.software)
 
 
 def build_capability(
@@ -58,7 +41,7 @@ def build_capability(
     if rest is None:
         raise RecordRefused("the record describes no server", code="capability-unusable")
     software = _software_name(statement)
-    if vendor is not None and vendor not in _vendors():
+    if vendor is not None and vendor not in vendor_names():
         message = "the registry of issuers names a server family that has no file"
         raise RecordRefused(message, code="vendor-unknown")
     described = {str(r["type"]): r for r in _objects(rest.get("resource")) if isinstance(r.get("type"), str)}
@@ -73,45 +56,6 @@ def build_capability(
         operations=frozenset(_operations(rest, described)),
         granted=granted,
         vendor=vendor_named(vendor) if vendor else recognise(software),
-    )
-
-
-def recognise(software: str) -> VendorFacts:
-    """The facts of the family that `software` belongs to, or those of `unknown`."""
-    for family in _vendors().values():
-        if family.recognises(software):
-            return family.facts
-    return vendor_named("unknown")
-
-
-def vendor_named(name: str) -> VendorFacts:
-    """The facts of one family. Raises `KeyError` for a name without a file."""
-    return _vendors()[name].facts
-
-
-def vendor_names() -> tuple[str, ...]:
-    """Every family there is a file for."""
-    return tuple(sorted(_vendors()))
-
-
-@cache
-def _vendors() -> dict[str, Vendor]:
-    folder = resources.files(__package__) / "vendors"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    read = [_read_vendor(tomllib.loads(f.read_text("utf-8"))) for f in files]
-    return {vendor.facts.name: vendor for vendor in read}
-
-
-def _read_vendor(data: dict[str, Any]) -> Vendor:
-    known = {"raw_binary", "rewrites_urn_in_attachments", "atomic_transaction", "max_body_bytes"}
-    known |= {"obeys_online_record_flag"}
-    facts = {line["fact"]: line["value"] for line in data.get("facts", [])}
-    if unknown := facts.keys() - known:
-        raise ValueError(f"vendor {data['name']} has facts nobody reads: {sorted(unknown)}")
-    denied = frozenset((line["type"], line["interaction"]) for line in data.get("denied", []))
-    return Vendor(
-        facts=VendorFacts(name=data["name"], denied=denied, **facts),
-        software=tuple(data.get("software", ())),
     )
 
 

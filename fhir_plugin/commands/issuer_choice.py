@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fhir_plugin.adapters.ehr_introduction import Introduction
-from fhir_plugin.adapters.fhir_capability import recognise
 from fhir_plugin.adapters.issuers_file import Setting
+from fhir_plugin.adapters.vendor_files import recognise
 from fhir_plugin.capability import DESK_SCOPES, SCOPES
 from fhir_plugin.commands.issuer_checks import methods_offered
 

@@ -101,7 +101,7 @@ def _host_names(_context: click.Context, _option: click.Parameter, hosts: tuple[
 
 def _known_vendor(_context: click.Context, _option: click.Parameter, name: str) -> str:
     if name:
-        from fhir_plugin.adapters.fhir_capability import vendor_names
+        from fhir_plugin.adapters.vendor_files import vendor_names
 
         if name not in vendor_names():
             raise click.BadParameter("there are: " + ", ".join(vendor_names()))

@@ -8,20 +8,30 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.adapters.fhir_capability import build_capability, recognise, vendor_named, vendor_names
+from fhir_plugin.adapters.fhir_capability import build_capability
+from fhir_plugin.adapters.vendor_files import read_vendor, recognise, vendor_named, vendor_names
+from fhir_plugin.capability import Source
 from fhir_plugin.errors import RecordRefused
 
 FAMILIES = (
+    "athena",
+    "athenapractice",
     "azure",
     "blaze",
+    "ecw",
+    "emis-x",
+    "epic",
     "firely",
     "google",
     "hapi",
     "healthlake",
     "linuxforhealth",
     "medplum",
+    "oracle",
     "sandbox",
     "sekmet",
+    "smart-launcher",
+    "text-only",
     "unknown",
 )
 
@@ -73,12 +83,12 @@ def test_the_server_of_several_modes_is_taken() -> None:
     assert not capability.holds("Consent")
 
 
-@pytest.mark.parametrize("version", ["4.0.0", "4.0.1", "4.3.0"])
-def test_r4_and_r4b_are_spoken(version: str) -> None:
+@pytest.mark.parametrize("version", ["4.0.0", "4.0.1", "4.3.0", "5.0.0"])
+def test_r4_r4b_and_r5_are_spoken(version: str) -> None:
     assert build_capability(statement(fhirVersion=version)).fhir_version == version
 
 
-@pytest.mark.parametrize("version", ["5.0.0", "3.0.2", "4.1.0", "4.6.0", "4.01", "4", "", None, 4.0, "R4"])
+@pytest.mark.parametrize("version", ["5.1.0", "6.0.0", "3.0.2", "4.1.0", "4.6.0", "4.01", "4", "", None, 4.0, "R4"])
 def test_other_versions_are_refused(version: object) -> None:
     with pytest.raises(RecordRefused) as raised:
         build_capability(statement(fhirVersion=version))
@@ -114,8 +124,31 @@ def test_every_family_has_its_file_and_every_fact_its_reason() -> None:
     for name in FAMILIES:
         data = tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))
         assert data["name"] == name
-        for line in [*data.get("facts", []), *data.get("denied", [])]:
-            assert len(line["reason"]) > 20
+        facts = vendor_named(name)
+        assert facts.title
+        lines = [*data.get("facts", []), *data.get("denied", []), *data.get("notes", [])]
+        assert len(facts.known) == len(lines)
+        for line, known in zip(lines, facts.known, strict=True):
+            assert len(known.reason) > 20 and known.reason == line["reason"]
+            assert known.source == Source(line["source"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"facts": [{"fact": "colour", "value": "red"}]}, "nobody reads"),
+        ({"facts": [{"fact": "raw_binary", "value": "no"}]}, "wrong kind"),
+        ({"facts": [{"fact": "max_body_bytes", "value": True}]}, "wrong kind"),
+        ({"facts": [{"fact": "document_types", "value": [1]}]}, "wrong kind"),
+        ({"facts": [{"fact": "document_needs", "value": ["a-smile"]}]}, "nobody fulfils"),
+        ({"facts": [{"fact": "raw_binary", "value": True, "reason": "seen by running it"}]}, "without its 'source'"),
+        ({"notes": [{"says": "It is slow.", "source": "seen"}]}, "without its 'reason'"),
+        ({"notes": [{"says": "It is slow.", "reason": "so they say", "source": "rumour"}]}, "rumour"),
+    ],
+)
+def test_what_nobody_could_use_or_check_does_not_load(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        read_vendor({"name": "x", "title": "X", **changes})
 
 
 @pytest.mark.parametrize(
@@ -128,6 +161,15 @@ def test_every_family_has_its_file_and_every_fact_its_reason() -> None:
         ("Firely Server", "firely"),
         ("IBM FHIR Server", "linuxforhealth"),
         ("Microsoft FHIR Server 4.0", "azure"),
+        ("Epic", "epic"),
+        ("Oracle Health Millennium", "oracle"),
+        ("Cerner FHIR Server", "oracle"),
+        ("athenahealth", "athena"),
+        ("athenaPractice FHIR", "athenapractice"),
+        ("eClinicalWorks FHIR Server", "ecw"),
+        ("EMIS-X", "emis-x"),
+        ("SMART Launcher", "smart-launcher"),
+        ("Text EHR", "text-only"),
         ("", "unknown"),
         ("Not HAPI FHIR", "unknown"),
     ],

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.adapters.fhir_capability import build_capability, vendor_names
+from fhir_plugin.adapters.fhir_capability import build_capability
 from fhir_plugin.adapters.purge_means import none, read_way, way_for, ways
+from fhir_plugin.adapters.vendor_files import vendor_names
 from fhir_plugin.capability import Capability
 
 NAMES = {"expunge", "medplum-expunge", "erase", "google-purge", "purge-history", "delete-history", "none"}
