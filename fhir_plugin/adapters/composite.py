@@ -174,7 +174,7 @@ class CompositeRecord:
         resource_type, id = str(resource.get("resourceType")), str(resource.get("id"))
         if self._lives_here(resource_type, id):
             return self._companion.put(resource, version=version)
-        if self.home(resource_type) == "companion" and not self._lives_there(resource_type, id):
+        if self._is_new_here(resource_type, id):
             return self._companion.put(resource, version=version)
         try:
             return self._ehr.put(resource, version=version)
@@ -252,6 +252,12 @@ class CompositeRecord:
     def _goes_here(self, entry: TransactionEntry) -> bool:
         resource_type, _, id = entry.url.partition("/")
         if id and self._lives_here(resource_type, id):
+            return True
+        return self._is_new_here(resource_type, id)
+
+    def _is_new_here(self, resource_type: str, id: str) -> bool:
+        """Whether what does not live here yet is to. Of what is kept beside, the EHR is not asked: the id is ours."""
+        if resource_type in self._kept_beside:
             return True
         return self.home(resource_type) == "companion" and not (id and self._lives_there(resource_type, id))
 

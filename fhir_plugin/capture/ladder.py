@@ -100,9 +100,9 @@ def ladder(
         rung, better = _whole(capability, image_type, largest)
         passed += better
         if rung is not None:
-            notes_fit = image_type == "DocumentReference" or _takes_notes(capability, encounter=encounter)
+            notes_fit = image_type == "DocumentReference" or takes_notes(capability, encounter=encounter)
             return Ladder(rung, image_type, _beside(capability, image_type, notes_fit=notes_fit), tuple(passed))
-    notes_fit = _takes_notes(capability, encounter=encounter)
+    notes_fit = takes_notes(capability, encounter=encounter)
     kept_here = _beside(capability, "Media", notes_fit=notes_fit) | {"Media", "Binary", "Provenance", "AuditEvent"}
     room = copy_room(capability)
     for rung, chart_type in _copies(capability):
@@ -187,7 +187,7 @@ def _no_binary(capability: Capability) -> Why:
     return Why.NOT_GRANTED if _offered(capability, "Binary") else Why.NO_BINARY
 
 
-def _takes_notes(capability: Capability, *, encounter: bool) -> bool:
+def takes_notes(capability: Capability, *, encounter: bool) -> bool:
     """Whether the note of a capture, which is plain text, can be a document of this chart."""
     needs_encounter = DocumentNeed.ENCOUNTER in capability.vendor.document_needs
     return capability.takes_document(TEXT) and (encounter or not needs_encounter)
@@ -202,7 +202,8 @@ def _beside(capability: Capability, image_type: str, *, notes_fit: bool) -> froz
 def _copies(capability: Capability) -> Iterator[tuple[Rung, str]]:
     yield Rung.PDF, PDF if capability.takes_document(PDF) else ""
     yield Rung.XHTML, next((each for each in XHTML if capability.takes_document(each)), "")
-    yield Rung.TEXT_NOTE, TEXT if capability.takes_document(TEXT) else ""
+    pages = (TEXT, PDF, *XHTML)  # words can stand on a page without a picture, too
+    yield Rung.TEXT_NOTE, next((each for each in pages if capability.takes_document(each)), "")
 
 
 def _no_copy(

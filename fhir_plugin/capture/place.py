@@ -14,7 +14,7 @@ from fhir_plugin.capability import Capability
 from fhir_plugin.capture.chart_copy import CopyTerms, words_type_at
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.filing import FilingOrder
-from fhir_plugin.capture.ladder import ALWAYS, TEXT, Passed, Why, ladder
+from fhir_plugin.capture.ladder import ALWAYS, TEXT, Passed, Why, ladder, takes_notes
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.labels import is_restricted
@@ -68,6 +68,8 @@ class Place:
     """Types that the companion store keeps, whatever the EHR holds."""
     chart_type: str = ""
     """MIME type of the copy that the chart gets; empty where it gets none."""
+    note_beside: bool = False
+    """The companion store keeps the note, though the EHR may hold images of the same type."""
     words_type: str = TEXT
     """Of a copy that shows no picture."""
     reduce: bool = True
@@ -106,8 +108,7 @@ def place_at(capability: Capability, asked: Asked) -> Place:
     types = {*ALWAYS, chosen.image_type}
     beside = chosen.beside
     if not asked.content_types:  # only words: nothing has to follow an image
-        no_note = beside & {"DocumentReference"}
-        beside = no_note | {each for each in types if not capability.holds(each)}
+        beside = frozenset(each for each in types if not capability.holds(each))
     there = types - beside
     ours = frozenset(beside | {each for each in there if capability.takes_our_id(each)})
     bundled = frozenset(there - {"Binary", "AuditEvent"})
@@ -122,6 +123,7 @@ def place_at(capability: Capability, asked: Asked) -> Place:
         rung=chosen.rung,
         beside=beside,
         chart_type=chosen.chart_type,
+        note_beside=not takes_notes(capability, encounter=asked.encounter),
         words_type=words_type_at(capability, chosen.chart_type),
         reduce=asked.reduce,
         words_only=asked.words_only,
@@ -144,6 +146,7 @@ def place_in(evidence: Evidence) -> Place:
         rung=Rung(evidence.get("rung", before)),
         beside=frozenset(evidence.get("beside", "").split()),
         chart_type=evidence.get("chart_type", ""),
+        note_beside=evidence.get("note", "") == "beside",
         words_type=evidence.get("words_type", TEXT),
         reduce=evidence.get("reduce", "yes") == "yes",
         words_only=evidence.get("words_only", "yes") == "yes",
@@ -171,6 +174,7 @@ class PlaceStep:
             "rung": self.place.rung.value,
             "beside": " ".join(sorted(self.place.beside)),
             "chart_type": self.place.chart_type,
+            "note": "beside" if self.place.note_beside else "",
             "words_type": self.place.words_type,
             "reduce": "yes" if self.place.reduce else "no",
             "words_only": "yes" if self.place.words_only else "no",

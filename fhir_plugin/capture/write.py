@@ -6,13 +6,14 @@ written as in preparation and becomes current only after it has been read back a
 counts as filed before `verify`, and no picture is destroyed before the words that replace it have been read back.
 
 Where a chart takes no image, the same steps file it beside the chart (`place.beside`), and a copy for reading follows
-(`capture.chart_copy`), after all else has been read back and before the image becomes current.
+(`capture.chart_copy`), after all of that has been read back. What some EHRs let nobody take back comes last: the copy,
+then the note; then the image becomes current.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_plugin import VERSION
 from fhir_plugin.capture.chart_copy import copy_steps
@@ -93,12 +94,16 @@ class FilePlan:
         steps: list[Step] = [PlaceStep(self._place)]
         if not self._place.inline:
             steps += [self._binary(image) for image in order.images]
-        together = [part for part in parts if part.resource_type in self._place.together]
+        note = self._note_step()
+        if self._place.rung.whole or not order.images:
+            parts.append(note)
+        together = [part for part in parts if part.resource_type in self._place.together and part.record is self._kept]
         if len(together) > 1:
             steps.append(TransactionStep(together, self._kept, self._bundled))
         steps += parts
-        steps.append(self._verify([part for part in parts if part.role in SHARED]))
-        steps += self._copies()
+        steps.append(self._verify(order, [part for part in parts if part.role in SHARED]))
+        if note not in parts:
+            steps += [*self._copies(), note, self._verify(replace(order, images=()), [note], name="verify-note")]
         if not self._place.at_once:
             steps += [self._current(image) for image in order.images]
         steps.append(self._audit_event())
@@ -129,8 +134,10 @@ class FilePlan:
         for image in order.images:
             role = f"provenance-{image.image_id}"
             parts.append(self._resource(role, "Provenance", self._provenance(image), None))
-        parts.append(self._resource("note", "DocumentReference", self._note, f"{systems.NOTE}|{order.capture_id}"))
         return parts
+
+    def _note_step(self) -> ResourceStep:
+        return self._resource("note", "DocumentReference", self._note, f"{systems.NOTE}|{self.order.capture_id}")
 
     @property
     def _something_was_said(self) -> bool:
@@ -158,14 +165,15 @@ class FilePlan:
     def _resource(
         self, role: str, resource_type: str, build: Callable[[str | None], Json], identifier: str | None
     ) -> ResourceStep:
+        beside = role == "note" and self._place.note_beside
         return ResourceStep(
             role=role,
             resource_type=resource_type,
             capture_id=self.order.capture_id,
-            our_id=self._our_id(resource_type, role),
+            our_id=self.order.resource_id(role) if beside else self._our_id(resource_type, role),
             identifier=identifier,
             build=build,
-            record=self._kept,
+            record=self.record.beside(self._place.beside | {resource_type}) if beside else self._kept,
             found=self._found,
             bundled=self._bundled,
             final_status=self._final_status if role.startswith("image-") else None,
@@ -260,7 +268,7 @@ class FilePlan:
                 text=order.note,
                 labels=order.labels,
             ),
-            needs=() if "DocumentReference" in self._place.beside else self.record.capability().vendor.document_needs,
+            needs=() if self._place.note_beside else self.record.capability().vendor.document_needs,
             id=id,
         )
 
@@ -274,13 +282,11 @@ class FilePlan:
             proven=self._proven,
         )
 
-    def _verify(self, beside: Sequence[ResourceStep]) -> VerifyStep:
+    def _verify(self, order: FilingOrder, beside: Sequence[ResourceStep], name: str = "verify") -> VerifyStep:
         return VerifyStep(
-            order=self.order,
+            order=order,
             image_type=self._image_type,
-            clean={
-                image.image_id: _known(self.draft.image(image.image_id).sha256_clean) for image in self.order.images
-            },
+            clean={image.image_id: _known(self.draft.image(image.image_id).sha256_clean) for image in order.images},
             record=self._kept,
             kept_here=self._place.beside,
             vault=self.vault,
@@ -289,6 +295,7 @@ class FilePlan:
             beside=beside,
             grounds=self._grounds,
             proven=self._proven,
+            name=name,
         )
 
     def _audit_event(self) -> ResourceStep:

@@ -135,15 +135,6 @@ def test_too_large_for_the_ehr_says_so_and_leaves_nothing() -> None:
     assert record.stored() == []
 
 
-def test_an_ehr_without_a_place_for_images_is_told_as_that() -> None:
-    record = FakeRecord(types=TYPES - {"Media", "DocumentReference"})
-    bench = Bench(record)
-    capture, receipt = bench.filed()
-    assert (receipt.state, receipt.reason) == ("nothing-current", "no-place-for-images")
-    assert record.stored() == []
-    assert bench.owned(capture) == 3
-
-
 def test_provenance_that_the_ehr_forbids_goes_to_the_companion() -> None:
     forbidden = RecordRefused("Provenance", status=403, code="forbidden")
     ehr, companion = FakeRecord(refuses={"Provenance": forbidden}), FakeRecord()
