@@ -16,9 +16,10 @@ from typing import Final
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.copy_words import sheet_words
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
+from fhir_plugin.capture.ladder import copy_room
 from fhir_plugin.capture.steps import Found, withdraw
 from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused
-from fhir_plugin.ledger.intents import Evidence, Intent
+from fhir_plugin.ledger.intents import Evidence, Intent, Step
 from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, Sheet, SheetPicture, Stored
 from mappings.model.chart_document import ChartDocument
 from mappings.model.identifiers import CaptureId, PatientId, Reference
@@ -33,8 +34,6 @@ from mappings.r4.errors import MappingError
 from mappings.terminology import systems
 
 TEXT: Final = "text/plain"
-ROUND_THE_CONTENT: Final = 16 * 1024
-"""Bytes of JSON around what a document holds."""
 _UNTOLD: Final = re.compile(r"\s+")
 
 
@@ -62,13 +61,6 @@ def words_type_at(capability: Capability, chart_type: str) -> str:
     return TEXT if not chart_type or capability.takes_document(TEXT) else chart_type
 
 
-def room_at(capability: Capability) -> int | None:
-    """Bytes that the content of one document may have there; None: any, as far as is known."""
-    body = capability.body_limit
-    rooms = [capability.vendor.largest_document, None if body is None else max(0, body - ROUND_THE_CONTENT) * 3 // 4]
-    return min((each for each in rooms if each is not None), default=None)
-
-
 def copy_steps(
     order: FilingOrder,
     terms: CopyTerms,
@@ -79,16 +71,17 @@ def copy_steps(
     sheets: CopySheets,
     digest: Callable[[bytes], str],
     left: Callable[[OrderedImage, Evidence, CopyState], None],
-) -> list[ChartCopyStep]:
-    """One step for each image, to be done after everything else of the order has been read back; none where the chart
+) -> list[Step]:
+    """Two steps for each image, writing and looking, to be done after everything else of the order has been read back; none where the chart
     holds the images itself, or takes nothing.
 
     `left` is told what an undo could not remove, so that the register knows of it.
     """
     if terms.rung.whole or terms.rung is Rung.SIGNED_EXPORT:
         return []
-    return [
-        ChartCopyStep(
+    steps: list[Step] = []
+    for image in order.images:
+        step = ChartCopyStep(
             image=image,
             order=order,
             terms=terms,
@@ -99,8 +92,8 @@ def copy_steps(
             digest=digest,
             left=left,
         )
-        for image in order.images
-    ]
+        steps += [step, CopyLookStep(step)]
+    return steps
 
 
 def copies_of(
@@ -113,7 +106,9 @@ def copies_of(
         if terms.rung is Rung.SIGNED_EXPORT:
             yield copy_of(intent, order, image, held, {"rung": terms.rung.value}, CopyState.TO_FILE)
         else:
-            yield copy_of(intent, order, image, held, evidence[role_of(image)], CopyState.IN_CHART)
+            role = role_of(image)
+            seen = evidence.get(f"{role}-look", {})
+            yield copy_of(intent, order, image, held, {**evidence[role], **seen}, CopyState.IN_CHART)
 
 
 def copy_of(
@@ -144,12 +139,8 @@ def role_of(image: OrderedImage) -> str:
 
 @dataclass
 class ChartCopyStep:
-    """The copy of one image.
-
-    Its evidence: `reference`, `version`, `binary`, `rung`, `content_type`, `digest` (keyed, of what was sent),
-    `reduced`, `labels` (whether the chart kept them) and `kept`: `whole` where the chart gave back the very bytes,
-    `changed` where it rewrote them and they still say the same, `unseen` where it does not let us look.
-    """
+    """The copy of one image. Its evidence: `reference`, `version`, `rung`, `content_type`, `digest` (keyed, of what was
+    sent) and `reduced`."""
 
     image: OrderedImage
     order: FilingOrder
@@ -171,29 +162,24 @@ class ChartCopyStep:
         our_id = self._our_id()
         if our_id is not None:
             try:
-                return self._seen(self.record.read("DocumentReference", our_id))
+                found = self.record.read("DocumentReference", our_id)
             except (NotFound, Gone):
                 return None
+            return None if _in_error(found) else self._evidence(_stored(found))
         ours = self._ours()
         for double in ours[1:]:  # a lost answer that was answered twice
-            take_back(self.record, Reference(f"DocumentReference/{double['id']}"))
-        return self._seen(ours[0]) if ours else None
+            take_back(self.record, _stored(double).reference)
+        return self._evidence(_stored(ours[0])) if ours else None
 
     def do(self) -> Evidence:
-        capability = self.record.capability()
+        needs = self.record.capability().vendor.document_needs
         try:
-            document = to_chart_copy(self._document(), needs=capability.vendor.document_needs, id=self._our_id())
+            document = to_chart_copy(self._document(), needs=needs, id=self._our_id())
         except MappingError as error:
             raise RecordRefused(
                 f"This EHR takes no copy of this image: {error}.", status=422, code=error.code
             ) from None
-        stored = self.record.put(document) if document.get("id") else self.record.create(document)
-        if not capability.may("DocumentReference", "read"):
-            return self._evidence(stored, kept="unseen", labels=False)
-        try:
-            return self._seen(self.record.read("DocumentReference", stored.id))
-        except (NotFound, Gone) as error:
-            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
+        return self._evidence(self.record.put(document) if document.get("id") else self.record.create(document))
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         reference = Reference(evidence["reference"])
@@ -228,7 +214,7 @@ class ChartCopyStep:
             self.order, self.image, clean, organisation=self.terms.organisation, shows_picture=shows_picture
         )
         picture = SheetPicture(clean.content, clean.content_type, clean.width, clean.height) if shows_picture else None
-        room = room_at(self.record.capability())
+        room = copy_room(self.record.capability())
         return self.sheets.made(words, content_type, picture=picture, most=room, reduce=self.terms.reduce)
 
     def _document(self) -> ChartDocument:
@@ -252,39 +238,42 @@ class ChartCopyStep:
             shows_picture=rung.shows_picture,
         )
 
+    def _evidence(self, stored: Stored) -> Evidence:
+        rung, sheet = self._made()
+        evidence = {
+            "reference": stored.reference,
+            "version": stored.version or "",
+            "rung": rung.value,
+            "content_type": sheet.content_type,
+            "digest": self.digest(sheet.content),
+            "reduced": "yes" if sheet.reduced else "no",
+        }
+        self.found.by_role[self.name] = evidence
+        return evidence
+
     # ------------------------------------------------------------------------------------------ what is there
 
-    def _seen(self, document: Json) -> Evidence:
+    def looked_at(self) -> Evidence:
         """What the chart holds, compared with what was sent. Raises `ReadBackMismatch`."""
-        stored = Stored("DocumentReference", str(document["id"]), str(elements.version_of(document) or "") or None)
+        reference = self.found.reference(self.name)
+        if not self.record.capability().may("DocumentReference", "read"):
+            return {"binary": "", "kept": "unseen", "labels": "no"}
+        try:
+            document = self.record.read(*reference.split("/"))
+        except (NotFound, Gone) as error:
+            raise ReadBackMismatch("the EHR said that it stored this, and does not have it") from error
         if elements.reference_of(document.get("subject")) != self.order.patient:
-            raise ReadBackMismatch(f"{stored.reference} names another patient")
-        if "entered-in-error" in (document.get("status"), document.get("docStatus")):
-            raise ReadBackMismatch(f"{stored.reference} is marked as entered in error")
+            raise ReadBackMismatch(f"{reference} names another patient")
+        if _in_error(document):
+            raise ReadBackMismatch(f"{reference} is marked as entered in error")
         content, binary = self._content_of(document)
         kept = "unseen"
         if content is not None:
             kept = "whole" if content == self._made()[1].content else "changed"
             if kept == "changed" and not self._says_the_same(content):
-                raise ReadBackMismatch(f"what {stored.reference} holds is not what was sent")
+                raise ReadBackMismatch(f"what {reference} holds is not what was sent")
         labels = set(self.image.labels) <= set(document_labels(document))
-        return self._evidence(stored, kept=kept, labels=labels, binary=binary)
-
-    def _evidence(self, stored: Stored, *, kept: str, labels: bool, binary: str = "") -> Evidence:
-        rung, sheet = self._made()
-        evidence = {
-            "reference": stored.reference,
-            "version": stored.version or "",
-            "binary": binary,
-            "rung": rung.value,
-            "content_type": sheet.content_type,
-            "digest": self.digest(sheet.content),
-            "reduced": "yes" if sheet.reduced else "no",
-            "labels": "yes" if labels else "no",
-            "kept": kept,
-        }
-        self.found.by_role[self.name] = evidence
-        return evidence
+        return {"binary": binary, "kept": kept, "labels": "yes" if labels else "no"}
 
     def _content_of(self, document: Json) -> tuple[bytes | None, str]:
         """The bytes, as far as the chart lets us see them, and the Binary that it made of them."""
@@ -329,7 +318,7 @@ class ChartCopyStep:
 
     def _is_this(self, document: Json) -> bool:
         """By our identifier, else by what it holds. Raises `AnswerLost` for what may be it and nobody can look into."""
-        if "entered-in-error" in (document.get("status"), document.get("docStatus")):
+        if _in_error(document):
             return False
         named = elements.identifier_in(document, systems.CHART_COPY)
         if named is not None:
@@ -341,6 +330,28 @@ class ChartCopyStep:
         if content is None:
             raise AnswerLost("something in the chart may be this copy, and this launch may not look into it")
         return content == self._made()[1].content or self._says_the_same(content)
+
+
+@dataclass
+class CopyLookStep:
+    """A copy read back. Its evidence: `binary`, what the chart made of its content; `labels`, whether the chart kept
+    them; and `kept`: `whole` where it gave back the very bytes, `changed` where it rewrote them and they still say the
+    same, `unseen` where it does not let us look. Changes nothing; what is not the copy is taken back by its own step."""
+
+    copy: ChartCopyStep = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.copy.name}-look"
+
+    def happened(self) -> Evidence | None:
+        return None  # only looking proves anything
+
+    def do(self) -> Evidence:
+        return self.copy.looked_at()
+
+    def undo(self, evidence: Evidence) -> Sequence[str]:
+        return ()
 
 
 def take_back(record: ClinicalRecord, reference: Reference) -> CopyState:
@@ -369,6 +380,14 @@ def take_back(record: ClinicalRecord, reference: Reference) -> CopyState:
             return CopyState.REMOVE_BY_HAND
     marked = document.get("status") == "entered-in-error"
     return CopyState.TAKEN_BACK if marked else CopyState.REMOVE_BY_HAND
+
+
+def _in_error(document: Json) -> bool:
+    return "entered-in-error" in (document.get("status"), document.get("docStatus"))
+
+
+def _stored(document: Json) -> Stored:
+    return Stored("DocumentReference", str(document["id"]), str(elements.version_of(document) or "") or None)
 
 
 def _bare(content: bytes) -> str:
