@@ -1,4 +1,5 @@
-"""Make `r4.json.xz` from the npm package hl7.fhir.r4.examples 4.0.1: `python -m tests.definitions.trim PACKAGE.tgz`.
+"""Make `r4.json.xz` from the npm package hl7.fhir.r4.examples 4.0.1, and `r5.json.xz` from hl7.fhir.r5.core 5.0.0:
+`python -m tests.definitions.trim PACKAGE.tgz`.
 
 It keeps the StructureDefinitions of the resources that this project writes or serves, every datatype, and the value
 sets of their required and extensible bindings, expanded here: the validator's own expansion knows neither imported
@@ -56,7 +57,25 @@ RESOURCES = (
 
 EXTENSIONS = ("http://hl7.org/fhir/StructureDefinition/data-absent-reason",)
 
-OUTPUT = Path(__file__).with_name("r4.json.xz")
+R5_RESOURCES = (
+    "AuditEvent",
+    "Binary",
+    "CommunicationRequest",
+    "Consent",
+    "DocumentReference",
+    "DomainResource",
+    "Encounter",
+    "OperationOutcome",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Provenance",
+    "QuestionnaireResponse",
+    "RelatedPerson",
+    "Resource",
+    "Task",
+)
+"""What this project writes to an R5 server or reads of it in R5's own words."""
 
 _DEFINITION_KEYS = (
     "resourceType",
@@ -88,15 +107,15 @@ _ELEMENT_KEYS = (
 )
 
 
-def trimmed(package: Path) -> list[Json]:
-    """The definitions to keep, in a stable order."""
+def trimmed(package: Path, types: tuple[str, ...]) -> list[Json]:
+    """The definitions to keep, in a stable order: of these resources, and of every datatype."""
     structures: dict[str, Json] = {}
     value_sets: dict[str, Json] = {}
     code_systems: dict[str, Json] = {}
     for resource in _resources(package):
         kept = {"StructureDefinition": structures, "ValueSet": value_sets, "CodeSystem": code_systems}
         kept[resource["resourceType"]][resource["url"]] = resource
-    chosen = [one for one in structures.values() if _wanted(one)]
+    chosen = [one for one in structures.values() if _wanted(one, types)]
     expansion = _Expansion(value_sets, code_systems)
     bound = sorted({url for one in chosen for url in _bound_value_sets(one)})
     expanded = [found for url in bound if (found := expansion.value_set(url)) is not None]
@@ -111,12 +130,12 @@ def _resources(package: Path) -> Iterator[Json]:
                 yield json.loads(stream.read())
 
 
-def _wanted(structure: Json) -> bool:
+def _wanted(structure: Json, types: tuple[str, ...]) -> bool:
     if structure["url"] in EXTENSIONS:
         return True
     if structure.get("derivation") == "constraint":
         return False
-    return structure["kind"] in ("complex-type", "primitive-type") or structure["type"] in RESOURCES
+    return structure["kind"] in ("complex-type", "primitive-type") or structure["type"] in types
 
 
 def _structure(structure: Json) -> Json:
@@ -246,7 +265,10 @@ def _ancestors(code: str, parents: dict[str, set[str]]) -> set[str]:
 
 
 if __name__ == "__main__":
-    _definitions = trimmed(Path(sys.argv[1]))
+    _package = Path(sys.argv[1])
+    _is_r5 = _package.name.startswith("hl7.fhir.r5.")
+    _definitions = trimmed(_package, R5_RESOURCES if _is_r5 else RESOURCES)
     _text = json.dumps(_definitions, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    OUTPUT.write_bytes(lzma.compress(_text.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME))
-    sys.stderr.write(f"{OUTPUT.name}: {len(_definitions)} definitions, {OUTPUT.stat().st_size} bytes\n")
+    _output = Path(__file__).with_name("r5.json.xz" if _is_r5 else "r4.json.xz")
+    _output.write_bytes(lzma.compress(_text.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME))
+    sys.stderr.write(f"{_output.name}: {len(_definitions)} definitions, {_output.stat().st_size} bytes\n")

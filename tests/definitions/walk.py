@@ -68,7 +68,8 @@ def _values(value: object, element: Json, kind: str, path: str) -> Iterator[str]
             yield f"type {here}: {kind} is an object"
             continue
         else:
-            yield from _object(item, str(item.get("resourceType", kind)), here)
+            named = item.get("resourceType")  # a list where R5 Consent.provision has an element of that name
+            yield from _object(item, named if isinstance(named, str) else kind, here)
         yield from _bound(element, item, here)
 
 
