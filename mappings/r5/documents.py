@@ -16,9 +16,7 @@ from mappings.r5.shape import to_concept as concept_of
 from mappings.terminology import systems
 
 RELATION: Final = "http://hl7.org/fhir/document-relationship-type"
-ATTESTED: Final = {
-    "coding": [{"system": "http://hl7.org/fhir/composition-attestation-mode", "code": "professional"}]
-}
+ATTESTED: Final = {"coding": [{"system": "http://hl7.org/fhir/composition-attestation-mode", "code": "professional"}]}
 _CONTEXT: Final[dict[str, Kind]] = {
     "encounter": many("Reference"),
     "event": many("CodeableConcept"),
@@ -82,7 +80,9 @@ _CONTENT: Final = Shape(
             one("Coding"),
             many_parts(valueCoding=one("Coding"), valueUri=one("uri"), valueCanonical=one("canonical")),
             lambda coding: [{"valueCoding": coding}],
-            lambda profiles: next((p["valueCoding"] for p in elements.objects_of(profiles) if "valueCoding" in p), None),
+            lambda profiles: next(
+                (p["valueCoding"] for p in elements.objects_of(profiles) if "valueCoding" in p), None
+            ),
         ),
     ),
 )
@@ -149,4 +149,3 @@ DOCUMENT_REFERENCE: Final = Shape(
 )
 
 QUESTIONNAIRE_RESPONSE: Final = Shape("QuestionnaireResponse", (listed("identifier", "identifier", "Identifier"),))
-

@@ -83,9 +83,7 @@ def _words_down(concept: Any) -> Any:
 
 _PAYLOAD: Final = Shape(
     "CommunicationRequest.payload",
-    (
-        mapped("contentString", "contentCodeableConcept", one("string"), one("CodeableConcept"), _words_up, _words_down),
-    ),
+    (mapped("contentString", "contentCodeableConcept", one("string"), one("CodeableConcept"), _words_up, _words_down),),
 )
 
 COMMUNICATION_REQUEST: Final = Shape(

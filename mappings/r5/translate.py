@@ -60,7 +60,10 @@ def _within(resource: Json, translate: Callable[[Json], Json]) -> Json:
     """With every resource inside translated, too."""
     held = resource
     if isinstance(held.get("contained"), list):
-        held = {**held, "contained": [translate(each) if isinstance(each, dict) else each for each in held["contained"]]}
+        held = {
+            **held,
+            "contained": [translate(each) if isinstance(each, dict) else each for each in held["contained"]],
+        }
     place = _HOLDERS.get(elements.text_of(resource.get("resourceType")))
     if place is not None and isinstance(held.get(place[0]), list):
         held = {**held, place[0]: [_entry(each, place[1], translate) for each in held[place[0]]]}
