@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from fhir_plugin.delete.bound import bound_now, contents_of, need_of
+from fhir_plugin.delete.copies import kept_beside, not_shared, versions_of, with_copies
 from fhir_plugin.delete.destroying import BEGUN, Destroying, Stop
 from fhir_plugin.delete.lifecycle import Event, moved
 from fhir_plugin.delete.needles import keep_needles, kept_needles, needles_of
@@ -89,8 +90,9 @@ def needles(doing: Destroying) -> Evidence:
         contents.append(parts.vault.get(hidden.content))
     if not contents:
         return {"kept": "nothing was there to look for"}
+    found = with_copies(doing, needles_of(contents, resource, parts.vault))
     with parts.work.transaction():
-        keep_needles(parts, item.id, needles_of(contents, resource, parts.vault))
+        keep_needles(parts, item.id, found)
     return {"kept": "now"}
 
 
@@ -98,6 +100,7 @@ def references(doing: Destroying) -> Evidence:
     """What refers to it is found first, and handled by policy; bytes that another image shows stop it."""
     case, item = doing.now()
     image = item.image.reference
+    not_shared(doing)
     found = find(
         doing.record,
         doing.purge,
@@ -211,7 +214,8 @@ def _ended(doing: Destroying, intent: str) -> bool:
 def _of_every_version(doing: Destroying, image: Reference) -> Sequence[Reference]:
     """Binaries that any version of the image has shown. Where nobody can be asked for versions, the proof says so."""
     try:
-        versions: Iterable[Json | None] = doing.purge.versions(image).values()
+        beside = kept_beside(doing.parts, doing.intent.fhir_base, image)
+        versions: Iterable[Json | None] = versions_of(doing.record, doing.purge, image, beside=beside).values()
     except RecordRefused:
         return ()
     found = (binaries_of(each, base=doing.record.base) for each in versions if each is not None)

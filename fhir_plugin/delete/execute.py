@@ -16,6 +16,7 @@ from fhir_plugin import VERSION
 from fhir_plugin.delete import before_destroying, destroy_steps
 from fhir_plugin.delete.certificate import certify
 from fhir_plugin.delete.clock import next_look
+from fhir_plugin.delete.copies import copies
 from fhir_plugin.delete.destroying import HOW, Careful, Destroying, Elsewhere, find_item, stop_in
 from fhir_plugin.delete.lifecycle import Event, may
 from fhir_plugin.delete.needles import forget_needles, kept_needles
@@ -144,6 +145,7 @@ class _Destruction:
             act(before_destroying.references),
             act(before_destroying.log, before_destroying.logged),
             act(destroy_steps.vault),
+            act(copies),
             act(destroy_steps.binary, destroy_steps.bytes_gone),
             act(destroy_steps.image, destroy_steps.image_gone),
             act(destroy_steps.history, destroy_steps.history_gone),

@@ -194,6 +194,13 @@ class HiddenKept:
             self.record.remove_labels(reference, codings)
 
 
+def forget_hidden(parts: DeleteParts, fhir_base: FhirBase, reference: Reference) -> None:
+    """In the open transaction: it is hidden no more, and nothing is kept of it."""
+    for item in parts.vault.items(compartment=Compartment.HIDDEN, owner=kept_under(fhir_base, reference)):
+        parts.vault.destroy(item.vault_id)
+    parts.hidden.forget(fhir_base, reference)
+
+
 def forget_thumbnails(vault: Vault, fhir_base: FhirBase, reference: Reference) -> None:
     """In the open transaction: one of before shows nothing any more."""
     for item in vault.items(compartment=Compartment.THUMBNAIL, owner=kept_under(fhir_base, reference)):

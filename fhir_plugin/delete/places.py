@@ -22,6 +22,7 @@ PLACES: Final = {
     "everything": "Everything that the record has about the patient ($everything)",
     "binary": "The address of the picture’s bytes, in every form",
     "binary-versions": "Earlier versions of the picture’s bytes, in every form",
+    "chart-copies": "Copies of the image in the chart, and their earlier versions where the EHR shows any",
     "vault": "This app’s own vault of encrypted files",
     "registers": "This app’s own lists of images",
     "traces-database": "The files of this app’s database",
@@ -45,12 +46,14 @@ UNASKED: Final = {
     "versions-not-offered": "the server shows nobody whether it keeps earlier versions",
     "no-needles": "what to look for is not known any more",
     "too-much": "there is more than can be looked through",
+    "copy-by-hand": "only a person can say whether it is gone",
     "not-readable": "a file there cannot be read",
 }
 _ANOTHER: Final = "it could not be looked at"
 
 _RECORD: Final = ("record-", "search-", "everything", "binary")
 _OF_BYTES: Final = "binary"
+_COPIES: Final = "chart-copies"
 _RIGHT: Final = frozenset({"may-not-look", "forbidden"})
 
 
@@ -70,6 +73,7 @@ def what_to_ask(places: Iterable[Looked], means: Sequence[PurgeMeans]) -> tuple[
     """Who must do what about what remains, or could not be looked at; each thing once."""
     left = [each for each in places if not each.clean]
     of_record = [each for each in left if each.place.startswith(_RECORD)]
+    of_copies = [each for each in left if each.place == _COPIES]
     asks: list[str] = []
     if any(each.found for each in of_record):
         asks += [each.ask for each in means if each.ask]
@@ -79,6 +83,11 @@ def what_to_ask(places: Iterable[Looked], means: Sequence[PurgeMeans]) -> tuple[
         asks.append(
             "Ask the administrator of the EHR’s server why it does not answer these questions. Look again then."
         )
-    if any(not each.place.startswith(_RECORD) for each in left):
+    if of_copies:
+        asks.append(
+            "Take the copies of this image out of the chart by hand, and say on the practice’s list that they are "
+            "gone. Look again then."
+        )
+    if any(not each.place.startswith((*_RECORD, _COPIES)) for each in left):
         asks.append("Ask whoever runs this app to remove what is left on its own machine. Look again then.")
     return tuple(dict.fromkeys(asks))

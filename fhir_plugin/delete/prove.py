@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from fhir_plugin.delete.copies import CopyPlaces, kept_beside
 from fhir_plugin.delete.looking import Sought
 from fhir_plugin.delete.needles import Needles
 from fhir_plugin.delete.own_places import own_places
@@ -32,8 +33,10 @@ def prove(
     if record.base != case.fhir_base:
         raise WrongPatient("This launch is of another record than the request.")
     sought = Sought(item.image, needles, parts.vault.keyed_digest)
-    there = RecordPlaces(record, purge, case.patient, item.image, needles, sought)
-    looks = {**there.looks(), **own_places(parts, case, item, needles, sought)}
+    beside = kept_beside(parts, case.fhir_base, item.image.reference)
+    there = RecordPlaces(record, purge, case.patient, item.image, needles, sought, beside=beside)
+    in_chart = CopyPlaces(parts, record, purge, case, item, needles)
+    looks = {**there.looks(), **in_chart.looks(), **own_places(parts, case, item, needles, sought)}
     places = tuple(_look(parts, place, look) for place, look in looks.items())
     return Proof(parts.clock.now(), places, what_to_ask(places, there.means()))
 

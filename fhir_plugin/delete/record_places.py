@@ -43,13 +43,18 @@ class RecordPlaces:
         image: BoundImage,
         needles: Needles | None,
         sought: Sought,
+        *,
+        beside: bool = False,
     ) -> None:
+        """`beside`: the image was kept by this app and its chart never had it. Where the EHR takes no resources of a
+        type, our own store is then all there is to ask."""
         self._record = record
         self._purge = purge
         self._patient = patient
         self._image = image
         self._needles = needles
         self._sought = sought
+        self._beside = beside
         self._type, _, self._id = image.reference.partition("/")
 
     def looks(self) -> Mapping[str, Look]:
@@ -70,6 +75,14 @@ class RecordPlaces:
             looks["binary"] = self._bytes
             looks["binary-versions"] = self._versions_of_bytes
         return looks
+
+    def addresses(self) -> Iterator[str]:
+        """Its own address and its bytes', with every version: where it is, and nowhere else."""
+        yield from self._read()
+        yield from self._versions()
+        if self._image.binaries:
+            yield from self._bytes()
+            yield from self._versions_of_bytes()
 
     def means(self) -> tuple[PurgeMeans, ...]:
         """What could be asked of the server's administrator: for the image and its bytes."""
@@ -106,9 +119,12 @@ class RecordPlaces:
 
     def _need(self, kind: str, interaction: str) -> None:
         """Without the right to look, our own store alone would answer, and nothing there would look like nothing."""
-        if not self._record.capability().may(kind, interaction):
+        if not (self._record.capability().may(kind, interaction) or self._only_here(kind)):
             message = f"{interaction} of {kind}: this launch may not, or the server does not do it"
             raise RecordRefused(message, status=403, code="may-not-look")
+
+    def _only_here(self, kind: str) -> bool:
+        return self._beside and not self._record.capability().holds(kind)
 
     # -------------------------------------------------------------------------------------------------- reading
 
@@ -182,7 +198,7 @@ class RecordPlaces:
         self._need(kind, "search-type")
         capability = self._record.capability()
         unknown = [name for name in params if name != "_id" and not capability.searches(kind, name)]
-        if unknown and not capability.holds(kind):  # then the server would not even be asked
+        if unknown and not capability.holds(kind) and not self._beside:  # then the server would not even be asked
             if may_lack in unknown:
                 raise NotOffered
             raise RecordRefused(f"search of {kind}: not by {unknown[0]}", status=403, code="may-not-look")
@@ -227,13 +243,14 @@ class RecordPlaces:
     def _bytes(self) -> Iterator[str]:
         """The address itself, under every form in which a server might give it."""
         for binary in self._image.binaries:
-            yield from self._answers(binary, self._purge.binary_answers(binary, ()))
+            if not self._only_here("Binary"):
+                yield from self._answers(binary, self._purge.binary_answers(binary, ()))
             try:
                 content = self._record.read_binary(binary).content
             except (NotFound, Gone):
                 continue
             except RecordRefused as refused:
-                if refused.status in _FORM_NOT_SERVED:
+                if refused.status in _FORM_NOT_SERVED or self._only_here("Binary"):
                     continue
                 raise
             if self._is_something(content):
@@ -247,12 +264,22 @@ class RecordPlaces:
     def _versions_of_bytes(self) -> Iterator[str]:
         """Each version that the server tells of, and those that it might have, under every form."""
         for binary in self._image.binaries:
-            told = self._purge.versions(binary)
+            told = self._told_of_bytes(binary)
             for version, resource in told.items():
                 if resource is not None and not is_deleted(resource) and self._sought.found_in(_of(binary, resource)):
                     yield f"{binary}/_history/{version}"
+            if self._only_here("Binary"):
+                continue
             versions = sorted(_guessed({each for each in told if "/" not in each}), key=lambda each: (len(each), each))
             yield from self._answers(binary, self._purge.binary_answers(binary, versions))
+
+    def _told_of_bytes(self, binary: Reference) -> Mapping[str, Json | None]:
+        try:
+            return self._purge.versions(binary)
+        except RecordRefused:
+            if not self._only_here("Binary"):
+                raise
+            return {}  # our own store has been asked by its address
 
     def _answers(self, binary: Reference, answers: list[Answered]) -> Iterator[str]:
         """Of each address, one form at least has to be refused for good: 406 alone says that another form is there."""

@@ -263,6 +263,7 @@ _PURGED: Final[Mapping[str, str]] = MappingProxyType(
         "binary": "the picture’s bytes in the record",
         "image": "its entry in the record",
         "history": "its earlier versions",
+        "chart-copies": "its copies in the chart",
     }
 )
 
