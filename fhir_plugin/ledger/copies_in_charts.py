@@ -7,7 +7,7 @@ shows afterwards and says that, whatever the EHR answered.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -15,7 +15,6 @@ from typing import Final, Protocol
 
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, VersionConflict
 from fhir_plugin.ledger.record_steps import TRIES
-from fhir_plugin.policy.pack import PolicyPack
 from fhir_plugin.ports import ChartCopies, ClinicalRecord, Clock, Json, KeptImages, Worklist
 from mappings.model.identifiers import Reference, WorkId
 from mappings.model.labels import Label
@@ -143,6 +142,13 @@ def _put_over(record: ClinicalRecord, document: Reference, over: _Over) -> None:
 # ------------------------------------------------------------------------------------------ the register
 
 
+class SaysWhenLate(Protocol):
+    """Of policy, what a list needs."""
+
+    @property
+    def work_hours(self) -> Mapping[WorkKind, int]: ...
+
+
 class WithCopies(Protocol):
     """Of the ports of a flow, what following a copy needs."""
 
@@ -155,7 +161,7 @@ class WithCopies(Protocol):
     @property
     def clock(self) -> Clock: ...
     @property
-    def policy(self) -> PolicyPack: ...
+    def policy(self) -> SaysWhenLate: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
 

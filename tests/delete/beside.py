@@ -17,7 +17,7 @@ from tests.delete.destroying_bench import AMY, BASE, BINARY, BYTES, IMAGE, Destr
 from tests.fakes.clock import START
 from tests.fakes.record import TYPES, FakeRecord
 from tests.fakes.record_purge import FakeRecordPurge
-from tests.fakes.whole_record import INTIMATE, RESTRICTED, media
+from tests.fakes.whole_record import FOREARM, INTIMATE, RESTRICTED, media
 
 DOCUMENT = Reference("DocumentReference/copy-1")
 PDF = b"%PDF-1.7 a page with a smaller picture of a forearm, and what was recorded about it"
@@ -133,7 +133,7 @@ class BesideBench(DestroyingBench):
         self.opinion = self.vault.put(b"none", compartment=cast(Any, "opinion"), owner="opinion-1")
         self.chart.file_copy({"resourceType": "Patient", "id": str(AMY), "name": [{"text": "Amy Example"}]})
         self.companion.create_binary(BYTES, "image/jpeg", id=BINARY.split("/")[1], security_context=IMAGE)
-        self.companion.put(media(INTIMATE, AMY, "forearm", [RESTRICTED], BINARY.split("/")[1]))
+        self.companion.put(media(INTIMATE, AMY, FOREARM, [RESTRICTED], BINARY.split("/")[1]))
         self.copy = copy or copy_in_chart()
         self.copies.save(self.copy)
         if self.copy.document is not None:
