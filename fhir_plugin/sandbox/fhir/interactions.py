@@ -242,8 +242,11 @@ def _with_meta(unit: Unit, resource: Json, before: Version | None) -> Json:
     if rule == "dropped":
         meta = {}
     elif rule == "rewritten":
-        kept = {"security": meta["security"]} if "security" in meta else {}
-        meta = {**kept, "tag": [{"system": "https://sandbox.example/filed-by", "code": "interface"}]}
+        kept = {"security": meta["security"][::-1]} if "security" in meta else {}
+        own = {"system": "https://sandbox.example/filed-by", "code": "interface"}
+        others = [each for each in meta.get("tag", [])[::-1] if each != own]
+        profile = [f"https://sandbox.example/{resource['resourceType']}"]
+        meta = {"profile": profile, **kept, "tag": [own, *others]}
     elif rule == "merged" and before is not None:
         old = before.resource.get("meta", {})
         for element in ("profile", "security", "tag"):

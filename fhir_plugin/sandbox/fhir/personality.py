@@ -65,8 +65,8 @@ class Personality(BaseModel):
     urn_rewriting: Literal["everywhere", "references-only", "any-string"] = "everywhere"
     """references-only leaves attachment URLs dead; any-string rewrites identifiers too."""
     meta: Literal["kept", "merged", "dropped", "rewritten"] = "kept"
-    """merged: an update keeps the labels of the version before; dropped: labels and profiles are lost; rewritten: labels
-    are kept, tags and profiles are the server's own."""
+    """merged: an update keeps the labels of the version before; dropped: labels and profiles are lost; rewritten: in
+    another order, with a tag and a profile of the server's own instead of the profiles that were sent."""
     meta_operations: bool = False
     """HAPI's $meta-add and $meta-delete: on a server that merges, the only way to take a label away."""
     meta_source: bool = False

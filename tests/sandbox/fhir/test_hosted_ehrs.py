@@ -183,8 +183,9 @@ def test_the_strict_server_holds_an_image_of_5_mb_as_json() -> None:
             content={"contentType": "image/jpeg", "url": path},
         )
         stored = fhir.created(image, prefer="return=representation")
-        assert set(stored["meta"]) == {"security", "tag", "versionId", "lastUpdated"}
-        assert [tag["code"] for tag in stored["meta"]["tag"]] == ["interface"]
+        assert stored["meta"]["profile"] == ["https://sandbox.example/Media"]
+        assert [tag["code"] for tag in stored["meta"]["tag"]] == ["interface", "t"]
+        assert [label["code"] for label in stored["meta"]["security"]] == ["R"]
         assert_refused(fhir.put(f"Media/{stored['id']}", stored), 412)
         assert_refused(fhir.get("Media?_security=R"), 400)
         assert_refused(fhir.post("Media", media("Patient/none")), 400)
