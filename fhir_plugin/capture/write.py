@@ -45,6 +45,8 @@ from mappings.terminology.audit import Lifecycle, Operation, Outcome
 KIND = "capture"
 SHARED = ("consent", "decision", "note")
 """Roles of what all images of one capture share."""
+NOTE_VERIFIED = "verify-note"
+"""Where the note is read back by itself: in a chart that takes no images."""
 
 Settle = Callable[[Intent, Mapping[str, Evidence]], None]
 Abandon = Callable[[Intent], None]
@@ -103,7 +105,7 @@ class FilePlan:
         steps += parts
         steps.append(self._verify(order, [part for part in parts if part.role in SHARED]))
         if note not in parts:
-            steps += [*self._copies(), note, self._verify(replace(order, images=()), [note], name="verify-note")]
+            steps += [*self._copies(), note, self._verify(replace(order, images=()), [note], name=NOTE_VERIFIED)]
         if not self._place.at_once:
             steps += [self._current(image) for image in order.images]
         steps.append(self._audit_event())
@@ -295,6 +297,7 @@ class FilePlan:
             beside=beside,
             grounds=self._grounds,
             proven=self._proven,
+            unlabelled=name == NOTE_VERIFIED,
             name=name,
         )
 

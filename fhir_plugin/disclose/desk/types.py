@@ -22,7 +22,15 @@ COMPARTMENT: Final = frozenset(_NAMES.split())
 """Of the Patient compartment (CompartmentDefinition/patient) what can be a part of a record that is given out. Who
 used the record (AuditEvent) is never given out with it."""
 
-BESIDE: Final = ("CommunicationRequest", "Consent", "Provenance", "QuestionnaireResponse", "Task")
+BESIDE: Final = (
+    "CommunicationRequest",
+    "Consent",
+    "DocumentReference",
+    "Media",
+    "Provenance",
+    "QuestionnaireResponse",
+    "Task",
+)
 """Types that our own companion store may hold whatever the EHR knows."""
 
 NEVER: Final = frozenset({"AuditEvent", "Binary", "Bundle", "Patient", "Subscription"})
