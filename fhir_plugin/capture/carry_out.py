@@ -20,6 +20,7 @@ from fhir_plugin.capture.requests.decided import decided
 from fhir_plugin.capture.sealed import bare, kept_sealed
 from fhir_plugin.capture.write import Copying, FilePlan
 from fhir_plugin.errors import Incomplete
+from fhir_plugin.ledger.copies_in_charts import remind
 from fhir_plugin.ledger.intents import Evidence, Intent, Plan
 from fhir_plugin.policy.choices import KeepOriginal
 from fhir_plugin.ports import Compartment, kept_under
@@ -123,6 +124,7 @@ class CarryOut:
         terms = place_in(evidence["place"]).copied(self._organisation)
         for each in copies_of(intent, order, terms, evidence):
             self._parts.copies.save(each)
+            remind(self._parts, each, by=intent.user)
             detail = {"rung": each.rung.value, "state": each.state.value, "copy": each.document or ""}
             self._audit(intent, "image.copied", each.image, order, **detail)
 
@@ -133,7 +135,9 @@ class CarryOut:
         parts = self._parts
         held = Reference(f"Media/{order.resource_id(f'image-{image.image_id}')}")
         with parts.work.transaction():
-            parts.copies.save(copy_of(intent, order, image, held, evidence, state))
+            copy = copy_of(intent, order, image, held, evidence, state)
+            parts.copies.save(copy)
+            remind(parts, copy, by=intent.user)
 
     @property
     def _organisation(self) -> str:

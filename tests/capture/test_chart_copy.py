@@ -12,6 +12,7 @@ from fhir_plugin.adapters.composite import CompositeRecord
 from fhir_plugin.errors import AnswerLost, RecordUnavailable
 from fhir_plugin.policy.pack import shipped_pack
 from mappings.model.chart_document import DocumentNeed
+from mappings.model.work import WorkKind
 from mappings.model.writeback import ChartCopy, CopyState, Rung
 from mappings.r4.chart_copy import copied_image
 from mappings.terminology import systems
@@ -37,6 +38,11 @@ def _is_copy(document: dict[str, Any]) -> bool:
 
 def content_of(document: dict[str, Any]) -> bytes:
     return base64.b64decode(document["content"][0]["attachment"].get("data", ""))
+
+
+def on_the_list(bench: Bench) -> int:
+    items = bench.worklist.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    return sum(each.kind is WorkKind.CHART_COPY for each in items)
 
 
 def registered(bench: Bench) -> list[ChartCopy]:
@@ -185,6 +191,7 @@ def test_the_second_copy_refused_takes_the_first_one_back_or_says_that_somebody_
     receipt = bench.captures.receipt(SESSION, capture)
     assert receipt.state in ("nothing-current", "unresolved")
     assert [each.state for each in registered(bench)] == ([] if state is None else [state])
+    assert on_the_list(bench) == int(state is CopyState.REMOVE_BY_HAND)
     if state is CopyState.TAKEN_BACK:
         assert [each["status"] for each in copies_in(ehr)] == ["entered-in-error"]
 
@@ -233,4 +240,4 @@ def test_where_nothing_can_be_written_the_register_waits_for_somebody() -> None:
     assert receipt.state == "filed" and ehr.stored("DocumentReference") == []
     (copy,) = registered(bench)
     assert (copy.rung, copy.state, copy.document) == (Rung.SIGNED_EXPORT, CopyState.TO_FILE, None)
-    assert bench.copies.waiting() == [copy]
+    assert bench.copies.waiting() == [copy] and on_the_list(bench) == 1
