@@ -85,7 +85,8 @@ def _clinic_words(image: Json, encounter: Json) -> Iterator[str]:
 
 
 def _words_of(concepts: Iterable[Json]) -> Iterator[str]:
-    for concept in concepts:
+    for each in concepts:
+        concept = elements.object_of(each.get("concept", each))  # R5 says it one level deeper
         yield elements.text_of(concept.get("text"))
         for coding in elements.objects_of(concept.get("coding")):
             yield elements.text_of(coding.get("display"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mappings.r4 import elements
 
@@ -17,7 +17,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """The type of an element: one datatype, or parts of their own. `many`: it repeats."""
+    """The type of an element: one datatype, or parts of their own. `many`: it repeats. Neither: it is never set aside,
+    because its own parts are."""
 
     datatype: str = ""
     many: bool = False
@@ -45,6 +46,9 @@ def concept_or_reference(*, repeats: bool) -> Kind:
     return Kind(many=repeats, parts={"concept": one("CodeableConcept"), "reference": one("Reference")})
 
 
+NEVER: Final = Kind()
+
+
 def url_of(version: str, path: str) -> str:
     """The extension for an element of another version: `url_of("4.0", "Consent.scope")`."""
     return f"http://hl7.org/fhir/{version}/StructureDefinition/extension-{path}"
@@ -66,7 +70,7 @@ def taken_back(url: str, kind: Kind, extensions: Sequence[Json]) -> Any:
 
 def _held(url: str, kind: Kind, value: Any) -> Json:
     if not kind.parts or not isinstance(value, dict):
-        return {"url": url, _slot(kind.datatype or "string"): value}
+        return {"url": url, _slot(kind.datatype): value}
     held: Json = {"url": url}
     if "id" in value:
         held["id"] = value["id"]
@@ -78,7 +82,7 @@ def _held(url: str, kind: Kind, value: Any) -> Json:
 
 
 def _value(kind: Kind, extension: Json) -> Any:
-    slot = _slot(kind.datatype or "string")
+    slot = _slot(kind.datatype)
     if not kind.parts or slot in extension:
         return extension.get(slot)
     value: Json = {"id": extension["id"]} if "id" in extension else {}
@@ -93,4 +97,5 @@ def _value(kind: Kind, extension: Json) -> Any:
 
 
 def _slot(datatype: str) -> str:
-    return f"value{datatype[0].upper()}{datatype[1:]}"
+    named = datatype or "string"  # parts that came as no object
+    return f"value{named[0].upper()}{named[1:]}"

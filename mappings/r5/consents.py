@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mappings.r4 import elements
-from mappings.r5.aside import Kind, many, many_parts, one, parts
+from mappings.r5.aside import NEVER, Kind, many, many_parts, one, parts
 from mappings.r5.shape import Json, Rule, Shape, codes, inner, listed, mapped, only4, only5, renamed
+from mappings.terminology import systems
 
+UNSAID: Final[Json] = {"extension": [{"url": systems.DATA_ABSENT_EXTENSION, "valueCode": "unknown"}]}
+"""R4 wants a scope of every Consent, R5 has none: of somebody else's nobody knows it."""
 RESOURCE_TYPES: Final = "http://hl7.org/fhir/resource-types"
 _OPPOSITE: Final = {"permit": "deny", "deny": "permit"}
 
@@ -62,9 +65,24 @@ _CLASSES: Final = Rule(
     _classes_up,
     _classes_down,
 )
+
+
+def _deeper_up(part: Json) -> Json:
+    return {name: [_PROVISION.up(rule) for rule in elements.objects_of(rules)] for name, rules in part.items()}
+
+
+def _deeper_down(part: Json) -> Json:
+    return {name: [_PROVISION.down(rule) for rule in elements.objects_of(rules)] for name, rules in part.items()}
+
+
 _PROVISION: Final = Shape(
     "Consent.provision",
-    (_CLASSES, only4("type", one("code")), only5("expression", one("Expression"))),
+    (
+        _CLASSES,
+        only4("type", one("code")),
+        only5("expression", one("Expression")),
+        Rule({"provision": NEVER}, {"provision": NEVER}, _deeper_up, _deeper_down),
+    ),
 )
 _VERIFICATION: Final = Shape(
     "Consent.verification",
@@ -123,7 +141,7 @@ CONSENT: Final = Shape(
     "Consent",
     (
         codes("status", {"proposed": "draft", "rejected": "inactive"}, {"not-done": "rejected", "unknown": "inactive"}),
-        only4("scope", one("CodeableConcept")),
+        Rule({"scope": one("CodeableConcept")}, {}, lambda _part: {}, lambda _part: {"scope": UNSAID}),
         renamed("patient", "subject", one("Reference")),
         mapped("dateTime", "date", one("dateTime"), one("date"), _day, lambda date: date),
         only5("period", one("Period")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mappings.r4 import elements
-from mappings.r5.aside import Kind, concept_or_reference, many, many_parts, one, parts
+from mappings.r5.aside import NEVER, Kind, concept_or_reference, many, many_parts, one, parts
 from mappings.r5.parts import in_concept, out_of_concept, patient_of
 from mappings.r5.shape import (
     Json,
@@ -99,20 +99,23 @@ def _detail_type_up(words: Any) -> Json:
 
 def _detail_type_down(concept: Any) -> Any:
     said = elements.object_of(concept)
-    return said.get("text") or elements.concept_words(said) or None
+    codes = [elements.text_of(each.get("code")) for each in elements.objects_of(said.get("coding"))]
+    return said.get("text") or elements.concept_words(said) or next(filter(None, codes), None)
 
 
 def _patient_among_entities(part: Json) -> Json:
-    for entity in elements.objects_of(part.get("entity")):
-        if elements.text_of(elements.object_of(entity.get("what")).get("reference")).startswith("Patient/"):
-            return {"patient": entity["what"]}
-    return {}
+    return _patient_in([entity.get("what") for entity in elements.objects_of(part.get("entity"))])
 
 
 def _patient_among_targets(part: Json) -> Json:
-    for target in elements.objects_of(part.get("target")):
-        if elements.text_of(target.get("reference")).startswith("Patient/"):
-            return {"patient": target}
+    return _patient_in(list(elements.objects_of(part.get("target"))))
+
+
+def _patient_in(references: list[Any]) -> Json:
+    for each in references:
+        path = elements.text_of(elements.object_of(each).get("reference")).partition("/_history/")[0]
+        if path.startswith("Patient/"):
+            return {"patient": {"reference": path}}
     return {}
 
 
@@ -202,7 +205,7 @@ _AGENT5: Final[dict[str, Kind]] = {
     "networkString": one("string"),
     "authorization": many("CodeableConcept"),
 }
-_ENTITY_WITH_AGENT: Final = Shape(_ENTITY.path4, (*_ENTITY.rules, only5("agent", many_parts(**_AGENT5))))
+_ENTITY_WITH_AGENT: Final = Shape(_ENTITY.path, (*_ENTITY.rules, only5("agent", many_parts(**_AGENT5))))
 
 
 def _entities_up(part: Json) -> Json:
@@ -239,8 +242,8 @@ AUDIT_EVENT: Final = Shape(
         inner("agent", _AUDIT_AGENT),
         inner("source", _SOURCE),
         Rule(
-            {"entity": one("string")},
-            {"entity": one("string"), "patient": one("Reference")},
+            {"entity": NEVER},
+            {"entity": NEVER, "patient": one("Reference")},
             _entities_up,
             _entities_down,
         ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mappings.r4 import elements
-from mappings.r5.aside import Kind, concept_or_reference, many, one
-from mappings.r5.shape import Json, Rule, Says, Shape, told
+from mappings.r5.aside import NEVER, Kind, concept_or_reference, many, one
+from mappings.r5.shape import Json, Rule, Says, Shape, only5, told
 from mappings.terminology import systems
 
 
@@ -63,7 +63,6 @@ def always(name: str, value: Any, kind: Kind) -> Rule:
 
 def patient_of(four: str, find: Says) -> Rule:
     """R5's own `patient`, found in an R4 element that stays as it is."""
-    kind = Kind("string")
 
     def up(part: Json) -> Json:
         return {**part, **find(part)}
@@ -71,7 +70,7 @@ def patient_of(four: str, find: Says) -> Rule:
     def down(part: Json) -> Json:
         return {four: part[four]} if four in part else {}
 
-    return Rule({four: kind}, {four: kind, "patient": one("Reference")}, up, down)
+    return Rule({four: NEVER}, {four: NEVER, "patient": one("Reference")}, up, down)
 
 
 ATTACHMENTS: Final = frozenset({"attachment", "photo", "valueAttachment", "contentAttachment", "sourceAttachment"})
@@ -104,9 +103,9 @@ ATTACHMENT: Final = Shape(
         _SIZE,
         told(systems.R5_ATTACHMENT_HEIGHT, "valuePositiveInt", "height", one("positiveInt"), _same, _same),
         told(systems.R5_ATTACHMENT_WIDTH, "valuePositiveInt", "width", one("positiveInt"), _same, _same),
-        Rule({}, {"frames": one("positiveInt")}, lambda _: {}, lambda _: {}),
+        only5("frames", one("positiveInt")),
         told(systems.R5_ATTACHMENT_DURATION, "valueDecimal", "duration", one("decimal"), _same, _same),
-        Rule({}, {"pages": one("positiveInt")}, lambda _: {}, lambda _: {}),
+        only5("pages", one("positiveInt")),
     ),
 )
 

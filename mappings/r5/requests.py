@@ -19,7 +19,7 @@ def _is_fulfilment(part: Json) -> bool:
 
 
 def _limits_up(part: Json) -> Json:
-    same = {name: part[name] for name in ("code", "focus") if name in part}
+    same: Json = {name: part[name] for name in ("code", "focus") if name in part}
     restriction = part.get("restriction")
     if restriction is None:
         return same
@@ -30,7 +30,7 @@ def _limits_up(part: Json) -> Json:
 
 
 def _limits_down(part: Json) -> Json:
-    same = {name: part[name] for name in ("code", "focus") if name in part}
+    same: Json = {name: part[name] for name in ("code", "focus") if name in part}
     if "restriction" in part:
         return {**same, "restriction": part["restriction"]}
     if "requestedPeriod" in part and not _is_fulfilment(part):

@@ -1,8 +1,8 @@
 """How one element with parts is said in R4 and in R5: rules in both directions, and nothing lost in either.
 
-A rule says how some names of one version are some names of the other. Whatever does not come back from there as it was
-is set aside beside it (`aside`), and counts on the way back for as long as what stands in its place still says the same:
-somebody may have changed it meanwhile.
+A rule says how some names of one version are some names of the other. Whatever does not come back from there as it
+was is set aside beside it (`aside`), and counts on the way back for as long as what stands in its place still says the
+same: somebody may have changed it meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mappings.r4 import elements
-from mappings.r5.aside import Kind, set_aside, taken_back, url_of
+from mappings.r5.aside import NEVER, Kind, many, one, set_aside, taken_back, url_of
 
 Json = dict[str, Any]
 Says = Callable[[Json], Json]
@@ -36,11 +36,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Shape:
-    """All rules of one element; what no rule names is the same in both versions. `path4`, `path5`: what it is called."""
+    """All rules of one element; what no rule names is the same in both versions."""
 
-    path4: str
+    path: str
     rules: Sequence[Rule]
-    path5: str = ""
 
     def up(self, value: Any) -> Any:
         """From R4 to R5. What is no object stays as it is."""
@@ -49,9 +48,6 @@ class Shape:
     def down(self, value: Any) -> Any:
         """From R5 to R4."""
         return self._translated(value, R5) if isinstance(value, dict) else value
-
-    def _path(self, version: str) -> str:
-        return self.path4 if version == R4 else self.path5 or self.path4
 
     def _translated(self, value: Json, version: str) -> Json:
         other = R5 if version == R4 else R4
@@ -69,7 +65,9 @@ class Shape:
             part = {name: source[name] for name in here if name in source}
             kept: Json = {}
             for name, kind in there.items():
-                url = name if _is_url(name) else url_of(other, f"{self._path(other)}.{name}")
+                if kind == NEVER:
+                    continue
+                url = name if _is_url(name) else url_of(other, f"{self.path}.{name}")
                 mine = [each for each in extensions if each.get("url") == url]
                 if mine:
                     kept[name] = mine if _is_url(name) else taken_back(url, kind, mine)
@@ -79,8 +77,10 @@ class Shape:
                 said = {**said, **kept}
             comes_back = back(said)
             for name in part:
+                if here[name] == NEVER:
+                    continue
                 if comes_back.get(name) != part[name]:
-                    url = url_of(version, f"{self._path(version)}.{name}")
+                    url = url_of(version, f"{self.path}.{name}")
                     beside += part[name] if _is_url(name) else set_aside(url, here[name], part[name])
             moved |= said
         named = {name for rule in self.rules for name in (rule.four if version == R4 else rule.five)}
@@ -124,14 +124,12 @@ def only5(name: str, kind: Kind) -> Rule:
 
 def inner(name: str, shape: Shape, five: str = "") -> Rule:
     """One part, or a list of parts, with rules of their own."""
-    kind = Kind("string")
-    return mapped(name, five or name, kind, kind, _each(shape.up), _each(shape.down))
+    return mapped(name, five or name, NEVER, NEVER, _each(shape.up), _each(shape.down))
 
 
 def codes(name: str, up: Mapping[str, str], down: Mapping[str, str]) -> Rule:
     """Codes of which some are others there."""
-    kind = Kind("code")
-    return mapped(name, name, kind, kind, lambda code: _other(up, code), lambda code: _other(down, code))
+    return mapped(name, name, one("code"), one("code"), lambda code: _other(up, code), lambda code: _other(down, code))
 
 
 def told(url: str, slot: str, five: str, kind: Kind, up: Callable[[Any], Any], down: Callable[[Any], Any]) -> Rule:
@@ -145,12 +143,12 @@ def told(url: str, slot: str, five: str, kind: Kind, up: Callable[[Any], Any], d
         values = [down(each) for each in (value if kind.many and isinstance(value, list) else [value])]
         return [{"url": url, slot: each} for each in values if each is not None] or None
 
-    return mapped(url, five, Kind("string"), kind, to_element, to_extensions)
+    return mapped(url, five, one("string"), kind, to_element, to_extensions)
 
 
 def listed(four: str, five: str, datatype: str) -> Rule:
     """One in R4, several in R5."""
-    return mapped(four, five, Kind(datatype), Kind(datatype, many=True), lambda value: [value], first)
+    return mapped(four, five, one(datatype), many(datatype), lambda value: [value], first)
 
 
 def first(value: Any) -> Any:
@@ -168,11 +166,11 @@ def to_coding(concept: Any) -> Any:
     return first(elements.object_of(concept).get("coding"))
 
 
-def all_of(one: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def all_of(each: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The same for each of a list; None where it is none, or where nothing is left."""
 
     def every(values: Any) -> Any:
-        found = [said for value in values if (said := one(value)) is not None] if isinstance(values, list) else []
+        found = [said for value in values if (said := each(value)) is not None] if isinstance(values, list) else []
         return found or None
 
     return every

@@ -11,25 +11,23 @@ from mappings.r5.consents import CONSENT
 from mappings.r5.documents import DOCUMENT_REFERENCE, QUESTIONNAIRE_RESPONSE
 from mappings.r5.events import AUDIT_EVENT, PROVENANCE
 from mappings.r5.parts import ATTACHMENT, ATTACHMENTS
-from mappings.r5.people import ENCOUNTER, PRACTITIONER
 from mappings.r5.requests import COMMUNICATION_REQUEST, TASK
 from mappings.r5.shape import Json, Shape
 
 SHAPES: Final[dict[str, Shape]] = {
-    shape.path4: shape
+    shape.path: shape
     for shape in (
         AUDIT_EVENT,
         COMMUNICATION_REQUEST,
         CONSENT,
         DOCUMENT_REFERENCE,
-        ENCOUNTER,
-        PRACTITIONER,
         PROVENANCE,
         QUESTIONNAIRE_RESPONSE,
         TASK,
     )
 }
-"""The types that differ in what the app writes or reads. All others pass as they are, save their attachments."""
+"""The types that the app writes. All others pass as they are, save their attachments: it reads of them only what is the
+same in both (and `mappings.r4.private_signs` what is not)."""
 
 _HOLDERS: Final = {"Bundle": ("entry", "resource"), "Parameters": ("parameter", "resource")}
 
@@ -42,7 +40,7 @@ def to_r5(resource: Json) -> Json:
     kind = resource.get("resourceType")
     if kind == "Media":
         raise NotMappable("R5 has no Media: an image is a DocumentReference there", code="not-in-r5")
-    translated = _with_attachments(_within(resource, to_r5), ATTACHMENT.up)
+    translated: Json = _with_attachments(_within(resource, to_r5), ATTACHMENT.up)
     shape = SHAPES.get(kind) if isinstance(kind, str) else None
     up: Json = shape.up(translated) if shape is not None else translated
     return up
@@ -53,7 +51,8 @@ def from_r5(resource: Json) -> Json:
     kind = resource.get("resourceType")
     shape = SHAPES.get(kind) if isinstance(kind, str) else None
     translated: Json = shape.down(resource) if shape is not None else resource
-    return _with_attachments(_within(translated, from_r5), ATTACHMENT.down)
+    whole: Json = _with_attachments(_within(translated, from_r5), ATTACHMENT.down)
+    return whole
 
 
 def _within(resource: Json, translate: Callable[[Json], Json]) -> Json:

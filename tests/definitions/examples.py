@@ -22,8 +22,6 @@ TYPES: Final = (
     "CommunicationRequest",
     "Consent",
     "DocumentReference",
-    "Encounter",
-    "Practitioner",
     "Provenance",
     "QuestionnaireResponse",
     "Task",
