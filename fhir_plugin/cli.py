@@ -145,15 +145,18 @@ def demo(host: str, port: int, ehr_port: int, once: bool, state: Path | None, li
         mendable(),
         until_told_to_stop(),
         tempfile.TemporaryDirectory(prefix="fhir-plugin-demo-") as folder,
-        start_demo(state or Path(folder), like=like, host=host, app_port=port, ehr_port=ehr_port) as running,
+        start_demo(
+            state or Path(folder), like=like, host=host, app_port=port, ehr_port=ehr_port, tester=True
+        ) as running,
     ):
         resuming = keep_resuming(running.installation, stop)
         click.echo(f"\n  Open the EHR:  {running.sandbox.origin}/\n", err=True)
         click.echo("  Sign in as the GP, open a patient, launch Patient images. Stop with Ctrl+C.", err=True)
         click.echo(
-            "  Requests for copies of a record: sign in as the Disclosure officer, open the same patient, launch it.\n",
+            "  Requests for copies of a record: sign in as the Disclosure officer, open the same patient, launch it.",
             err=True,
         )
+        click.echo(f"  What testers see of the last launch: {running.app.origin}/tester\n", err=True)
         try:
             stop.wait()
         finally:
@@ -243,23 +246,30 @@ def _drawn_photograph() -> bytes:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--workers", default=1, show_default=True)
-def serve(host: str, port: int, workers: int) -> None:
+@click.option("--tester", is_flag=True, help="With /tester, for sandboxes alone: what was said at the last launch.")
+def serve(host: str, port: int, workers: int, tester: bool) -> None:
     """Serve the app (granian). Settings come from the environment; run `fhir-plugin worker` beside it."""
     from granian import Granian
     from granian.constants import Interfaces
 
     from fhir_plugin.readiness import ready_for_patients
 
+    if tester and workers != 1:
+        raise click.UsageError("The tester's page hears what one process says: --workers 1.")
     with mendable():
         installation = open_installation(None)  # what is wrong is said once, here, and not by every worker in turn
         try:
+            if tester:
+                from fhir_plugin.tester.pages import refuse_patients
+
+                refuse_patients(installation.registry)
             for line in said_at_start(installation):
                 click.echo(line, err=True)
             ready_for_patients(installation)
         finally:
             installation.close()
     Granian(
-        "fhir_plugin.app:app_from_environment",
+        "fhir_plugin.tester.serving:app_from_environment" if tester else "fhir_plugin.app:app_from_environment",
         factory=True,
         address=host,
         port=port,

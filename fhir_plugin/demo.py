@@ -19,6 +19,8 @@ from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.oauth.clients import SandboxClient
 from fhir_plugin.sandbox.serve import RunningSandbox, start_sandbox
 from fhir_plugin.settings import Settings
+from fhir_plugin.tester.pages import register_tester
+from fhir_plugin.tester.watching import Watch, WatchedTransport
 from smart_launch import ClientKey, Issuer, IssuerRegistry, Transport
 
 CLIENT_ID = "patient-images"
@@ -57,10 +59,12 @@ def start_demo(
     transport: Transport | None = None,
     worker: ImageWorker | None = None,
     around: Around = unwrapped,
+    tester: bool = False,
 ) -> Demo:
     """Starts both and makes them known to each other. `state` is made where it is not there.
 
-    `sandbox`: one that already runs, e.g. in another process.
+    `sandbox`: one that already runs, e.g. in another process. `tester`: with the page `/tester`, in place of
+    `transport`.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as begun:
@@ -70,9 +74,12 @@ def start_demo(
         running = sandbox or begun.enter_context(start_sandbox(config, host=host, port=ehr_port))
         key = ClientKey.generate(KEY_ID, "ES384")
         _register(running, origin, key)
+        registry, watch = IssuerRegistry([_issuer(running)]), Watch()
+        if tester:
+            transport = WatchedTransport(watch, allowed_private_hosts=registry.private_hosts)
         installation = install(
             Settings(state=state / "app", base_url=origin),
-            registry=IssuerRegistry([_issuer(running)]),
+            registry=registry,
             client_keys={KEY_ID: key},
             chart_link=lambda _base, _patient, reference: f"{running.origin}/record/{reference}",
             clock=clock,
@@ -81,8 +88,11 @@ def start_demo(
             around=around,
             others=[state / "ehr.sqlite"],
         )
+        app = create_app(installation)
+        if tester:
+            register_tester(app, watch, registry)
         begun.pop_all()
-        return Demo(running, run(server, origin, create_app(installation)), installation)
+        return Demo(running, run(server, origin, app), installation)
 
 
 def _register(running: RunningSandbox, origin: str, key: ClientKey) -> None:
