@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fhir_plugin.delete.bound import contents_of
 from fhir_plugin.delete.destroying import Destroying, Stop
-from fhir_plugin.delete.hidden_kept import forget_hidden
+from fhir_plugin.delete.hidden_kept import forget_hidden_copy
 from fhir_plugin.delete.looking import Sought
 from fhir_plugin.delete.needles import Needles, needles_of
 from fhir_plugin.delete.parts import DeleteParts
@@ -53,7 +53,7 @@ def copies(doing: Destroying) -> Evidence:
         state = _out(doing, copy)
         with parts.work.transaction():
             if copy.document is not None:
-                forget_hidden(parts, intent.fhir_base, copy.document)
+                forget_hidden_copy(parts, intent.fhir_base, copy.document)
             stands(parts, copy, state, by=intent.user)
         told[worded(copy)] = state.value
     emptied = [PLACE] if told and all(each == CopyState.GONE for each in told.values()) else []

@@ -194,11 +194,16 @@ class HiddenKept:
             self.record.remove_labels(reference, codings)
 
 
-def forget_hidden(parts: DeleteParts, fhir_base: FhirBase, reference: Reference) -> None:
-    """In the open transaction: it is hidden no more, and nothing is kept of it."""
-    for item in parts.vault.items(compartment=Compartment.HIDDEN, owner=kept_under(fhir_base, reference)):
-        parts.vault.destroy(item.vault_id)
-    parts.hidden.forget(fhir_base, reference)
+def owners_of_copy(fhir_base: FhirBase, document: Reference) -> tuple[str, str]:
+    """Under which names the vault keeps what a hidden copy in a chart was, and the bytes that it showed."""
+    return kept_under(fhir_base, document), f"{kept_under(fhir_base, document)} bytes"
+
+
+def forget_hidden_copy(parts: DeleteParts, fhir_base: FhirBase, document: Reference) -> None:
+    """In the open transaction: nothing is kept of a copy in a chart any more."""
+    for owner in owners_of_copy(fhir_base, document):
+        for item in parts.vault.items(compartment=Compartment.HIDDEN, owner=owner):
+            parts.vault.destroy(item.vault_id)
 
 
 def forget_thumbnails(vault: Vault, fhir_base: FhirBase, reference: Reference) -> None:

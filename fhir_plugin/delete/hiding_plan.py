@@ -9,6 +9,7 @@ from dataclasses import replace
 from fhir_plugin import VERSION
 from fhir_plugin.delete.hidden_kept import HiddenKept, Whose, forget_thumbnails
 from fhir_plugin.delete.hidden_words import NOT_TAKEN, what_remains
+from fhir_plugin.delete.hide_copies import CopiesStep, words_about_copies
 from fhir_plugin.delete.hide_steps import (
     BytesBackStep,
     ImageBackStep,
@@ -70,9 +71,10 @@ class _HidingPlan:
         verify = VerifyStep(order, kept, self._parts.signer, self._written)
         stub = StubStep(order, self._intent.id, kept)
         overwrite = OverwriteStep(kept)
+        copies = CopiesStep(order, self._parts, self._record, self._intent)
         if order.restores:
-            return [BytesBackStep(kept, overwrite), ImageBackStep(kept, stub), statement, verify]
-        return [KeepStep(order, kept), stub, overwrite, statement, verify]
+            return [BytesBackStep(kept, overwrite), ImageBackStep(kept, stub), statement, verify, copies]
+        return [KeepStep(order, kept), stub, overwrite, statement, verify, copies]
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
         """Our register says it too; what was put back is kept no more."""
@@ -89,9 +91,11 @@ class _HidingPlan:
             return
         form, how, looked = evidence["image"]["form"], evidence["bytes"]["how"], evidence["verify"]
         earlier = looked["earlier"]
-        remains = what_remains(
-            form=form, how=how, earlier=earlier, keeps=bool(looked["keeps"]), keeps_files=bool(looked["keeps_files"])
-        )
+        if self._parts.copies.of_image(intent.fhir_base, order.target):  # the image was never at the EHR
+            remains = words_about_copies(evidence)
+        else:
+            keeps, keeps_files = bool(looked["keeps"]), bool(looked["keeps_files"])
+            remains = what_remains(form=form, how=how, earlier=earlier, keeps=keeps, keeps_files=keeps_files)
         state = HidingState.HIDDEN_HERE_ONLY if form == Form.MARKED else HidingState.HIDDEN
         parts.hidden.keep(replace(row, state=state, remains=remains, pending=""))
         self._audit(

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from fhir_plugin.delete.hidden_kept import owners_of_copy
 from fhir_plugin.delete.looking import Sought
 from fhir_plugin.delete.needles import Needles, is_needles
 from fhir_plugin.delete.parts import DeleteParts
@@ -37,6 +38,9 @@ def _vault(
     """What is kept under the image's name, what was written down as destroyed and can still be opened, the Guardian's
     copy, and whatever is exactly as large as the image or something made of it: opened and compared."""
     owners = {kept_under(case.fhir_base, each) for each in (item.image.reference, *item.image.binaries)}
+    for copy in parts.copies.of_image(case.fhir_base, item.image.reference):
+        if copy.document is not None:
+            owners.update(owners_of_copy(case.fhir_base, copy.document))
     sizes = needles.sizes if needles is not None else frozenset()
     for each in parts.vault.items():
         as_large = each.size in sizes and not is_needles(each)
