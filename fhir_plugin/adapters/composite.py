@@ -9,12 +9,14 @@ References stay literal: `Media/x` in a companion Provenance is the EHR's `Media
 
 Where a chart takes no image, filing asks for the same record `beside` those types: the whole image goes to the
 companion store, its bytes too, and everybody else finds it there, because what lives in a place is changed there.
+What is written about such an image afterwards (`FOLLOWS`: a Provenance, a Task) follows it: an EHR that checks
+references would refuse one that points to nothing of its own.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -32,6 +34,8 @@ Home = Literal["ehr", "companion"]
 MOVABLE: Final = frozenset(
     {"AuditEvent", "CommunicationRequest", "Consent", "Provenance", "QuestionnaireResponse", "Task"}
 )
+FOLLOWS: Final = frozenset({"Binary", "DocumentReference", "Media"})
+"""What is about one of these that lives here goes here too, where it may (`MOVABLE`)."""
 
 
 class CompositeRecord:
@@ -161,7 +165,7 @@ class CompositeRecord:
 
     def create(self, resource: Json, *, if_none_exist: str | None = None) -> Stored:
         resource_type = str(resource.get("resourceType"))
-        if self.home(resource_type) == "companion":
+        if self.home(resource_type) == "companion" or self._is_about_ours(resource):
             return self._companion.create(resource, if_none_exist=if_none_exist)
         try:
             return self._ehr.create(resource, if_none_exist=if_none_exist)
@@ -174,7 +178,7 @@ class CompositeRecord:
         resource_type, id = str(resource.get("resourceType")), str(resource.get("id"))
         if self._lives_here(resource_type, id):
             return self._companion.put(resource, version=version)
-        if self._is_new_here(resource_type, id):
+        if self._is_new_here(resource_type, id, resource):
             return self._companion.put(resource, version=version)
         try:
             return self._ehr.put(resource, version=version)
@@ -253,13 +257,20 @@ class CompositeRecord:
         resource_type, _, id = entry.url.partition("/")
         if id and self._lives_here(resource_type, id):
             return True
-        return self._is_new_here(resource_type, id)
+        return self._is_new_here(resource_type, id, entry.resource or {})
 
-    def _is_new_here(self, resource_type: str, id: str) -> bool:
+    def _is_new_here(self, resource_type: str, id: str, resource: Json) -> bool:
         """Whether what does not live here yet is to. Of what is kept beside, the EHR is not asked: the id is ours."""
         if resource_type in self._kept_beside:
             return True
-        return self.home(resource_type) == "companion" and not (id and self._lives_there(resource_type, id))
+        here = self.home(resource_type) == "companion" or self._is_about_ours(resource)
+        return here and not (id and self._lives_there(resource_type, id))
+
+    def _is_about_ours(self, resource: Json) -> bool:
+        if resource.get("resourceType") not in MOVABLE:
+            return False
+        targets = {literal_target(each, base=self.base) for each in _literal(resource)}
+        return any(target is not None and target[0] in FOLLOWS and self._lives_here(*target) for target in targets)
 
     def _lives_here(self, resource_type: str, id: str) -> bool:
         try:
@@ -289,6 +300,19 @@ class CompositeRecord:
             self._refused.add(resource_type)
             return True
         return refused.code == "forbidden" or (isinstance(refused, NotFound) and refused.status == 404)
+
+
+def _literal(node: object) -> Iterator[str]:
+    """Every literal reference in a resource."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _literal(each)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if name == "reference" and isinstance(value, str):
+                yield value
+            else:
+                yield from _literal(value)
 
 
 def _rewritten(entry: TransactionEntry, ids: Mapping[str, str]) -> TransactionEntry:

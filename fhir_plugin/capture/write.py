@@ -313,9 +313,7 @@ class FilePlan:
                 at=order.recorded_at,
                 user=order.user,
                 patient=order.patient,
-                objects=[
-                    AuditedObject(self._found.reference(role), order.labels, Lifecycle.ORIGINATION) for role in written
-                ],
+                objects=[self._audited(role) for role in written],
                 purpose="TREAT",
                 outcome=Outcome.SUCCESS,
                 software_version=VERSION,
@@ -324,6 +322,12 @@ class FilePlan:
             )
 
         return self._resource("audit-event", "AuditEvent", build, None)
+
+    def _audited(self, role: str) -> AuditedObject:
+        reference, beside = self._found.reference(role), self._place.beside
+        here = reference.partition("/")[0] in beside or (role == "note" and self._place.note_beside)
+        elsewhere = here and "AuditEvent" not in beside
+        return AuditedObject(reference, self.order.labels, Lifecycle.ORIGINATION, elsewhere=elsewhere)
 
 
 def image_statement(labelled: LabelledImage) -> Json:

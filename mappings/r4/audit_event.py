@@ -18,11 +18,13 @@ from mappings.terminology.labels import UNREADABLE
 
 @dataclass(frozen=True)
 class AuditedObject:
-    """One resource that was acted on, with its labels as they were and what happened to it."""
+    """One resource that was acted on, with its labels as they were and what happened to it. `elsewhere`: it is not kept
+    where this event is, and a literal reference to it would point nowhere: it is named."""
 
     reference: Reference
     labels: tuple[Label, ...] = ()
     lifecycle: Lifecycle | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _patient_entity(patient: Reference) -> Json:
 
 def _entity(audited: AuditedObject) -> Json:
     entity: Json = {
-        "what": elements.reference(audited.reference),
+        "what": _named(audited.reference) if audited.elsewhere else elements.reference(audited.reference),
         "type": elements.coding(systems.AUDIT_ENTITY_TYPE, *audit.SYSTEM_OBJECT),
         "role": elements.coding(systems.OBJECT_ROLE, *audit.DOMAIN_RESOURCE_ROLE),
     }
@@ -160,6 +162,11 @@ def _entity(audited: AuditedObject) -> Json:
     if audited.labels:
         entity["securityLabel"] = elements.security(copied_labels(audited.labels))
     return entity
+
+
+def _named(reference: Reference) -> Json:
+    resource_type, _, id = reference.partition("/")
+    return {"type": resource_type, "identifier": {"system": systems.URI, "value": f"urn:uuid:{id}"}}
 
 
 def copied_labels(labels: tuple[Label, ...]) -> tuple[Label, ...]:

@@ -26,6 +26,8 @@ ROLE_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 ISO_21089_LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 SECURITY_SOURCE_TYPE: Final = "http://terminology.hl7.org/CodeSystem/security-source-type"
 RESTFUL_INTERACTION: Final = "http://hl7.org/fhir/restful-interaction"
+URI: Final = "urn:ietf:rfc:3986"
+"""The system of identifiers that are URIs."""
 DATA_ABSENT_REASON: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 DATA_ABSENT_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 

@@ -161,3 +161,27 @@ def test_what_is_put_here_is_found_here_though_the_ehr_is_silent(own: OwnStores)
     two.ehr.go_down()
     assert filing.read("Media", "m1")["status"] == "preparation"
     assert filing.read_binary("Binary/b1").content == two.both.read_binary("Binary/b1").content == PHOTO
+
+
+@pytest.mark.parametrize("by", ["put", "create", "transact"])
+def test_what_is_about_an_image_that_is_kept_here_is_kept_here(own: OwnStores, by: str) -> None:
+    """An EHR that checks references has none to check; about its own images it has everything."""
+    two = Two(own)
+    two.companion.put({"resourceType": "Media", "id": "m1", "status": "completed"})
+    two.ehr.put({"resourceType": "Media", "id": "m2", "status": "completed"})
+    for number in (1, 2):
+        told: dict[str, Any] = {"resourceType": "Provenance", "target": [{"reference": f"Media/m{number}"}]}
+        if by == "put":
+            two.both.put({**told, "id": f"v{number}"})
+        elif by == "create":
+            two.both.create(told)
+        else:
+            entry = TransactionEntry("PUT", f"Provenance/v{number}", {**told, "id": f"v{number}"})
+            assert [each.ok for each in two.both.transact([entry])] == [True]
+        found = two.both.search("Provenance", {"target": f"Media/m{number}"})
+        assert [each["target"] for each in found] == [told["target"]]
+    assert [each["target"][0]["reference"] for each in two.companion.search("Provenance", {})] == ["Media/m1"]
+    assert [each["target"][0]["reference"] for each in two.ehr.stored("Provenance")] == ["Media/m2"]
+    two.ehr.put({"resourceType": "Task", "id": "t1", "status": "requested"})
+    two.both.put({"resourceType": "Task", "id": "t1", "status": "completed", "focus": {"reference": "Media/m1"}})
+    assert [each["status"] for each in two.ehr.stored("Task")] == ["completed"], "what lives there is changed there"

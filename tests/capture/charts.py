@@ -46,6 +46,9 @@ class Chart(FakeRecord):
         interactions = {each: done - self.cannot for each, done in said.interactions.items()}
         return replace(said, interactions=interactions, vendor=self.vendor, refused_size=self.refused_size)
 
+    def forget_sizes(self) -> None:
+        self.refused_size = None
+
     def create(self, resource: dict[str, Any], *, if_none_exist: str | None = None) -> Stored:
         self._take(resource)
         return super().create(resource, if_none_exist=if_none_exist)
@@ -137,11 +140,20 @@ NO_IMAGES: Mapping[str, Mapping[str, Any]] = {
 """By the rung that is left, and what else there is to say."""
 
 
+IMAGES_ONLY: Mapping[str, Mapping[str, Any]] = {
+    "no Consent": {"types": TYPES - {"Consent"}},
+    "no Provenance, ids of its own": {"types": TYPES - {"Provenance"}, "our_ids": False, "transactions": False},
+    "no QuestionnaireResponse, no Media": {"types": TYPES - {"QuestionnaireResponse", "Media"}},
+    "no notes": {"types": TYPES - {"Media"}, "documents": frozenset({"image/jpeg"})},
+}
+"""Charts that hold the image itself, and not all that goes with it."""
+
+
 class Two:
     """A chart, the companion store, and the two as one."""
 
     def __init__(self, kind: str) -> None:
-        self.chart = Chart(**NO_IMAGES[kind])
+        self.chart = Chart(**{**NO_IMAGES, **IMAGES_ONLY}[kind])
         self.companion = FakeRecord()
         self.both = CompositeRecord(self.chart, self.companion)
 

@@ -13,7 +13,7 @@ from fhir_plugin.errors import AnswerLost, RecordRefused, TooLarge
 from mappings.model.identifiers import CaptureId, Reference
 from mappings.model.writeback import CopyState, Rung
 from tests.capture.bench import PRIVATE, SESSION, Bench
-from tests.capture.charts import NO_IMAGES, Chart, Two
+from tests.capture.charts import IMAGES_ONLY, NO_IMAGES, Chart, Two, literal_references
 from tests.capture.in_the_record import SAID
 
 KINDS = [kind for kind in NO_IMAGES if not kind.startswith("pdf, as")]
@@ -147,12 +147,12 @@ def test_a_copy_that_cannot_be_taken_back_is_on_record() -> None:
 def test_refused_as_too_large_it_is_undone_and_filed_again_by_the_next_rung() -> None:
     kind = "pdf, as nothing larger is taken"
     two = Two(kind)
-    two.chart.refused_size = None
+    two.chart.forget_sizes()
     bench = Bench(two.both)
     capture, receipt = large(bench)
     assert (receipt.state, receipt.reason, two.standing()) == ("nothing-current", TooLarge.code, [])
     assert bench.owned(capture) == 3
-    assert two.chart.refused_size is not None
+    assert two.chart.refused_size
     receipt = bench.file(capture)
     check(bench, two, receipt, kind)
     (registered,) = bench.copies.of_image(SESSION.fhir_base, receipt.filed[0].reference)
@@ -220,3 +220,19 @@ def test_nothing_of_the_chart_is_asked_for_what_is_kept_here() -> None:
     _, receipt = large(Bench(two.both))
     image = Reference(receipt.filed[0].reference)
     assert not [each for each in asked if each == f"read {image}"]
+
+
+@pytest.mark.parametrize("kind", IMAGES_ONLY)
+def test_what_a_chart_lacks_is_kept_here_and_nothing_in_it_points_nowhere(kind: str) -> None:
+    two = Two(kind)
+    bench = Bench(two.both)
+    _, receipt = bench.filed("store", "store")
+    assert receipt.state == "filed", receipt
+    assert len(two.chart.stored("AuditEvent")) == 1
+    assert two.companion.stored("Media") == two.companion.stored("Binary") == two.copies() == []
+    assert bench.copies.of_patient(SESSION.fhir_base, SESSION.patient_id) == []
+    assert len(two.notes()) == 1
+    for each in two.chart.stored():
+        for reference in literal_references(each):
+            if not reference.startswith(("Patient/", "Practitioner/", "Encounter/")):
+                two.chart.read(*reference.split("/"))
