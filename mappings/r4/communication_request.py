@@ -20,7 +20,8 @@ from mappings.terminology import systems
 
 TITLE: Final = "Request for a photograph"
 _CATEGORY: Final = ("http://terminology.hl7.org/CodeSystem/communication-category", "instruction", "Instruction")
-_MEDIUM: Final = ("http://terminology.hl7.org/CodeSystem/v3-ParticipationMode", "SMSWRIT", "SMS message")
+_MEDIUM: Final = ("http://terminology.hl7.org/CodeSystem/v3-ParticipationMode", "ONLINEWRIT", "online written")
+"""Later editions have SMSWRIT; that of R4 does not."""
 
 
 class PhotoAskedStatus(StrEnum):

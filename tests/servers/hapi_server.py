@@ -15,7 +15,7 @@ from typing import Final
 from mappings.model.identifiers import FhirBase
 from tests.servers.started import bring, running
 
-_CLASSPATH: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
+CLASSPATH: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
 
 
 @contextlib.contextmanager
@@ -26,6 +26,6 @@ def running_hapi(version: str = "r4") -> Iterator[FhirBase]:
 
 
 def _command(version: str, folder: Path) -> Sequence[str]:
-    bring(["mvn", "-q", "-B", _CLASSPATH, "-Dmdep.outputFile=classpath"], folder)
+    bring(["mvn", "-q", "-B", CLASSPATH, "-Dmdep.outputFile=classpath"], folder)
     classpath = (folder / "classpath").read_text("utf-8").strip()
     return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, "HapiServer.java", "0", version]
