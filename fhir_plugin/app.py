@@ -44,6 +44,7 @@ from fhir_plugin.adapters.second_opinions import DatabaseSecondOpinions
 from fhir_plugin.adapters.secrets_folder import SecretsFolder
 from fhir_plugin.adapters.server_limits import DatabaseServerLimits
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.signed_export import SignedExports
 from fhir_plugin.adapters.signing import DatabaseStatementSigner
 from fhir_plugin.adapters.tokens import Tokens, TokenSource
 from fhir_plugin.adapters.traces import FolderTraces
@@ -287,6 +288,7 @@ def install(
         sessions=sessions,
         tokens=tokens,
         records=records,
+        exports=SignedExports(parts, records.beside),
         smart=smart,
         launches=Launches(
             database=database, sessions=sessions, tokens=tokens, records=records, audit=audit, smart=smart

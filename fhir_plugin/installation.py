@@ -13,6 +13,7 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.launches import Launches
 from fhir_plugin.adapters.queue import HueyQueue
 from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
+from fhir_plugin.adapters.signed_export import SignedExports
 from fhir_plugin.adapters.tokens import Tokens
 from fhir_plugin.capture.captures import Captures
 from fhir_plugin.capture.parts import CaptureParts
@@ -67,6 +68,7 @@ class Installation:
     sessions: LaunchSessions
     tokens: Tokens
     records: LaunchRecords
+    exports: SignedExports
     smart: SmartClient
     launches: Launches
     client_keys: DatabaseClientKeys

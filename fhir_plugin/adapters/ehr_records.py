@@ -18,7 +18,7 @@ from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
 from fhir_plugin.capability import Discovery
 from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge, ServerLimits, Vault
-from mappings.model.identifiers import LaunchId
+from mappings.model.identifiers import FhirBase, LaunchId
 from smart_launch import Issuer, IssuerRegistry, SmartConfiguration, SmartError, Transport
 
 KEEP = dt.timedelta(minutes=10)
@@ -76,6 +76,10 @@ class LaunchRecords:
         """What destroying and proving ask of the same record, with the same token. Raises as `record_of`."""
         return self._kept_of(launch).purge
 
+    def beside(self, fhir_base: FhirBase) -> CompanionRecord:
+        """What we keep ourselves of the records of one EHR, without anybody's launch."""
+        return CompanionRecord(self._database, self._masters, fhir_base, self._clock, self._vault)
+
     def _kept_of(self, launch: LaunchId) -> _Kept:
         session = self._sessions.get(launch)
         now = self._clock.now()
@@ -105,7 +109,7 @@ class LaunchRecords:
             scopes=tuple(granted),
             discover=lambda: self._discovered(issuer),
         )
-        companion = CompanionRecord(self._database, self._masters, session.fhir_base, self._clock, self._vault)
+        companion = self.beside(session.fhir_base)
         kept = _Kept(
             record=self._around(CompositeRecord(ehr, companion)),
             purge=self._around_purge(FhirPurge(ehr, companion, session.patient)),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import textwrap
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from fhir_plugin.capture.filing import FilingOrder, OrderedImage
+from fhir_plugin.capture.draft import Draft, DraftImage
+from fhir_plugin.capture.filing import FilingOrder, OrderedImage, read_captured
 from fhir_plugin.capture.receipt import agreed, giver_words
 from fhir_plugin.ports import SheetWords
 from mappings.model.images import CleanImage
-from mappings.model.labels import is_restricted
+from mappings.model.kept import KeptImage
+from mappings.model.labels import Label, is_restricted
+from mappings.terminology.body_sites import site_with_code
 from mappings.terminology.labels import plain_label
 from mappings.terminology.photographs import ARRIVAL_WORDS, MADE_WORDS, PHOTOGRAPHER_WORDS
 
@@ -32,12 +36,71 @@ def sheet_words(
     return SheetWords(
         title=f"Clinical {what}: {site}",
         organisation=organisation,
-        banner=_banner(image),
+        banner=_banner_of(image.labels),
         rows=tuple((label, value) for label, value in _rows(order, image, clean, site) if value),
         closing=(_where_it_is(image, where, what, shows_picture), _how_to_treat(what)),
         alt=f"{'Still of a video' if clean.is_video else 'Photograph'}: {site}",
         made=order.recorded_at,
         smaller=f"The picture on this page is smaller than the {what} that is kept; nothing of it was cut off.",
+    )
+
+
+UNLABELLED: Final = "SENSITIVE until somebody has labelled it: for those who need it for this patient's care."
+"""Of a picture whose labels nobody has fixed."""
+
+
+def filed_words(
+    line: Mapping[str, Any], result: Mapping[str, Any], kept: KeptImage, *, organisation: str, closing: str
+) -> SheetWords:
+    """The words for one image that was filed, from its receipt and our register."""
+    labels = tuple(Label(system, code) for system, code in line["labels"])
+    said = "; ".join(plain_label(each) for each in labels)
+    born = f", born {_day(kept.birth_date)}" if kept.birth_date and kept.patient_name else ""
+    rows = [
+        ("Patient", kept.patient_name + born),
+        ("Shows", line["site"]),
+        ("Taken", _taken(read_captured(line["taken"]))),
+        ("Consent", "; ".join(f"{scope}: {answer}" for scope, answer in result.get("agreed", ()))),
+        ("Given by", result.get("giver", "")),
+        ("Labels", said),
+        ("Filed by", f"{kept.owner_name or kept.owner or ''}, {_moment(kept.filed)}"),
+        ("Note", result.get("note_text", "")),
+        ("Identifier", line["image_id"]),
+    ]
+    return SheetWords(
+        title=f"Clinical photograph: {line['site']}",
+        organisation=organisation,
+        banner=_banner_of(labels),
+        rows=tuple(row for row in rows if row[1]),
+        closing=(closing, _how_to_treat("picture")),
+        alt=f"Photograph: {line['site']}",
+        made=kept.filed,
+    )
+
+
+def unfiled_words(draft: Draft, image: DraftImage, *, made: dt.datetime, organisation: str) -> SheetWords:
+    """The words for one picture of a capture that is not filed: what was written about it, as it was written."""
+    own = draft.answers.per_image.get(image.image_id, {})
+    chosen = site_with_code(own.get("site", ""))
+    where = ", ".join(filter(None, (chosen.display if chosen else "", own.get("laterality", ""))))
+    rows = [
+        ("Patient", f"Patient/{draft.patient}"),
+        ("Shows", where),
+        ("Received", _moment(image.received_at or draft.created)),
+        ("Purpose", own.get("purpose", "") or draft.answers.said("purpose")),
+        ("Findings", draft.answers.said("findings")),
+        ("Advice", draft.answers.said("advice")),
+        ("By", str(draft.user)),
+        ("Identifier", image.image_id),
+    ]
+    return SheetWords(
+        title="Clinical photograph, not filed",
+        organisation=organisation,
+        banner=(),
+        rows=tuple(row for row in rows if row[1]),
+        closing=(),
+        alt=f"Photograph: {where or 'nobody has said of what'}",
+        made=made,
     )
 
 
@@ -51,10 +114,10 @@ def plain_text(words: SheetWords) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _banner(image: OrderedImage) -> tuple[str, ...]:
-    if not is_restricted(list(image.labels)):
+def _banner_of(labels: tuple[Label, ...]) -> tuple[str, ...]:
+    if not is_restricted(list(labels)):
         return ()
-    said = [plain_label(label) for label in image.labels]
+    said = [plain_label(label) for label in labels]
     return ("SENSITIVE: for those who need it for this patient's care.", f"Labels: {'; '.join(said)}.")
 
 
