@@ -91,8 +91,8 @@ def _same(value: Any) -> Any:
 
 
 _SIZE: Final = Rule(
-    {"size": one("unsignedInt")},
-    {"size": one("decimal")},
+    {"size": NEVER},
+    {"size": NEVER},
     lambda part: {name: _size_up(value) for name, value in part.items()},
     lambda part: {name: _size_down(value) for name, value in part.items()},
 )
