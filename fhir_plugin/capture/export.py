@@ -112,7 +112,10 @@ def _filed(
 ) -> tuple[tuple[ExportedImage, ...], tuple[Json, ...]]:
     result: Mapping[str, Any] = draft.result or {}
     wanted = _to_file(parts, draft)
-    lines = [line for line in result.get("filed", ()) if Reference(line["reference"]) in wanted]
+    every = list(result.get("filed", ()))
+    lines = [line for line in every if Reference(line["reference"]) in wanted]
+    if len(lines) < len(every):  # what is said of all of them tells of one that is not to be seen
+        result = {}
     images, resources = [], []
     for line in lines:
         media = record.read(*line["reference"].split("/"))
