@@ -28,6 +28,7 @@ from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.deletions import deletions
 from fhir_plugin.commands.disclose import disclose
 from fhir_plugin.commands.export_capture import export_capture
+from fhir_plugin.commands.ig import ig
 from fhir_plugin.commands.issuers import issuer
 from fhir_plugin.commands.keys import keys
 from fhir_plugin.commands.policy import policy, said_at_start
@@ -80,6 +81,7 @@ main.add_command(verify_package)
 main.add_command(verify_certificate)
 main.add_command(disclose)
 main.add_command(deletions)
+main.add_command(ig)
 main.add_command(export_capture)
 
 
