@@ -18,6 +18,7 @@ from fhir_plugin.disclose.decide import Rules, Together, judge_for
 from fhir_plugin.disclose.decide.facts import Fact, Said, read
 from fhir_plugin.disclose.decide.rules import Moved
 from fhir_plugin.disclose.decide.verdict import all_private_sites, circumstances_of, grounds
+from fhir_plugin.disclose.desk.chart_copies import TITLE, Copies, copies_in, with_images_facts, with_images_labels
 from fhir_plugin.disclose.desk.gathered import Gathered, binaries_in
 from fhir_plugin.disclose.desk.in_force import unless_unreadable, with_labels_in_force
 from fhir_plugin.disclose.desk.known import facts_known
@@ -119,14 +120,16 @@ def decide(
         judge_for(asked, rules=rules, around=around, known=known, private_sites=private), unreadable
     )
     sites = all_private_sites(rules, private)
+    copies = copies_in(parts, request, gathered)
     said = {key: read(resource) for key, resource in gathered.by_key.items()}
     facts = {
         key: frozenset(fact for fact, _ in grounds(asked, each, rules, around, known(key), sites))
         | ({Fact.UNREADABLE_LABEL} if key in unreadable else set())
         for key, each in said.items()
     }
+    facts, said = with_images_facts(facts, copies), with_images_labels(said, copies)
     request = without_the_forbidden(request, asked, facts, rules)
-    found = verdicts(request, gathered, policy, shown)
+    found = verdicts(request, gathered, policy, shown, copies)
     record, needles = _redacted(gathered, found.judge(policy), request)
     at = {f"record:{number}": key for number, key in enumerate(gathered.keys, start=1)}
     black = {gathered.pictures[each].digest for each in _binaries(gathered, request.black_outs)}
@@ -141,6 +144,7 @@ def decide(
             found,
             top[key],
             sent_before=sent_before.get(key, 0),
+            copy=key in copies,
             black=key in request.black_outs
             or any(gathered.pictures[each].digest in black for each in _binaries(gathered, (key,))),
         )
@@ -149,7 +153,7 @@ def decide(
     )
     circumstances = {key: circumstances_of(asked, known(key)) for key in facts}
     seconds = _seconds(rules, asked, items, facts, circumstances)
-    digest = _digest(request, gathered, items, rules, asked)
+    digest = _digest(request, gathered, items, rules, asked, copies)
     return Decision(items, facts, asked, gathered, record, needles, seconds, digest)
 
 
@@ -195,6 +199,7 @@ def _item(
     finding: Finding,
     *,
     sent_before: int,
+    copy: bool,
     black: bool,
 ) -> DeskItem:
     proposed, held = found.proposed[key], found.held[key]
@@ -207,7 +212,7 @@ def _item(
     return DeskItem(
         key=key,
         type=str(resource["resourceType"]),
-        title=title_of(resource, image=image, sensitive=sensitive),
+        title=TITLE if copy else title_of(resource, image=image, sensitive=sensitive),
         words="" if sensitive else words_of(resource),
         when=day_of(resource),
         proposed=proposed,
@@ -268,7 +273,12 @@ def _moved(item: DeskItem, *, own: bool) -> Moved:
 
 
 def _digest(
-    request: DisclosureRequest, gathered: Gathered, items: Sequence[DeskItem], rules: Rules, asked: Asked
+    request: DisclosureRequest,
+    gathered: Gathered,
+    items: Sequence[DeskItem],
+    rules: Rules,
+    asked: Asked,
+    copies: Copies,
 ) -> str:
     said = {
         "request": request.id,
@@ -293,6 +303,7 @@ def _digest(
         "read": sorted(request.read_words),
         "black_outs": sorted(request.black_outs.items()),
         "opinions": sorted((key, each.opinion, each.by) for key, each in request.opinions.items()),
+        "copies": sorted((key, sorted(images)) for key, images in copies.items()),
         "items": [[each.key, _WORD[type(each.decided)], each.decided.reason.rule, each.cuts] for each in items],
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -53,7 +53,8 @@ class Thinking:
         whose = (request.fhir_base, request.patient)
         wrong = tuple(each.reference for each in self._parts.hidden.of_patient(*whose) if each.wrong_patient)
         hidden = (self._parts.hidden.references(*whose), wrong)
-        key = (request.id, request.revision, on, concern, labels, hidden, tuple(sorted(sent.items())))
+        copies = tuple((each.document, each.binary, each.image) for each in self._parts.copies.of_patient(*whose))
+        key = (request.id, request.revision, on, concern, labels, hidden, copies, tuple(sorted(sent.items())))
         with self._lock:
             found = self._decided.get(key)
         if found is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fhir_plugin.disclose.desk.chart_copies import Copies, shared
 from fhir_plugin.disclose.desk.gathered import Gathered, binaries_in
 from mappings.model.disclosure import (
     Judge,
@@ -71,8 +72,9 @@ def verdicts(
     gathered: Gathered,
     policy: Judge,
     shown: Mapping[str, frozenset[ItemKey]],
+    copies: Copies,
 ) -> Verdicts:
-    """What is proposed for each item, and what holds."""
+    """What is proposed for each item, and what holds. `copies` in the chart share what is decided about their image."""
     proposed = {key: policy(resource) for key, resource in gathered.by_key.items()}
     held: dict[ItemKey, Verdict] = {}
     for key, verdict in proposed.items():
@@ -88,7 +90,8 @@ def verdicts(
         for key in group:
             if openness(held[key]) > openness(worst):
                 held[key] = _because_the_same(worst)
-    return Verdicts(proposed, held)
+    overridden = frozenset(request.overrides)
+    return Verdicts(shared(proposed, copies, overridden=frozenset()), shared(held, copies, overridden=overridden))
 
 
 def strictest(found: list[Verdict]) -> Verdict:
