@@ -47,8 +47,8 @@ import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 
 /**
  * HAPI FHIR JPA on H2 in memory: the libraries behind the best known public sandbox, with nothing of ours between.
- * Two arguments: the port on 127.0.0.1 (0: a free one), and the version of FHIR, "r4" or "r5". Says "ready PORT" on standard output, and ends when standard
- * input does.
+ * Two arguments: the port on 127.0.0.1 (0: a free one), and the version of FHIR, "r4" or "r5". Says "ready PORT" on
+ * standard output, and ends when standard input does.
  */
 public class HapiServer {
 
