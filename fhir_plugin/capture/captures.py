@@ -22,6 +22,7 @@ from fhir_plugin.capture.sealed import ENDED
 from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, view_of
 from fhir_plugin.capture.taking import take_unsolicited
+from fhir_plugin.capture.this_ehr import ThisEhr, this_ehr
 from fhir_plugin.capture.unasked import Handled
 from fhir_plugin.capture.waiting import WaitingItem, mark_source_emptied, waiting
 from fhir_plugin.capture.whose import KnownPatients, identity_of
@@ -148,7 +149,7 @@ class Captures:
     def assess(self, session: ClinicalSession, capture_id: CaptureId) -> CaptureView:
         """What the answers so far amount to."""
         draft, patient = self._parts.draft(session, capture_id), self.patient(session)
-        return view_of(self._parts, draft, self._assessment(draft, patient), patient)
+        return view_of(self._parts, session, draft, self._assessment(draft, patient), patient)
 
     def _assessment(self, draft: Draft, patient: Patient) -> Assessment:
         return assess_draft(self._parts, draft, patient, identity=self.identity_digest(patient))
@@ -249,6 +250,11 @@ class Captures:
     def identity_digest(self, patient: Patient) -> str:
         """Changes when anything by which a person recognises the patient does. Says nothing about them."""
         return identity_of(self._parts.vault, patient)
+
+    def this_ehr(self, session: ClinicalSession) -> ThisEhr:
+        """What the EHR of this launch can do, and why not more. Raises as reading from it does."""
+        capability = self._parts.records(session.launch_id).capability()
+        return this_ehr(capability, self._parts.policy, encounter=session.encounter is not None)
 
     def file(
         self, session: ClinicalSession, capture_id: CaptureId, *, patient_id: str, identity_digest: str

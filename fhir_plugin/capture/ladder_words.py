@@ -57,6 +57,7 @@ AFTER: Final[Mapping[Rung, str]] = MappingProxyType(
 )
 """On the receipt: what did happen."""
 
+SENSITIVE_TOO: Final = "Of sensitive images the chart gets words only."
 SMALLER: Final = "The picture in the chart is smaller than the image."
 
 BECAUSE: Final[Mapping[Why, str]] = MappingProxyType(

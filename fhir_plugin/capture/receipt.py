@@ -10,12 +10,14 @@ from typing import Any
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
+from fhir_plugin.capture.ladder_words import said_after
 from fhir_plugin.errors import TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
 from mappings.model.consent import ConsentGiver, ConsentScope, PhotoConsent, ScopeDecision
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
 from mappings.model.images import Arrival
 from mappings.model.labels import Label
+from mappings.model.writeback import Rung
 from mappings.terminology.consent import ANSWER_WORDS, GRANTOR_WORDS
 from mappings.terminology.labels import plain_label
 from mappings.terminology.photographs import CONSENT_FORM_WORDS, CONSENT_SCOPE_WORDS
@@ -42,6 +44,10 @@ class FiledLine:
     removed: tuple[str, ...]
     show_online: bool | None = None
     link: str | None = None
+    rung: Rung = Rung.SEQUENCE
+    """How it is in the chart: below `document-inline` the image itself is kept by this app."""
+    document: Reference | None = None
+    """The copy in the chart, where that is not the image itself."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class Receipt:
     state: str
     message: str
     filed: tuple[FiledLine, ...] = ()
+    in_chart: tuple[str, ...] = ()
+    """What the chart holds of the images, in words."""
+    whole: bool = True
+    """Whether the chart holds the images themselves."""
     consent: Reference | None = None
     decision: Reference | None = None
     """The QuestionnaireResponse that says how it was decided."""
@@ -126,6 +136,8 @@ def receipt_of(
         state=state,
         message=message,
         filed=filed,
+        in_chart=tuple(result.get("in_chart", [])),
+        whole=all(line.rung.whole for line in filed),
         consent=_reference(result.get("consent")),
         decision=_reference(result.get("decision")),
         agreed=tuple((scope, answer) for scope, answer in result.get("agreed", [])),
@@ -149,10 +161,10 @@ def receipt_of(
 
 def _too_large(draft: Draft) -> str:
     largest = max((image.clean_size for image in draft.images if image.discarded_at is None), default=0)
-    what = "a shorter video" if any(image.is_video for image in draft.images) else "a smaller picture"
     return (
         f"This EHR does not take files of that size (the largest here has {largest / 1e6:.1f} MB), so nothing was "
-        f"filed. The pictures are safe: file {what}, or choose Describe only."
+        "filed, and nothing is lost. This is remembered: file again, and it goes the next best way, which the page "
+        "names beside the button."
     )
 
 
@@ -184,10 +196,13 @@ def result_of(
                 "sha256_read_back": drafted.sha256_clean if image.image_id in proven else "",
                 "removed": list(drafted.removed),
                 "show_online": image.show_online,
+                "rung": evidence.get(f"copy-{image.image_id}", evidence["place"]).get("rung", Rung.SEQUENCE.value),
+                "document": evidence.get(f"copy-{image.image_id}", {}).get("reference"),
             }
         )
     return {
         "filed": filed,
+        "in_chart": in_chart(order, evidence),
         "consent": evidence["consent"]["reference"] if "consent" in evidence else None,
         "agreed": [list(each) for each in agreed(order.consent)],
         "giver": giver_words(order.consent),
@@ -202,6 +217,16 @@ def result_of(
         "online_record": online_record(order, capability),
         "note_text": order.note,
     }
+
+
+def in_chart(order: FilingOrder, evidence: Mapping[str, Evidence]) -> list[str]:
+    """What the chart holds of the images now, each sentence once."""
+    said = []
+    for image in order.images:
+        copy = evidence.get(f"copy-{image.image_id}", {})
+        rung = Rung(copy.get("rung") or evidence["place"].get("rung", Rung.SEQUENCE.value))
+        said.append(said_after(rung, reduced=copy.get("reduced") == "yes"))
+    return list(dict.fromkeys(said))
 
 
 def agreed(consent: PhotoConsent) -> list[tuple[str, str]]:
@@ -271,7 +296,9 @@ def _state(draft: Draft, intent: Intent | None) -> str:
 
 def _read_line(line: Json, link: Callable[[Reference], str | None]) -> FiledLine:
     labels = tuple(Label(system, code) for system, code in line["labels"])
-    reference = Reference(line["reference"])
+    reference, document = Reference(line["reference"]), _reference(line.get("document"))
+    rung = Rung(line.get("rung", Rung.SEQUENCE.value))
+    in_chart = reference if rung.whole else document
     return FiledLine(
         image_id=ImageId(line["image_id"]),
         reference=reference,
@@ -287,7 +314,9 @@ def _read_line(line: Json, link: Callable[[Reference], str | None]) -> FiledLine
         sha256_read_back=Sha256(line["sha256_read_back"]),
         removed=tuple(line["removed"]),
         show_online=line["show_online"],
-        link=link(reference),
+        link=link(in_chart) if in_chart is not None else None,
+        rung=rung,
+        document=document,
     )
 
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from fhir_plugin.capture.answers import PER_IMAGE
 from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, SecondAnswer
+from fhir_plugin.capture.foretell import foretold
+from fhir_plugin.capture.ladder_words import Forecast
 from fhir_plugin.capture.order import labels_of, note_text, online_default, still_cleaning
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.second_person import why_not_ask
 from fhir_plugin.capture.verdicts import Verdict
 from fhir_plugin.policy.ruling import OpenQuestion, Reason, Ruling
 from mappings.model.identifiers import ImageId
-from mappings.model.people import Patient
+from mappings.model.people import ClinicalSession, Patient
 from mappings.terminology.labels import plain_label
 
 
@@ -47,9 +49,13 @@ class CaptureView:
     kept_because: tuple[Reason, ...] = ()
     cleaning: str = ""
     """What filing waits for besides answers (`may_file`), in words."""
+    forecast: Forecast | None = None
+    """What *File* will do in this EHR; None while nothing is to be stored, or the EHR cannot be asked."""
 
 
-def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: Patient) -> CaptureView:
+def view_of(
+    parts: CaptureParts, session: ClinicalSession, draft: Draft, assessment: Assessment, patient: Patient
+) -> CaptureView:
     """The view of an assessment."""
     labels = {image: labels_of(assessment, image) for image in assessment.rulings}
     return CaptureView(
@@ -73,6 +79,7 @@ def view_of(parts: CaptureParts, draft: Draft, assessment: Assessment, patient: 
         second_may_ask=why_not_ask(parts, draft, assessment) is None,
         kept_because=parts.held(draft.fhir_base, draft.patient),
         cleaning=still_cleaning(draft),
+        forecast=foretold(parts, session, draft, assessment),
     )
 
 

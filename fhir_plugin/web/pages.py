@@ -34,6 +34,7 @@ from fhir_plugin.web.second_person import second_person
 from fhir_plugin.web.security import FrameAncestors, protect
 from fhir_plugin.web.staying import staying
 from fhir_plugin.web.style import register_style
+from fhir_plugin.web.this_ehr import this_ehr
 from fhir_plugin.web.words import register_words
 from fhir_plugin.web.worklist import worklist
 
@@ -101,6 +102,7 @@ def register_pages(
         worklist,
         concern,
         policy,
+        this_ehr,
         reviews,
         labels,
         consult,

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from fhir_plugin.capture import decide, discarding, note, second_person, unasked
 from fhir_plugin.capture.answers import ImageAnswers, read_image
 from fhir_plugin.capture.draft import Draft, DraftImage, DraftState, SecondAnswer, what_a_second_sees
+from fhir_plugin.capture.foretell import foretold_at
 from fhir_plugin.capture.receipt import MESSAGES, FiledLine, Receipt
 from fhir_plugin.capture.second_person import SecondPersonCase
 from fhir_plugin.capture.standing import CaptureView, own_questions
+from fhir_plugin.capture.this_ehr import ThisEhr, this_ehr
 from fhir_plugin.capture.verdicts import Store
 from fhir_plugin.errors import (
     Incomplete,
@@ -32,6 +34,7 @@ from mappings.terminology.body_sites import site_with_code
 from tests.capture.requests.bench import Asking
 from tests.fakes.clock import FakeClock
 from tests.fakes.practice_parts import PracticeBench
+from tests.web.ehrs import EVERYTHING
 from tests.web.fake_deletion import FakeDeletion
 from tests.web.fake_desk import FakeDesk
 from tests.web.fake_drafts import FakeDrafts
@@ -53,6 +56,11 @@ class FakeCaptures(FakeDrafts):
         self.handled: list[unasked.Handled] = []
         self.revealed_to: set[Reference] = set()
         self.taken_over: list[tuple[CaptureId, str]] = []
+        self.capability = EVERYTHING
+
+    def this_ehr(self, session: ClinicalSession) -> ThisEhr:
+        self._stumble("this_ehr")
+        return this_ehr(self.capability, self.policy, encounter=session.encounter is not None)
 
     def handling(self, session: ClinicalSession, capture_id: CaptureId) -> Sequence[unasked.Handled]:
         self.draft(session, capture_id)
@@ -158,6 +166,9 @@ class FakeCaptures(FakeDrafts):
             second=draft.second_under(""),
             second_asked=draft.second_asked_at is not None,
             kept_because=self.held,
+            forecast=foretold_at(
+                self.capability, self.policy, draft, standing, encounter=session.encounter is not None
+            ),
         )
 
     def discard(self, session: ClinicalSession, capture_id: CaptureId, image_id: ImageId, *, reason: str = "") -> Draft:
