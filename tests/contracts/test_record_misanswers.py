@@ -10,12 +10,13 @@ import contextlib
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
-from fhir_plugin.errors import AnswerLost, NotFound, PluginError, RecordRefused, RecordUnavailable
+from fhir_plugin.errors import AnswerLost, NotFound, PluginError, RecordRefused, RecordUnavailable, TooLarge
 from fhir_plugin.ports import TransactionEntry
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.faults import Fault, Match
@@ -24,6 +25,7 @@ from fhir_plugin.sandbox.serve import RunningSandbox, running_sandbox
 from mappings.model.identifiers import FhirBase, Reference
 from smart_launch.transport import Transport
 from tests.contracts.record_places import Place, key_of, our_id
+from tests.smart_launch.loopback import always, answer, certificate_for, serving
 
 MOST_SECONDS = 20.0
 MOST_BYTES = 200 * 2**20
@@ -204,3 +206,40 @@ def test_a_deletion_that_got_another_answer_is_looked_at(
         assert place.record.search("Media", key_of(resource)), "whatever was answered, it is there"
     record.delete("Media", stored.id)
     assert place.record.search("Media", key_of(resource)) == []
+
+
+# ----------------------------------------------------------------------------------- certificates, limits
+
+
+@pytest.mark.parametrize("trouble", ["untrusted", "another name", "run out"])
+def test_a_server_whose_certificate_fails_hears_nothing(tmp_path: Path, trouble: str) -> None:
+    """Neither the token nor the image leaves; it is surely not done, so it may simply be tried again."""
+    name = "localhost" if trouble == "another name" else "127.0.0.1"
+    context, trusted = certificate_for(name, tmp_path, days=-2 if trouble == "run out" else 1)
+    transport = Transport(ca_bundle=None if trouble == "untrusted" else trusted)
+    with serving(always(answer()), tls=context) as server:
+        record = FhirServerRecord(transport, FhirBase(f"https://127.0.0.1:{server.port}/fhir"), lambda: "a-token")
+        acts: list[Callable[[], object]] = [
+            record.capability,
+            lambda: record.put({"resourceType": "Media", "id": "m"}),
+            lambda: record.create_binary(b"\xff\xd8\xff", "image/jpeg", id="b", security_context=None),
+        ]
+        for act in acts:
+            with pytest.raises(RecordUnavailable):
+                act()
+        assert server.requests == []
+    transport.close()
+
+
+@pytest.mark.parametrize("status", [413, 400, 422, 500])
+def test_a_limit_below_the_image_is_heard_in_any_status_that_speaks_of_size(status: int, tmp_path: Path) -> None:
+    like = tmp_path / "like.toml"
+    like.write_text(f'name = "small"\nmax_body_bytes = 100_000\nbody_limit_status = {status}\n')
+    transport = Transport()
+    with running_sandbox(SandboxConfig(open=True, personality=str(like))) as small:
+        record = FhirServerRecord(transport, FhirBase(small.fhir_base))
+        with pytest.raises(TooLarge):
+            record.create_binary(b"\xff\xd8\xff" * 50_000, "image/jpeg", id=our_id(), security_context=None)
+        kept = record.create_binary(b"\xff\xd8\xff" * 500, "image/jpeg", id=our_id(), security_context=None)
+        assert record.read_binary(kept.reference).content == b"\xff\xd8\xff" * 500
+    transport.close()

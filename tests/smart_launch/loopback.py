@@ -124,8 +124,8 @@ def once(data: bytes) -> Respond:
     return respond
 
 
-def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, str]:
-    """A server's TLS context for a host name, and the PEM file that makes it trusted."""
+def certificate_for(name: str, folder: Path, *, days: int = 1) -> tuple[ssl.SSLContext, str]:
+    """A server's TLS context for a host name, and the PEM file that makes it trusted. `days` until it runs out."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -139,8 +139,8 @@ def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, str]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
