@@ -55,6 +55,13 @@ class SignedExports:
             parts.note(session, "capture.exported", capture_id, images=len(export.images))
         return signed_file(export, parts.sheets, parts.signer, fhir_base=draft.fhir_base)
 
+    def capture_of(self, session: ClinicalSession, copy_id: str) -> CaptureId:
+        """Of which capture a copy is, if this person took its pictures. Raises `NotFound`."""
+        for copy in self.parts.copies.of_patient(session.fhir_base, session.patient_id):
+            if copy.id == copy_id:
+                return self.parts.draft(session, copy.capture_id).capture_id
+        raise NotFound(f"there is no copy {copy_id}", status=404)
+
     def by_operator(self, capture_id: CaptureId, operator: str) -> tuple[CaptureExport, Iterator[bytes]]:
         """The file, for whoever runs the installation; the audit trail says who. Raises as `of`."""
         parts = self.parts

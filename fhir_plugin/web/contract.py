@@ -5,7 +5,7 @@ Protocols, so that the pages' test double is checked against the same words as t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from fhir_plugin.capture.draft import Draft, DraftImage
@@ -109,11 +109,21 @@ class Gallery(Protocol):
     def thumbnail(self, session: ClinicalSession, reference: Reference) -> tuple[bytes, str]: ...
 
 
+class Exports(Protocol):
+    """Signed files of what an EHR did not take, for this session's user and patient. All raise `NotFound`."""
+
+    def may(self, session: ClinicalSession, capture_id: CaptureId) -> bool: ...
+    def of(self, session: ClinicalSession, capture_id: CaptureId) -> Iterator[bytes]: ...
+    def capture_of(self, session: ClinicalSession, copy_id: str) -> CaptureId: ...
+
+
 class PageParts(Protocol):
     """The parts that pages use, as `fhir_plugin.app` joins them."""
 
     @property
     def captures(self) -> Captures: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def gallery(self) -> Gallery: ...
     @property

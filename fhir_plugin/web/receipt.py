@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, request, url_for
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fhir_plugin.web.access import launched
@@ -34,12 +34,29 @@ def shown(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
         draft=draft,
         receipt=outcome,
         again=again,
+        by_hand=parts().exports.may(session, CaptureId(capture_id)),
         image_numbers={image.image_id: number for number, image in enumerate(draft.images, 1)},
     )
     response = make_response(page)
     if polled and again is None:
         response.headers["HX-Refresh"] = "true"  # the finished receipt gets its own heading and title
     return response
+
+
+@receipt.get("/<capture_id>/export")
+@launched(Role.CLINICIAN)
+def export(session: ClinicalSession, capture_id: str) -> ResponseReturnValue:
+    """The signed file of what the EHR did not take, for its clinician to file by hand."""
+    response = Response(parts().exports.of(session, CaptureId(capture_id)), content_type="application/zip")
+    response.headers.set("Content-Disposition", "attachment", filename="to-file-by-hand.zip")
+    return response
+
+
+@receipt.get("/by-hand/<copy_id>")
+@launched(Role.CLINICIAN)
+def of_copy(session: ClinicalSession, copy_id: str) -> ResponseReturnValue:
+    """From a line of the list to the receipt of what it is about."""
+    return redirect(url_for(".shown", capture_id=parts().exports.capture_of(session, copy_id)), 303)
 
 
 @receipt.post("/<capture_id>/resume")

@@ -184,6 +184,9 @@ def _about(item: WorkItem) -> tuple[str, str] | None:
     if item.kind is WorkKind.DELETION_REJECTED:
         where = url_for("deleting.case", case_id=item.subject)
         return where, "The request for permanent deletion, and what the Caldicott Guardian wrote"
+    if item.kind is WorkKind.CHART_COPY:
+        copy_id = item.subject.rpartition("/")[2]
+        return url_for("receipt.of_copy", copy_id=copy_id), "The receipt, and the file to be filed by hand"
     if item.kind is WorkKind.BREACH and item.subject.count("/") == 1:
         kind, id = item.subject.split("/")
         return url_for(

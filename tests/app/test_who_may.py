@@ -50,7 +50,7 @@ def ask(browser: Browser, rule: Rule, method: str, launch: str, **values: str) -
     known = {"launch": launch, "capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "k1", **values}
     known = {"work_id": "w1", "hold_id": "h1", "request_id": "r1", "opinion_id": "o1", **known}
     known = {"disclosure_id": "d1", "item": "x1", "name": "n1", **known}
-    known = {"case_id": "c1", "item_id": "i1", "ticket": "t1", "number": "n1", "form": "json", **known}
+    known = {"case_id": "c1", "item_id": "i1", "ticket": "t1", "number": "n1", "form": "json", "copy_id": "y1", **known}
     known = {"hand_over_id": "v1", **known}
     path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: known[found[1]], rule.rule)
     return browser.client.open(path, method=method)

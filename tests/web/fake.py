@@ -38,6 +38,7 @@ from tests.web.ehrs import EVERYTHING
 from tests.web.fake_deletion import FakeDeletion
 from tests.web.fake_desk import FakeDesk
 from tests.web.fake_drafts import FakeDrafts
+from tests.web.fake_exports import FakeExports
 from tests.web.fake_gallery import FakeGallery
 from tests.web.patients import PillowWorker
 from tests.web.people import AMY, SAM, FakeSessions
@@ -284,6 +285,7 @@ class FakeParts:
     policy: PolicyPack = field(default_factory=shipped_pack)
     gallery: FakeGallery = field(default_factory=FakeGallery)
     sessions: FakeSessions = field(default_factory=FakeSessions)
+    exports: FakeExports = field(default_factory=FakeExports)
     captures: FakeCaptures = field(init=False)
     bench: PracticeBench = field(init=False)
 

@@ -42,6 +42,7 @@ SAMPLE = {
     "ticket": "t1",
     "hand_over_id": "v1",
     "number": "n1",
+    "copy_id": "y1",
     "form": "json",
     "name": "x.html",
 }

@@ -43,7 +43,7 @@ KEPT = {
 SAMPLE = {"capture_id": "c1", "image_id": "i1", "kind": "Media", "id": "m1", "key": "0" * 16, "name": "trust-a"}
 SAMPLE |= {"work_id": "w1", "hold_id": "h1", "request_id": "r1", "opinion_id": "o1"}
 SAMPLE |= {"disclosure_id": "d1", "item": "0" * 16, "case_id": "c1", "item_id": "i1", "ticket": "t1"}
-SAMPLE |= {"hand_over_id": "v1", "number": "n1", "form": "json"}
+SAMPLE |= {"hand_over_id": "v1", "number": "n1", "form": "json", "copy_id": "y1"}
 SAMPLE |= {"version": "x", "filename": "css/app.css", "secret": "s" * 43, "rest": "x", "turns": "1"}
 
 
