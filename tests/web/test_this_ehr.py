@@ -8,8 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from fhir_plugin.adapters.vendor_files import vendor_named, vendor_names
 from fhir_plugin.capability import Discovery
+from fhir_plugin.capture.foretell import forecast_of
 from fhir_plugin.capture.ladder_words import AFTER, BEFORE, SENSITIVE_TOO, SMALLER, WHOLE
+from fhir_plugin.capture.place import Asked
 from fhir_plugin.capture.this_ehr import INTERACTIONS, TYPES, Standing, contradictions, standing, this_ehr
 from fhir_plugin.errors import RecordUnavailable
 from fhir_plugin.policy.pack import shipped_pack
@@ -65,8 +68,6 @@ def test_it_says_what_becomes_of_a_photograph_and_why_not_better(
 
 def test_every_column_and_every_fact_has_words() -> None:
     assert len(COLUMNS) == len(INTERACTIONS)
-    from fhir_plugin.adapters.vendor_files import vendor_named, vendor_names
-
     told = {each.what for name in vendor_names() for each in vendor_named(name).known}
     assert told <= set(FACTS)
     assert {each.source for name in vendor_names() for each in vendor_named(name).known} <= set(SOURCES)
@@ -178,14 +179,18 @@ def test_nothing_is_foretold_while_nothing_is_to_be_stored(person: Person, parts
     assert "forecast-heading" not in person.get(f"captures/{capture}").text
 
 
-def test_of_sensitive_images_such_a_chart_gets_words(person: Person, parts: FakeParts) -> None:
-    parts.captures.capability = replace(ORACLE, vendor=replace(ORACLE.vendor, document_needs=frozenset()))
-    capture, _ = person.ready()
-    assert BEFORE[Rung.PDF] in words_of(person.get(f"captures/{capture}").text)
-    capture, _ = person.ready(intimacy="private")
-    said = words_of(person.get(f"captures/{capture}").text)
-    assert BEFORE[Rung.TEXT_NOTE] in said and "policy: of a sensitive image" in said
-    assert SENSITIVE_TOO not in said, "all of them are"
+def test_of_sensitive_images_such_a_chart_gets_words() -> None:
+    photo = Asked(largest=5_000_000, content_types=frozenset({"image/jpeg"}))
+    ordinary = forecast_of(ORACLE, photo, any_restricted=False)
+    assert (ordinary.rung, ordinary.sentence) == (Rung.PDF, BEFORE[Rung.PDF])
+    mixed = forecast_of(ORACLE, photo, any_restricted=True)
+    assert (mixed.rung, mixed.sentence) == (Rung.PDF, f"{BEFORE[Rung.PDF]} {SENSITIVE_TOO}")
+    alone = forecast_of(ORACLE, replace(photo, all_restricted=True), any_restricted=True)
+    assert (alone.rung, alone.sentence) == (Rung.TEXT_NOTE, BEFORE[Rung.TEXT_NOTE])
+    assert any("policy: of a sensitive image" in each for each in alone.why_not)
+    relaxed = forecast_of(ORACLE, replace(photo, all_restricted=True, words_only=False), any_restricted=True)
+    assert relaxed.sentence == BEFORE[Rung.PDF]
+    assert forecast_of(EVERYTHING, replace(photo, all_restricted=True), any_restricted=True).sentence == WHOLE
 
 
 @pytest.mark.parametrize("rung", list(Rung))
