@@ -15,7 +15,8 @@ from fhir_plugin.capture.copy_terms import TEXT, CopyTerms, role_of
 from fhir_plugin.capture.copy_words import sheet_words
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.ladder import copy_room
-from fhir_plugin.capture.steps import Found, withdraw
+from fhir_plugin.capture.steps import Found
+from fhir_plugin.capture.withdraw import withdraw
 from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, Sheet, SheetPicture, Stored

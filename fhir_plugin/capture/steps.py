@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fhir_plugin.capture.withdraw import IDENTIFIED, withdraw
 from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, Json, Stored, TransactionEntry
 from mappings.model.identifiers import CaptureId, Reference
 from mappings.r4 import elements
+from mappings.r4.attachment import attachment_of
+from mappings.r4.note import words_in
 
 CAPTURE_TAG = "urn:fhir-plugin:capture"
-IDENTIFIED = frozenset({"Media", "Consent", "DocumentReference", "QuestionnaireResponse"})
-"""Types that carry our identifier; Binary, Provenance and AuditEvent have none in R4 and are known by tag."""
-CORRECTED = dict.fromkeys(IDENTIFIED, "entered-in-error")
-"""What `status` says where a server will not delete."""
+OURS = "urn:fhir-plugin:"
+"""How the systems of our identifiers begin."""
+WRITTEN = ("date", "dateTime", "authored", "issued")
+"""Where the identified types say when they were written."""
 
 
 def evidence_of(stored: Stored) -> Evidence:
@@ -111,18 +113,35 @@ class ResourceStep:
         return evidence
 
     def _search(self) -> list[Json]:
-        capability = self.record.capability()
+        capability, by_patient = self.record.capability(), False
         if self.resource_type in IDENTIFIED and capability.searches(self.resource_type, "identifier"):
             wanted = {"identifier": self.identifier or ""}
         elif capability.searches(self.resource_type, "_tag"):
             wanted = {"_tag": f"{CAPTURE_TAG}|{self.capture_id}"}
+        elif self.identifier is not None and capability.searches(self.resource_type, "patient"):
+            wanted, by_patient = {"patient": _patient_of(self.build(None))}, True
         else:
             raise AnswerLost(f"this server cannot be asked whether {self.role} was written")
         try:
             found = self.record.search(self.resource_type, wanted)
         except RecordRefused as refused:
             raise AnswerLost(f"this server would not say whether {self.role} was written") from refused
-        return _oldest_first([each for each in found if self._is_this(each)])
+        ours = [each for each in found if self._is_this(each) or (by_patient and self._says_this(each))]
+        return _oldest_first(ours)
+
+    def _says_this(self, candidate: Json) -> bool:
+        """Of a server that keeps no identifiers of ours: of the same moment, and with the same words. Raises
+        `AnswerLost` for what may be it and shows no words."""
+        wanted = self.build(None)
+        named = [str(each.get("system", "")) for each in elements.objects_of(candidate.get("identifier"))]
+        if any(each.startswith(OURS) for each in named) or candidate.get("status") == "entered-in-error":
+            return False
+        if _written(candidate) != _written(wanted) or _kind(candidate) != _kind(wanted):
+            return False
+        words, said = words_in(wanted), words_in(candidate)
+        if words is None or said is None:
+            raise AnswerLost(f"something in the record may be {self.role}, and says of itself too little to tell")
+        return " ".join(words.split()) in " ".join(said.split())
 
     def _is_this(self, candidate: Json) -> bool:
         """Whether this step wrote it, and not somebody else, another attempt of this capture or another of its steps.
@@ -284,66 +303,6 @@ class CurrentStep:
         return self.record.read(*self.found.reference(self.image_role).split("/"))
 
 
-def withdraw(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
-    """Deletes a resource of ours, or marks it entered in error where the server will not delete. Says what remains.
-
-    Only looking proves that it is gone. Raises `ReadBackMismatch` when it is still current after both.
-    """
-    resource_type, id = reference.split("/")
-    try:
-        if _read_if_there(record, resource_type, id) is None:
-            return ()
-    except Gone:  # an earlier run took it back, and died before it could write that down
-        return _old_version(record, reference)
-    except RecordRefused:
-        return _withdraw_unseen(record, reference)
-    with contextlib.suppress(RecordRefused):  # what is still there is seen below
-        record.delete(resource_type, id)
-    try:
-        remaining = _read_if_there(record, resource_type, id)
-    except Gone:
-        remaining = None
-    if remaining is None:
-        return _old_version(record, reference)
-    if resource_type not in CORRECTED:
-        return (f"{reference} remains: this server does not delete it",)
-    if remaining.get("status") != CORRECTED[resource_type]:
-        record.put({**remaining, "status": CORRECTED[resource_type]})
-        corrected = record.read(resource_type, id)
-        if corrected.get("status") != CORRECTED[resource_type]:
-            raise ReadBackMismatch(f"{reference} can be neither deleted nor marked as entered in error")
-    return (f"{reference} remains, marked as entered in error",)
-
-
-def _withdraw_unseen(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
-    """Where this launch may write and not read. What people would see as current is never left to hope."""
-    resource_type, id = reference.split("/")
-    try:
-        record.delete(resource_type, id)
-    except RecordRefused:
-        if resource_type in CORRECTED:
-            raise
-        return (f"{reference} remains: this server does not delete it",)
-    return (f"{reference} was deleted; this server does not let us look whether it is gone",)
-
-
-def _read_if_there(record: ClinicalRecord, resource_type: str, id: str) -> Json | None:
-    try:
-        if resource_type == "Binary":  # as its bytes: not every server gives a Binary as JSON
-            record.read_binary(f"Binary/{id}")
-            return {"resourceType": "Binary", "id": id}
-        return record.read(resource_type, id)
-    except NotFound:
-        return None
-
-
-def _old_version(record: ClinicalRecord, reference: Reference) -> Sequence[str]:
-    capability, resource_type = record.capability(), reference.split("/")[0]
-    if capability.may(resource_type, "vread") or capability.may(resource_type, "history-instance"):
-        return (f"{reference} was deleted; this server may still show its old version to those who ask for it",)
-    return ()
-
-
 def _stored(resource: Json) -> Stored:
     version = resource.get("meta", {}).get("versionId")
     return Stored(str(resource["resourceType"]), str(resource["id"]), str(version) if version is not None else None)
@@ -358,6 +317,23 @@ def _targets(resource: Json) -> list[Reference | None]:
 
 
 def _recorded(resource: Json) -> object:
-    """The moment to the second: servers write the same instant in many ways."""
-    moment = elements.parse_instant(resource.get("recorded"))
-    return moment.replace(microsecond=0) if moment is not None else resource.get("recorded")
+    return _moment(resource.get("recorded"))
+
+
+def _moment(said: object) -> object:
+    """To the second: servers write the same instant in many ways."""
+    moment = elements.parse_instant(said)
+    return moment.replace(microsecond=0) if moment is not None else said
+
+
+def _written(resource: Json) -> object:
+    return next((_moment(resource[each]) for each in WRITTEN if each in resource), None)
+
+
+def _kind(resource: Json) -> str:
+    return elements.text_of(attachment_of(resource).get("contentType")).partition(";")[0]
+
+
+def _patient_of(resource: Json) -> str:
+    whose = elements.reference_of(resource.get("subject")) or elements.reference_of(resource.get("patient")) or ""
+    return whose.rpartition("/")[2]

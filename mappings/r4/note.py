@@ -84,7 +84,7 @@ def from_note(json: object) -> ConsultationNote:
     authors = list(elements.objects_of(document.get("author")))
     author = elements.reference_of(authors[0]) if authors else None
     recorded_at = elements.parse_instant(document.get("date"))
-    text = _text(document)
+    text = words_in(document)
     if capture_id is None or patient is None or author is None or recorded_at is None or text is None:
         raise NotReadable("a note that this app did not write", code="not-ours")
     context = elements.object_of(document.get("context"))
@@ -101,7 +101,8 @@ def from_note(json: object) -> ConsultationNote:
     )
 
 
-def _text(document: Json) -> str | None:
+def words_in(document: Json) -> str | None:
+    """What stands in a document itself, as text; None where it does not."""
     for content in elements.objects_of(document.get("content")):
         data = elements.text_of(elements.object_of(content.get("attachment")).get("data"))
         if data:

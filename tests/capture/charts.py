@@ -25,7 +25,8 @@ EPIC_NEEDS = frozenset(
 
 class Chart(FakeRecord):
     """`documents`: the MIME types that its DocumentReferences take. `cannot`: interactions that it does not do at all.
-    It learns what it refused as too large, as `ServerLimits` does."""
+    `unsearched`: parameters that it does not know; `forgets`: an element that it drops on create. It learns what it
+    refused as too large, as `ServerLimits` does."""
 
     def __init__(
         self,
@@ -34,24 +35,45 @@ class Chart(FakeRecord):
         needs: frozenset[str] = frozenset(),
         cannot: frozenset[str] = frozenset(),
         refused_size: int | None = None,
+        unsearched: frozenset[str] = frozenset(),
+        forgets: str = "",
         **more: Any,
     ) -> None:
         super().__init__(types=types, **more)
         self.vendor = VendorFacts(name="chart", raw_binary=True, document_types=documents, document_needs=needs)
         self.cannot = cannot
+        self.unsearched = unsearched
+        self.forgets = forgets
+        self.hides = False
+        """Whether documents that are found show what they hold."""
         self.refused_size = refused_size
 
     def capability(self) -> Capability:
         said = super().capability()
         interactions = {each: done - self.cannot for each, done in said.interactions.items()}
-        return replace(said, interactions=interactions, vendor=self.vendor, refused_size=self.refused_size)
+        known = {each: names - self.unsearched for each, names in said.search_params.items()}
+        return replace(
+            said,
+            interactions=interactions,
+            search_params=known,
+            vendor=self.vendor,
+            refused_size=self.refused_size,
+        )
 
     def forget_sizes(self) -> None:
         self.refused_size = None
 
     def create(self, resource: dict[str, Any], *, if_none_exist: str | None = None) -> Stored:
         self._take(resource)
+        resource = {name: value for name, value in resource.items() if name != self.forgets}
         return super().create(resource, if_none_exist=if_none_exist)
+
+    def search(self, resource_type: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        found = super().search(resource_type, params)
+        for each in found if self.hides else ():
+            for content in each.get("content", ()):
+                del content["attachment"]["data"]
+        return found
 
     def put(self, resource: dict[str, Any], *, version: str | None = None) -> Stored:
         if "update" in self.cannot:
@@ -127,6 +149,13 @@ NO_IMAGES: Mapping[str, Mapping[str, Any]] = {
         "cannot": frozenset({"update", "delete"}),
         "our_ids": False,
         "transactions": False,
+    },
+    "text-note, found by patient alone": {
+        "types": frozenset({"DocumentReference"}),
+        "documents": frozenset({TEXT}),
+        "our_ids": False,
+        "transactions": False,
+        "unsearched": frozenset({"identifier", "_tag"}),
     },
     "signed-export": {"types": frozenset({"QuestionnaireResponse"})},
     "nothing at all": {"types": frozenset()},

@@ -236,3 +236,22 @@ def test_what_a_chart_lacks_is_kept_here_and_nothing_in_it_points_nowhere(kind: 
         for reference in literal_references(each):
             if not reference.startswith(("Patient/", "Practitioner/", "Encounter/")):
                 two.chart.read(*reference.split("/"))
+
+
+@pytest.mark.parametrize(("at", "seen"), [(1, True), (2, True), (1, False), (2, False)])
+def test_of_a_note_that_a_chart_does_not_name_nobody_writes_a_second(at: int, seen: bool) -> None:
+    """It keeps no identifiers, and its answer is lost: it is known by its words. Where those are not shown, either,
+    nobody can tell, and nobody writes it again."""
+    two = Two("text-note, found by patient alone")
+    two.chart.forgets = "identifier"
+    two.chart.hides = not seen
+    two.chart.lose_answer(at)
+    bench = Bench(two.both)
+    capture, _ = bench.filed()
+    bench.until_settled()
+    receipt = bench.captures.receipt(SESSION, capture)
+    assert len(two.chart.stored("DocumentReference")) <= 2, "one copy, one note"
+    if seen:
+        assert receipt.state == "filed"
+    else:
+        assert (receipt.state, two.companion.stored("Media")[0]["status"]) == ("unresolved", "preparation")
