@@ -24,6 +24,7 @@ from fhir_plugin.commands.answers import (
     say,
     state_option,
 )
+from fhir_plugin.commands.capability import capability
 from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.deletions import deletions
 from fhir_plugin.commands.disclose import disclose
@@ -70,6 +71,7 @@ def main() -> None:
 main.add_command(sanitise)
 main.add_command(smart_conformance)
 main.add_command(conformance)
+main.add_command(capability)
 main.add_command(issuer)
 main.add_command(keys)
 main.add_command(role)
