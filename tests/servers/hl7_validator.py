@@ -119,9 +119,10 @@ def _fill(cache: Path, folder: Path) -> None:
     core.mkdir(parents=True)
     with tarfile.open(packed, "r:gz") as archive:
         for member in archive:
-            if member.name.startswith(_KEPT) and (stream := archive.extractfile(member)) is not None:
-                if (kept := _without_prose(json.loads(stream.read()))) is not None:
-                    (core / Path(member.name).name).write_text(json.dumps(kept))
+            stream = archive.extractfile(member) if member.name.startswith(_KEPT) else None
+            kept = _without_prose(json.loads(stream.read())) if stream is not None else None
+            if kept is not None:
+                (core / Path(member.name).name).write_text(json.dumps(kept))
     packed.unlink()
     _manifest(core, "hl7.fhir.r4.core", "4.0.1", "fhir.core")
     beside = cache / "hl7.fhir.xver-extensions#0.1.0" / "package"

@@ -1,0 +1,80 @@
+"""HL7's own validator about our package: what we publish, the examples, and what our profiles refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mappings.profiles.examples import examples
+from mappings.profiles.package import definitions, package_archive
+from mappings.profiles.shape import profile_url
+from tests.profiles.spoilt import REFUSED, Spoilt
+from tests.profiles.written import written_by
+from tests.servers.hl7_validator import Hl7Validator, running_validator
+
+Json = dict[str, Any]
+
+pytestmark = [pytest.mark.needs("javac"), pytest.mark.needs("mvn"), pytest.mark.needs("npm")]
+
+CLAIMING = {f"{each.resource['resourceType']}/{each.resource['id']}": each.claiming for each in examples()}
+SLOW = {"Extension"}
+"""For each extension the validator reads all of R4 again: a few of them here, and all of them with --exhaustive."""
+FEW = {"grantor", "earlier-decision"}
+
+
+@pytest.fixture(scope="module")
+def validator() -> Iterator[Hl7Validator]:
+    with running_validator(package_archive()) as running:
+        yield running
+
+
+def _is_quick(definition: Json) -> bool:
+    return definition.get("type") not in SLOW or definition["id"] in FEW
+
+
+def test_what_we_publish_has_no_error(validator: Hl7Validator) -> None:
+    wrong = {each["id"]: found for each in definitions() if _is_quick(each) and (found := validator.errors(each))}
+    assert wrong == {}
+
+
+@pytest.mark.exhaustive
+def test_every_extension_has_no_error(validator: Hl7Validator) -> None:
+    wrong = {each["id"]: found for each in definitions() if not _is_quick(each) and (found := validator.errors(each))}
+    assert wrong == {}
+
+
+def test_every_example_keeps_its_profile(validator: Hl7Validator) -> None:
+    wrong = {name: found for name, each in CLAIMING.items() if (found := validator.errors(each))}
+    assert wrong == {}
+
+
+def test_every_profile_refuses_for_the_right_reason(validator: Hl7Validator) -> None:
+    """The same resource without the claim is valid R4: nothing but the profile refuses it."""
+    missed = {}
+    for each in REFUSED:
+        spoilt = each.of(CLAIMING[each.example])
+        against = validator.errors(spoilt)
+        plain = {**spoilt, "meta": {key: value for key, value in spoilt["meta"].items() if key != "profile"}}
+        if not any(each.because in found for found in against) or (base := validator.errors(plain)):
+            missed[_name(each)] = against or base
+    assert missed == {}
+
+
+def _name(each: Spoilt) -> str:
+    return f"{each.profile}: {each.how}"
+
+
+@pytest.mark.parametrize("like", ["default", pytest.param("images-only", marks=pytest.mark.exhaustive)])
+def test_what_a_walkthrough_writes_keeps_our_profiles(
+    validator: Hl7Validator, like: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    written = written_by(tmp_path_factory.mktemp("demo"), like)
+    assert {profile for profile, _resource in written} >= {"photograph", "photograph-consent", "filing-provenance"}
+    wrong = {
+        f"{profile} {each['resourceType']}/{each['id']}": found
+        for profile, each in written
+        if (found := validator.errors(each, profile_url(profile)))
+    }
+    assert wrong == {}
