@@ -215,8 +215,9 @@ def _told(done: int, of: int, last: CheckResult) -> None:
 
 @conformance.command()
 @click.argument("reports", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--different", is_flag=True, help="Only the checks that did not end alike everywhere.")
 @json_option
-def compare(reports: tuple[Path, ...], as_json: bool) -> None:
+def compare(reports: tuple[Path, ...], different: bool, as_json: bool) -> None:
     """Put servers side by side: the folders (or capabilities.json) of two runs or more."""
     from fhir_plugin.conformance.compare import as_markdown, differences, read
 
@@ -225,4 +226,7 @@ def compare(reports: tuple[Path, ...], as_json: bool) -> None:
     with mendable(as_json=as_json):
         found = [read(each) for each in reports]
     names = [(each if each.is_dir() else each.parent).resolve().name for each in reports]
-    say({"servers": names, "checks": differences(found)}, as_json=as_json, text=as_markdown(found, names).rstrip())
+    rows = [row for row in differences(found) if not (different and row["alike"])]
+    ways = [(each.get("way") or {}).get("rung") for each in found]
+    text = as_markdown(found, names, only_different=different).rstrip()
+    say({"servers": names, "ways": ways, "checks": rows}, as_json=as_json, text=text)

@@ -38,10 +38,25 @@ def differences(reports: Sequence[Json]) -> list[Json]:
     return rows
 
 
-def as_markdown(reports: Sequence[Json], names: Sequence[str]) -> str:
-    """A table: a row a check, a column a server; each cell its sign and what was seen at the foot of nothing else."""
+def as_markdown(reports: Sequence[Json], names: Sequence[str], *, only_different: bool = False) -> str:
+    """A table: a row a check, a column a server, each cell its sign; first the ways of filing, last what went wrong.
+
+    `only_different`: without the checks that ended alike everywhere.
+    """
     lines = [f"| check | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    lines.append(f"| *FHIR version* | {' | '.join(str(each.get('fhir_version', '')) for each in reports)} |")
+    lines.append(
+        f"| *way of filing* | {' | '.join(str((each.get('way') or {}).get('rung', '')) for each in reports)} |"
+    )
     for row in differences(reports):
+        if only_different and row["alike"]:
+            continue
         signs = [SIGNS[Verdict(each)] if each else " " for each in row["verdicts"]]
         lines.append(f"| {row['title']} | {' | '.join(signs)} |")
-    return "\n".join(lines) + "\n"
+    wrong = [
+        f"- {name}: *{check['title']}*: {check['words']}"
+        for name, report in zip(names, reports, strict=True)
+        for check in report["checks"]
+        if check["verdict"] == Verdict.FAILED
+    ]
+    return "\n".join([*lines, *(["", *wrong] if wrong else [])]) + "\n"

@@ -29,18 +29,18 @@ def takes(*content_types: str) -> Callable[[Bench], str]:
         refusals = []
         for content_type in content_types:
             if not bench.capability.takes_document(content_type):
-                refusals.append(f"{content_type} is known not to be taken")
+                refusals.append(f"{content_type} (known of this family)")
                 continue
             content = specimen.pages(bench.content)[content_type]
             document = _document(bench, patient, content_type, content)
             try:
                 made = bench.keep(bench.record.create(document))
             except RecordRefused as refused:
-                refusals.append(f"{content_type} is refused ({refused.code})")
+                refusals.append(f"{content_type} ({refused.code})")
                 continue
             bench.copy = bench.copy or made
             return _came_back(bench, made, content_type, content)
-        raise CannotDo(f"{'; '.join(refusals)}.".capitalize())
+        raise CannotDo(f"Not taken: {', '.join(refusals)}.")
 
     return act
 

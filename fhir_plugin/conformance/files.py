@@ -14,7 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from fhir_plugin.conformance.matrix import INTERACTIONS
 from fhir_plugin.conformance.results import CheckResult, Report, Verdict
-from fhir_plugin.conformance.words import CELL_SIGNS, CELLS, RUNGS, SIGNS, WORDS
+from fhir_plugin.conformance.words import CELL_SIGNS, CELLS, SIGNS, WORDS
 
 Json = dict[str, Any]
 
@@ -129,7 +129,7 @@ def as_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     page = pages.get_template("report.html")
-    matrix = {"interactions": INTERACTIONS, "cells": CELLS, "cell_signs": CELL_SIGNS, "rungs": RUNGS}
+    matrix = {"interactions": INTERACTIONS, "cells": CELLS, "cell_signs": CELL_SIGNS}
     return page.render(report=report, groups=_groups(report), signs=SIGNS, words=WORDS, **matrix) + "\n"
 
 

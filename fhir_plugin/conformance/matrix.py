@@ -6,8 +6,9 @@ from typing import Final
 
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.ladder import ladder
+from fhir_plugin.capture.ladder_words import BECAUSE, SHORT
 from fhir_plugin.conformance.results import Row, Way, Word
-from fhir_plugin.conformance.words import RUNGS, WHY_NOT
+from fhir_plugin.conformance.words import gets
 
 TYPES: Final = (
     "Patient",
@@ -40,5 +41,5 @@ def _word(capability: Capability, resource_type: str, interaction: str) -> Word:
 def way_of(capability: Capability, size: int) -> Way:
     """How a JPEG of `size` bytes would be filed."""
     found = ladder(capability, largest=size, content_types=frozenset({"image/jpeg"}))
-    passed = tuple((str(each.rung), WHY_NOT.get(each.why, each.why)) for each in found.passed)
-    return Way(str(found.rung), RUNGS[found.rung], passed, tuple(sorted(found.beside)))
+    passed = tuple((SHORT[each.rung], BECAUSE[each.why]) for each in found.passed)
+    return Way(str(found.rung), gets(found.rung), passed, tuple(sorted(found.beside)))

@@ -73,7 +73,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Way:
-    """How an image of twelve megapixels would be filed here. `passed`: the better ways, each with why not."""
+    """How an image of twelve megapixels would be filed here. `passed`: what the chart would get in better ways, each
+    with why not."""
 
     rung: str
     words: str

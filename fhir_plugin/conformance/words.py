@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fhir_plugin.capture.ladder_words import SHORT
 from fhir_plugin.conformance.results import Verdict, Word
 from mappings.model.writeback import Rung
 
@@ -23,23 +24,7 @@ CELLS: Final = {
 }
 CELL_SIGNS: Final = {Word.CAN: "✓", Word.NOT_GRANTED: "⊘", Word.KNOWN_NOT: "✗", Word.NOT_SAID: "–"}
 
-RUNGS: Final = {
-    Rung.TRANSACTION: "whole, in one transaction",
-    Rung.SEQUENCE: "whole, as Media and Binary one after the other",
-    Rung.DOCUMENT_BINARY: "whole, as a DocumentReference with its Binary",
-    Rung.DOCUMENT_INLINE: "whole, inside one resource",
-    Rung.PDF: "kept by the app; the chart gets a page (PDF) with the picture",
-    Rung.XHTML: "kept by the app; the chart gets a page (HTML) with the picture",
-    Rung.TEXT_NOTE: "kept by the app; the chart gets words that say where it is",
-    Rung.SIGNED_EXPORT: "kept by the app; a person files a signed copy by hand",
-}
-WHY_NOT: Final = {
-    "no-images": "it takes no images",
-    "no-media": "it takes no Media",
-    "no-binary": "it has no Binary",
-    "no-transaction": "it offers no transaction that can be trusted",
-    "ids": "it gives its own ids",
-    "too-large": "an image of this size is too large for it",
-    "video": "it is no picture",
-    "type-refused": "it takes no document of that type",
-}
+
+def gets(rung: Rung) -> str:
+    """What a chart gets where images are filed in this way."""
+    return f"the chart gets {SHORT[rung]}{'' if rung.whole else '; the app keeps the image itself'}"

@@ -41,9 +41,10 @@ def speaks_smart(bench: Bench) -> str:
 def files_in_its_way(bench: Bench) -> str:
     """Nothing is asked: which way the app takes here follows from what is known by now."""
     way = way_of(bench.capability, bench.large)
+    words = f"Of a photograph of {bench.large / 1e6:.1f} MB {way.words}."
     if not Rung(way.rung).whole:
-        raise CannotDo(f"A photograph of {bench.large / 1e6:.1f} MB is {way.words}.")
-    return f"A photograph of {bench.large / 1e6:.1f} MB is filed {way.words}."
+        raise CannotDo(words)
+    return words
 
 
 def makes_a_patient(bench: Bench) -> str:
@@ -110,10 +111,19 @@ def takes_a_large_photo(bench: Bench) -> str:
         stored = bench.record.create_binary(content, "image/jpeg", id=None, security_context=bench.patient)
     except TooLarge as refused:
         raise CannotDo(f"{size} are too much for it (HTTP {refused.status}): smaller pictures only.") from refused
+    except RecordRefused as refused:
+        raise _not_of_this_type(refused) from refused
     reference = bench.keep(stored)
     got = bench.record.read_binary(reference).content
     need_true(hashlib.sha256(got).digest() == hashlib.sha256(content).digest(), f"{size} came back otherwise.")
     return f"{size} were stored and came back as they were."
+
+
+def _not_of_this_type(refused: RecordRefused) -> Exception:
+    """A server that takes Binary or DocumentReference has no way to say of which MIME types."""
+    if refused.status not in (415, 422):
+        return refused
+    return CannotDo(f"It takes no image/jpeg (HTTP {refused.status}), which R4 has no way to say beforehand.")
 
 
 def files_an_image(bench: Bench) -> str:
@@ -125,7 +135,12 @@ def files_an_image(bench: Bench) -> str:
     else:
         attachment["data"] = base64.b64encode(bench.content).decode()
     build = specimen.image if resource_type == "Media" else specimen.document
-    bench.about = bench.keep(bench.record.create(build(bench.run, "image", patient, attachment)))
+    try:
+        bench.about = bench.keep(bench.record.create(build(bench.run, "image", patient, attachment)))
+    except RecordRefused as refused:
+        if resource_type == "Media":
+            raise
+        raise _not_of_this_type(refused) from refused
     return f"Filed as {resource_type}, with {'a Binary' if bench.binary else 'the bytes inside'}."
 
 
@@ -152,7 +167,8 @@ def writes_beside(resource_type: str) -> Callable[[Bench], str]:
     """What the app writes with an image; where the server refuses it, the companion store keeps it."""
 
     def act(bench: Bench) -> str:
-        about, patient = bench.need("about"), bench.need("patient")
+        patient = bench.need("patient")
+        about = bench.about or patient  # where no image is, it is about whoever it would be of
         if not bench.capability.holds(resource_type):
             raise CannotDo(f"This server takes no {resource_type}: the app keeps it in its companion store.")
         try:

@@ -15,6 +15,7 @@ from fhir_plugin.conformance.recording import RecordingTransport
 from fhir_plugin.conformance.results import Verdict
 from fhir_plugin.sandbox.app import SandboxConfig
 from fhir_plugin.sandbox.serve import running_sandbox
+from tests.conformance.servers_table import seen
 from tests.definitions.validator import issues
 
 TOKEN = "canary-token-3f1c9a"
@@ -62,6 +63,12 @@ def test_what_a_server_cannot_do_is_no_fault(tried: dict[str, tuple[Result, Path
         assert result.exit_code == 0, (name, result.output)
         assert cannot <= {check for check, verdict in verdicts.items() if verdict == "unavailable"}, name
         assert "failed" not in verdicts.values(), name
+
+
+@pytest.mark.parametrize("name", ["default", "hapi", "no-purge", "purge-lies", "create-only", "small-bodies"])
+def test_what_docs_say_of_it_is_still_so(name: str, tried: dict[str, tuple[Result, Path]]) -> None:
+    found = {check["name"]: check["verdict"] for check in seen()[name]["checks"]}
+    assert verdicts_of(tried[name][1]) == found, "nice .venv/bin/python -m tests.conformance.servers_table"
 
 
 def test_a_server_that_says_that_it_purged_and_did_not(tried: dict[str, tuple[Result, Path]]) -> None:

@@ -18,6 +18,7 @@ from fhir_plugin.conformance.results import Verdict
 from fhir_plugin.conformance.run import run
 from mappings.model.identifiers import FhirBase, PatientId
 from smart_launch.transport import Transport
+from tests.conformance.servers_table import seen
 from tests.conftest import OwnStores
 from tests.contracts import purge_promises
 from tests.contracts.record_places import Place, Promise, deviations_of
@@ -87,3 +88,6 @@ def test_a_conformance_run(base: tuple[str, FhirBase]) -> None:
     assert failed == ({"transaction"} if name == "medplum-router" else set())
     assert not any(each.verdict is Verdict.NOT_RUN for each in report.results)
     assert report.left_behind == ()
+    known = {"hapi": "HAPI FHIR JPA", "medplum-router": "Medplum router"}
+    documented = {check["name"]: check["verdict"] for check in seen()[known[name]]["checks"]}
+    assert {each.name: each.verdict.value for each in report.results} == documented, "docs/servers.md"
