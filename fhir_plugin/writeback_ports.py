@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from fhir_plugin.record_port import ClinicalRecord
 from mappings.model.identifiers import FhirBase, PatientId, Reference
 from mappings.model.writeback import ChartCopy
 
@@ -74,6 +75,22 @@ class CopySheets(Protocol):
         bytes. None where that cannot be: without `reduce` the picture is never made smaller. Text shows no picture.
 
         Raises `UnacceptableImage` for a picture that cannot be opened."""
+
+
+class TwoPlaces(Protocol):
+    """One patient's record as its two places: `there`, the EHR's server, and `here`, the companion store."""
+
+    @property
+    def there(self) -> ClinicalRecord: ...
+
+    @property
+    def here(self) -> ClinicalRecord: ...
+
+    def kept(self) -> list[Reference]:
+        """What is kept here and says whose it is; bytes belong to what shows them, and are not named."""
+
+    def purge(self, reference: Reference) -> int:
+        """Every version of it here, as if it had never been."""
 
 
 class ServerLimits(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fhir_plugin.adapters.companion import CompanionRecord
+from fhir_plugin.adapters.companion_kept import LaunchPlaces
 from fhir_plugin.adapters.composite import CompositeRecord
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.fhir_binaries import BinaryForms
@@ -17,8 +18,9 @@ from fhir_plugin.adapters.keys import MasterKeys
 from fhir_plugin.adapters.sessions import LaunchSessions
 from fhir_plugin.adapters.tokens import TokenSource
 from fhir_plugin.capability import Discovery
+from fhir_plugin.errors import NotFound
 from fhir_plugin.ports import ClinicalRecord, Clock, RecordPurge, ServerLimits, Vault
-from mappings.model.identifiers import FhirBase, LaunchId
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId
 from smart_launch import Issuer, IssuerRegistry, SmartConfiguration, SmartError, Transport
 
 KEEP = dt.timedelta(minutes=10)
@@ -29,6 +31,9 @@ KEEP = dt.timedelta(minutes=10)
 class _Kept:
     record: ClinicalRecord
     purge: RecordPurge
+    ehr: ClinicalRecord
+    companion: CompanionRecord
+    patient: PatientId | None
     since: dt.datetime
 
 
@@ -80,6 +85,13 @@ class LaunchRecords:
         """What we keep ourselves of the records of one EHR, without anybody's launch."""
         return CompanionRecord(self._database, self._masters, fhir_base, self._clock, self._vault)
 
+    def places_of(self, launch: LaunchId) -> LaunchPlaces:
+        """The same record as its two places. Raises as `record_of`, `NotFound` for a launch without a patient."""
+        kept = self._kept_of(launch)
+        if kept.patient is None:
+            raise NotFound("this launch is of no patient", status=404)
+        return LaunchPlaces(self._around(kept.ehr), kept.companion, kept.patient, self._database)
+
     def _kept_of(self, launch: LaunchId) -> _Kept:
         session = self._sessions.get(launch)
         now = self._clock.now()
@@ -113,6 +125,9 @@ class LaunchRecords:
         kept = _Kept(
             record=self._around(CompositeRecord(ehr, companion)),
             purge=self._around_purge(FhirPurge(ehr, companion, session.patient)),
+            ehr=ehr,
+            companion=companion,
+            patient=session.patient,
             since=now,
         )
         with self._lock:
