@@ -151,7 +151,7 @@ def test_another_browser_does_not_keep_a_session_alive(shop: Shop, browser: Brow
 
 
 WITHOUT_PICTURES = ["receptionist", "disclosure-officer", "caldicott-guardian", "privacy-officer", "auditor"]
-OPEN_TO_EVERY_ROLE = {"home.enter", "home.at_this_chart", "way_in.sign_out", "style.sheet"}
+OPEN_TO_EVERY_ROLE = {"home.enter", "home.at_this_chart", "way_in.sign_out", "style.sheet", "this_ehr.page"}
 OPEN_TO_TRIAGE = {
     *(
         "worklist.practice",
