@@ -113,7 +113,13 @@ REFUSED: Final = (
         put("Left breast", "content", "title"),
         "Media.content.title",
     ),
-    Spoilt("photograph", "Media/photograph", "bytes in two places", put("AAAA", "content", "data"), "photograph-bytes"),
+    Spoilt(
+        "photograph",
+        "Media/photograph-inline",
+        "bytes in two places",
+        put("Binary/bytes", "content", "url"),
+        "photograph-bytes",
+    ),
     Spoilt(
         "photograph",
         "Media/photograph",
@@ -239,7 +245,7 @@ REFUSED: Final = (
         "photograph-request",
         "CommunicationRequest/request",
         "a state of its own",
-        put("lost", "statusReason", "coding", 0, "code"),
+        put("urn:example:other", "statusReason", "coding", 0, "system"),
         "photo-request-state",
     ),
     Spoilt(
@@ -305,7 +311,7 @@ REFUSED: Final = (
         "disclosure-provenance",
         "Provenance/disclosed",
         "not signed by this app",
-        put("application/pkcs7-signature", "signature", 0, "sigFormat"),
+        put("application/pdf", "signature", 0, "sigFormat"),
         "signature.sigFormat",
     ),
     Spoilt(
