@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from fhir_plugin.errors import Refused
 from fhir_plugin.tester import shown
 from fhir_plugin.tester.resources import written
+from fhir_plugin.tester.validating import version_told
 from fhir_plugin.tester.watching import SeenLaunch, Watch
 from fhir_plugin.web.access import browser_secret, public
 from smart_launch import IssuerRegistry, binding_of
@@ -45,14 +46,16 @@ def register_tester(app: Flask, watch: Watch, registry: IssuerRegistry) -> None:
     def page() -> ResponseReturnValue:
         """Of the last launch in this browser alone: its cookie says which."""
         launch = watch.last_of(binding_of(browser_secret())) if browser_secret() else None
-        said = watch.of(launch) if launch is not None else []
+        said, without = watch.of(launch) if launch is not None else [], watch.without_a_token()
+        version = version_told(sorted([*without, *said], key=lambda one: one.number))
         return render_template(
             "tester.html",
             launch=launch,
             said=said,
-            written=written(said),
+            written=written(said, version),
+            version=version,
             scopes=_scopes(launch) if launch is not None else [],
-            without=watch.without_a_token(),
+            without=without,
             pretty=shown.pretty,
             registry=registry,
         )

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from fhir_plugin.sandbox.fhir.outcome import FhirError
-from fhir_plugin.sandbox.fhir.validation import validate
 from fhir_plugin.tester import shown
+from fhir_plugin.tester.validating import R4, validators_words
 from fhir_plugin.tester.watching import Said
 
 Json = dict[str, Any]
@@ -69,8 +68,8 @@ class _Write(NamedTuple):
     answer: Json | None
 
 
-def written(said: Sequence[Said]) -> list[Written]:
-    """Every write of a launch, in order."""
+def written(said: Sequence[Said], version: str = R4) -> list[Written]:
+    """Every write of a launch, in order. `version`: which FHIR the server speaks."""
     writes = [each for one in said for each in _writes(one)]
     found = []
     for index, each in enumerate(writes):
@@ -86,22 +85,11 @@ def written(said: Sequence[Said]) -> list[Written]:
                 sent=each.sent,
                 back=back,
                 as_bytes=raw,
-                said_of_sent=validators_words(each.sent),
-                said_of_back=() if raw else validators_words(back),
+                said_of_sent=validators_words(each.sent, version),
+                said_of_back=() if raw else validators_words(back, version),
             )
         )
     return found
-
-
-def validators_words(resource: Json | None) -> tuple[str, ...]:
-    """What the R4 models and our own rules say of it; nothing where it is right, or where there is nothing."""
-    if resource is None:
-        return ()
-    try:
-        validate(shown.for_a_validator(resource))
-    except FhirError as error:
-        return tuple(f"{each.expression or resource.get('resourceType')}: {each.text}" for each in error.issues)
-    return ()
 
 
 def _writes(one: Said) -> Iterator[_Write]:
@@ -110,7 +98,11 @@ def _writes(one: Said) -> Iterator[_Write]:
         return
     if body is None:
         if one.request_bytes and one.request_headers:
-            sent: Json = {"resourceType": "Binary", "contentType": _header(one, "content-type"), "data": one.request_bytes}
+            sent: Json = {
+                "resourceType": "Binary",
+                "contentType": _header(one, "content-type"),
+                "data": one.request_bytes,
+            }
             if context := _header(one, "x-security-context"):
                 sent["securityContext"] = {"reference": context}
             yield _Write(one, one.method, _where(one, sent), str(one.status), sent, _resource(one.response_json))
