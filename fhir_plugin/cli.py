@@ -25,6 +25,7 @@ from fhir_plugin.commands.answers import (
     state_option,
 )
 from fhir_plugin.commands.capability import capability
+from fhir_plugin.commands.companion import companion
 from fhir_plugin.commands.conformance import smart_conformance
 from fhir_plugin.commands.deletions import deletions
 from fhir_plugin.commands.disclose import disclose
@@ -85,6 +86,7 @@ main.add_command(disclose)
 main.add_command(deletions)
 main.add_command(ig)
 main.add_command(export_capture)
+main.add_command(companion)
 
 
 @main.group(params=bench_of_imaging.params, invoke_without_command=True)
@@ -200,6 +202,9 @@ def _walk(photo: bytes, declared_type: str, *, like: str, as_json: bool, package
     with mendable(as_json=as_json), temporary_demo(like=like) as running:
         result = walk(running, photo, declared_type, packages=packages)
     words = [f"Filed to {result['patient']}, read back and identical."]
+    words += [f"  {'in the chart':<12} {said}" for said in result["in_chart"]]
+    if result["chart_copy"]:
+        words.append(f"  {'chart copy':<12} {result['chart_copy']['document']}, {result['chart_copy']['content_type']}")
     names = ("media", "binary", "consent", "provenance", "audit_event", "note")
     words += [f"  {name.replace('_', ' '):<12} {result[name]}" for name in names]
     words.append(f"  {'labels':<12} " + ", ".join(label.rsplit("|", 1)[1] for label in result["labels"]))

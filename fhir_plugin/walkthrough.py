@@ -20,16 +20,19 @@ import requests
 
 from fhir_plugin.demo import CLIENT_ID, Demo
 from fhir_plugin.errors import PluginError, Refused, Unavailable
+from fhir_plugin.ports import ClinicalRecord
 from fhir_plugin.walkthrough_deletion import destroyed, unlike_any_other
 from fhir_plugin.walkthrough_disclosures import OFFICER, disclosures, drawn_thing, intimate_answers
 from fhir_plugin.web.access import clinical_session
-from mappings.model.identifiers import CaptureId, LaunchId
+from mappings.model.identifiers import CaptureId, LaunchId, Reference
 from mappings.model.people import ClinicalSession
 from mappings.r4.attachment import attachment_of, inline_content
 
 TIMEOUT = 60
 DEMO_CLINICIAN = "gp"
 DEMO_PATIENT = "p-adult-2"
+DEMO_VISIT = "enc-adult-2-1"
+"""Today's consultation of that patient: some EHRs file documents within one alone."""
 ANSWERS = {
     "purpose": "Rash on the forearm, to compare in two weeks",
     "face_to_face": "yes",
@@ -136,11 +139,13 @@ def open_browser() -> Iterator[Browser]:
         browser.close()
 
 
-def launch(demo: Demo, browser: Browser, *, user: str = DEMO_CLINICIAN, patient: str = DEMO_PATIENT) -> Page:
-    """Opens the app from the chart: the gallery of this launch."""
+def launch(
+    demo: Demo, browser: Browser, *, user: str = DEMO_CLINICIAN, patient: str = DEMO_PATIENT, visit: str | None = None
+) -> Page:
+    """Opens the app from the chart, or from one visit of it: the gallery of this launch."""
     asked = requests.post(
         f"{demo.sandbox.origin}/_sandbox/launch",
-        json={"client_id": CLIENT_ID, "user": user, "patient": patient},
+        json={"client_id": CLIENT_ID, "user": user, "patient": patient, "encounter": visit},
         timeout=TIMEOUT,
     )
     asked.raise_for_status()
@@ -200,7 +205,7 @@ def walk(demo: Demo, photo: bytes, declared_type: str, *, packages: Path | None 
             return clinical_session(demo.installation.sessions.get(launch_of(page)))
 
         with timed("launch"):
-            gallery = launch(demo, browser)
+            gallery = launch(demo, browser, visit=DEMO_VISIT)
         with timed("add"):
             capture = begin(browser, gallery)
             image = add(browser, capture, photo, declared_type)
@@ -274,7 +279,16 @@ def _what_the_ehr_holds(demo: Demo, page: Page, photo: bytes) -> dict[str, Any]:
         "sha256_read_back": hashlib.sha256(stored).hexdigest(),
         "removed_metadata": list(line.removed),
         "outcome": receipt.state,
+        "rung": line.rung.value,
+        "in_chart": list(receipt.in_chart),
+        "chart_copy": None if line.document is None else _copy_in_chart(record, line.document),
     }
+
+
+def _copy_in_chart(record: ClinicalRecord, document: Reference) -> dict[str, Any]:
+    """What stands in a chart that takes no images, as the chart shows it."""
+    attachment = attachment_of(record.read(*document.split("/")))
+    return {"document": document, "content_type": attachment.get("contentType"), "bytes": attachment.get("size")}
 
 
 def declared_type_of(path: Path) -> str:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -29,7 +30,7 @@ from fhir_plugin.walkthrough import (
 )
 from fhir_plugin.web.access import clinical_session
 from tests.definitions.validator import issues
-from tests.journeys.record_checks import of_capture, sets_of
+from tests.journeys.record_checks import TAG, of_capture, sets_of
 
 SERVERS = (
     "default",
@@ -42,7 +43,16 @@ SERVERS = (
     "no-binary",
     "create-only",
     "small-bodies",
+    "smart-launcher",
+    "strict",
 )
+CHARTS = {
+    "oracle": ("pdf", "application/pdf"),
+    "text-only": ("text-note", "text/plain; charset=utf-8"),
+    "epic": ("text-note", "text/plain; charset=utf-8"),
+    "athena": ("signed-export", None),
+}
+"""Servers that take no images: by which rung it is filed there, and as what the chart's copy is there."""
 WRITTEN = ("Media", "DocumentReference", "Consent", "Provenance", "AuditEvent")
 KEYS = {
     "patient",
@@ -74,9 +84,9 @@ def one_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running.stop()
 
 
-def everything_of(store: FhirStore, capture: str) -> list[dict[str, object]]:
+def everything_of(store: FhirStore, capture: str) -> list[dict[str, Any]]:
     """What the EHR holds of one capture."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     for resource_type in WRITTEN:
         with contextlib.suppress(FhirError):  # a type that this server does not know
             found += of_capture(store, resource_type, capture)
@@ -99,12 +109,13 @@ def test_a_photograph_is_filed_read_back_and_valid(demo: Demo) -> None:
         for resource_type in ("Media", "DocumentReference")
         for each in store.search(resource_type, {})
         for tag in each.get("meta", {}).get("tag", [])
+        if tag["system"] == TAG
     }
     assert len(captures) == 1
     capture = captures.pop()
     written = everything_of(store, capture)
     assert written
-    wrong = {f"{each['resourceType']}/{each['id']}": found for each in written if (found := issues(each))}
+    wrong = {f"{each['resourceType']}/{each['id']}": found for each in written if (found := issues(_as_ours(each)))}
     assert wrong == {}
 
 
@@ -134,6 +145,33 @@ def test_an_ehr_that_takes_no_images_gets_nothing_and_loses_nothing(tmp_path: Pa
         (draft,) = demo.installation.parts.drafts.unfinished()
         assert draft.images[0].clean is not None
         assert demo.installation.vault.get(draft.images[0].clean)
+    finally:
+        demo.stop()
+
+
+@pytest.mark.parametrize("like", CHARTS)
+def test_beside_a_chart_that_takes_no_images_everything_is_kept_and_valid(like: str, tmp_path: Path) -> None:
+    rung, content_type = CHARTS[like]
+    demo = start_demo(tmp_path, like=like)
+    try:
+        result = walk(demo, _drawn_photograph(), "image/jpeg")
+        assert (result["outcome"], result["rung"]) == ("filed", rung)
+        assert result["sha256_clean"] == result["sha256_read_back"] != result["sha256_received"]
+        with open_browser() as browser:
+            page = launch(demo, browser)
+            assert result["media"].partition("/")[2] in browser.get(page.url).text, "the gallery shows it"
+        record = demo.installation.records.record_of(launch_of(page))
+        for name in ("media", "provenance", "audit_event"):
+            assert issues(record.read(*result[name].split("/"))) == []
+            assert demo.sandbox.store.read(*result[name].split("/")) is None
+        documents = [each for each in demo.sandbox.store.search("DocumentReference", {}) if each["status"] == "current"]
+        copy = result["chart_copy"]
+        if content_type is None:
+            assert copy is None and documents == []
+            return
+        assert copy["content_type"] == content_type
+        assert {f"DocumentReference/{each['id']}" for each in documents} >= {copy["document"], result["note"]}
+        assert [found for each in documents if (found := issues(each))] == []
     finally:
         demo.stop()
 
@@ -213,6 +251,11 @@ def test_a_broken_photograph_is_refused_in_words(one_demo: Demo) -> None:
         walk(one_demo, b"MZ" + bytes(2000), "image/jpeg")
     assert refused.value.code
     assert refused.value.message.endswith(".")
+
+
+def _as_ours(resource: dict[str, Any]) -> dict[str, Any]:
+    """Without a profile that the server claims for it and nobody here has."""
+    return {**resource, "meta": {name: value for name, value in resource["meta"].items() if name != "profile"}}
 
 
 def _jpeg(picture: Image.Image) -> bytes:
