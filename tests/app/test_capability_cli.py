@@ -11,7 +11,8 @@ from fhir_plugin.adapters.server_limits import DatabaseServerLimits
 from fhir_plugin.app import install
 from fhir_plugin.capture.this_ehr import INTERACTIONS, TYPES
 from fhir_plugin.sandbox.app import SandboxConfig
-from fhir_plugin.sandbox.serve import Sandbox, running_sandbox
+from fhir_plugin.sandbox.serve import RunningSandbox as Sandbox
+from fhir_plugin.sandbox.serve import running_sandbox
 from fhir_plugin.settings import Settings
 from mappings.model.identifiers import FhirBase
 from tests.app.commands_here import CommandLine
