@@ -88,6 +88,7 @@ from fhir_plugin.ledger.engine import Engine
 from fhir_plugin.ledger.intents import Intent, LedgerStore
 from fhir_plugin.logs import configure_logs
 from fhir_plugin.machines import machines
+from fhir_plugin.moving import join_moving
 from fhir_plugin.ports import AuditTrail, Clock, Holds, ImageWorker, KeptImages, StatementSigner, Vault, Worklist
 from fhir_plugin.readiness import ready_for_patients
 from fhir_plugin.reconciling import replay_destructions
@@ -312,6 +313,7 @@ def install(
         consultations=consultations,
         labels=labels,
         label_reviews=LabelReviews(parts, gallery, labels),
+        moving=join_moving(parts, records.places_of, plans),
         request_parts=request_parts,
         requests=Requests(request_parts),
         visits=Visits(request_parts),

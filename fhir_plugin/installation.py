@@ -16,6 +16,7 @@ from fhir_plugin.adapters.sessions import LaunchSessions, PendingLaunches
 from fhir_plugin.adapters.signed_export import SignedExports
 from fhir_plugin.adapters.tokens import Tokens
 from fhir_plugin.capture.captures import Captures
+from fhir_plugin.capture.moving import MovingOver
 from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.requests.asking import Requests
 from fhir_plugin.capture.requests.ends import tidy
@@ -89,6 +90,7 @@ class Installation:
     consultations: Consultations
     labels: Labels
     label_reviews: LabelReviews
+    moving: MovingOver
     desk: Desk
     deletion: Deletion
 

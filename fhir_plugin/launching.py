@@ -61,6 +61,7 @@ def launching(installation: Installation) -> Launching:
             ("opinions", installation.consultations.resume_for),
             ("requests", installation.requests.resume_for),
             ("deletions", installation.deletion.resume_for),
+            ("moving", installation.moving.resume_for),
         )
         # The desk's access reads everything and files nothing: what would be filed with it would miss the record.
         # Whose way in it is has been settled: what waits here and cannot be read shuts nobody out.

@@ -30,10 +30,10 @@ from fhir_plugin.record_port import TransactionEntry as TransactionEntry
 from fhir_plugin.writeback_ports import ChartCopies as ChartCopies
 from fhir_plugin.writeback_ports import CopySheets as CopySheets
 from fhir_plugin.writeback_ports import ServerLimits as ServerLimits
-from fhir_plugin.writeback_ports import TwoPlaces as TwoPlaces
 from fhir_plugin.writeback_ports import Sheet as Sheet
 from fhir_plugin.writeback_ports import SheetPicture as SheetPicture
 from fhir_plugin.writeback_ports import SheetWords as SheetWords
+from fhir_plugin.writeback_ports import TwoPlaces as TwoPlaces
 from mappings.model.disclosure_request import DisclosureId, DisclosureRequest
 from mappings.model.identifiers import FhirBase, PatientId, Reference, VaultId, WorkId
 from mappings.model.images import UNCHANGED, CleanImage, Geometry, ReceivedImage, VideoTerms

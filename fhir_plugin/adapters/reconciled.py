@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.tables import (
+    chart_copies,
+    companion_resources,
     deletion_cases,
     disclosure_requests,
     drafts,
@@ -23,8 +25,9 @@ from fhir_plugin.adapters.tables import (
     tokens,
     work_items,
 )
+from fhir_plugin.delete.hidden_kept import owners_of_copy
 from fhir_plugin.ports import Clock, kept_under
-from mappings.model.identifiers import FhirBase, LaunchId, PatientId
+from mappings.model.identifiers import FhirBase, LaunchId, PatientId, Reference
 
 _IDS = (
     drafts.c.capture_id,
@@ -37,7 +40,7 @@ _IDS = (
     deletion_cases.c.id,
 )
 _IMAGES = (kept_images, hidden_images, image_labels)
-_OF_PATIENTS = (kept_images, hidden_images, deletion_cases, launch_sessions)
+_OF_PATIENTS = (kept_images, hidden_images, deletion_cases, launch_sessions, chart_copies, companion_resources)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,20 @@ class Rows:
             for table in _IMAGES:
                 rows = connection.execute(sa.select(table.c.fhir_base, table.c.reference)).all()
                 names |= {kept_under(row.fhir_base, row.reference) for row in rows}
+            names |= self._beside(connection)
         return frozenset(names)
+
+    def _beside(self, connection: sa.Connection) -> set[str]:
+        """The bytes of what is kept beside a chart, and what hidden copies in charts were."""
+        held = sa.select(companion_resources.c.fhir_base, companion_resources.c.id)
+        held = held.where(companion_resources.c.type == "Binary", companion_resources.c.deleted.is_(False))
+        names = {kept_under(row.fhir_base, f"Binary/{row.id}") for row in connection.execute(held).all()}
+        copies = sa.select(chart_copies.c.fhir_base, chart_copies.c.document).where(
+            chart_copies.c.document.is_not(None)
+        )
+        for row in connection.execute(copies).all():
+            names.update(owners_of_copy(FhirBase(row.fhir_base), Reference(row.document)))
+        return names
 
     def patients(self) -> list[tuple[FhirBase, PatientId]]:
         """Everybody of whom a register, a request or a launch speaks, in a stable order."""

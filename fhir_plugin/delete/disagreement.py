@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
+from fhir_plugin.delete.hidden_kept import owners_of_copy
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.ports import Compartment, Destroyed, VaultItem, kept_under
 from mappings.model.deletion import CaseId, Certificate, DeletionCase, DeletionItem, DeletionState
@@ -70,6 +71,9 @@ class Kind(StrEnum):
     TASK_NOT_TOLD = "task-not-told"
     """The record was not told how a request stands, and nothing is on its way."""
     TASK_WITHOUT_CASE = "task-without-case"
+    COPY_GONE = "copy-gone"
+    COPY_SHOWS = "copy-shows"
+    COPY_WITHOUT_REGISTER = "copy-without-register"
 
 
 MEANING: Final[Mapping[Kind, str]] = {
@@ -99,6 +103,9 @@ MEANING: Final[Mapping[Kind, str]] = {
     Kind.TASK_EDITED: "A Task was changed by somebody else. What was approved by it is void; it is told anew.",
     Kind.TASK_GONE: "A Task was removed by somebody else. What was approved by it is void; it is told anew.",
     Kind.TASK_NOT_TOLD: "The record was not told how a request for deletion stands. It is told.",
+    Kind.COPY_GONE: "A copy that we left in a chart is not there any more. The register says so from now on.",
+    Kind.COPY_SHOWS: "A chart shows a copy of an image that is hidden or destroyed. Take it out, or hide it again.",
+    Kind.COPY_WITHOUT_REGISTER: "A chart has a copy of an image of ours of which our register does not know.",
     Kind.TASK_WITHOUT_CASE: "The record has a Task for a deletion that nobody asked for here. Find out who wrote it.",
 }
 """For whoever runs the installation: what it means, and what to do."""
@@ -115,6 +122,7 @@ MENDED: Final = frozenset(
         Kind.TASK_EDITED,
         Kind.TASK_GONE,
         Kind.TASK_NOT_TOLD,
+        Kind.COPY_GONE,
     }
 )
 """What the app may set right by itself, as nothing that anybody could still need goes by it. All else is a person's."""
@@ -235,6 +243,8 @@ def known(sources: Sources) -> Known:
             for item in case.items
             if item.state is not DeletionState.COMPLETED
         }
+        copies = [copy for base, patient in patients for copy in parts.copies.of_patient(base, patient)]
+        owned |= {each for copy in copies if copy.document for each in owners_of_copy(copy.fhir_base, copy.document)}
         return Known(
             vault=tuple(parts.vault.items()),
             cases={case.id: case for case in cases},

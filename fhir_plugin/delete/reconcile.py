@@ -16,12 +16,14 @@ from fhir_plugin.delete.disagreement import Finding, Kind, Known, Sources, Unask
 from fhir_plugin.delete.reconcile_own import own_findings
 from fhir_plugin.delete.reconcile_record import record_findings
 from fhir_plugin.errors import NotFound, PluginError, RecordRefused, SignInNeeded, Tampered, Unavailable
+from fhir_plugin.ledger.copies_in_charts import InChart, looked_at, stands
 from fhir_plugin.policy.clock_times import UK
 from fhir_plugin.policy.review_days import with_review_days
 from fhir_plugin.ports import AuditEntry, Destroyed, Json
 from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference, VaultId
 from mappings.model.kept import KeptImage
 from mappings.model.labels import is_restricted
+from mappings.model.writeback import CopyState
 from mappings.r4 import elements
 from mappings.r4.relabelled import labels_of_image
 
@@ -135,6 +137,11 @@ def _first(sources: Sources, finding: Finding, launch: LaunchId | None) -> Json:
         sources.parts.vault.sweep()  # nobody can open them: the vault knows which may go
     if finding.kind is Kind.RESOURCE_WITHOUT_REGISTER and launch is not None:
         return sources.parts.records(launch).read(*finding.what.split("/"))
+    if finding.kind is Kind.COPY_GONE and launch is not None and finding.fhir_base is not None:
+        copies = sources.parts.copies.of_document(finding.fhir_base, Reference(finding.what))
+        record = sources.parts.records(launch)
+        if copies and all(looked_at(record, each) is InChart.GONE for each in copies):
+            return {"shows": "nothing"}
     return {}
 
 
@@ -220,6 +227,18 @@ def _tell(sources: Sources, found: Known, finding: Finding, launch: LaunchId | N
     return True
 
 
+def _copy_gone(sources: Sources, _found: Known, finding: Finding, launch: LaunchId | None, first: Json) -> bool:
+    """The chart was asked again before the transaction: it says nothing there still."""
+    if finding.fhir_base is None or launch is None or first.get("shows") != "nothing":
+        return False
+    gone = False
+    for copy in sources.parts.copies.of_document(finding.fhir_base, Reference(finding.what)):
+        if copy.state is not CopyState.GONE:
+            stands(sources.parts, copy, CopyState.GONE, by=SYSTEM)
+            gone = True
+    return gone
+
+
 _MENDING: dict[Kind, _Act] = {
     Kind.BYTES_WITHOUT_KEY: _swept,
     Kind.VAULT_WITHOUT_OWNER: _destroy,
@@ -232,5 +251,6 @@ _MENDING: dict[Kind, _Act] = {
     Kind.TASK_EDITED: _tell,
     Kind.TASK_GONE: _tell,
     Kind.TASK_NOT_TOLD: _tell,
+    Kind.COPY_GONE: _copy_gone,
 }
 """Where a kind is not here, a person decides: it may be the only copy, or what somebody did on purpose."""

@@ -8,6 +8,7 @@ from typing import Final
 from fhir_plugin.delete.disagreement import Finding, Kind, Known
 from fhir_plugin.delete.neutral_picture import neutral_picture
 from fhir_plugin.delete.parts import DeleteParts
+from fhir_plugin.delete.reconcile_copies import copy_findings, documents_of
 from fhir_plugin.delete.tell import EDITED, GONE, edited, not_told
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, Tampered
 from fhir_plugin.ports import ClinicalRecord, Compartment, Json, kept_under
@@ -48,12 +49,16 @@ def record_findings(
             yield said(Kind.KEPT_WITHOUT_RESOURCE, reference)
         elif not _is_of(resource, base, patient):
             yield said(Kind.KEPT_OF_ANOTHER, reference)
+    copies = documents_of(parts.copies.of_patient(base, patient))
     for name, found_there in sorted(there.items()):
+        if name in copies:
+            continue
         yield from _resource(parts, record, known, base, patient, Reference(name), found_there)
     for reference in destroyed:
         if reference in there and not is_tombstone(there[reference]):
             yield said(Kind.DESTROYED_SHOWS, reference)
     yield from _thumbnails(parts, record, base, patient, [each for each in kept if each not in there])
+    yield from copy_findings(parts, record, known, base, patient, there)
     yield from _tasks(parts, record, known, base, patient)
 
 

@@ -26,8 +26,9 @@ from mappings.model.deletion import (
     Signed,
 )
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
-from mappings.model.identifiers import CaptureId, FhirBase, LaunchId, PatientId, Reference, VaultId
+from mappings.model.identifiers import CaptureId, FhirBase, ImageId, LaunchId, PatientId, Reference, VaultId
 from mappings.model.kept import KeptImage
+from mappings.model.writeback import ChartCopy, CopyState, Rung
 from mappings.r4.hidden_stub import Form, hidden_stub
 from mappings.r4.tombstone import to_tombstone
 from mappings.terminology import systems
@@ -221,6 +222,46 @@ class World:
             self.case(S.REJECTED)
             self.destroyed()
             self.destroyed(tombstone=False)
+
+            self.copied(self.image())
+            hidden = self.image()
+            self.hidden(hidden)
+            taken = self.copied(hidden, CopyState.TAKEN_BACK)
+            self.put(Compartment.HIDDEN, kept_under(BASE, taken))
+            self.copied(self.destroyed().image.reference, CopyState.REMOVE_BY_HAND)
+            self.copied(self.destroyed().image.reference, CopyState.GONE, there=False)
+
+    def copied(
+        self,
+        image: Reference,
+        state: CopyState = CopyState.IN_CHART,
+        *,
+        there: bool = True,
+        known: bool = True,
+    ) -> Reference:
+        """A copy of an image in its patient's chart; one that was taken back is a tombstone there."""
+        number = self.count
+        patient = self.everybody[number % len(self.everybody)]
+        document = Reference(f"DocumentReference/copy-{number}")
+        resource: Json = {
+            "resourceType": "DocumentReference",
+            "id": f"copy-{number}",
+            "identifier": [{"system": systems.CHART_COPY, "value": f"copy-{number}"}],
+            "status": "current",
+            "subject": {"reference": f"Patient/{patient}"},
+            "content": [{"attachment": {"contentType": "application/pdf", "data": "JVBERi0="}}],
+            "context": {"related": [{"identifier": {"system": systems.IMAGE, "value": f"i{number}"}}]},
+        }
+        if there:
+            self.record.put(to_tombstone(resource) if state is CopyState.TAKEN_BACK else resource)
+        if known:
+            self.parts.copies.save(
+                ChartCopy(
+                    f"copy-{number}", BASE, patient, image, ImageId(f"i{number}"), CaptureId("c"), Rung.PDF, state,
+                    self.clock.now(), document=document,
+                )
+            )  # fmt: skip
+        return document
 
     def _sweep(self) -> int:
         swept, self.keyless = len(self.keyless), set()

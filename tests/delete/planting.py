@@ -16,6 +16,7 @@ from mappings.model.deletion import (
     ItemId,
 )
 from mappings.model.identifiers import IntentId, LaunchId, PatientId, Reference, VaultId
+from mappings.model.writeback import CopyState
 from mappings.r4.tombstone import to_tombstone
 from tests.delete.agreeing import BASE, BY, S, World, media
 
@@ -201,6 +202,20 @@ def _task_without_case(world: World) -> str:
     return f"Task/forged-{world.count}"
 
 
+def _copy_gone(world: World) -> str:
+    return world.copied(world.image(), there=False)
+
+
+def _copy_shows(world: World) -> str:
+    if world.count % 2:
+        return world.copied(world.image(), CopyState.GONE)
+    return world.copied(world.destroyed().image.reference)
+
+
+def _copy_without_register(world: World) -> str:
+    return world.copied(world.image(), known=False)
+
+
 _PLANTS: Final[dict[Kind, Callable[[World], str]]] = {
     Kind.VAULT_WITHOUT_OWNER: _orphan,
     Kind.BYTES_WITHOUT_KEY: _keyless,
@@ -229,4 +244,7 @@ _PLANTS: Final[dict[Kind, Callable[[World], str]]] = {
     Kind.TASK_GONE: _task_gone,
     Kind.TASK_NOT_TOLD: _task_not_told,
     Kind.TASK_WITHOUT_CASE: _task_without_case,
+    Kind.COPY_GONE: _copy_gone,
+    Kind.COPY_SHOWS: _copy_shows,
+    Kind.COPY_WITHOUT_REGISTER: _copy_without_register,
 }
