@@ -82,7 +82,8 @@ class Counted:
             self._counter.tick()
             result = found(*args, **kwargs)
             self._counter.tick()
-            return result
+            # the same record, of which some is kept beside: it is counted as well
+            return Counted(result, self._counter, self._quiet) if name == "beside" else result
 
         return call
 
@@ -108,6 +109,8 @@ class Harness:
     user = "gp"
     """Who launches."""
     patient = "p-adult-2"
+    visit: str | None = None
+    """Some EHRs file documents within one alone."""
     ports = PORTS
     """At whose calls the process may die."""
     quiet: frozenset[str] = frozenset()
@@ -213,7 +216,7 @@ class Harness:
         app = run(server, origin, create_app(installation))
         asked = requests.post(
             f"{self.origin}/_sandbox/launch",
-            json={"client_id": "patient-images", "user": self.user, "patient": self.patient},
+            json={"client_id": "patient-images", "user": self.user, "patient": self.patient, "encounter": self.visit},
             timeout=5,
         )
         try:
