@@ -30,7 +30,8 @@ class Personality(BaseModel):
     software_name: str = "Sandbox EHR"
     software_version: str = "1.0"
     fhir_version: str = "4.0.1"
-    """What the CapabilityStatement says; what is spoken is R4 all the same."""
+    """What the CapabilityStatement says, whatever is spoken."""
+    speaks: Literal["r4", "r5"] = "r4"
 
     # What exists
     absent_types: frozenset[str] = frozenset()

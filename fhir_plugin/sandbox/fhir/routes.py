@@ -10,6 +10,7 @@ import flask
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from fhir_plugin.sandbox.faults import Faults
+from fhir_plugin.sandbox.fhir import in_r5
 from fhir_plugin.sandbox.fhir.access import Access
 from fhir_plugin.sandbox.fhir.exchange import FHIR_JSON, Call, Reply, read_query
 from fhir_plugin.sandbox.fhir.json_text import parse, parse_text, write
@@ -63,10 +64,12 @@ def create_fhir_blueprint(
         try:
             if path == "metadata" and request.method in ("GET", "HEAD"):
                 check_accept(request.headers.get("accept"), request.args.get("_format"))
-                return _written(server.metadata(base, oauth_uris()))
+                return _written(_said(server.metadata(base, oauth_uris()), personality))
             granted = access(request)
             call = _read_call(request, path, base, personality)
-            reply = server.respond(call, granted, discard=discard)
+            if personality.speaks == "r5":
+                call = in_r5.taken(call)
+            reply = _said(server.respond(call, granted, discard=discard), personality)
         except FhirError as error:
             _drain(request)
             return _refused(error)
@@ -207,6 +210,10 @@ def _written(reply: Reply) -> flask.Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def _said(reply: Reply, personality: Personality) -> Reply:
+    return in_r5.given(reply) if personality.speaks == "r5" else reply
 
 
 def _as_it_answers(personality: Personality, response: flask.Response) -> flask.Response:

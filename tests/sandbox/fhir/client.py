@@ -23,6 +23,7 @@ from fhir_plugin.sandbox.fhir import (
 )
 from fhir_plugin.sandbox.fhir.json_text import parse
 from fhir_plugin.sandbox.fhir.validation import validate
+from mappings.r5.translate import from_r5
 
 Json = dict[str, Any]
 
@@ -102,9 +103,9 @@ class FhirUnderTest:
         if response.data and response.mimetype == FHIR_JSON:
             resource = parse(response.data)
             if resource["resourceType"] == "Parameters":
-                Parameters.model_validate(resource)
+                Parameters.model_validate(from_r5(resource) if self.personality.speaks == "r5" else resource)
             else:
-                validate(resource)
+                validate(from_r5(resource) if self.personality.speaks == "r5" else resource)
         return response
 
     def created(self, resource: Json, **headers: str) -> Json:
