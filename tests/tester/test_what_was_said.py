@@ -177,6 +177,8 @@ def test_a_body_keeps_neither_tokens_nor_bytes() -> None:
     assert photo not in text
     assert "(900 bytes, SHA-256 " in text
     assert '"short": "abc"' in text
+    coding = json.dumps({"coding": [{"code": "14975008"}], "status": "completed"}).encode()
+    assert "14975008" in shown.text(coding, "application/fhir+json")
     assert shown.headers({"Authorization": SECRET, "Set-Cookie": SECRET, "ETag": "1"}) == {"ETag": "1"}
     assert shown.text(b"\xff\xd8" * 500, "image/jpeg").startswith("(1000 bytes")
     assert shown.text(b"<p>no</p>", "text/html") == "<p>no</p>"
