@@ -22,44 +22,50 @@ PHOTO = b"\xff\xd8\xff-canary-photograph-" + bytes(range(256)) * 40
 OTHER = b"\x89PNG-another-" + bytes(300)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def stores(request: pytest.FixtureRequest) -> OwnStores:
+    stores: OwnStores = request.getfixturevalue("own" if request.param == "sqlite" else "own_on_postgresql")
+    return stores
+
+
 @pytest.fixture
-def companion(own: OwnStores) -> CompanionRecord:
-    return CompanionRecord(own.database, own.masters, BASE, own.clock, own.vault)
+def companion(stores: OwnStores) -> CompanionRecord:
+    return CompanionRecord(stores.database, stores.masters, BASE, stores.clock, stores.vault)
 
 
 def keep(companion: CompanionRecord, content: bytes = PHOTO, id: str = "b1") -> Stored:
     return companion.create_binary(content, "image/jpeg", id=id, security_context=IMAGE)
 
 
-def items(own: OwnStores) -> list[str]:
-    return [each.owner for each in own.vault.items(compartment=Compartment.COMPANION)]
+def items(stores: OwnStores) -> list[str]:
+    return [each.owner for each in stores.vault.items(compartment=Compartment.COMPANION)]
 
 
 def files(state: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted((state / "vault").rglob("*")) if path.is_file()]
 
 
-def test_row_and_bytes_are_kept_apart(own: OwnStores, companion: CompanionRecord) -> None:
+def test_row_and_bytes_are_kept_apart(stores: OwnStores, companion: CompanionRecord) -> None:
     stored = keep(companion)
     resource = companion.read("Binary", "b1")
     assert (resource["contentType"], resource["securityContext"]) == ("image/jpeg", {"reference": IMAGE})
     assert "data" not in resource
-    assert items(own) == [kept_under(BASE, stored.reference)]
+    assert items(stores) == [kept_under(BASE, stored.reference)]
     assert companion.read_binary("Binary/b1").content == PHOTO
-    assert not any(b"canary" in each for each in files(own.state)), "sealed"
+    assert not any(b"canary" in each for each in files(stores.state)), "sealed"
 
 
-def test_what_is_written_again_takes_the_place_of_what_was_there(own: OwnStores, companion: CompanionRecord) -> None:
+def test_what_is_written_again_takes_the_place_of_what_was_there(stores: OwnStores, companion: CompanionRecord) -> None:
     keep(companion)
     assert keep(companion, OTHER).version == "2"
     assert companion.read_binary("Binary/b1/_history/2").content == OTHER
-    assert len(items(own)) == len(files(own.state)) == 1
+    assert len(items(stores)) == len(files(stores.state)) == 1
     with pytest.raises(NotFound):
         companion.read_binary("Binary/b1/_history/1")
 
 
 @pytest.mark.parametrize("purged", [False, True])
-def test_deleting_shreds_at_once(own: OwnStores, companion: CompanionRecord, purged: bool) -> None:
+def test_deleting_shreds_at_once(stores: OwnStores, companion: CompanionRecord, purged: bool) -> None:
     keep(companion)
     if purged:
         assert companion.purge(Reference("Binary/b1")) == 1
@@ -69,18 +75,18 @@ def test_deleting_shreds_at_once(own: OwnStores, companion: CompanionRecord, pur
     else:
         companion.delete("Binary", "b1")
         assert [each["meta"].get("deleted") for each in companion.history("Binary", "b1")] == [True, None]
-    assert (items(own), files(own.state)) == ([], [])
+    assert (items(stores), files(stores.state)) == ([], [])
     with pytest.raises(NotFound if purged else Gone):
         companion.read_binary("Binary/b1")
 
 
-def test_what_was_undone_leaves_no_bytes(own: OwnStores, companion: CompanionRecord) -> None:
-    with pytest.raises(RuntimeError), own.database.transaction():
+def test_what_was_undone_leaves_no_bytes(stores: OwnStores, companion: CompanionRecord) -> None:
+    with pytest.raises(RuntimeError), stores.database.transaction():
         keep(companion)
         raise RuntimeError
-    assert (items(own), files(own.state)) == ([], [])
+    assert (items(stores), files(stores.state)) == ([], [])
     keep(companion)
-    with pytest.raises(RuntimeError), own.database.transaction():
+    with pytest.raises(RuntimeError), stores.database.transaction():
         companion.delete("Binary", "b1")
         raise RuntimeError
     assert companion.read_binary("Binary/b1").content == PHOTO
@@ -94,7 +100,7 @@ def test_labels_change_and_bytes_stay(companion: CompanionRecord) -> None:
     assert companion.read_binary("Binary/b1").content == PHOTO
 
 
-def test_a_binary_as_json_is_the_same_thing(own: OwnStores, companion: CompanionRecord) -> None:
+def test_a_binary_as_json_is_the_same_thing(stores: OwnStores, companion: CompanionRecord) -> None:
     data = base64.b64encode(PHOTO).decode()
     resource: dict[str, Any] = {"resourceType": "Binary", "id": "b1", "contentType": "image/jpeg", "data": data}
     companion.put(resource)
@@ -107,17 +113,17 @@ def test_a_binary_as_json_is_the_same_thing(own: OwnStores, companion: Companion
     assert companion.read_binary("Binary/b1").content == PHOTO
 
 
-def test_the_same_id_at_another_ehr_is_another_binary(own: OwnStores, companion: CompanionRecord) -> None:
+def test_the_same_id_at_another_ehr_is_another_binary(stores: OwnStores, companion: CompanionRecord) -> None:
     keep(companion)
-    elsewhere = CompanionRecord(own.database, own.masters, FhirBase("https://other.example/fhir"), own.clock, own.vault)
+    elsewhere = CompanionRecord(stores.database, stores.masters, FhirBase("https://other.example/fhir"), stores.clock, stores.vault)
     with pytest.raises(NotFound):
         elsewhere.read_binary("Binary/b1")
     elsewhere.delete("Binary", "b1")
     assert companion.read_binary("Binary/b1").content == PHOTO
 
 
-def test_without_a_vault_no_bytes_are_taken(own: OwnStores) -> None:
-    bare = CompanionRecord(own.database, own.masters, BASE, own.clock)
+def test_without_a_vault_no_bytes_are_taken(stores: OwnStores) -> None:
+    bare = CompanionRecord(stores.database, stores.masters, BASE, stores.clock)
     assert not bare.capability().holds("Binary")
     with pytest.raises(RecordRefused) as refused:
         keep(bare)
@@ -125,15 +131,15 @@ def test_without_a_vault_no_bytes_are_taken(own: OwnStores) -> None:
 
 
 class Two:
-    def __init__(self, own: OwnStores, **ehr: Any) -> None:
-        self.ehr = FakeRecord(own.clock, **ehr)
-        self.companion = CompanionRecord(own.database, own.masters, self.ehr.base, own.clock, own.vault)
+    def __init__(self, stores: OwnStores, **ehr: Any) -> None:
+        self.ehr = FakeRecord(stores.clock, **ehr)
+        self.companion = CompanionRecord(stores.database, stores.masters, self.ehr.base, stores.clock, stores.vault)
         self.both = CompositeRecord(self.ehr, self.companion)
 
 
-def test_beside_the_chart_the_whole_image_is_ours_and_everybody_finds_it(own: OwnStores) -> None:
+def test_beside_the_chart_the_whole_image_is_ours_and_everybody_finds_it(stores: OwnStores) -> None:
     """Though the EHR holds both types: this image was too large for it."""
-    two = Two(own)
+    two = Two(stores)
     filing = two.both.beside(frozenset({"Media", "Binary"}))
     filing.create_binary(PHOTO, "image/jpeg", id="b1", security_context=IMAGE)
     subject = {"reference": "Patient/p"}
@@ -148,13 +154,13 @@ def test_beside_the_chart_the_whole_image_is_ours_and_everybody_finds_it(own: Ow
     assert two.ehr.stored("Media") == two.ehr.stored("Binary") == []
     for resource_type, id in (("Binary", "b1"), ("Media", "m1")):
         two.both.delete(resource_type, id)
-    assert items(own) == []
+    assert items(stores) == []
     with pytest.raises((NotFound, Gone)):
         two.both.read_binary("Binary/b1")
 
 
-def test_what_is_put_here_is_found_here_though_the_ehr_is_silent(own: OwnStores) -> None:
-    two = Two(own, types=TYPES - {"Provenance"})
+def test_what_is_put_here_is_found_here_though_the_ehr_is_silent(stores: OwnStores) -> None:
+    two = Two(stores, types=TYPES - {"Provenance"})
     filing = two.both.beside(frozenset({"Media", "Binary"}))
     filing.create_binary(PHOTO, "image/jpeg", id="b1", security_context=None)
     filing.put({"resourceType": "Media", "id": "m1", "status": "preparation"})
@@ -164,9 +170,9 @@ def test_what_is_put_here_is_found_here_though_the_ehr_is_silent(own: OwnStores)
 
 
 @pytest.mark.parametrize("by", ["put", "create", "transact"])
-def test_what_is_about_an_image_that_is_kept_here_is_kept_here(own: OwnStores, by: str) -> None:
+def test_what_is_about_an_image_that_is_kept_here_is_kept_here(stores: OwnStores, by: str) -> None:
     """An EHR that checks references has none to check; about its own images it has everything."""
-    two = Two(own)
+    two = Two(stores)
     two.companion.put({"resourceType": "Media", "id": "m1", "status": "completed"})
     two.ehr.put({"resourceType": "Media", "id": "m2", "status": "completed"})
     for number in (1, 2):
