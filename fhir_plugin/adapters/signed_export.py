@@ -19,6 +19,7 @@ from stream_zip import ZIP_AUTO, Method, stream_zip
 
 from fhir_plugin.capture.export import CaptureExport, ExportedImage, export_of, may_export
 from fhir_plugin.capture.parts import CaptureParts
+from fhir_plugin.damage import unless_damaged
 from fhir_plugin.disclose.package import names
 from fhir_plugin.disclose.package.manifest import Listed, SigningKey, canonical, kid_of, manifest_of, signing_key
 from fhir_plugin.errors import NotFound, Unavailable
@@ -44,7 +45,8 @@ class SignedExports:
 
     def may(self, session: ClinicalSession, capture_id: CaptureId) -> bool:
         """Whether this person has something of this capture to file by hand. Raises `NotFound`."""
-        return may_export(self.parts, self.parts.draft(session, capture_id))
+        draft = self.parts.draft(session, capture_id)
+        return unless_damaged("capture-export", lambda: may_export(self.parts, draft), False)
 
     def of(self, session: ClinicalSession, capture_id: CaptureId) -> Iterator[bytes]:
         """The file, for who took the pictures. Raises `NotFound`, `NothingToExport`."""

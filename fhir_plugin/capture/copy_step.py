@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_plugin.capture.copy_terms import TEXT, CopyTerms, role_of
-from fhir_plugin.capture.copy_words import sheet_words
+from fhir_plugin.capture.copy_words import sheet_words, site_words
 from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.ladder import copy_room
 from fhir_plugin.capture.steps import Found
@@ -23,6 +23,7 @@ from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, Sheet, SheetPict
 from mappings.model.chart_document import ChartDocument
 from mappings.model.identifiers import Reference
 from mappings.model.images import CleanImage
+from mappings.model.labels import is_restricted
 from mappings.model.writeback import CopyState, Rung
 from mappings.r4 import elements
 from mappings.r4.attachment import attachment_of, inline_content
@@ -118,6 +119,9 @@ class ChartCopyStep:
         rung, sheet = self._made()
         order, image = self.order, self.image
         what = "video" if self.clean(image).is_video else "photograph"
+        of = (
+            "" if is_restricted(list(image.labels)) else f": {site_words(image)}"
+        )  # lists of documents are seen by many
         return ChartDocument(
             id=order.resource_id(self.name),
             image_id=image.image_id,
@@ -128,7 +132,7 @@ class ChartCopyStep:
             author_display=order.user_display,
             recorded_at=order.recorded_at,
             taken=image.captured,
-            title=f"Clinical {what} {image.image_id}",
+            title=f"Clinical {what}{of} ({image.image_id})",
             labels=image.labels,
             content=sheet.content,
             content_type=sheet.content_type,

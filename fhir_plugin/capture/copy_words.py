@@ -31,7 +31,7 @@ def sheet_words(
 ) -> SheetWords:
     """The words for one image of an order. `organisation`: whose app keeps the whole image, as people name it."""
     what = "video" if clean.is_video else "photograph"
-    site = _site(image)
+    site = site_words(image)
     where = f"the clinical photographs app of {organisation}"
     return SheetWords(
         title=f"Clinical {what}: {site}",
@@ -54,7 +54,6 @@ def filed_words(
 ) -> SheetWords:
     """The words for one image that was filed, from its receipt and our register."""
     labels = tuple(Label(system, code) for system, code in line["labels"])
-    said = "; ".join(plain_label(each) for each in labels)
     born = f", born {_day(kept.birth_date)}" if kept.birth_date and kept.patient_name else ""
     rows = [
         ("Patient", kept.patient_name + born),
@@ -62,7 +61,7 @@ def filed_words(
         ("Taken", _taken(read_captured(line["taken"]))),
         ("Consent", "; ".join(f"{scope}: {answer}" for scope, answer in result.get("agreed", ()))),
         ("Given by", result.get("giver", "")),
-        ("Labels", said),
+        ("Labels", _labels_unless_above(labels)),
         ("Filed by", f"{kept.owner_name or kept.owner or ''}, {_moment(kept.filed)}"),
         ("Note", result.get("note_text", "")),
         ("Identifier", line["image_id"]),
@@ -106,7 +105,10 @@ def unfiled_words(draft: Draft, image: DraftImage, *, made: dt.datetime, organis
 
 def plain_text(words: SheetWords) -> str:
     """The same as a note."""
-    lines = [words.title.upper(), *words.banner, ""]
+    lines = [words.title.upper()]
+    for line in words.banner:
+        lines += textwrap.wrap(line, TEXT_WIDTH)
+    lines.append("")
     for label, value in words.rows:
         lines += textwrap.wrap(f"{label}: {' '.join(value.split())}", TEXT_WIDTH, subsequent_indent="  ")
     for paragraph in words.closing:
@@ -121,6 +123,11 @@ def _banner_of(labels: tuple[Label, ...]) -> tuple[str, ...]:
     return ("SENSITIVE: for those who need it for this patient's care.", f"Labels: {'; '.join(said)}.")
 
 
+def _labels_unless_above(labels: tuple[Label, ...]) -> str:
+    """Those of a restricted image stand in the banner."""
+    return "" if is_restricted(list(labels)) else "; ".join(plain_label(each) for each in labels)
+
+
 def _rows(order: FilingOrder, image: OrderedImage, clean: CleanImage, site: str) -> list[tuple[str, str]]:
     made = MADE_WORDS[image.made]
     born = _day(order.birth_date) if order.birth_date else ""
@@ -133,7 +140,7 @@ def _rows(order: FilingOrder, image: OrderedImage, clean: CleanImage, site: str)
         ("Purpose", image.purpose or order.purpose),
         ("Consent", "; ".join(f"{scope}: {answer}" for scope, answer in agreed(order.consent))),
         ("Given by", giver_words(order.consent) if order.consent.decisions else ""),
-        ("Labels", "; ".join(plain_label(label) for label in image.labels)),
+        ("Labels", _labels_unless_above(image.labels)),
         ("Filed by", f"{order.user_display or order.user}, {_moment(order.recorded_at)}"),
         ("Size", f"{clean.width} by {clean.height} pixels, {len(clean.content):,} bytes"),
         ("Identifier", image.image_id),
@@ -159,7 +166,8 @@ def _how_to_treat(what: str) -> str:
     )
 
 
-def _site(image: OrderedImage) -> str:
+def site_words(image: OrderedImage) -> str:
+    """Where on the body, as a person says it."""
     return image.site.display + (f", {image.laterality.value}" if image.laterality else "")
 
 
