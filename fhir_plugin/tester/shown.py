@@ -21,9 +21,7 @@ _OPEN_FIELDS: Final = frozenset(
     {"grant_type", "client_id", "redirect_uri", "scope", "client_assertion_type", "token_type_hint", "_count"}
 )
 """Of a form that is sent to an authorization server: the rest are codes, verifiers, assertions and tokens."""
-_SECRET_MEMBERS: Final = frozenset(
-    {"access_token", "refresh_token", "id_token", "client_secret", "code", "device_code"}
-)
+_SECRET_MEMBERS: Final = frozenset({"access_token", "refresh_token", "id_token", "client_secret", "client_assertion"})
 _SECRET_PARAMETERS: Final = frozenset({"code", "state", "launch", "token", "access_token", "nonce", "client_assertion"})
 _HEADERS: Final = frozenset(
     {
