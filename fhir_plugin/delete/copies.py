@@ -14,12 +14,12 @@ from typing import Any, Final
 from fhir_plugin.delete.bound import contents_of
 from fhir_plugin.delete.destroying import Destroying, Stop
 from fhir_plugin.delete.hidden_kept import forget_hidden_copy
-from fhir_plugin.delete.looking import Sought
+from fhir_plugin.delete.looking import Sought, named
 from fhir_plugin.delete.needles import Needles, needles_of
 from fhir_plugin.delete.parts import DeleteParts
 from fhir_plugin.delete.record_places import RecordPlaces
 from fhir_plugin.errors import Gone, NotFound, RecordRefused, RecordUnavailable
-from fhir_plugin.ledger.copies_in_charts import in_charts, stands, state_of, take_out
+from fhir_plugin.ledger.copies_in_charts import in_charts, is_emptied, stands, state_of, take_out
 from fhir_plugin.ledger.copies_in_charts import looked_at as look_at_copy
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, RecordPurge
@@ -30,8 +30,8 @@ from mappings.model.writeback import ChartCopy, CopyState
 PLACE: Final = "chart-copies"
 BY_HAND: Final = "copy-by-hand"
 """Nobody but a person can say whether it is gone."""
-_UNSEEN: Final = frozenset({"may-not-look", "versions-not-offered"})
-"""Where nobody is shown anything, a copy that is gone from its address is as gone as anybody can tell."""
+_UNSEEN: Final = frozenset({"may-not-look", "forbidden", "type-not-supported"})
+"""Where this launch is shown nothing, a person's word that it is gone is all there is."""
 
 
 def kept_beside(parts: DeleteParts, fhir_base: FhirBase, image: Reference) -> bool:
@@ -134,7 +134,18 @@ class CopyPlaces:
         image = BoundImage(document, "", "", (copy.binary,) if copy.binary else ())
         sought = Sought(image, self.needles, self.parts.vault.keyed_digest)
         there = RecordPlaces(self.record, self.purge, self.case.patient, image, self.needles, sought)
-        yield from there.addresses()
+        nothing = self._emptied(document)
+        for found in there.addresses():
+            if found != nothing:
+                yield found
+
+    def _emptied(self, document: Reference) -> str:
+        """The version that shows our notice and nothing else; empty where none does."""
+        try:
+            resource = self.record.read(*document.split("/"))
+        except RecordRefused:
+            return ""
+        return named(resource) if is_emptied(resource) else ""
 
 
 # ------------------------------------------------------------------------------------------ inside

@@ -77,12 +77,17 @@ class RecordPlaces:
         return looks
 
     def addresses(self) -> Iterator[str]:
-        """Its own address and its bytes', with every version: where it is, and nowhere else."""
+        """Its own address and its bytes', with the versions that the server says it shows: there, and nowhere else."""
         yield from self._read()
-        yield from self._versions()
+        if self._shows_versions(self._type):
+            yield from self._versions()
         if self._image.binaries:
             yield from self._bytes()
-            yield from self._versions_of_bytes()
+            if self._shows_versions("Binary"):
+                yield from self._versions_of_bytes()
+
+    def _shows_versions(self, kind: str) -> bool:
+        return bool({"vread", "history-instance"} & self._record.capability().interactions.get(kind, frozenset()))
 
     def means(self) -> tuple[PurgeMeans, ...]:
         """What could be asked of the server's administrator: for the image and its bytes."""
@@ -142,7 +147,7 @@ class RecordPlaces:
         told, history_offered = self._history()
         for each in told:
             yield from self._version(each)
-        for version, resource in self._purge.versions(self._image.reference).items():
+        for version, resource in self._told(self._image.reference).items():
             if resource is not None:
                 yield from self._version({**resource, "meta": {**_meta(resource), "versionId": version}})
         known = {str(_meta(each).get("versionId", "")) for each in told} | {self._image.version}
@@ -155,7 +160,9 @@ class RecordPlaces:
             except (NotFound, Gone):
                 versions_offered = True
             except RecordRefused as refused:
-                if refused.status not in _NO_OPERATION or self._record.capability().may(self._type, "vread"):
+                if self._only_here(self._type):  # our own store has none; the EHR never had it
+                    versions_offered = True
+                elif refused.status not in _NO_OPERATION or self._record.capability().may(self._type, "vread"):
                     raise
         if not (history_offered or versions_offered):
             raise RecordRefused("nobody is shown earlier versions here", status=405, code="versions-not-offered")
@@ -166,7 +173,7 @@ class RecordPlaces:
         except (NotFound, Gone):
             return [], True
         except RecordRefused:
-            if self._record.capability().may(self._type, "history-instance"):
+            if self._record.capability().may(self._type, "history-instance") and not self._only_here(self._type):
                 raise
             return [], False
 
@@ -264,7 +271,7 @@ class RecordPlaces:
     def _versions_of_bytes(self) -> Iterator[str]:
         """Each version that the server tells of, and those that it might have, under every form."""
         for binary in self._image.binaries:
-            told = self._told_of_bytes(binary)
+            told = self._told(binary)
             for version, resource in told.items():
                 if resource is not None and not is_deleted(resource) and self._sought.found_in(_of(binary, resource)):
                     yield f"{binary}/_history/{version}"
@@ -273,11 +280,11 @@ class RecordPlaces:
             versions = sorted(_guessed({each for each in told if "/" not in each}), key=lambda each: (len(each), each))
             yield from self._answers(binary, self._purge.binary_answers(binary, versions))
 
-    def _told_of_bytes(self, binary: Reference) -> Mapping[str, Json | None]:
+    def _told(self, reference: Reference) -> Mapping[str, Json | None]:
         try:
-            return self._purge.versions(binary)
+            return self._purge.versions(reference)
         except RecordRefused:
-            if not self._only_here("Binary"):
+            if not self._only_here(reference.split("/")[0]):
                 raise
             return {}  # our own store has been asked by its address
 

@@ -6,6 +6,7 @@ shows afterwards and says that, whatever the EHR answered.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,10 @@ _FIND_THE_FILE: Final = (
 )
 
 
+EMPTIED: Final = b"A copy of a picture was here. It was taken back."
+"""Stands in a document that an EHR lets be changed and not be emptied: it says nothing of the picture."""
+
+
 class InChart(StrEnum):
     """What the chart shows of one copy."""
 
@@ -46,7 +51,7 @@ class InChart(StrEnum):
     MARKED = "marked"
     """Still there, as entered in error."""
     EMPTIED = "emptied"
-    """Our tombstone: it says nothing."""
+    """Our tombstone, or a document with our notice alone: it says nothing."""
     GONE = "gone"
     UNSEEN = "unseen"
     """This launch may not look, or there is nothing to look at."""
@@ -62,7 +67,7 @@ def looked_at(record: ClinicalRecord, copy: ChartCopy) -> InChart:
         return InChart.GONE
     except RecordRefused:
         return InChart.UNSEEN
-    if is_tombstone(resource):
+    if is_tombstone(resource) or is_emptied(resource):
         return InChart.EMPTIED
     said = {elements.text_of(resource.get(name)) for name in ("status", "docStatus")}
     return InChart.MARKED if ENTERED_IN_ERROR in said else InChart.SHOWN
@@ -90,7 +95,7 @@ def take_out(record: ClinicalRecord, copy: ChartCopy) -> CopyState:
                 record.delete(*reference.split("/"))
     found = looked_at(record, copy)
     if found in (InChart.SHOWN, InChart.MARKED):
-        for over in (to_tombstone, _in_error):
+        for over in (to_tombstone, emptied, _in_error):
             if over is _in_error and found is InChart.MARKED:
                 break
             with suppress(RecordRefused):
@@ -111,6 +116,29 @@ def relabel(record: ClinicalRecord, copy: ChartCopy, labels: Sequence[Label]) ->
         return set(labels_of_image(record.read(*copy.document.split("/")))) == set(labels)
     except RecordRefused:
         return False
+
+
+def emptied(resource: Json) -> Json:
+    """The document with our notice as its content, for an EHR that demands everything else of a document."""
+    kept = {name: value for name, value in resource.items() if name not in ("description", "text", "relatesTo")}
+    context = elements.object_of(resource.get("context"))
+    if context:
+        kept["context"] = {name: value for name, value in context.items() if name != "related"}
+    notice = {"contentType": "text/plain", "data": base64.b64encode(EMPTIED).decode("ascii")}
+    return {**kept, "status": ENTERED_IN_ERROR, "content": [{"attachment": notice}]}
+
+
+def is_emptied(resource: Json) -> bool:
+    """Whether it is what `emptied` makes, and shows nothing else."""
+    if resource.get("status") != ENTERED_IN_ERROR or any(name in resource for name in ("description", "relatesTo")):
+        return False
+    contents = elements.objects_of(resource.get("content"))
+    attachments = [elements.object_of(each.get("attachment")) for each in contents]
+    if len(attachments) != 1 or "related" in elements.object_of(resource.get("context")):
+        return False
+    [attachment] = attachments
+    said = elements.text_of(attachment.get("data")) == base64.b64encode(EMPTIED).decode("ascii")
+    return said and not {"title", "url"} & set(attachment)
 
 
 def _in_error(resource: Json) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhir_plugin.errors import AnswerLost
+from fhir_plugin.errors import AnswerLost, RecordRefused
 from mappings.model.deletion import DeletionState
 from mappings.model.writeback import CopyState, Rung
 from mappings.r4.tombstone import is_tombstone
@@ -117,3 +117,18 @@ def test_an_answer_that_is_lost_in_between_changes_nothing(at: int) -> None:
     item = bench.again()
     assert item.state is DeletionState.COMPLETED, (item.why, item.proof)
     assert bench.copies.of_image(BASE, IMAGE)[0].state is CopyState.TAKEN_BACK
+
+
+def test_where_a_document_must_stay_a_document_it_shows_a_notice_and_nothing_else() -> None:
+    class Demanding(Chart):
+        def put(self, resource: Any, *, version: str | None = None) -> Any:
+            if is_tombstone(resource):
+                raise RecordRefused("type is required", status=422, code="required")
+            return super().put(resource, version=version)
+
+    bench = BesideBench(Demanding(*CHANGES_ONLY))
+    item = destroyed(bench)
+    left = bench.chart.read(*DOCUMENT.split("/"))
+    assert left["status"] == "entered-in-error" and "JVBERi" not in str(left) and "kept whole" not in str(left)
+    assert bench.copy_now().state is CopyState.TAKEN_BACK
+    assert item.state is DeletionState.COMPLETED, (item.why, item.proof)
