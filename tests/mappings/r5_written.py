@@ -9,6 +9,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from mappings.model.consent import PhotoConsent
+from mappings.model.deletion import DeletionState
 from mappings.model.filing import LabelledImage
 from mappings.model.identifiers import Reference
 from mappings.r4.communication_request import PhotoAskedStatus, to_communication_request
@@ -19,7 +20,7 @@ from mappings.r4.hidden_stub import Form
 from mappings.r4.note import to_note
 from mappings.r4.questionnaire_response import to_questionnaire_response
 from mappings.r4.tombstone import to_tombstone
-from tests.mappings.deletions import cases
+from tests.mappings.deletions import approval, cases
 from tests.mappings.samples import NOW, consents, decision_records, label_sets, labelled_images, notes
 from tests.mappings.test_communication_request import ASKED
 from tests.mappings.test_deletion_task import task
@@ -48,6 +49,7 @@ def written() -> dict[str, Json]:
         **{f"stub-{form}": stub(picture, form) for form in Form},
         "tombstone": to_tombstone(picture),
         "task": task(),
+        "task-approved": task(approval=approval, state=DeletionState.ACCEPTED),
         "photo-request": to_communication_request(replace(ASKED, status=PhotoAskedStatus.REVOKED), id="r1"),
         "destruction-provenance": destruction_provenance(of_a_destruction),
         "destruction-event": destruction_event(of_a_destruction, erased=True),
