@@ -53,9 +53,9 @@ class ShiftedClock:
 
 
 @contextmanager
-def open_ward(folder: Path, clock: ShiftedClock | None = None) -> Iterator[Demo]:
+def open_ward(folder: Path, clock: ShiftedClock | None = None, *, like: str = "default") -> Iterator[Demo]:
     """The EHR on `localhost`, the app on `127.0.0.1`: to a browser these are two sites."""
-    sandbox = start_sandbox(SandboxConfig(data=folder / "ehr.sqlite"), host="localhost")
+    sandbox = start_sandbox(SandboxConfig(data=folder / "ehr.sqlite", personality=like), host="localhost")
     demo = start_demo(folder, sandbox=sandbox, clock=clock)
     try:
         yield demo
