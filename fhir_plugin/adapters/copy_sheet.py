@@ -30,7 +30,7 @@ _NOT_PRINTED: Final = "Some letters cannot be printed here: accents are left out
 _UPRIGHT: Final = 1
 _STYLE: Final = (
     "body{font:16px/1.5 sans-serif;color:#212b32;background:#fff;margin:1em;max-width:50em}"
-    "img{max-width:100%;height:auto;border:1px solid #768692}"
+    "img{box-sizing:border-box;max-width:100%;height:auto;border:1px solid #768692}"
     ".banner{border:4px solid #d4351c;padding:.5em 1em}"
     "dl{margin:1em 0}dt{font-weight:bold}dd{margin:0 0 .5em 0}"
 )
