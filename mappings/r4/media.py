@@ -63,9 +63,11 @@ def to_media(labelled: LabelledImage, *, binary_url: str, id: str | None = None,
     if image.seconds is not None:
         media["duration"] = image.seconds
     media["content"] = attachment(labelled, binary_url)
+    author = {"authorReference": elements.reference(labelled.recorded_by)}
+    by_practitioner = labelled.recorded_by.startswith("Practitioner/")  # R4 Annotation.author: no PractitionerRole
     media["note"] = [
         {
-            "authorReference": elements.reference(labelled.recorded_by),
+            **(author if by_practitioner else {}),
             "time": elements.instant(labelled.recorded_at),
             "text": arrival_note(labelled),
         }

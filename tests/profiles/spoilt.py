@@ -151,6 +151,7 @@ REFUSED: Final = (
         put("11488-4", "type", "coding", 0, "code"),
         "72170-4",
     ),
+    Spoilt("chart-copy", "DocumentReference/copy-page", "labels lost", without("meta", "security"), "copy-labelled"),
     Spoilt(
         "chart-copy",
         "DocumentReference/copy-page",

@@ -31,6 +31,7 @@ from mappings.profiles.which import profile_of
 from mappings.r4 import tombstone
 from mappings.terminology import systems
 from tests.definitions.validator import issues
+from tests.profiles.listed import DOCUMENT, table, written
 from tests.profiles.spoilt import REFUSED
 
 Json = dict[str, Any]
@@ -164,6 +165,11 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
         f"{NAME}-{VERSION}.tgz",
     }
     assert told["holds"]["example"] == len(examples())
+
+
+def test_the_document_has_the_table_as_it_is() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert written(document) == document and table() in document
 
 
 def _codes(system: str) -> list[str]:
