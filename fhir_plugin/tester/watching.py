@@ -201,7 +201,11 @@ class WatchedTransport(Transport):
         at: dt.datetime,
         began: float,
     ) -> None:
+        authorization = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+        scheme, _, token = authorization.partition(" ")
         kind, got = _type_of(headers), reply.content if reply is not None else b""
+        if token:  # some repeat what they were sent
+            got = got.replace(token.encode("utf-8", "replace"), shown.HIDDEN.encode())
         back = _type_of(reply.headers) if reply is not None else ""
         said = {
             "at": at,
@@ -219,8 +223,6 @@ class WatchedTransport(Transport):
             "request_bytes": shown.of_bytes(content) if content and "json" not in kind else "",
             "response_bytes": shown.of_bytes(got) if got and "json" not in back else "",
         }
-        authorization = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-        scheme, _, token = authorization.partition(" ")
         self._watch.hear(said, token if scheme.lower() == "bearer" else None, form, _object(got) if form else None)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import http.server
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from fhir_plugin.cli import _drawn_photograph, main
 from fhir_plugin.demo import Demo, start_demo
 from fhir_plugin.errors import Refused
 from fhir_plugin.tester.pages import register_tester
-from fhir_plugin.tester.watching import Watch
+from fhir_plugin.tester.watching import Watch, WatchedTransport
 from fhir_plugin.walkthrough import Browser, Page, add, answers_for, begin, launch, launch_of, open_browser
 from smart_launch import Issuer, IssuerRegistry
 from tests.web.chromium import FLAGS, well
@@ -91,6 +93,33 @@ def test_nothing_on_it_opens_anything(demo: Demo, filed: Browser, text: str) -> 
     assert "code = (not shown)" in text
     assert "code_verifier = (not shown)" in text
     assert not re.search(r"[A-Za-z0-9+/]{400,}", text)
+
+
+def test_a_server_that_repeats_the_token() -> None:
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f'{{"seen": "{self.headers["Authorization"]}"}}'.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_said: object) -> None:
+            pass
+
+    watch = Watch()
+    with http.server.HTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        transport = WatchedTransport(watch)
+        reply = transport.send(
+            "GET", f"http://127.0.0.1:{server.server_port}/x", headers={"Authorization": "Bearer canary-5d1"}
+        )
+        transport.close()
+    assert b"canary-5d1" in reply.content
+    (heard,) = watch.without_a_token()
+    assert "canary-5d1" not in repr(heard)
+    assert "(not shown)" in heard.response_text
 
 
 def test_another_browser_sees_nothing_of_it(demo: Demo, filed: Browser) -> None:
