@@ -283,8 +283,10 @@ class RecordPlaces:
     def _told(self, reference: Reference) -> Mapping[str, Json | None]:
         try:
             return self._purge.versions(reference)
-        except RecordRefused:
-            if not self._only_here(reference.split("/")[0]):
+        except RecordRefused as refused:
+            kind = reference.split("/")[0]
+            untold = refused.status in _NO_OPERATION and not self._record.capability().may(kind, "history-instance")
+            if not (untold or self._only_here(kind)):
                 raise
             return {}  # our own store has been asked by its address
 

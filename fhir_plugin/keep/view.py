@@ -20,6 +20,7 @@ from mappings.model.images import ReceivedImage
 from mappings.model.label_change import ImageLabel
 from mappings.model.labels import Label, is_restricted
 from mappings.model.people import ClinicalSession, Role
+from mappings.model.writeback import ChartCopy
 from mappings.r4.attachment import inline_content
 from mappings.r4.document_reference import from_document_reference, holds_image, holds_video
 from mappings.r4.errors import NotReadable
@@ -37,12 +38,14 @@ CURRENT = frozenset({"completed", "current"})
 
 @dataclass(frozen=True)
 class GalleryItem:
-    """One image of the record, without pixels. `reason_category`: people's words for why it is a calm tile."""
+    """One image of the record, without pixels. `reason_category`: people's words for why it is a calm tile. `in_chart`:
+    what its chart has of it, where that takes no images; empty where it holds the image itself."""
 
     entry: RecordedImage
     sensitive: bool
     revealed: bool
     reason_category: str
+    in_chart: tuple[ChartCopy, ...] = ()
 
 
 class Gallery:
@@ -63,6 +66,7 @@ class Gallery:
         hidden = self._parts.hidden.references(session.fhir_base, session.patient_id)
         revealed = self._revealed_at(session)
         said = {each.reference: each for each in self._parts.labels.of_patient(session.fhir_base, session.patient_id)}
+        copies = self._parts.copies.of_patient(session.fhir_base, session.patient_id)
         found = []
         for entry, resource in self._entries(record, session):
             if entry.status not in CURRENT or entry.reference in hidden:
@@ -71,7 +75,8 @@ class Gallery:
             in_force = _in_force(entry, known)
             sensitive = is_restricted(list(in_force.labels))
             opened = not sensitive or _opens(revealed, known)
-            found.append((GalleryItem(in_force, sensitive, opened, category(in_force.labels)), resource))
+            of_it = tuple(each for each in copies if each.image == entry.reference)
+            found.append((GalleryItem(in_force, sensitive, opened, category(in_force.labels), of_it), resource))
         return sorted(found, key=lambda each: _when(each[0].entry), reverse=True)
 
     def reveal(self, session: ClinicalSession, reference: Reference, reason: str) -> None:

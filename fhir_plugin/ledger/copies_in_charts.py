@@ -95,8 +95,8 @@ def take_out(record: ClinicalRecord, copy: ChartCopy) -> CopyState:
                 record.delete(*reference.split("/"))
     found = looked_at(record, copy)
     if found in (InChart.SHOWN, InChart.MARKED):
-        for over in (to_tombstone, emptied, _in_error):
-            if over is _in_error and found is InChart.MARKED:
+        for over in (to_tombstone, emptied, _in_error, _status_alone):
+            if over in (_in_error, _status_alone) and found is InChart.MARKED:
                 break
             with suppress(RecordRefused):
                 _put_over(record, copy.document, over)
@@ -144,6 +144,11 @@ def is_emptied(resource: Json) -> bool:
 def _in_error(resource: Json) -> Json:
     marked = {**resource, "status": ENTERED_IN_ERROR}
     return {**marked, "docStatus": ENTERED_IN_ERROR} if "docStatus" in resource else marked
+
+
+def _status_alone(resource: Json) -> Json:
+    """For an EHR that lets nobody take back that somebody has signed it."""
+    return {**resource, "status": ENTERED_IN_ERROR}
 
 
 class _Over(Protocol):

@@ -13,6 +13,7 @@ from fhir_plugin.errors import NotFound, Refused
 from fhir_plugin.keep.view import GalleryItem
 from fhir_plugin.web.access import launched
 from fhir_plugin.web.asking import parts, same_patient, show
+from fhir_plugin.web.chart_copies import in_the_ehr
 from fhir_plugin.web.deleting.standing import counted, handed_over, hidden_here, open_requests
 from fhir_plugin.web.deleting.words import ACTS
 from fhir_plugin.web.security import picture_response
@@ -86,6 +87,7 @@ def timeline(session: ClinicalSession) -> ResponseReturnValue:
         handed_over=handed_over(session),
         reasons=parts().policy.reveal_reasons,
         site_of=site_of,
+        in_the_ehr=in_the_ehr,
     )
 
 
@@ -123,6 +125,7 @@ def image(session: ClinicalSession, kind: str, id: str) -> ResponseReturnValue:
         asked_for=open_requests(session).get(reference),
         acts=ACTS,
         site_of=site_of,
+        in_the_ehr=in_the_ehr,
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from dataclasses import replace
 
 import pytest
 
 from fhir_plugin.errors import RecordUnavailable
+from mappings.model.identifiers import CaptureId, FhirBase, ImageId, PatientId
+from mappings.model.writeback import ChartCopy, CopyState, Rung
 from tests.web.conftest import Person
 from tests.web.fake import FakeParts
 
@@ -113,3 +117,18 @@ def test_a_tab_s_title_names_no_body_site(person: Person) -> None:
     assert links
     for link in links:
         assert "<title>Picture – Patient images</title>" in person.get(link).text
+
+
+def test_what_the_ehr_has_of_a_picture_that_its_chart_does_not_take_is_said(person: Person, parts: FakeParts) -> None:
+    item = parts.gallery.items[0]
+    copy = ChartCopy(
+        "copy-1", FhirBase("https://ehr.example/fhir"), PatientId("amy"), item.entry.reference, ImageId("i"),
+        CaptureId("c"), Rung.PDF, CopyState.IN_CHART, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), reduced=True,
+    )  # fmt: skip
+    parts.gallery.items[0] = replace(item, in_chart=(copy,))
+    said = "In the EHR: a PDF page with it (smaller)"
+    assert said in person.get().text and said in person.get(f"images/{item.entry.reference}").text
+    parts.gallery.items[0] = replace(item, in_chart=(replace(copy, state=CopyState.REMOVE_BY_HAND),))
+    assert "a copy that has to be taken out by hand" in person.get().text
+    parts.gallery.items[0] = replace(item, in_chart=(replace(copy, state=CopyState.GONE),))
+    assert "In the EHR" not in person.get().text
