@@ -163,8 +163,7 @@ def _too_large(draft: Draft) -> str:
     largest = max((image.clean_size for image in draft.images if image.discarded_at is None), default=0)
     return (
         f"This EHR does not take files of that size (the largest here has {largest / 1e6:.1f} MB), so nothing was "
-        "filed, and nothing is lost. This is remembered: file again, and it goes the next best way, which the page "
-        "names beside the button."
+        "filed, and nothing is lost. Beside the button stands how it goes now: file again, or choose Describe only."
     )
 
 

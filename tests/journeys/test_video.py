@@ -153,6 +153,6 @@ def test_a_server_that_takes_only_small_bodies_is_named_and_nothing_is_lost(demo
     finally:
         demo.sandbox.faults.clear()
     assert "This EHR does not take files of that size" in refused.text
-    assert "file a shorter video, or choose Describe only" in refused.text
+    assert "file again, or choose Describe only" in refused.text
     assert of_capture(demo.sandbox.store, "Media", capture_of(page)) == []
     assert demo.installation.vault.items(owner=capture_of(page))
