@@ -79,6 +79,10 @@ def conformance(
     if preset is not None:
         if preset not in presets():
             raise click.UsageError(f"No public sandbox is known as {preset}: --server list names them.")
+        if asked.patient is not None:
+            raise click.UsageError(
+                "Who is on a public sandbox is somebody else's: the run makes its own patient there."
+            )
         known = presets()[preset]
         fhir_base, is_open = known.fhir_base, is_open or known.open
         asked = replace(asked, vendor=asked.vendor or known.vendor)

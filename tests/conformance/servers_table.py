@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fhir_plugin.conformance import files
 from fhir_plugin.conformance.compare import as_markdown
+from fhir_plugin.conformance.results import Report
 from fhir_plugin.conformance.run import CHECKS
 from fhir_plugin.conformance.words import SIGNS, WORDS, gets
 from fhir_plugin.sandbox.fhir.personality import personality_names
@@ -51,14 +52,13 @@ def seen() -> dict[str, Json]:
     return found
 
 
-def run_against(name: str) -> Json:
+def kept(report: Report) -> Json:
     """One run, as it is kept: without what differs from run to run."""
-    with everyone()[name]() as base:
-        whole = files.as_json(tried(base))
-    kept = {key: whole[key] for key in ("software", "fhir_version", "vendor", "way", "conforms")}
+    whole = files.as_json(report)
+    values = {key: whole[key] for key in ("software", "fhir_version", "vendor", "way", "conforms")}
     checks = [{key: each[key] for key in ("name", "verdict", "words")} for each in whole["checks"]]
     left = sorted(each.split("/")[0] for each in whole["left_behind"])
-    found: Json = json.loads(json.dumps({**kept, "checks": checks, "left_behind": left}))  # as it is read again
+    found: Json = json.loads(json.dumps({**values, "checks": checks, "left_behind": left}))  # as it is read again
     return found
 
 
@@ -98,11 +98,12 @@ def main(arguments: list[str]) -> None:
     found = seen()
     wanted = [] if arguments == ["--words"] else arguments or list(everyone())
     for name in wanted:
-        found[name] = run_against(name)
+        with everyone()[name]() as base:
+            found[name] = kept(tried(base))
         sys.stderr.write(f"{name}: {'conforms' if found[name]['conforms'] else 'does not conform'}\n")
-    kept = {name: found[name] for name in everyone() if name in found}
-    SEEN.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    PAGE.write_text(page_of(kept), "utf-8")
+    all_of_them = {name: found[name] for name in everyone() if name in found}
+    SEEN.write_text(json.dumps(all_of_them, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    PAGE.write_text(page_of(all_of_them), "utf-8")
 
 
 if __name__ == "__main__":

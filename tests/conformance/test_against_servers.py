@@ -6,10 +6,12 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from fhir_plugin.cli import main
+from fhir_plugin.commands.server_conformance import conformance as server_conformance
 from fhir_plugin.conformance import specimen
 from fhir_plugin.conformance.recording import RecordingTransport
 from fhir_plugin.conformance.results import Verdict
@@ -146,10 +148,17 @@ def test_a_server_that_is_not_there() -> None:
         ("--fhir-base", "http://127.0.0.1:9/fhir", "--token-env", "CONFORMANCE_TOKEN"),
         ("--server", "nowhere"),
         ("--server", "hapi", "--fhir-base", "http://127.0.0.1:9/fhir"),
+        ("--server", "hapi", "--patient", "somebody-elses"),
     ],
 )
 def test_what_is_asked_wrongly(options: tuple[str, ...]) -> None:
     assert conformance(*options).exit_code == 64
+
+
+def test_there_is_no_way_to_send_anything_but_the_drawing() -> None:
+    """To any server, public ones above all: no option names a file, but for authorities and the report's folder."""
+    files = [each.name for each in server_conformance.params if isinstance(each.type, click.Path)]
+    assert sorted(str(each) for each in files) == ["ca_bundle", "report_dir", "state"]
 
 
 def test_the_public_sandboxes_are_named() -> None:
