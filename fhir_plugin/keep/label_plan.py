@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from fhir_plugin import VERSION
 from fhir_plugin.errors import NotFound, RecordRefused
+from fhir_plugin.keep.label_copies import CopiesLabelStep
 from fhir_plugin.keep.label_order import LabelOrder, from_bytes, to_bytes, untold_under
 from fhir_plugin.keep.label_steps import BytesLabelStep, ImageLabelStep, VerifyLabelStep
 from fhir_plugin.keep.parts import KeepParts
@@ -79,6 +80,7 @@ class _LabelPlan:
             BytesLabelStep(order, record, self._binaries),
             provenance,
             VerifyLabelStep(order, record, self._parts.signer, self._written),
+            CopiesLabelStep(order, self._parts, record, self._intent),
         ]
 
     def settle(self, intent: Intent, evidence: Mapping[str, Evidence]) -> None:
