@@ -120,6 +120,8 @@ class _SignsOut:
     def __getattr__(self, name: str) -> object:
         if name in ("transact", "create", "put", "create_binary"):
             raise SignInNeeded("launch again")
+        if name == "beside":
+            return lambda _resource_types: self
         return getattr(self._record, name)
 
 
