@@ -77,7 +77,13 @@ class ChartCopyStep:
             raise RecordRefused(
                 f"This EHR takes no copy of this image: {error}.", status=422, code=error.code
             ) from None
-        return self._evidence(self.record.put(document) if document.get("id") else self.record.create(document))
+        if document.get("id"):
+            return self._evidence(self.record.put(document))
+        stored = self.record.create(document)
+        try:  # counted afterwards: some servers, and some proxies in front of them, write a create twice
+            return self.happened() or self._evidence(stored)
+        except AnswerLost:  # it cannot be searched, so its answer is all there is
+            return self._evidence(stored)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:
         reference = Reference(evidence["reference"])
@@ -214,16 +220,18 @@ class ChartCopyStep:
             found = self.record.search("DocumentReference", wanted)
         except RecordRefused as refused:
             raise AnswerLost("this server would not say whether the copy was written") from refused
-        ours = [each for each in found if self._is_this(each)]
+        standing = [each for each in found if not _in_error(each)]
+        ours = [each for each in standing if self._named(each) == self.order.resource_id(self.name)]
+        ours = ours or [each for each in standing if self._holds_this(each)]
         return sorted(ours, key=lambda each: (str(each.get("meta", {}).get("lastUpdated", "")), str(each["id"])))
 
-    def _is_this(self, document: Json) -> bool:
-        """By our identifier, else by what it holds. Raises `AnswerLost` for what may be it and nobody can look into."""
-        if _in_error(document):
+    def _named(self, document: Json) -> str | None:
+        return elements.identifier_in(document, systems.CHART_COPY)
+
+    def _holds_this(self, document: Json) -> bool:
+        """Of one that does not say which copy it is. Raises `AnswerLost` for what may be it and nobody can look into."""
+        if self._named(document) is not None or elements.reference_of(document.get("subject")) != self.order.patient:
             return False
-        named = elements.identifier_in(document, systems.CHART_COPY)
-        if named is not None:
-            return named == self.order.resource_id(self.name)
         written = elements.parse_instant(document.get("date"))
         if written is not None and written < self.order.recorded_at.replace(microsecond=0):
             return False  # the EHR had it before

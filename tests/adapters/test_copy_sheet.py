@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fhir_plugin.adapters.copy_sheet import RenderedSheets
 from fhir_plugin.ports import SheetPicture, SheetWords
@@ -139,6 +139,13 @@ def test_another_orientation_and_transparency_are_made_plain_without_anything_el
     made = inside(content_type, of(content_type, whole(as_png(clear), "image/png")))
     with Image.open(io.BytesIO(made)) as image:
         assert image.convert("RGB").getpixel((20, 20)) == (255, 255, 255)
+
+
+def test_a_colour_profile_is_applied_and_not_carried_along() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = as_jpeg(chart(64, 48), icc_profile=profile)
+    content = of(PDF, whole(picture))
+    assert inside(PDF, content) != picture and b"acsp" not in inside(PDF, content)
 
 
 @pytest.mark.parametrize("content_type", [PDF, XHTML, TEXT])

@@ -16,7 +16,7 @@ from fhir_plugin.adapters.signed_export import SignedExports
 from fhir_plugin.capture.draft import DraftState
 from fhir_plugin.capture.export import NothingToExport
 from fhir_plugin.disclose.package.verify import verify_package
-from fhir_plugin.errors import NotFound, RecordRefused, RecordUnavailable
+from fhir_plugin.errors import NotFound, RecordRefused, RecordUnavailable, Tampered
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
 from mappings.model.identifiers import CaptureId
 from mappings.model.people import User
@@ -173,3 +173,23 @@ def test_a_byte_that_was_changed_is_found_out() -> None:
         at = archive.getinfo("images/001.jpg").header_offset + 60
     whole[at] ^= 1
     assert not verify_package(io.BytesIO(bytes(whole))).whole
+
+
+def test_an_image_that_is_not_the_one_that_was_filed_ends_the_file() -> None:
+    companion = FakeRecord()
+    bench, exports = bench_on(PaperRecord(NOTHING_TAKEN), companion)
+    capture, receipt = bench.filed()
+    key = ("Binary", receipt.filed[0].binary.rpartition("/")[2])
+    companion._bytes[key] = [replace(companion._bytes[key][-1], content=b"another picture")]
+    with pytest.raises(Tampered):
+        b"".join(exports.of(SESSION, capture))
+
+
+def test_what_is_just_being_filed_is_not_offered() -> None:
+    ehr, seen = FakeRecord(), []
+    bench, exports = bench_on(ehr)
+    capture, (image,) = bench.add("forearm")
+    bench.answer(capture, {image: "store"})
+    ehr.on_call = lambda call, _what: seen.append(exports.may(SESSION, capture)) if call == "transact" else None
+    assert bench.file(capture).state == "filed"
+    assert seen == [False]

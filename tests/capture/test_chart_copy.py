@@ -9,16 +9,21 @@ from typing import Any
 import pytest
 
 from fhir_plugin.adapters.composite import CompositeRecord
+from fhir_plugin.capture.copy_terms import CopyTerms
+from fhir_plugin.capture.filing import OrderedImage
 from fhir_plugin.errors import AnswerLost, RecordUnavailable
 from fhir_plugin.policy.pack import shipped_pack
 from mappings.model.chart_document import DocumentNeed
+from mappings.model.identifiers import ImageId
+from mappings.model.images import BodySite
+from mappings.model.labels import NORMAL, RESTRICTED, YOUNG, Label
 from mappings.model.work import WorkKind
 from mappings.model.writeback import ChartCopy, CopyState, Rung
 from mappings.r4.chart_copy import copied_image
 from mappings.terminology import systems
 from tests.capture.bench import PRIVATE, SESSION, Bench
 from tests.fakes.paper import PaperRecord
-from tests.fakes.record import FakeRecord
+from tests.fakes.record import FakeRecord, Lie
 
 PDF, XHTML, TEXT = "application/pdf", "application/xhtml+xml", "text/plain"
 
@@ -241,3 +246,71 @@ def test_where_nothing_can_be_written_the_register_waits_for_somebody() -> None:
     (copy,) = registered(bench)
     assert (copy.rung, copy.state, copy.document) == (Rung.SIGNED_EXPORT, CopyState.TO_FILE, None)
     assert bench.copies.waiting() == [copy] and on_the_list(bench) == 1
+
+
+@pytest.mark.parametrize("finds_by", [{"identifier"}, {"patient"}])
+def test_what_a_chart_files_twice_is_there_once(finds_by: set[str]) -> None:
+    ehr = PaperRecord(finds_by=frozenset(finds_by), lies=frozenset({Lie.DOUBLES}))
+    bench = bench_on(ehr)
+    assert bench.filed()[1].state == "filed"
+    assert len(copies_in(ehr)) == 1 == len(registered(bench))
+
+
+def test_a_copy_in_somebody_elses_chart_is_taken_back() -> None:
+    ehr = PaperRecord()
+    bench = bench_on(ehr)
+
+    def misfile(call: str, what: str) -> None:
+        if call == "create" and copies_in(ehr):
+            ehr._versions[("DocumentReference", what.split("/")[1])][-1]["subject"] = {"reference": "Patient/other"}
+
+    ehr.after_write = misfile
+    _, receipt = bench.filed()
+    assert (receipt.state, receipt.reason) == ("nothing-current", "read-back-mismatch")
+    assert copies_in(ehr) == [] and registered(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "kept", "state"),
+    [
+        ("2020-01-01T00:00:00Z", False, "filed"),
+        ("2036-01-01T00:00:00Z", False, "unresolved"),
+        (None, False, "unresolved"),
+        ("2036-01-01T00:00:00Z", True, "filed"),
+    ],
+)
+def test_after_a_lost_answer_only_what_may_be_the_copy_is_doubted(date: str | None, kept: bool, state: str) -> None:
+    """`kept`: the chart keeps our identifier, so that nothing else has to be looked into."""
+    drops = () if kept else ("identifier",)
+    ehr = PaperRecord(finds_by=frozenset({"patient"}), drops=drops, only=b"Identifier:")
+    shut = {"attachment": {"contentType": "application/pdf", "url": "Binary/nobody-may-look"}}
+    foreign = {"resourceType": "DocumentReference", "status": "current", "subject": {"reference": "Patient/p1"}}
+    ehr._keep({**foreign, "id": "foreign", "content": [shut]} | ({"date": date} if date else {}))
+    bench, answers = bench_on(ehr), iter([False])
+
+    def lose(call: str, what: str) -> None:
+        if call == "create" and copies_in(ehr) and not next(answers, True):
+            raise AnswerLost(what)
+
+    ehr.after_write = lose
+    capture, _ = bench.filed()
+    bench.until_settled()
+    assert bench.captures.receipt(SESSION, capture).state == state
+    assert len(copies_in(ehr)) == 1, "never a second one"
+
+
+@pytest.mark.parametrize(
+    ("labels", "rung", "restricted"),
+    [
+        ((NORMAL,), Rung.PDF, False),
+        ((RESTRICTED,), Rung.PDF, True),
+        ((NORMAL, YOUNG), Rung.XHTML, True),
+        ((), Rung.PDF, True),
+    ],
+)
+def test_each_image_of_a_set_goes_by_its_own_labels(labels: tuple[Label, ...], rung: Rung, restricted: bool) -> None:
+    image = OrderedImage(ImageId("i1"), BodySite("14975008", "Forearm"), None, labels, None, None)
+    terms = CopyTerms(rung, PDF, words_type=TEXT)
+    assert terms.for_image(image) == ((Rung.TEXT_NOTE, TEXT) if restricted else (rung, PDF))
+    assert replace(terms, words_only=False).for_image(image) == (rung, PDF)
+    assert replace(terms, rung=Rung.TEXT_NOTE).for_image(image) == (Rung.TEXT_NOTE, TEXT)

@@ -11,7 +11,7 @@ from fhir_plugin.adapters.search_answers import answers
 from fhir_plugin.capability import Capability, VendorFacts
 from fhir_plugin.errors import RecordRefused, TooLarge
 from fhir_plugin.ports import BinaryContent, Stored
-from tests.fakes.record import TYPES, FakeRecord
+from tests.fakes.record import TYPES, FakeRecord, Lie
 
 Json = dict[str, Any]
 _READ = frozenset({"read", "search-type"})
@@ -35,8 +35,9 @@ class PaperRecord(FakeRecord):
         rewrites: Callable[[bytes], bytes] = lambda content: content,
         moves: bool = False,
         only: bytes = b"",
+        lies: frozenset[Lie] = frozenset(),
     ) -> None:
-        super().__init__(transactions=False, our_ids=False)
+        super().__init__(transactions=False, our_ids=False, lies=lies)
         self._takes = takes
         self._may = may
         self._finds_by = finds_by
