@@ -229,7 +229,7 @@ class ChartCopyStep:
         return elements.identifier_in(document, systems.CHART_COPY)
 
     def _holds_this(self, document: Json) -> bool:
-        """Of one that does not say which copy it is. Raises `AnswerLost` for what may be it and nobody can look into."""
+        """Of one that does not say which copy it is. Raises `AnswerLost` for what nobody can look into."""
         if self._named(document) is not None or elements.reference_of(document.get("subject")) != self.order.patient:
             return False
         written = elements.parse_instant(document.get("date"))
