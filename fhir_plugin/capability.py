@@ -118,6 +118,8 @@ class Capability:
     vendor: VendorFacts = VendorFacts()
     refused_size: int | None = None
     """Bytes of the smallest request body that this server has refused as too large; None where it never has."""
+    refused_types: frozenset[str] = frozenset()
+    """MIME types of which this server has refused the bytes, whatever it says of Binary."""
     scopes: tuple[str, ...] = ()
     """As they were granted; empty where that is not known, or the server is open."""
     discovery: Discovery | None = None
@@ -165,7 +167,8 @@ class Capability:
     def takes_document(self, content_type: str) -> bool:
         """Whether a DocumentReference with this MIME type is worth trying."""
         types = self.vendor.document_types
-        return self.holds("DocumentReference") and (types is None or content_type in types)
+        known = (types is None or content_type in types) and content_type not in self.refused_types
+        return known and self.holds("DocumentReference")
 
     @property
     def may_transact(self) -> bool:

@@ -16,7 +16,8 @@
     |   |-- NotFound            no such resource, or hidden from us
     |   |-- Gone                it was there and has been deleted
     |   |-- VersionConflict     somebody changed it meanwhile
-    |   `-- TooLarge            over the server's limit
+    |   |-- TooLarge            over the server's limit
+    |   `-- ContentRefused      bytes of a type that it does not hold
     |-- AnswerLost              the request may or may not have happened: ask the world, never repeat blindly
     |-- ReadBackMismatch        what the EHR holds is not what we sent
     `-- Tampered                a chain, a signature or a ciphertext does not verify
@@ -149,6 +150,12 @@ class TooLarge(RecordRefused):
     """Over the server's limit, whatever status it chose to say so."""
 
     code = "too-large"
+
+
+class ContentRefused(RecordRefused):
+    """The server takes a Binary, as it says, and not with bytes of this type."""
+
+    code = "content-refused"
 
 
 class AnswersChanged(Refused):

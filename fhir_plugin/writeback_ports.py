@@ -94,10 +94,16 @@ class TwoPlaces(Protocol):
 
 
 class ServerLimits(Protocol):
-    """What a server refused as too large, learnt from its answers; the same for everybody at that server."""
+    """What a server refused for its size or its type, learnt from its answers; the same for everybody there."""
 
     def body_limit(self, fhir_base: FhirBase) -> int | None:
         """Bytes: a request of this size was refused; None where nothing was."""
 
     def refused(self, fhir_base: FhirBase, size: int) -> None:
         """A request body of `size` bytes was refused. Keeps the smallest."""
+
+    def refused_types(self, fhir_base: FhirBase) -> frozenset[str]:
+        """MIME types of which bytes were refused there."""
+
+    def refused_type(self, fhir_base: FhirBase, content_type: str) -> None:
+        """Bytes of this type were refused, though the server says that it takes a Binary."""

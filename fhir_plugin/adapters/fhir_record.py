@@ -8,7 +8,7 @@ name, birth date or the like is sent by POST `_search`, in the body.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -35,7 +35,7 @@ from fhir_plugin.adapters.fhir_sender import MOST_PAGES, FhirSender
 from fhir_plugin.adapters.fhir_urls import resource_path
 from fhir_plugin.adapters.search_answers import CHECKED, answers
 from fhir_plugin.capability import Capability, Discovery
-from fhir_plugin.errors import AnswerLost, NotFound, RecordRefused, RecordUnavailable, Unavailable
+from fhir_plugin.errors import AnswerLost, ContentRefused, NotFound, RecordRefused, RecordUnavailable, Unavailable
 from fhir_plugin.ports import (
     BinaryContent,
     ClinicalRecord,
@@ -117,8 +117,10 @@ class FhirServerRecord:
             known = build_capability(statement, vendor=self._vendor, granted=self._granted)
             self._capability = replace(known, scopes=self._scopes, discovery=self._discover())
             self._sender.wire = wire_for(known.fhir_version)
-        if self._limits is not None and (size := self._limits.body_limit(self.base)) != self._capability.refused_size:
-            self._capability = replace(self._capability, refused_size=size)
+        if self._limits is not None:
+            size, types = self._limits.body_limit(self.base), self._limits.refused_types(self.base)
+            if (size, types) != (self._capability.refused_size, self._capability.refused_types):
+                self._capability = replace(self._capability, refused_size=size, refused_types=types)
         return self._capability
 
     def _remember_size(self, size: int) -> None:
@@ -126,6 +128,20 @@ class FhirServerRecord:
         if self._limits is not None:
             with contextlib.suppress(Unavailable):
                 self._limits.refused(self.base, size)
+
+    @contextlib.contextmanager
+    def _learning_type(self, content_type: str) -> Iterator[None]:
+        """Of a server that says it takes a Binary, a refusal as not supported is about the type of the bytes."""
+        try:
+            yield
+        except RecordRefused as refused:
+            said = refused.status in (400, 422) and refused.code == "type-not-supported"
+            if not said and refused.status != 415:
+                raise
+            if self._limits is not None:
+                with contextlib.suppress(Unavailable):
+                    self._limits.refused_type(self.base, content_type)
+            raise ContentRefused(str(refused), status=refused.status) from refused
 
     # ------------------------------------------------------------------ reading
 
@@ -272,7 +288,9 @@ class FhirServerRecord:
                 return stored
         spliced = binary_json(content, content_type, id=id, security_context=security_context)
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
-        stored = _accepted(self._send_binary(spliced, headers, id, what), what, "Binary", id)
+        reply = self._send_binary(spliced, headers, id, what)
+        with self._learning_type(content_type):
+            stored = _accepted(reply, what, "Binary", id)
         self._forms.remember(self.base, raw=False)
         return stored
 

@@ -1,4 +1,4 @@
-"""What servers refused as too large: one row for each FHIR base, learnt from answers, never by trying."""
+"""What servers refused as too large or of another type, learnt from answers, never by trying."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from fhir_plugin.adapters.database import Database
-from fhir_plugin.adapters.tables import server_limits
+from fhir_plugin.adapters.tables import server_limits, server_types
 from fhir_plugin.ports import Clock
 from mappings.model.identifiers import FhirBase
 
@@ -28,6 +28,7 @@ class DatabaseServerLimits:
         self._database = database
         self._clock = clock
         self._lately: dict[FhirBase, tuple[int | None, dt.datetime]] = {}
+        self._types_lately: dict[FhirBase, tuple[frozenset[str], dt.datetime]] = {}
         self._lock = threading.Lock()
 
     def body_limit(self, fhir_base: FhirBase) -> int | None:
@@ -64,10 +65,41 @@ class DatabaseServerLimits:
         with self._lock:
             self._lately.pop(fhir_base, None)
 
+    def refused_types(self, fhir_base: FhirBase) -> frozenset[str]:
+        """MIME types of which bytes were refused in the last 30 days."""
+        now = self._clock.now()
+        with self._lock:
+            types, since = self._types_lately.get(fhir_base, (frozenset(), dt.datetime.min.replace(tzinfo=dt.UTC)))
+            if dt.timedelta() <= now - since < FRESH:
+                return types
+        believed = (server_types.c.fhir_base == fhir_base) & (server_types.c.since > now - BELIEVED)
+        with self._database.connection() as connection:
+            found = connection.execute(sa.select(server_types.c.content_type).where(believed)).scalars()
+            types = frozenset(str(each) for each in found)
+        with self._lock:
+            self._types_lately[fhir_base] = (types, now)
+        return types
+
+    def refused_type(self, fhir_base: FhirBase, content_type: str) -> None:
+        """Bytes of this type were refused."""
+        now = self._clock.now()
+        same = (server_types.c.fhir_base == fhir_base) & (server_types.c.content_type == content_type)
+        with self._database.writing() as connection:
+            self._database.lock("server-limits")
+            if not connection.execute(sa.update(server_types).where(same).values(since=now)).rowcount:
+                row = {"fhir_base": fhir_base, "content_type": content_type, "since": now}
+                connection.execute(sa.insert(server_types).values(row))
+        with self._lock:
+            self._types_lately.pop(fhir_base, None)
+
     def forget(self, fhir_base: FhirBase) -> bool:
         """Somebody knows that the server takes more now. Returns whether anything was known."""
         with self._database.writing() as connection:
-            gone = connection.execute(sa.delete(server_limits).where(server_limits.c.fhir_base == fhir_base)).rowcount
+            gone = sum(
+                connection.execute(sa.delete(table).where(table.c.fhir_base == fhir_base)).rowcount
+                for table in (server_limits, server_types)
+            )
         with self._lock:
             self._lately.pop(fhir_base, None)
+            self._types_lately.pop(fhir_base, None)
         return bool(gone)

@@ -20,6 +20,7 @@ from fhir_plugin.adapters.tables_of_images import image_labels as image_labels
 from fhir_plugin.adapters.tables_of_images import kept_images as kept_images
 from fhir_plugin.adapters.tables_of_writeback import chart_copies as chart_copies
 from fhir_plugin.adapters.tables_of_writeback import server_limits as server_limits
+from fhir_plugin.adapters.tables_of_writeback import server_types as server_types
 
 # ------------------------------------------------------------------------------------------- the vault
 

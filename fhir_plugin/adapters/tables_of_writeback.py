@@ -36,3 +36,12 @@ server_limits = sa.Table(
     _instant("since"),
 )
 """The smallest request body that a server has refused as too large. It says nothing about anybody."""
+
+server_types = sa.Table(
+    "server_types",
+    metadata,
+    sa.Column("fhir_base", sa.Text, primary_key=True),
+    sa.Column("content_type", sa.Text, primary_key=True),
+    _instant("since"),
+)
+"""MIME types of which a server has refused the bytes, whatever it says of Binary."""

@@ -133,6 +133,8 @@ def page_bytes(rung: Rung, largest: int) -> int:
 
 def _image_type(capability: Capability, content_types: frozenset[str], *, encounter: bool) -> tuple[str, Why]:
     """Media, else DocumentReference; empty with a reason: the first way that is barred by the least."""
+    if content_types & capability.refused_types:
+        return "", Why.NO_IMAGES
     if capability.holds("Media") and capability.may("Media", "read"):
         return "Media", Why.NO_IMAGES
     documents = capability.vendor.document_types

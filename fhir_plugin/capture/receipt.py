@@ -11,7 +11,7 @@ from fhir_plugin.capability import Capability
 from fhir_plugin.capture.draft import Draft, DraftState
 from fhir_plugin.capture.filing import FilingOrder, read_captured
 from fhir_plugin.capture.ladder_words import said_after
-from fhir_plugin.errors import TooLarge
+from fhir_plugin.errors import ContentRefused, TooLarge
 from fhir_plugin.ledger.intents import Evidence, Intent, IntentState, Outcome
 from mappings.model.consent import ConsentGiver, ConsentScope, PhotoConsent, ScopeDecision
 from mappings.model.identifiers import CaptureId, ImageId, Reference, Sha256
@@ -127,6 +127,8 @@ def receipt_of(
         message = SEALED_MESSAGES[state]
     if state == "nothing-current" and intent is not None and intent.reason == TooLarge.code:
         message = _too_large(draft)
+    if state == "nothing-current" and intent is not None and intent.reason == ContentRefused.code:
+        message = _NO_SUCH_FILES
     if state in ("nothing-current", "filing", "unresolved") and intent is not None and intent.message:
         message = f"{message} ({intent.message})"
     filed = tuple(_read_line(line, link) for line in result.get("filed", []))
@@ -157,6 +159,12 @@ def receipt_of(
         retry_after=max(0.0, retry.total_seconds()) if retry is not None else None,
         outcome=intent.outcome.value if intent is not None and intent.outcome is not None else None,
     )
+
+
+_NO_SUCH_FILES = (
+    "This EHR does not take files of that kind, so nothing was filed, and nothing is lost. This is remembered: file "
+    "again, and it goes the next best way, which the page names beside the button."
+)
 
 
 def _too_large(draft: Draft) -> str:

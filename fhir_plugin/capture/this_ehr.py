@@ -94,6 +94,7 @@ class ThisEhr:
     transaction: str
     body_limit: int | None
     learnt_limit: int | None
+    learnt_types: tuple[str, ...]
     document_limit: int | None
     document_types: tuple[str, ...] | None
     document_needs: tuple[str, ...]
@@ -121,6 +122,7 @@ def this_ehr(capability: Capability, policy: PolicyPack, *, encounter: bool = Tr
         transaction=_transaction(capability),
         body_limit=capability.body_limit,
         learnt_limit=capability.refused_size,
+        learnt_types=tuple(sorted(capability.refused_types)),
         document_limit=capability.document_limit,
         document_types=None if types is None else tuple(sorted(types)),
         document_needs=tuple(sorted(vendor.document_needs)),

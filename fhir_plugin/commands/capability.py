@@ -179,6 +179,8 @@ def lines(found: ThisEhr) -> Iterator[str]:
     yield f"Largest request: {_size(found.body_limit)}; largest document: {_size(found.document_limit)}."
     if found.learnt_limit is not None:
         yield f"It refused a request of {_size(found.learnt_limit)} as too large; after 30 days it is tried again."
+    if found.learnt_types:
+        yield f"It refused files of these kinds: {', '.join(found.learnt_types)}; after 30 days they are tried again."
     if found.known:
         yield ""
         yield f"Known of {found.family}:"

@@ -6,7 +6,7 @@ import pytest
 
 from fhir_plugin.adapters.server_limits import DatabaseServerLimits
 from fhir_plugin.capability import Discovery
-from fhir_plugin.errors import AnswerLost, PluginError, RecordRefused, TooLarge, Unavailable
+from fhir_plugin.errors import AnswerLost, ContentRefused, PluginError, RecordRefused, TooLarge, Unavailable
 from mappings.model.identifiers import FhirBase
 from smart_launch import errors as smart
 from tests.adapters.scripted_record import BASE, MEDIA, STATEMENT, outcome, record
@@ -44,6 +44,31 @@ def test_what_says_that_it_is_too_large_is_remembered(
     assert limits.body_limit(BASE) == (len(LARGE) if learnt else None)
     assert server.capability().refused_size == (len(LARGE) if learnt else None)
     assert server.capability().body_limit == (len(LARGE) - 1 if learnt else None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "learnt"),
+    [
+        (Answer(422, outcome("not-supported")), True),
+        (Answer(400, outcome("not-supported")), True),
+        (Answer(415, BAD), True),
+        (Answer(422, BAD), False),
+        (Answer(404, outcome("not-supported")), False),
+        (Answer(405, outcome("not-supported")), False),
+        (Answer(403, BAD), False),
+        (Answer(413), False),
+    ],
+)
+def test_a_type_that_a_binary_may_not_have_is_remembered(answer: Answer, learnt: bool) -> None:
+    """A server that has no Binary, or not for us, says nothing about types: 404, 405 and 403."""
+    limits = FakeServerLimits()
+    server, _ = record(Answer(200, STATEMENT), answer, answer, limits=limits, vendor="hapi")
+    assert server.capability().refused_types == frozenset()
+    with pytest.raises(ContentRefused if learnt else RecordRefused) as refused:
+        server.create_binary(b"\xff\xd8\xff", "image/jpeg", id="b1", security_context=None)
+    assert (refused.value.code == "content-refused") is learnt
+    assert limits.refused_types(BASE) == (frozenset({"image/jpeg"}) if learnt else frozenset())
+    assert server.capability().refused_types == limits.refused_types(BASE)
 
 
 def test_a_search_that_is_refused_says_nothing_about_bodies() -> None:

@@ -89,11 +89,14 @@ def test_a_registered_ehr_is_asked_for_what_its_entry_asks(here: CommandLine, de
     try:
         limits = DatabaseServerLimits(installation.database, installation.clock)
         limits.refused(FhirBase(default.fhir_base), 900_000)
+        limits.refused_type(FhirBase(default.fhir_base), "image/webp")
     finally:
         installation.close()
     assert here.run("capability", "--issuer", "here", "--json").json()["learnt_limit"] == 900_000
-    assert "refused a request of 900000 bytes" in here.run("capability", "--issuer", "here").out
-    assert here.run("capability", "--issuer", "here", "--forget-limit", "--json").json()["learnt_limit"] is None
+    said = here.run("capability", "--issuer", "here").out
+    assert "refused a request of 900000 bytes" in said and "of these kinds: image/webp" in said
+    forgotten = here.run("capability", "--issuer", "here", "--forget-limit", "--json").json()
+    assert (forgotten["learnt_limit"], forgotten["learnt_types"]) == (None, [])
     assert here.run("capability", "--issuer", "elsewhere").status == REFUSED
 
 

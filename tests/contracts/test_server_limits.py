@@ -42,6 +42,27 @@ def test_a_small_request_was_not_refused_for_its_size(limits: ServerLimits) -> N
     assert limits.body_limit(HERE) == SMALLEST
 
 
+def test_a_type_that_was_refused_is_known_at_its_server_for_a_month(limits: ServerLimits) -> None:
+    assert limits.refused_types(HERE) == frozenset()
+    for content_type in ("image/jpeg", "image/png", "image/jpeg"):
+        limits.refused_type(HERE, content_type)
+    assert limits.refused_types(HERE) == {"image/jpeg", "image/png"}
+    assert limits.refused_types(ELSEWHERE) == frozenset()
+    assert limits.body_limit(HERE) is None
+
+
+def test_a_type_is_tried_again_after_a_month_or_when_somebody_says_so(own: OwnStores) -> None:
+    limits = DatabaseServerLimits(own.database, own.clock)
+    limits.refused_type(HERE, "image/jpeg")
+    own.clock.advance(seconds=BELIEVED.total_seconds() - 10)
+    assert limits.refused_types(HERE) == {"image/jpeg"}
+    limits.refused_type(HERE, "image/png")
+    own.clock.advance(seconds=20)
+    assert limits.refused_types(HERE) == {"image/png"}
+    assert limits.forget(HERE) and not limits.forget(HERE)
+    assert limits.refused_types(HERE) == frozenset()
+
+
 def test_after_a_month_it_is_tried_again(own: OwnStores) -> None:
     limits = DatabaseServerLimits(own.database, own.clock)
     limits.refused(HERE, MB)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fhir_plugin.demo import start_demo
-from fhir_plugin.errors import PluginError
+from fhir_plugin.errors import ContentRefused, PluginError, TooLarge
 from fhir_plugin.sandbox.fhir.personality import personality_names
 from fhir_plugin.walkthrough import launch, launch_of, open_browser, walk
 from fhir_plugin.walkthrough_deletion import DECIDES, destroyed, unlike_any_other
@@ -34,8 +34,10 @@ def row_of(like: str, folder: Path) -> str:
 
         try:
             image = str(walk(demo, unlike_any_other(), "image/jpeg")["media"])
-        except PluginError:
-            return f"| `{like}` | | no image is filed there | |"
+        except PluginError as refused:
+            if refused.code not in (TooLarge.code, ContentRefused.code):
+                return f"| `{like}` | | no image is filed there | |"
+            image = str(walk(demo, unlike_any_other(), "image/jpeg")["media"])  # now it is known what is not taken
         try:
             result = destroyed(demo, at_the_chart, image, _untimed)
         except PluginError as error:

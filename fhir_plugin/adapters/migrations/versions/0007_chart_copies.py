@@ -1,4 +1,4 @@
-"""What was left in charts that take no images, and what servers refused as too large."""
+"""What was left in charts that take no images, and what servers refused as too large or of another type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds two tables; nothing that is there changes."""
+    """Adds three tables; nothing that is there changes."""
     op.create_table(
         "chart_copies",
         sa.Column("id", sa.Text(), nullable=False),
@@ -38,9 +38,17 @@ def upgrade() -> None:
         sa.Column("since", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("fhir_base", name=op.f("pk_server_limits")),
     )
+    op.create_table(
+        "server_types",
+        sa.Column("fhir_base", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("fhir_base", "content_type", name=op.f("pk_server_types")),
+    )
 
 
 def downgrade() -> None:
     """Removes them: nobody knows any more what was left in which chart."""
+    op.drop_table("server_types")
     op.drop_table("server_limits")
     op.drop_table("chart_copies")
