@@ -86,6 +86,7 @@ def put_what_it_names(ehr: FhirServerRecord, *resources: Json) -> None:
         ehr.put({"resourceType": resource_type, "id": id, **must.get(resource_type, {})})
 
 
+@pytest.mark.exhaustive
 def test_a_conformance_run(base: FhirBase) -> None:
     """HAPI does in R5 what it does in R4; what others refer to cannot be deleted there, and nobody signs in."""
     report = run(RecordingTransport(), base)
