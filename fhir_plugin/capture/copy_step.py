@@ -17,7 +17,7 @@ from fhir_plugin.capture.filing import FilingOrder, OrderedImage
 from fhir_plugin.capture.ladder import copy_room
 from fhir_plugin.capture.steps import Found
 from fhir_plugin.capture.withdraw import withdraw
-from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused
+from fhir_plugin.errors import AnswerLost, Gone, NotFound, ReadBackMismatch, RecordRefused, Unavailable
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, Sheet, SheetPicture, Stored
 from mappings.model.chart_document import ChartDocument
@@ -82,7 +82,7 @@ class ChartCopyStep:
         stored = self.record.create(document)
         try:  # counted afterwards: some servers, and some proxies in front of them, write a create twice
             return self.happened() or self._evidence(stored)
-        except AnswerLost:  # it cannot be searched, so its answer is all there is
+        except (AnswerLost, RecordRefused, Unavailable):  # its answer is all there is, and it is never sent again
             return self._evidence(stored)
 
     def undo(self, evidence: Evidence) -> Sequence[str]:

@@ -233,7 +233,23 @@ def in_chart(order: FilingOrder, evidence: Mapping[str, Evidence]) -> list[str]:
         copy = evidence.get(f"copy-{image.image_id}", {})
         rung = Rung(copy.get("rung") or evidence["place"].get("rung", Rung.SEQUENCE.value))
         said.append(said_after(rung, reduced=copy.get("reduced") == "yes"))
+        seen = evidence.get(f"copy-{image.image_id}-look")
+        said += looked_words(seen) if seen is not None else []
     return list(dict.fromkeys(said))
+
+
+def looked_words(seen: Evidence) -> list[str]:
+    """What looking at a copy in the chart has found, where that is not simply what was sent."""
+    said = {
+        "changed": "The EHR has rewritten what it was sent: the words, and the picture if there is one, are the same.",
+        "unseen": "The EHR does not let this app look at it there, so that nobody has compared it with what was sent.",
+    }
+    found = [said[seen["kept"]]] if seen.get("kept") in said else []
+    if seen.get("labels") == "no":
+        found.append(
+            "The EHR has not kept its labels with it: this app keeps them, and the page names what is sensitive."
+        )
+    return found
 
 
 def agreed(consent: PhotoConsent) -> list[tuple[str, str]]:

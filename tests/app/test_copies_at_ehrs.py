@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ from tests.disclose.package.made import WorkerHere
 from tests.fakes.record import FakeRecord
 from tests.fakes.server_limits import FakeServerLimits
 from tests.imaging.drawing import as_jpeg, grainy
+from tests.shape.project import ROOT
+
+ORACLE = ROOT / "fhir_plugin/sandbox/personalities/oracle.toml"
 
 
 class Ehr:
@@ -118,11 +122,13 @@ def test_the_chart_gets_the_best_that_it_takes_and_the_whole_is_kept(
             assert copy.image_id.encode() in content and b"Labels:" in content
 
 
-def test_where_the_page_has_too_little_room_the_picture_on_it_is_smaller() -> None:
+def test_where_the_page_has_too_little_room_the_picture_on_it_is_smaller(tmp_path: Path) -> None:
+    bounded = tmp_path / "bounded.toml"
+    bounded.write_text(ORACLE.read_text("utf-8") + "max_attachment_bytes = 5_000_000\n", "utf-8")
     noise = Image.merge("RGB", [Image.effect_noise((2600, 2000), 120)] * 3)
     picture = as_jpeg(noise, quality=100, subsampling="4:4:4")
     assert len(picture) > 5_200_000
-    with ehr("oracle") as here:
+    with ehr(str(bounded)) as here:
         copy, _document, content = here.filed(picture)
         assert (copy.rung, copy.reduced) == (Rung.PDF, True) and 400_000 < len(content) <= 5_000_000
 

@@ -164,7 +164,8 @@ def test_what_the_chart_rewrites_is_still_the_copy_and_what_it_garbles_is_taken_
     wrapped = PaperRecord(
         frozenset({TEXT}), rewrites=lambda content: content.replace(b" ", b"\r\n"), only=b"Identifier:"
     )
-    assert bench_on(wrapped).filed()[1].state == "filed"
+    _, receipt = bench_on(wrapped).filed()
+    assert receipt.state == "filed" and any("has rewritten" in said for said in receipt.in_chart)
     garbled = PaperRecord(frozenset({PDF, TEXT}), rewrites=lambda content: content[:-1] + b"?", only=b"Identifier:")
     bench = bench_on(garbled)
     _, receipt = bench.filed()
@@ -314,3 +315,26 @@ def test_each_image_of_a_set_goes_by_its_own_labels(labels: tuple[Label, ...], r
     assert terms.for_image(image) == ((Rung.TEXT_NOTE, TEXT) if restricted else (rung, PDF))
     assert replace(terms, words_only=False).for_image(image) == (rung, PDF)
     assert replace(terms, rung=Rung.TEXT_NOTE).for_image(image) == (Rung.TEXT_NOTE, TEXT)
+
+
+def test_the_receipt_says_what_the_chart_did_not_keep_or_does_not_show() -> None:
+    kept = PaperRecord()
+    _, receipt = bench_on(kept).filed()
+    assert len(receipt.in_chart) == 1, "nothing to say besides what it holds"
+    dropped = PaperRecord(drops=("meta", "securityLabel"), only=b"Identifier:")
+    _, receipt = bench_on(dropped).filed()
+    assert receipt.state == "filed" and any("not kept its labels" in said for said in receipt.in_chart)
+
+
+def test_a_chart_that_goes_down_once_it_has_the_copy_is_not_sent_another() -> None:
+    ehr = PaperRecord()
+    bench, downs = bench_on(ehr), iter([True])
+
+    def down(call: str, what: str) -> None:
+        if call == "search" and len(copies_in(ehr)) == 1 and next(downs, False):
+            raise RecordUnavailable(what)
+
+    ehr.on_call = down
+    capture, _ = bench.filed()
+    bench.until_settled()
+    assert bench.captures.receipt(SESSION, capture).state == "filed" and len(copies_in(ehr)) == 1
