@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -86,8 +87,12 @@ class TwoPlaces(Protocol):
     @property
     def here(self) -> ClinicalRecord: ...
 
-    def kept(self) -> list[Reference]:
-        """What is kept here and says whose it is; bytes belong to what shows them, and are not named."""
+    def kept(self, known: Collection[Reference] | None = None) -> list[Reference]:
+        """What is kept here and says whose it is; bytes belong to what shows them, and are not named.
+
+        `known`: what else is known to be this patient's. Then Provenances are looked through as well that name nobody
+        and are about any of these, or about what is kept.
+        """
 
     def purge(self, reference: Reference) -> int:
         """Every version of it here, as if it had never been."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from fhir_plugin.adapters.database import Database
 from fhir_plugin.adapters.tables import companion_resources
 from fhir_plugin.ports import ClinicalRecord
 from mappings.model.identifiers import FhirBase, PatientId, Reference
+from mappings.r4 import elements
 
 _rows = companion_resources
 
@@ -24,7 +26,28 @@ class LaunchPlaces:
     patient: PatientId
     database: Database = field(repr=False)
 
-    def kept(self) -> list[Reference]:
+    def kept(self, known: Collection[Reference] | None = None) -> list[Reference]:
+        own = self._named()
+        return own if known is None else [*own, *self._about({*own, *known})]
+
+    def _about(self, mine: set[Reference]) -> list[Reference]:
+        """Provenances that name nobody, of which one target is among these."""
+        query = sa.select(_rows.c.id).where(
+            _rows.c.fhir_base == self.here.base,
+            _rows.c.type == "Provenance",
+            _rows.c.patient.is_(None),
+            _rows.c.deleted.is_(False),
+        )
+        with self.database.connection() as connection:
+            ids = list(connection.execute(query.order_by(_rows.c.last_updated, _rows.c.id)).scalars())
+        return [Reference(f"Provenance/{id}") for id in ids if self._targets(id) & mine]
+
+    def _targets(self, id: str) -> set[Reference]:
+        targets = elements.objects_of(self.here.read("Provenance", id).get("target"))
+        found = (elements.reference_of(each) for each in targets)
+        return {Reference(each.split("/_history/")[0]) for each in found if each is not None}
+
+    def _named(self) -> list[Reference]:
         query = (
             sa.select(_rows.c.type, _rows.c.id)
             .where(_rows.c.fhir_base == self.here.base, _rows.c.patient == self.patient, _rows.c.deleted.is_(False))

@@ -56,7 +56,9 @@ class MovingOver:
     def kept(self, session: ClinicalSession) -> list[Kept]:
         """Everything, with why each thing stays that stays."""
         places = self.places(session.launch_id)
-        return list(_kept(places, places.there.capability()))
+        capability = places.there.capability()
+        known = self._known(session) if _takes(capability, "Provenance") else None
+        return list(_kept(places, capability, places.kept(known)))
 
     def move(self, session: ClinicalSession, *, again: bool = False) -> dict[str, int]:
         """What can go over goes, one thing after the other; what somebody is changing waits for the next time. Returns
@@ -85,9 +87,13 @@ class MovingOver:
         ):
             if intent.kind == KIND and parts.engine.adopt(intent, session.launch_id):
                 parts.engine.run(intent.id)
-        places = self.places(session.launch_id)
-        if any(not each.why and not self._refused(each.reference) for each in _kept(places, places.there.capability())):
+        if any(not each.why and not self._refused(each.reference) for each in self.kept(session)):
             parts.background.begin(f"moving {session.patient_id}", lambda: self._behind(session))
+
+    def _known(self, session: ClinicalSession) -> list[Reference]:
+        """What our registers say was filed for this patient: what names nobody may be about it."""
+        filed = self.parts.kept.of_patient(session.fhir_base, session.patient_id)
+        return [each for image in filed for each in (image.reference, image.consent) if each is not None]
 
     def _behind(self, session: ClinicalSession) -> None:
         self.move(session)
@@ -329,8 +335,7 @@ class CopiesAfterwards:
 # ------------------------------------------------------------------------------------------ what can go
 
 
-def _kept(places: TwoPlaces, capability: Capability) -> Iterator[Kept]:
-    references = places.kept()
+def _kept(places: TwoPlaces, capability: Capability, references: Sequence[Reference]) -> Iterator[Kept]:
     images = [each for each in references if each.startswith("Media/")]
     for each in images:
         yield _image(places, capability, each)

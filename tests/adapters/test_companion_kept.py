@@ -62,6 +62,11 @@ def test_it_is_named_for_its_patient_alone_and_counted_without_names(stores: Own
     companion.delete("Consent", "c2")
     places = LaunchPlaces(FakeRecord(base=HERE), companion, AMY, stores.database)
     assert places.kept() == ["Consent/c1", "Media/m1"]
+    for id, target in (("p1", "Media/m1"), ("p2", "Media/m2"), ("p3", "Media/moved-before/_history/1")):
+        companion.put({"resourceType": "Provenance", "id": id, "target": [{"reference": target}]})
+    assert places.kept() == ["Consent/c1", "Media/m1"]
+    assert places.kept([]) == ["Consent/c1", "Media/m1", "Provenance/p1"]
+    assert places.kept([Reference("Media/moved-before")])[2:] == ["Provenance/p1", "Provenance/p3"]
     told = {(base, kind): (number, of) for base, kind, number, of in counted(stores.database)}
     assert told[(HERE, "Media")] == (2, 2) and told[(HERE, "Consent")] == (1, 1)
     assert set(patients_kept(stores.database)) == {(HERE, AMY), (HERE, "bob"), ("https://other.example/fhir", AMY)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +32,7 @@ class Places:
     there: FakeRecord
     here: FakeRecord
 
-    def kept(self) -> list[Reference]:
+    def kept(self, known: Collection[Reference] | None = None) -> list[Reference]:
         return [Reference(f"{each['resourceType']}/{each['id']}") for each in self.here.stored()]
 
     def purge(self, reference: Reference) -> int:
