@@ -116,7 +116,7 @@ def _index(named: Mapping[str, Json]) -> Json:
 
 
 def _guide(several: list[Json], shown: tuple[Example, ...]) -> Json:
-    listed = [_listed(each, each.get("title", each["id"]), {"exampleBoolean": False}) for each in several]
+    listed = [_listed(each, str(each.get("title", each["id"])), {"exampleBoolean": False}) for each in several]
     for each in shown:
         of = {"exampleBoolean": True} if each.profile is None else {"exampleCanonical": profile_url(each.profile)}
         listed.append(_listed(each.resource, each.title, of))

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
 from mappings.profiles.examples import examples
 from mappings.profiles.package import definitions, package_archive
 from mappings.profiles.shape import profile_url
+from mappings.profiles.which import profile_of
+from tests.profiles.anything import ANYTHING
 from tests.profiles.spoilt import REFUSED, Spoilt
 from tests.profiles.written import written_by
 from tests.servers.hl7_validator import Hl7Validator, running_validator
@@ -21,7 +24,8 @@ pytestmark = [pytest.mark.needs("javac"), pytest.mark.needs("mvn"), pytest.mark.
 CLAIMING = {f"{each.resource['resourceType']}/{each.resource['id']}": each.claiming for each in examples()}
 SLOW = {"Extension"}
 """For each extension the validator reads all of R4 again: a few of them here, and all of them with --exhaustive."""
-FEW = {"grantor", "earlier-decision"}
+FEW = {"earlier-decision"}
+OTHERS = ("images-only", "hapi", "no-media", "create-only", "epic", "text-only", "strict")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,30 @@ def _name(each: Spoilt) -> str:
     return f"{each.profile}: {each.how}"
 
 
-@pytest.mark.parametrize("like", ["default", pytest.param("images-only", marks=pytest.mark.exhaustive)])
+def _holds_for_anything(validator: Hl7Validator, profile: str, most: int) -> None:
+    quick = (Phase.explicit, Phase.generate)  # making it smaller would ask the validator hundreds of times
+
+    @settings(max_examples=most, deadline=None, suppress_health_check=list(HealthCheck), phases=quick)
+    @given(ANYTHING[profile])
+    def keeps(resource: Json) -> None:
+        assert profile_of(resource) == profile
+        assert validator.errors(resource, profile_url(profile)) == []
+
+    keeps()
+
+
+@pytest.mark.parametrize("profile", ANYTHING)
+def test_whatever_is_written_keeps_its_profile(validator: Hl7Validator, profile: str) -> None:
+    _holds_for_anything(validator, profile, 5)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("profile", ANYTHING)
+def test_whatever_is_written_keeps_its_profile_many_times(validator: Hl7Validator, profile: str) -> None:
+    _holds_for_anything(validator, profile, 300)
+
+
+@pytest.mark.parametrize("like", ["default", *(pytest.param(each, marks=pytest.mark.exhaustive) for each in OTHERS)])
 def test_what_a_walkthrough_writes_keeps_our_profiles(
     validator: Hl7Validator, like: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
