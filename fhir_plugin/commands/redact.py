@@ -125,13 +125,16 @@ def redact(
 
 
 def _look_around(parts: Callable[[], Iterator[Part]], around: Together) -> None:
-    """Let the judge know who describes each Binary: only lines that speak of one are read for it."""
+    """Let the judge know who describes each Binary, and what is a copy of what: only lines that speak of one are read
+    for it."""
     from fhir_plugin.disclose.redact import read_part
     from fhir_plugin.disclose.redact.places import places
+    from mappings.terminology.systems import IMAGE
 
+    telling = (b"Binary", b"\\u", IMAGE.encode())
     contexts: set[str] = set()
     for part in parts():
-        if b"Binary" not in part.data and b"\\u" not in part.data:
+        if not any(each in part.data for each in telling):
             continue
         for place in places(read_part(part), ""):
             around.see(place.resource, place.full_url or "")
@@ -141,7 +144,7 @@ def _look_around(parts: Callable[[], Iterator[Part]], around: Together) -> None:
     if not contexts:
         return
     for part in parts():
-        if b"Binary" in part.data or b"\\u" in part.data:
+        if any(each in part.data for each in telling):
             continue
         for place in places(read_part(part), ""):
             if f"{place.resource['resourceType']}/{place.resource.get('id')}" in contexts or place.full_url:

@@ -16,6 +16,7 @@ from fhir_plugin.disclose.redact import Part, RedactedRecord, read_part, redact_
 from fhir_plugin.disclose.redact.places import places
 from fhir_plugin.errors import PluginError, Refused
 from mappings.model.disclosure import Asked, Mode
+from mappings.terminology.systems import CHART_COPY
 
 
 class NotProven(PluginError):
@@ -49,7 +50,8 @@ def redact_and_prove(
     """What policy says of a request, done. Raises `UnreadableRecord`, `CannotLook`, `NotProven`."""
     parts = list(documents)
     around = Together()
-    if any(b"Binary" in part.data or b"\\u" in part.data for part in parts):  # only they are judged by what is around
+    told = (b"Binary", b"\\u", CHART_COPY.encode())  # only they are judged by what is around
+    if any(each in part.data for part in parts for each in told):
         for part in parts:
             for place in places(read_part(part), part.place):
                 around.see(place.resource, place.full_url or "")

@@ -21,6 +21,9 @@ class Around(Protocol):
     def describers(self, key: str) -> Iterable[Said]:
         """Those whose attachments are this Binary (`Binary/id`)."""
 
+    def images(self, image_id: str) -> Iterable[Said]:
+        """The images that this app identified so, and no copies of them."""
+
 
 class Alone:
     """Nothing is around."""
@@ -31,6 +34,9 @@ class Alone:
     def describers(self, key: str) -> Iterable[Said]:
         return ()
 
+    def images(self, image_id: str) -> Iterable[Said]:
+        return ()
+
 
 class Together:
     """The resources of one Bundle, folder or export, each seen once before any is judged."""
@@ -38,6 +44,7 @@ class Together:
     def __init__(self, resources: Iterable[Mapping[str, Any]] = ()) -> None:
         self._said: dict[str, list[Said]] = {}
         self._describers: dict[str, list[Said]] = {}
+        self._images: dict[str, list[Said]] = {}
         for resource in resources:
             self.see(resource)
 
@@ -46,6 +53,8 @@ class Together:
         said = read(resource)
         for name in {said.key, full_url} - {""}:
             self._said.setdefault(name, []).append(said)
+        if said.image_id and not said.copied:
+            self._images.setdefault(said.image_id, []).append(said)
         if not said.is_bytes and said.kind != "AuditEvent":
             for key in set(_binaries_in(resource)):
                 self._describers.setdefault(key, []).append(said)
@@ -59,6 +68,9 @@ class Together:
 
     def describers(self, key: str) -> Iterable[Said]:
         return tuple(self._describers.get(key, ()))
+
+    def images(self, image_id: str) -> Iterable[Said]:
+        return tuple(self._images.get(image_id, ()))
 
 
 def together(found: list[Said]) -> Said:
@@ -75,6 +87,8 @@ def together(found: list[Said]) -> Said:
         site_words=frozenset().union(*(said.site_words for said in found)),
         context=first.context,
         is_bytes=first.is_bytes,
+        image_id=first.image_id,
+        copied=first.copied,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from mappings.model.labels import CONFIDENTIALITY, Label
 from mappings.terminology.private_signs import words_in
 from mappings.terminology.resource_types import RESOURCE_TYPES
-from mappings.terminology.systems import BODY_SITE_EXTENSION
+from mappings.terminology.systems import BODY_SITE_EXTENSION, CHART_COPY, IMAGE
 
 INLINE_LABEL: Final = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
 """DS4P IG 1.0.0: a label on one element, as `valueCoding`."""
@@ -54,7 +54,8 @@ class Said:
 
     `labels`: every label on it or in it. `unreadable`: something that should be a label is none. `site_codes`,
     `site_words`: the place on the body, of pictures. `context`: the resource whose labels hold for this Binary.
-    `is_bytes`: a Binary, which cannot say what it shows.
+    `is_bytes`: a Binary, which cannot say what it shows. `image_id`: how this app identified an image; `copied`: of
+    which image a document of this app is a copy, for a chart that takes no images, and may have dropped its labels.
     """
 
     key: str
@@ -67,9 +68,12 @@ class Said:
     site_words: frozenset[str]
     context: str | None
     is_bytes: bool
+    image_id: str = ""
+    copied: str = ""
 
 
 _PICTURES: Final = ("image/", "video/", "application/dicom")
+_OF_IMAGES: Final = frozenset({"Media", "DocumentReference"})
 _IMAGE_KINDS: Final = frozenset({"Media", "ImagingStudy", "ImagingSelection"})
 
 
@@ -93,7 +97,29 @@ def read(resource: Mapping[str, Any]) -> Said:
         site_words=frozenset(reading.site_words) if image else frozenset(),
         context=None if context is None else _reference(context),
         is_bytes=known == "Binary",
+        image_id=_identified(resource.get("identifier"), IMAGE) if known in _OF_IMAGES else "",
+        copied=_copied(resource) if known == "DocumentReference" else "",
     )
+
+
+def _copied(document: Mapping[str, Any]) -> str:
+    """The image that it is a copy of; `?` for a copy that does not say of which."""
+    if not _identified(document.get("identifier"), CHART_COPY):
+        return ""
+    context = document.get("context")
+    related = context.get("related") if isinstance(context, dict) else None
+    for each in related if isinstance(related, list) else [related]:
+        found = _identified(each.get("identifier"), IMAGE) if isinstance(each, dict) else ""
+        if found:
+            return found
+    return "?"
+
+
+def _identified(value: object, system: str) -> str:
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, dict) and each.get("system") == system and isinstance(each.get("value"), str):
+            return str(each["value"])
+    return ""
 
 
 def _reference(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from fhir_plugin.disclose.decide.around import Alone, Around, together
@@ -146,6 +147,9 @@ def _facts_of_labels(labels: Iterable[Label], rules: Rules, purpose: str) -> set
 
 def _with_what_is_around(said: Said, around: Around) -> tuple[Said, bool, bool]:
     """What holds for it, whether labels stand where we cannot see, and whether anything says what it shows."""
+    if said.copied:  # its chart may keep no labels: those of its image hold, and where they are not here a person looks
+        images = list(around.images(said.copied))
+        return replace(together([said, *images]), image=said.image), not images, True
     if not said.is_bytes:
         return said, False, True
     found = list(around.describers(said.key)) if said.key else []
