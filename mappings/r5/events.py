@@ -6,6 +6,7 @@ targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from mappings.r4 import elements
@@ -209,13 +210,19 @@ _ENTITY_WITH_AGENT: Final = Shape(_ENTITY.path, (*_ENTITY.rules, only5("agent", 
 
 
 def _entities_up(part: Json) -> Json:
-    said = {name: [_ENTITY_WITH_AGENT.up(each) for each in value] for name, value in part.items() if value}
-    return {**said, **_patient_among_entities(part)}
+    return {**_entities(part, _ENTITY_WITH_AGENT.up), **_patient_among_entities(part)}
 
 
 def _entities_down(part: Json) -> Json:
-    given = part.get("entity")
-    return {"entity": [_ENTITY_WITH_AGENT.down(each) for each in given]} if isinstance(given, list) else {}
+    return _entities(part, _ENTITY_WITH_AGENT.down)
+
+
+def _entities(part: Json, say: Callable[[Any], Any]) -> Json:
+    """What is no list stays as it is: it is wrong in both versions."""
+    if "entity" not in part:
+        return {}
+    entities = part["entity"]
+    return {"entity": [say(each) for each in entities] if isinstance(entities, list) else entities}
 
 
 AUDIT_EVENT: Final = Shape(

@@ -8,13 +8,22 @@ from typing import Any, Final
 
 import pytest
 
+from fhir_plugin.adapters.composite import CompositeRecord
+from fhir_plugin.adapters.fhir_binaries import BinaryForms
 from fhir_plugin.adapters.fhir_capability import build_capability
 from fhir_plugin.adapters.fhir_r5 import R4Wire, R5Wire, wire_for
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.errors import RecordRefused, RecordUnavailable
 from fhir_plugin.ports import TransactionEntry
+from fhir_plugin.sandbox.app import SandboxConfig
+from fhir_plugin.sandbox.serve import running_sandbox
+from mappings.model.identifiers import FhirBase
 from mappings.r5.translate import to_r5
+from mappings.terminology import systems
+from smart_launch.transport import Transport
 from tests.adapters.scripted_record import BASE, record
+from tests.capture.bench import Bench
+from tests.fakes.record import FakeRecord
 from tests.fakes.transport import Answer, ScriptedTransport
 from tests.mappings.r5_written import written
 
@@ -157,3 +166,21 @@ def test_a_server_that_says_r5_and_speaks_r4_is_read_without_an_error() -> None:
     made, _ = r5(Answer(200, CONSENT), Answer(200, DOCUMENT))
     assert made.read("Consent", CONSENT["id"])["resourceType"] == "Consent"
     assert made.read("DocumentReference", "d1") != DOCUMENT
+
+
+def test_a_capture_is_filed_at_the_sandbox_of_r5() -> None:
+    """All of a filing, over real HTTP; HAPI in R5, where there is Java."""
+    with running_sandbox(SandboxConfig(personality="r5", open=True)) as sandbox:
+        transport = Transport()
+        ehr = FhirServerRecord(transport, FhirBase(sandbox.fhir_base), binary_forms=BinaryForms())
+        assert ehr.capability().fhir_version == "5.0.0"
+        ehr.put({"resourceType": "Patient", "id": "p1"})
+        bench = Bench(CompositeRecord(ehr, FakeRecord()))
+        capture, receipt = bench.filed("store", "store")
+        assert (receipt.state, receipt.outcome, receipt.reason) == ("filed", "done", "")
+        assert {line.reference.partition("/")[0] for line in receipt.filed} == {"DocumentReference"}
+        assert all(line.sha256_read_back == line.sha256_clean for line in receipt.filed)
+        [consent] = ehr.search("Consent", {"_tag": f"{systems.CAPTURE}|{capture}"})
+        raw = transport.send("GET", f"{sandbox.fhir_base}/Consent/{consent['id']}").json()
+        assert raw["decision"] == "deny" and raw["subject"] == consent["patient"] == {"reference": "Patient/p1"}
+        transport.close()

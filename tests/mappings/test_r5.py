@@ -92,6 +92,13 @@ def test_whatever_comes_is_read_without_an_error(data: st.DataObject) -> None:
     assert isinstance(to_r5(from_r5(broken)), dict)
 
 
+@given(st.data())
+def test_whatever_is_in_the_companion_is_sent_without_an_error(data: st.DataObject) -> None:
+    """R4 that is broken anywhere: the server then says what is wrong with it."""
+    broken = data.draw(damaged(data.draw(st.sampled_from([*written().values(), *official()["r4"]]))))
+    assert isinstance(from_r5(to_r5(broken)), dict)
+
+
 @pytest.mark.parametrize("resource", official()["r4"], ids=lambda one: f"{one['resourceType']}-{one['id']}")
 def test_an_official_example_of_r4_is_valid_r5_and_comes_back(resource: Json) -> None:
     said = to_r5(resource)
