@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from collections import OrderedDict
 from typing import Final
 
 from fhir_plugin.adapters.fhir_json import UnusableJson, decode_base64
@@ -12,6 +14,7 @@ from fhir_plugin.ports import BinaryContent
 from mappings.model.identifiers import FhirBase
 from smart_launch.transport import Reply
 
+MOST_SENT: Final = 1000
 _NOT_TAKEN: Final = frozenset({400, 406, 415, 422, 501})
 
 
@@ -23,6 +26,7 @@ class BinaryForms:
 
     def __init__(self) -> None:
         self._raw: dict[FhirBase, bool] = {}
+        self._sent: OrderedDict[tuple[FhirBase, str], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def raw_taken(self, base: FhirBase) -> bool | None:
@@ -34,6 +38,22 @@ class BinaryForms:
         """Keeps what was learnt of `base` for the life of the process."""
         with self._lock:
             self._raw[base] = raw
+
+    def sent_raw(self, base: FhirBase, reference: str, content: bytes) -> None:
+        """These bytes went out raw and were accepted: remembered until they are read for the first time."""
+        digest = hashlib.sha256(content).digest()
+        with self._lock:
+            self._raw[base] = True
+            self._sent[base, reference] = digest
+            while len(self._sent) > MOST_SENT:
+                self._sent.popitem(last=False)
+
+    def came_back(self, base: FhirBase, reference: str, content: bytes) -> None:
+        """What was read. A server that spoils raw bytes (some take them for text) gets JSON from now on."""
+        with self._lock:
+            sent = self._sent.pop((base, reference), None)
+            if sent is not None and sent != hashlib.sha256(content).digest():
+                self._raw[base] = False
 
 
 def raw_not_taken(reply: Reply, *, idempotent: bool) -> bool:

@@ -27,6 +27,7 @@ from fhir_plugin.adapters.fhir_replies import (
     FHIR_JSON,
     accept_read,
     accept_write,
+    located,
     refusal,
     stored_from,
     version_of,
@@ -207,7 +208,10 @@ class FhirServerRecord:
         reply = self._sender.ask("GET", address, what, headers={"Accept": "*/*"})
         if reply.status == 406 or (reply.status == 200 and is_markup(reply)):
             reply = self._sender.ask("GET", address, what)
-        return accept_binary(reply, what)
+        found = accept_binary(reply, what)
+        if (named := located(address)) is not None:
+            self._forms.came_back(self.base, named.reference, found.content)
+        return found
 
     # ------------------------------------------------------------------ writing
 
@@ -284,7 +288,7 @@ class FhirServerRecord:
             reply = self._send_binary(content, headers, id, what)
             if not raw_not_taken(reply, idempotent=id is not None and taken is None):
                 stored = _accepted(reply, what, "Binary", id)
-                self._forms.remember(self.base, raw=True)
+                self._forms.sent_raw(self.base, stored.reference, content)
                 return stored
         spliced = binary_json(content, content_type, id=id, security_context=security_context)
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}

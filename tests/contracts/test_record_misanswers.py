@@ -15,6 +15,7 @@ from typing import get_args
 
 import pytest
 
+from fhir_plugin.adapters.fhir_binaries import BinaryForms
 from fhir_plugin.adapters.fhir_record import FhirServerRecord
 from fhir_plugin.errors import AnswerLost, NotFound, PluginError, RecordRefused, RecordUnavailable, TooLarge
 from fhir_plugin.ports import TransactionEntry
@@ -206,6 +207,31 @@ def test_a_deletion_that_got_another_answer_is_looked_at(
         assert place.record.search("Media", key_of(resource)), "whatever was answered, it is there"
     record.delete("Media", stored.id)
     assert place.record.search("Media", key_of(resource)) == []
+
+
+# ------------------------------------------------------------------------------------------- spoiled bytes
+
+
+def test_a_server_that_spoils_raw_bytes_and_that_nobody_has_named_gets_json_the_next_time(tmp_path: Path) -> None:
+    """The SMART launcher in front of another server shows that one's CapabilityStatement: nothing tells what it is."""
+    like = tmp_path / "like.toml"
+    like.write_text('name = "launcher"\nsoftware_name = "HAPI FHIR Server"\nraw_binary = "as-text"\n')
+    content, transport, forms = bytes(range(256)) * 9, Transport(), BinaryForms()
+    with running_sandbox(SandboxConfig(open=True, personality=str(like))) as launcher:
+        record = FhirServerRecord(transport, FhirBase(launcher.fhir_base), binary_forms=forms)
+
+        def written() -> str:
+            return record.create_binary(content, "image/jpeg", id=None, security_context=None).reference
+
+        spoiled = written()
+        assert forms.raw_taken(record.base)
+        assert record.read_binary(spoiled).content != content
+        again = FhirServerRecord(transport, record.base, binary_forms=forms)
+        assert forms.raw_taken(record.base) is False
+        assert again.read_binary(written()).content == content
+        assert again.read_binary(written()).content == content
+        assert forms.raw_taken(record.base) is False
+    transport.close()
 
 
 # ----------------------------------------------------------------------------------- certificates, limits

@@ -188,6 +188,24 @@ def test_an_ehr_that_says_another_version_than_it_speaks(
         demo.stop()
 
 
+def test_an_ehr_that_spoils_bytes_and_that_nobody_has_named(tmp_path: Path, browser: Browser) -> None:
+    """What was written is looked at: the spoiled image is undone, and *File* again sends it so that it arrives."""
+    like = tmp_path / "like.toml"
+    like.write_text('name = "launcher"\nsoftware_name = "HAPI FHIR Server"\nraw_binary = "as-text"\n')
+    clock, transport = ShiftedClock(), CountingTransport()
+    demo = start_demo(tmp_path / "state", like=str(like), clock=clock, transport=transport)
+    try:
+        page = begin(browser, launch(demo, browser))
+        image = add(browser, page, a_jpeg(), "image/jpeg")
+        work = Work(Desk(demo, clock, transport), browser, page, image, answers_for([image]))
+        browser.post(page, f"{page.url}/answers", work.form)
+        assert "Not filed" in work.file().text
+        work.assert_nothing_lost_nothing_filed()
+        work.assert_files_after_all()
+    finally:
+        demo.stop()
+
+
 def test_an_ehr_that_says_a_version_that_we_do_not_speak(tmp_path: Path, browser: Browser) -> None:
     like = tmp_path / "like.toml"
     like.write_text('name = "stu3"\nfhir_version = "3.0.2"\n')
