@@ -74,7 +74,7 @@ BECAUSE: Final[Mapping[Why, str]] = MappingProxyType(
         Why.TYPE_REFUSED: "it does not take this kind of document",
         Why.NO_ENCOUNTER: "it files documents within an encounter, and the app was opened outside one",
         Why.VIDEO: "a video cannot be on a page",
-        Why.SENSITIVE: "policy: of a sensitive image such a chart gets words only",
+        Why.SENSITIVE: "by policy such a chart gets words only of a sensitive image",
         Why.NOT_REDUCED: "it would fit only as a smaller picture, which policy does not want",
     }
 )
@@ -88,6 +88,11 @@ class Forecast:
     rung: Rung
     sentence: str
     why_not: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """What the chart gets, in the middle of a sentence; empty where that is the image itself."""
+        return "" if self.rung.whole else SHORT[self.rung]
 
 
 def forecast(ladder: Ladder) -> Forecast:

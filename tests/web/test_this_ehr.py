@@ -169,6 +169,7 @@ def test_before_filing_the_screen_says_what_the_chart_will_hold(
     assert BEFORE[rung] in said
     assert page.index("forecast-heading") < page.index('id="file"'), "before the button"
     assert ("Why not better" in said) is not rung.whole
+    assert ("the chart gets words that say where the image is" in said) is not rung.whole, "beside the button, too"
     if not rung.whole:
         assert "Not the image itself: it takes no such files from apps." in said
 
@@ -187,7 +188,7 @@ def test_of_sensitive_images_such_a_chart_gets_words() -> None:
     assert (mixed.rung, mixed.sentence) == (Rung.PDF, f"{BEFORE[Rung.PDF]} {SENSITIVE_TOO}")
     alone = forecast_of(ORACLE, replace(photo, all_restricted=True), any_restricted=True)
     assert (alone.rung, alone.sentence) == (Rung.TEXT_NOTE, BEFORE[Rung.TEXT_NOTE])
-    assert any("policy: of a sensitive image" in each for each in alone.why_not)
+    assert any("by policy such a chart gets words only" in each for each in alone.why_not)
     relaxed = forecast_of(ORACLE, replace(photo, all_restricted=True, words_only=False), any_restricted=True)
     assert relaxed.sentence == BEFORE[Rung.PDF]
     assert forecast_of(EVERYTHING, replace(photo, all_restricted=True), any_restricted=True).sentence == WHOLE
