@@ -6,7 +6,9 @@ What a person sees, and what is filed: once or not at all, never half; what coul
 from __future__ import annotations
 
 import datetime as dt
+import io
 import time
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,7 +30,9 @@ from fhir_plugin.walkthrough import (
     begin,
     capture_of,
     launch,
+    launch_of,
 )
+from fhir_plugin.web.access import clinical_session
 from smart_launch.waiting import Waits
 from tests.journeys.bad_desk import (
     CountingTransport,
@@ -105,6 +109,23 @@ def test_a_filing_of_which_every_answer_is_another(work: Work, kind: str) -> Non
     assert page.status in (200, 502, 503) and "Traceback" not in page.text
     assert work.draft.state in (DraftState.OPEN, DraftState.FILING)
     assert [image.image_id for image in work.draft.images] == [work.image]
+    assert_once_or_not_at_all(work)
+
+
+@pytest.mark.parametrize("kind", tried(("redirect", "html"), often=("redirect",)))
+def test_what_could_not_be_filed_is_found_taken_along_and_filed_later(work: Work, kind: str) -> None:
+    """Refused or unknown: the capture stands in the gallery, and its signed file can be had meanwhile."""
+    work.desk.break_ehr(fault(kind, WRITES, done=False, times=500))
+    assert work.file().status in (200, 502, 503)
+    capture, installation = capture_of(work.page), work.desk.demo.installation
+    gallery = work.browser.get(f"{work.page.url.partition('/captures')[0]}/")
+    assert gallery.status == 200 and str(capture) in gallery.text, "it is found"
+    session = clinical_session(installation.sessions.get(launch_of(work.page)))
+    assert installation.exports.may(session, capture)
+    packed = b"".join(installation.exports.of(session, capture))
+    with zipfile.ZipFile(io.BytesIO(packed)) as file:
+        clean = installation.vault.get(work.draft.images[0].clean)
+        assert any(file.read(name) == clean for name in file.namelist()), "the whole picture is in it"
     assert_once_or_not_at_all(work)
 
 
