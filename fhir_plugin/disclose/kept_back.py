@@ -11,6 +11,7 @@ from typing import Final
 
 from fhir_plugin.disclose.prove import Kind, Letters, Needle, Needles, of_letters, what_to_look_for
 from fhir_plugin.disclose.prove.matching import Matcher
+from fhir_plugin.disclose.prove.pdf_words import is_pdf, words_of_pdf
 from fhir_plugin.disclose.redact import Part, read_part
 from fhir_plugin.disclose.redact.places import Place, places
 
@@ -96,6 +97,8 @@ def _as_read(line: bytes) -> bytes:
 def _decoded(found: re.Match[bytes]) -> bytes:
     data = found.group(1)
     beginning = base64.b64decode(data[:64])
+    if is_pdf(beginning):
+        return words_of_pdf(base64.b64decode(data)).encode()
     return found.group() if b"\0" in beginning or b"\xff\xd8" in beginning else base64.b64decode(data)
 
 

@@ -31,6 +31,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fhir_plugin.disclose.prove.pdf_words import is_pdf, words_of_pdf
+
 LONGEST_PIECE: Final = 128
 _SHORTEST_PIECE: Final = 32
 _ENOUGH: Final = 48
@@ -185,8 +187,12 @@ def _letters_in(resource: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _strings(resource: Mapping[str, Any]) -> Iterator[str]:
-    """What a resource says, decoded and without tags."""
+    """What a resource says, decoded and without tags, on the pages of a PDF in it too."""
     yield from _letters_in(resource)
+    for node in _objects(resource):
+        raw = _decoded(node.get("data"))
+        if raw is not None and is_pdf(raw):
+            yield words_of_pdf(raw)
     for text in _values(resource):
         if " " in text:
             yield _plain(text)
