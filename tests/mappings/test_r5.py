@@ -197,6 +197,25 @@ def test_an_image_is_said_in_r5s_own_elements() -> None:
     assert "extension" not in attachment
 
 
+def test_an_appointment_is_no_encounter() -> None:
+    """R5 names both in `context`; a reader of R4 would look for an Encounter of that id."""
+    met = [{"reference": "Appointment/a1"}, {"reference": "Encounter/e1"}]
+    said = {**to_r5(written()["document-reference"]), "context": met}
+    read = from_r5(said)
+    assert read["context"]["encounter"] == [{"reference": "Encounter/e1"}]
+    assert to_r5(read) == said
+
+
+def test_ids_and_extensions_of_what_is_set_aside_come_back() -> None:
+    """An element whose parts R5 does not have, with all that FHIR lets an element carry."""
+    network = {"id": "n1", "extension": [{"url": "urn:x", "valueString": "y"}], "address": "10.0.0.1", "type": "2"}
+    event = written()["audit-event"]
+    event = {**event, "agent": [{**event["agent"][0], "network": network}]}
+    said = to_r5(event)
+    assert said["agent"][0]["networkString"] == "10.0.0.1"
+    assert from_r5(said) == event
+
+
 def test_an_r5_server_finds_what_is_about_a_patient() -> None:
     assert to_r5(written()["audit-event"])["patient"] == {"reference": "Patient/p1"}
     assert to_r5(written()["disclosure-provenance"])["patient"]["reference"].startswith("Patient/")
