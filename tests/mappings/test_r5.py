@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mappings.model.consent import ConsentAnswer, ConsentScope
 from mappings.r4.consent import from_consent
 from mappings.r4.errors import NotMappable
+from mappings.r4.private_signs import Sign, private_signs
 from mappings.r5.searches import asked_in_r5, offered_in_r4
 from mappings.r5.translate import SHAPES, from_r5, to_r5
 from tests.definitions.examples import examples as official
@@ -252,6 +253,10 @@ def test_types_that_are_only_read_pass_as_they_are() -> None:
     assert to_r5(patient)["photo"] == [{"size": "5"}]
     encounter = {"resourceType": "Encounter", "id": "e", "serviceType": [{"concept": {"text": "Sexual health"}}]}
     assert from_r5(encounter) == encounter
+    image = {"resourceType": "DocumentReference", "id": "d"}
+    assert private_signs(image, encounter=encounter) == (Sign.CLINIC,)
+    assert private_signs(image, encounter={**encounter, "serviceType": {"text": "Sexual health"}}) == (Sign.CLINIC,)
+    assert private_signs(image, encounter={**encounter, "serviceType": [{"reference": {"reference": "x"}}]}) == ()
 
 
 # ------------------------------------------------------------------------------------------ searches
