@@ -223,11 +223,11 @@ def _no_copy(
         return Why.NOT_READABLE
     if not encounter and DocumentNeed.ENCOUNTER in capability.vendor.document_needs:
         return Why.NO_ENCOUNTER
+    if not chart_type:
+        return Why.TYPE_REFUSED
     if rung.shows_picture and not content_types <= PICTURES:
         return Why.VIDEO
-    if rung.shows_picture and words_only:
-        return Why.SENSITIVE
-    return None if chart_type else Why.TYPE_REFUSED
+    return Why.SENSITIVE if rung.shows_picture and words_only else None
 
 
 def _no_room(rung: Rung, largest: int, room: int | None, *, reduce: bool) -> Why | None:

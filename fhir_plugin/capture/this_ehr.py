@@ -39,7 +39,7 @@ CALLED: Final = {
     "Binary": "the files of images",
     "DocumentReference": "notes and documents",
     "Consent": "consent",
-    "Provenance": "who made it, signed",
+    "Provenance": "signed provenance",
     "QuestionnaireResponse": "how it was decided",
     "AuditEvent": "who did what",
     "Task": "what somebody is asked to do",
