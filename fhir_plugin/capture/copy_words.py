@@ -30,7 +30,7 @@ def sheet_words(
     order: FilingOrder, image: OrderedImage, clean: CleanImage, *, organisation: str, shows_picture: bool
 ) -> SheetWords:
     """The words for one image of an order. `organisation`: whose app keeps the whole image, as people name it."""
-    what = "video" if clean.is_video else "photograph"
+    what = _what(clean.is_video)
     site = site_words(image)
     where = f"the clinical photographs app of {organisation}"
     return SheetWords(
@@ -50,7 +50,13 @@ UNLABELLED: Final = "SENSITIVE until somebody has labelled it: for those who nee
 
 
 def filed_words(
-    line: Mapping[str, Any], result: Mapping[str, Any], kept: KeptImage, *, organisation: str, closing: str
+    line: Mapping[str, Any],
+    result: Mapping[str, Any],
+    kept: KeptImage,
+    *,
+    organisation: str,
+    closing: str,
+    is_video: bool,
 ) -> SheetWords:
     """The words for one image that was filed, from its receipt and our register."""
     labels = tuple(Label(system, code) for system, code in line["labels"])
@@ -67,12 +73,12 @@ def filed_words(
         ("Identifier", line["image_id"]),
     ]
     return SheetWords(
-        title=f"Clinical photograph: {line['site']}",
+        title=f"Clinical {_what(is_video)}: {line['site']}",
         organisation=organisation,
         banner=_banner_of(labels),
         rows=tuple(row for row in rows if row[1]),
-        closing=(closing, _how_to_treat("picture")),
-        alt=f"Photograph: {line['site']}",
+        closing=(closing, _how_to_treat(_what(is_video))),
+        alt=f"{_what(is_video).capitalize()}: {line['site']}",
         made=kept.filed,
     )
 
@@ -93,7 +99,7 @@ def unfiled_words(draft: Draft, image: DraftImage, *, made: dt.datetime, organis
         ("Identifier", image.image_id),
     ]
     return SheetWords(
-        title="Clinical photograph, not filed",
+        title=f"Clinical {_what(image.is_video)}, not filed",
         organisation=organisation,
         banner=(),
         rows=tuple(row for row in rows if row[1]),
@@ -164,6 +170,10 @@ def _how_to_treat(what: str) -> str:
         f"Before this is shown or given to anybody outside the team, look in that app: what was agreed about the "
         f"{what} may have changed since."
     )
+
+
+def _what(is_video: bool) -> str:
+    return "video" if is_video else "photograph"
 
 
 def site_words(image: OrderedImage) -> str:

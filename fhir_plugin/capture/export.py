@@ -120,11 +120,19 @@ def _filed(
     for line in lines:
         media = record.read(*line["reference"].split("/"))
         kept = parts.kept.get(draft.fhir_base, Reference(line["reference"]))
-        words = filed_words(line, result, kept, organisation=_organisation(parts), closing=_FILE_IT)
+        content_type = str(media["content"]["contentType"])
+        words = filed_words(
+            line,
+            result,
+            kept,
+            organisation=_organisation(parts),
+            closing=_FILE_IT,
+            is_video=content_type.startswith("video/"),
+        )
         images.append(
             ExportedImage(
                 image_id=ImageId(line["image_id"]),
-                content_type=str(media["content"]["contentType"]),
+                content_type=content_type,
                 width=int(media.get("width", 1)),
                 height=int(media.get("height", 1)),
                 words=words,

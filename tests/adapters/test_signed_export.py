@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -20,8 +21,9 @@ from fhir_plugin.errors import NotFound, RecordRefused, RecordUnavailable, Tampe
 from mappings.model.hiding import HiddenImage, HidingReason, HidingState
 from mappings.model.identifiers import CaptureId
 from mappings.model.people import User
-from mappings.model.writeback import CopyState
+from mappings.model.writeback import CopyState, Rung
 from tests.capture.bench import SESSION, Bench
+from tests.capture.test_recorded import film
 from tests.definitions.validator import issues
 from tests.disclose.package.made import EcSigner
 from tests.fakes.paper import PaperRecord
@@ -193,3 +195,24 @@ def test_what_is_just_being_filed_is_not_offered() -> None:
     ehr.on_call = lambda call, _what: seen.append(exports.may(SESSION, capture)) if call == "transact" else None
     assert bench.file(capture).state == "filed"
     assert seen == [False]
+
+
+@pytest.mark.parametrize("takes", [NOTHING_TAKEN, frozenset({"application/pdf"})])
+def test_a_film_is_whole_in_the_file_and_words_in_a_chart_that_takes_pages(takes: frozenset[str]) -> None:
+    ehr = PaperRecord(takes)
+    bench, exports = bench_on(ehr)
+    capture = film(bench)
+    receipt = bench.file(capture)
+    assert receipt.state == "filed", receipt.message
+    (copy,) = bench.copies.of_patient(SESSION.fhir_base, SESSION.patient_id)
+    if takes is NOTHING_TAKEN:
+        members = opened(exports.of(SESSION, capture))
+        assert hashlib.sha256(members["images/001.mp4"]).hexdigest() == receipt.filed[0].sha256_clean
+        page = members["documents/001.pdf"]
+        assert b"PICTURE" not in page and page.startswith(b"Clinical video: ")
+    else:
+        assert (copy.rung, copy.content_type) == (Rung.TEXT_NOTE, "application/pdf")
+        ((document,),) = [[each for each in ehr.stored("DocumentReference") if "video" in each["description"]]]
+        assert b"The video itself is not in this chart" in base64.b64decode(
+            document["content"][0]["attachment"]["data"]
+        )
