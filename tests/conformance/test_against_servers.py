@@ -131,6 +131,20 @@ def test_servers_side_by_side(tried: dict[str, tuple[Result, Path]]) -> None:
     assert {row["name"] for row in rows if not row["alike"]} == {"forget", "forget-bytes"}
     text = CliRunner().invoke(main, ["conformance", "compare", *folders]).stdout
     assert "| Forgets the bytes | ✓ | – |" in text
+    assert "| *way of filing* | transaction | transaction |" in text
+    assert "| Files an image | ✓ | ✓ |" in text
+    short = CliRunner().invoke(main, ["conformance", "compare", *folders, "--different"]).stdout
+    assert "| Forgets the bytes | ✓ | – |" in short
+    assert "Files an image" not in short
+
+
+def test_what_a_server_does_otherwise_than_it_says_stands_below_in_words(
+    tried: dict[str, tuple[Result, Path]],
+) -> None:
+    folders = [str(tried[name][1]) for name in ("default", "purge-lies")]
+    text = CliRunner().invoke(main, ["conformance", "compare", *folders]).stdout
+    assert "purge-lies0: *Forgets the bytes*: It said that it purged" in text
+    assert "- default" not in text
 
 
 def test_a_server_that_is_not_there() -> None:
