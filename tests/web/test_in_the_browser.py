@@ -39,6 +39,12 @@ def test_three_photos_from_gallery_to_receipt(launch: Open, photos: list[str], p
     page.get_by_role("button", name="File to Amy LEE’s record").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("2 images filed")
     well(page, "receipt")
+    parts.exports.files["capture-1"] = b"the signed file"
+    page.reload()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the signed file").click()
+    assert download.value.path().read_bytes() == b"the signed file"
+    well(page, "receipt with a file to take along")
     [draft] = parts.captures.drafts.values()
     assert draft.answers.shared["advice"] == "Antibiotic."
     assert [draft.answers.per_image[image.image_id]["decision"] for image in draft.images] == [
