@@ -149,6 +149,8 @@ class CopiesStep:
             if current is not None or self.record.capability().takes_our_id("DocumentReference"):
                 version = elements.version_of(current) if current is not None else None
                 stored = self.record.put(bare, version=version)
+            elif (before := self._filed_again(kept)) is not None:
+                return before  # by a run that died before it could say so
             else:
                 stored = self.record.create({name: each for name, each in bare.items() if name != "id"})
             back = self.record.read(stored.resource_type, stored.id)
@@ -156,6 +158,12 @@ class CopiesStep:
             return stored.reference if same else None
         except RecordRefused:
             return None
+
+    def _filed_again(self, kept: KeptResource) -> Reference | None:
+        for each in self.record.search("DocumentReference", {"patient": self.intent.patient}):
+            if same_as_before({**each, "id": kept.resource["id"]}, kept.resource):
+                return Reference(f"DocumentReference/{each['id']}")
+        return None
 
     # ------------------------------------------------------------------------------------------ what is kept
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
@@ -18,6 +20,7 @@ from tests.delete.beside import DOCUMENT, Chart, copy_in_chart, document_of
 from tests.delete.hiding_bench import HidingBench, without_server_words
 from tests.fakes.record import FakeRecord
 from tests.keep.labelled import AMY, OURS, filed
+from tests.keep.test_relabel_crash import Died, dying
 from tests.work.test_practice import HERE, at
 
 SECRET = ("JVBERi", "kept whole in the app")
@@ -138,3 +141,28 @@ def test_it_goes_on_after_an_ehr_that_was_down(error: Exception, at_call: int) -
     assert OURS not in bench.shown()
     bench.later()
     assert bench.copy().state is CopyState.TAKEN_BACK and not any(each in bench.in_chart() for each in SECRET)
+
+
+@pytest.mark.parametrize("withheld", [(), ("update",)], ids=["written over", "deleted and filed again"])
+@pytest.mark.parametrize("act", ["hide", "restore"])
+def test_killed_at_any_call_it_ends_with_one_copy_or_none(act: str, withheld: tuple[str, ...]) -> None:
+    for moment in itertools.count(1):
+        bench = beside(*withheld)
+        if act == "restore":
+            bench.hide()
+        armed = dying(bench.chart, bench, moment)
+        with suppress(Died):
+            bench.hide() if act == "hide" else bench.restore()
+        died = armed()
+        bench.chart.on_call = bench.chart.after_write = lambda _call, _what: None
+        if "save_step" in vars(bench.ledger):
+            del bench.ledger.save_step
+        bench.later()
+        shown = [each for each in bench.chart.stored("DocumentReference") if "JVBERi" in str(each)]
+        assert bench.row() is None or act == "hide" or not shown, moment
+        wanted = 0 if bench.row() is not None else 1
+        assert len(shown) == wanted, (moment, bench.copy())
+        assert bench.copy().state is (CopyState.IN_CHART if wanted else CopyState.TAKEN_BACK), moment
+        assert not wanted or bench.copy().document == f"DocumentReference/{shown[0]['id']}"
+        if not died:
+            return
