@@ -176,6 +176,35 @@ def test_beside_a_chart_that_takes_no_images_everything_is_kept_and_valid(like: 
         demo.stop()
 
 
+@pytest.mark.parametrize(
+    ("like", "ends"),
+    [
+        ("oracle", "not-proven"),
+        pytest.param("text-only", "not-proven", marks=pytest.mark.exhaustive),
+        pytest.param("epic", "not-proven", marks=pytest.mark.exhaustive),
+        pytest.param("athena", "not-proven", marks=pytest.mark.exhaustive),
+        pytest.param("smart-launcher", "proven", marks=pytest.mark.exhaustive),
+        pytest.param("strict", "proven", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_whatever_the_chart_took_is_given_out_and_destroyed_truthfully(like: str, ends: str, tmp_path: Path) -> None:
+    """The intimate image goes to nobody but the patient, whichever form the chart has of it; what a chart keeps of one
+    that is destroyed is told, with who has to take it out."""
+    demo = start_demo(tmp_path, like=like)
+    try:
+        result = walk(demo, _drawn_photograph(), "image/jpeg", packages=tmp_path)
+        assert result["disclosure_insurer"]["intimate_image"] in ("redact", "withhold")
+        assert result["disclosure_patient"]["intimate_image"] == "release"
+        assert result["disclosure_patient"]["pictures"] > result["disclosure_insurer"]["pictures"] > 0
+        assert (result["deletion_state"], bool(result["certificate"])) == (ends, ends == "proven")
+        by_hand = any(
+            why.startswith("Take the copies of this image out of the chart") for why in result["deletion_why"]
+        )
+        assert by_hand is (ends == "not-proven")
+    finally:
+        demo.stop()
+
+
 def test_three_photographs_share_their_answers_and_one_receipt(one_demo: Demo) -> None:
     store = one_demo.sandbox.store
     with open_browser() as browser:
