@@ -22,6 +22,8 @@ _LEADING: Final = 1.35
 _LABELS: Final = 130.0
 _STEP: Final = 12.0
 _DEEPEST: Final = 6
+_ABOVE_PICTURE: Final = 6.0
+"""Points between the foot of a line of words, whose letters reach below it, and a picture."""
 _HIGHEST_PICTURE: Final = 198.0
 """Points: two entries with a picture on a page. The files have them at their full size."""
 _LONGEST_WORD: Final = 400
@@ -80,7 +82,8 @@ class Flow:
     ) -> None:
         """As wide as the column, or `highest` points high."""
         width, height = size_of(pixels, highest)
-        self._keep(height + 4 * _TEXT)
+        self._keep(height + 4 * _TEXT + _ABOVE_PICTURE)
+        self._y -= _ABOVE_PICTURE
         self._pages.begin("Figure", alt=self.printable(alt))
         self._pages.picture(read, pixels, MARGIN, self._y - height, width)
         self._pages.end()
