@@ -151,7 +151,7 @@ REFUSED: Final = (
         put("11488-4", "type", "coding", 0, "code"),
         "72170-4",
     ),
-    Spoilt("chart-copy", "DocumentReference/copy-page", "labels lost", without("meta", "security"), "copy-labelled"),
+    Spoilt("chart-copy", "DocumentReference/copy-page", "labels lost", without("meta", "security"), "copy-whole"),
     Spoilt(
         "chart-copy",
         "DocumentReference/copy-page",
@@ -164,9 +164,7 @@ REFUSED: Final = (
         ),
         "context.related.reference",
     ),
-    Spoilt(
-        "chart-copy", "DocumentReference/copy-page", "of no image", without("context", "related"), "context.related"
-    ),
+    Spoilt("chart-copy", "DocumentReference/copy-page", "of no image", without("context", "related"), "copy-whole"),
     Spoilt(
         "chart-copy",
         "DocumentReference/copy-words",

@@ -104,7 +104,8 @@ def test_what_a_walkthrough_writes_keeps_our_profiles(
     validator: Hl7Validator, like: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     written = written_by(tmp_path_factory.mktemp("demo"), like)
-    assert {profile for profile, _resource in written} >= {"photograph", "photograph-consent", "filing-provenance"}
+    kept = {profile for profile, _resource in written}
+    assert kept >= {"photograph-consent", "filing-provenance"} and kept & {"photograph", "photograph-document"}
     wrong = {
         f"{profile} {each['resourceType']}/{each['id']}": found
         for profile, each in written
