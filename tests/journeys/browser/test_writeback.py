@@ -16,8 +16,8 @@ from tests.journeys.browser.writeback_steps import FOLDER, NAMES, filed, foretol
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 TOLD = {
-    "oracle": ("PDF page with the picture", "The chart has a PDF page"),
-    "athena": ("signed file", "The chart has nothing yet"),
+    "oracle": ("PDF page with the picture", "The chart has a PDF page", "filed"),
+    "athena": ("signed file", "The chart has nothing yet", "kept by this app"),
 }
 
 
@@ -28,13 +28,13 @@ def ward(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_told_before_done_as_told_and_told_after(ward: Demo, desk: Desk, photos: list[Path]) -> None:
-    before, after = TOLD[ward.sandbox.sandbox.config.personality]
+    before, after, done = TOLD[ward.sandbox.sandbox.config.personality]
     app = desk.launch_in_frame(ADULT_A)
     what_it_can(app)
     check_page(desk.page, app, "what this EHR can do")
     app = desk.launch_in_frame(ADULT_A)
     foretold(app, photos[:1], before)
-    filed(app, after)
+    filed(app, after, done=done)
     check_page(desk.page, app, "the receipt of an EHR that takes no images")
     app = desk.launch_in_frame(ADULT_A)
     expect(app.locator(".app-tile__link")).to_have_count(1)

@@ -226,8 +226,8 @@ def file(app: Frame) -> None:
     app.locator("#file").click()
 
 
-def expect_filed(app: Frame, count: int) -> None:
-    words = "1 image filed" if count == 1 else f"{count} images filed"
+def expect_filed(app: Frame, count: int, *, done: str = "filed") -> None:
+    words = f"1 image {done}" if count == 1 else f"{count} images {done}"
     expect(app.get_by_role("heading", level=1)).to_have_text(words, timeout=30_000)
 
 

@@ -37,13 +37,13 @@ def foretold(app: Frame, photo: Sequence[Path], words: str) -> None:
     """One photograph, answered in full: what filing will do is said above the button."""
     one_picture(app, photo)
     expect(app.locator("#save-state")).to_contain_text("Ready to file")
-    expect(app.get_by_text(re.compile(words))).to_be_visible()
+    expect(app.get_by_role("region", name="In this EHR")).to_contain_text(words)
 
 
-def filed(app: Frame, words: str) -> None:
+def filed(app: Frame, words: str, *, done: str = "filed") -> None:
     """The receipt says what the chart holds."""
     file(app)
-    expect_filed(app, 1)
+    expect_filed(app, 1, done=done)
     expect(app.get_by_text(re.compile(words)).first).to_be_visible()
 
 
@@ -71,7 +71,7 @@ def take_pictures(browser: Browser, folder: Path) -> None:
                 save(desk.page, app, folder / "gallery.png")
             else:
                 foretold(app, photos, "signed file")
-                filed(app, "The chart has nothing yet")
+                filed(app, "The chart has nothing yet", done="kept by this app")
                 save(desk.page, app, folder / "by-hand.png")
             context.close()
 
