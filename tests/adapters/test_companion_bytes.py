@@ -115,7 +115,8 @@ def test_a_binary_as_json_is_the_same_thing(stores: OwnStores, companion: Compan
 
 def test_the_same_id_at_another_ehr_is_another_binary(stores: OwnStores, companion: CompanionRecord) -> None:
     keep(companion)
-    elsewhere = CompanionRecord(stores.database, stores.masters, FhirBase("https://other.example/fhir"), stores.clock, stores.vault)
+    other = FhirBase("https://other.example/fhir")
+    elsewhere = CompanionRecord(stores.database, stores.masters, other, stores.clock, stores.vault)
     with pytest.raises(NotFound):
         elsewhere.read_binary("Binary/b1")
     elsewhere.delete("Binary", "b1")
