@@ -5,100 +5,26 @@ Each is valid R4 still: what refuses it is the profile and nothing else.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
-
-CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-NORMAL: Final = {"system": CONFIDENTIALITY, "code": "N", "display": "normal"}
-
-
-@dataclass(frozen=True)
-class Spoilt:
-    """`example`: type and id. `because`: a part of what the validator says, that names the element or the rule."""
-
-    profile: str
-    example: str
-    how: str
-    spoil: Callable[[Json], None]
-    because: str
-
-    def of(self, resource: Json) -> Json:
-        spoilt = copy.deepcopy(resource)
-        self.spoil(spoilt)
-        assert spoilt != resource
-        return spoilt
-
-
-def without(*path: str | int) -> Callable[[Json], None]:
-    """Takes out what stands at a place."""
-
-    def spoil(resource: Json) -> None:
-        holder = _at(resource, path[:-1])
-        del holder[path[-1]]
-
-    return spoil
-
-
-def put(value: object, *path: str | int) -> Callable[[Json], None]:
-    """Puts something at a place."""
-
-    def spoil(resource: Json) -> None:
-        _at(resource, path[:-1])[path[-1]] = copy.deepcopy(value)
-
-    return spoil
-
-
-def more(value: object, *path: str | int) -> Callable[[Json], None]:
-    """One more in a list, which may not be there yet."""
-
-    def spoil(resource: Json) -> None:
-        _at(resource, path[:-1]).setdefault(path[-1], []).append(copy.deepcopy(value))
-
-    return spoil
-
-
-def _at(resource: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path:
-        resource = resource[step]
-    return resource
-
-
-def _no(code: str) -> Callable[[Json], None]:
-    """Without the extension of ours of this name."""
-
-    def spoil(resource: Json) -> None:
-        kept = [each for each in resource["extension"] if not each["url"].endswith(f":{code}")]
-        resource["extension"] = kept
-
-    return spoil
-
-
-def _no_agent(code: str) -> Callable[[Json], None]:
-    def spoil(resource: Json) -> None:
-        resource["agent"] = [each for each in resource["agent"] if each["type"]["coding"][0]["code"] != code]
-
-    return spoil
-
-
-def _no_label(resource: Json) -> None:
-    meta = resource["meta"]
-    meta["security"] = [each for each in meta["security"] if each["system"] != CONFIDENTIALITY] or [
-        {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PHY"}
-    ]
-
-
-def _ended(resource: Json) -> None:
-    resource["provision"]["provision"][0]["period"]["end"] = "2027-01-01"
-
+from tests.profiles.spoiling import (
+    NORMAL,
+    Spoilt,
+    ended,
+    more,
+    put,
+    without,
+    without_agent,
+    without_extension,
+    without_label,
+)
 
 SECURITY, TAG = "meta.security", "meta.tag"
 
 REFUSED: Final = (
-    Spoilt("photograph", "Media/photograph", "no label of confidentiality", _no_label, "meta.security:confidentiality"),
+    Spoilt(
+        "photograph", "Media/photograph", "no label of confidentiality", without_label, "meta.security:confidentiality"
+    ),
     Spoilt(
         "photograph",
         "Media/photograph",
@@ -142,7 +68,11 @@ REFUSED: Final = (
         "DocumentReference.securityLabel",
     ),
     Spoilt(
-        "photograph-document", "DocumentReference/photograph-private", "no site", _no("body-site"), "extension:site"
+        "photograph-document",
+        "DocumentReference/photograph-private",
+        "no site",
+        without_extension("body-site"),
+        "extension:site",
     ),
     Spoilt(
         "photograph-document",
@@ -190,8 +120,14 @@ REFUSED: Final = (
     Spoilt(
         "safeguarding-concern", "DocumentReference/concern", "by nobody", without("author"), "DocumentReference.author"
     ),
-    Spoilt("photograph-consent", "Consent/given", "nobody says by what right", _no("grantor"), "extension:grantor"),
-    Spoilt("photograph-consent", "Consent/given", "a permit that ends", _ended, "consent-permits"),
+    Spoilt(
+        "photograph-consent",
+        "Consent/given",
+        "nobody says by what right",
+        without_extension("grantor"),
+        "extension:grantor",
+    ),
+    Spoilt("photograph-consent", "Consent/given", "a permit that ends", ended, "consent-permits"),
     Spoilt(
         "photograph-consent",
         "Consent/given",
@@ -272,7 +208,7 @@ REFUSED: Final = (
         "filing-provenance",
         "Provenance/filed-photograph",
         "nobody took it",
-        _no_agent("performer"),
+        without_agent("performer"),
         "agent:photographer",
     ),
     Spoilt(
@@ -291,7 +227,9 @@ REFUSED: Final = (
         put(NORMAL, "meta", "security", 0),
         "meta.security:restricted",
     ),
-    Spoilt("destruction-provenance", "Provenance/destroyed", "nobody decided", _no_agent("verifier"), "agent:verifier"),
+    Spoilt(
+        "destruction-provenance", "Provenance/destroyed", "nobody decided", without_agent("verifier"), "agent:verifier"
+    ),
     Spoilt(
         "destruction-provenance",
         "Provenance/destroyed",

@@ -13,7 +13,8 @@ from mappings.profiles.package import definitions, package_archive
 from mappings.profiles.shape import profile_url
 from mappings.profiles.which import profile_of
 from tests.profiles.anything import ANYTHING
-from tests.profiles.spoilt import REFUSED, Spoilt
+from tests.profiles.spoiling import Spoilt
+from tests.profiles.spoilt import REFUSED
 from tests.profiles.written import written_by
 from tests.servers.hl7_validator import Hl7Validator, running_validator
 
