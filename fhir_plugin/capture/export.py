@@ -22,7 +22,6 @@ from fhir_plugin.capture.parts import CaptureParts
 from fhir_plugin.capture.write import image_statement, load_clean
 from fhir_plugin.errors import RecordRefused, Refused, Tampered
 from fhir_plugin.ports import ClinicalRecord, Json, SheetWords
-from mappings.model.filing import ConsultationNote
 from mappings.model.identifiers import CaptureId, ImageId, Reference
 from mappings.model.writeback import CopyState
 from mappings.r4.consent import to_consent
@@ -220,21 +219,8 @@ def _ordered(
             id=order.resource_id("decision"),
         )
     )
-    resources.append(to_note(_note(order), id=order.resource_id("note")))
+    resources.append(to_note(order.consultation_note, id=order.resource_id("note")))
     return tuple(images), tuple(resources)
-
-
-def _note(order: FilingOrder) -> ConsultationNote:
-    return ConsultationNote(
-        capture_id=order.capture_id,
-        patient=order.patient,
-        encounter=order.encounter,
-        author=order.user,
-        author_display=order.user_display,
-        recorded_at=order.recorded_at,
-        text=order.note,
-        labels=order.labels,
-    )
 
 
 def _bare(parts: CaptureParts, draft: Draft) -> Iterator[ExportedImage]:

@@ -13,6 +13,7 @@ from typing import Any
 from fhir_plugin.capture.order_json import consent_from_json, consent_to_json, decision_from_json, decision_to_json
 from mappings.model.consent import PhotoConsent
 from mappings.model.decisions import DecisionRecord
+from mappings.model.filing import ConsultationNote
 from mappings.model.identifiers import CaptureId, ImageId, IntentId, Reference
 from mappings.model.images import Arrival, BodySite, Laterality, Photographer
 from mappings.model.labels import Label
@@ -65,6 +66,20 @@ class FilingOrder:
     patient_name: str = field(default="", repr=False)
     birth_date: dt.date | None = field(default=None, repr=False)
     """As the EHR said when *File* was pressed: for the register of what is kept, and its days of review."""
+
+    @property
+    def consultation_note(self) -> ConsultationNote:
+        """The words about the whole capture, as the clinician saw them."""
+        return ConsultationNote(
+            capture_id=self.capture_id,
+            patient=self.patient,
+            encounter=self.encounter,
+            author=self.user,
+            author_display=self.user_display,
+            recorded_at=self.recorded_at,
+            text=self.note,
+            labels=self.labels,
+        )
 
     def resource_id(self, role: str) -> str:
         """Our own id for one resource of this order: the same at every run, never that of another attempt."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fhir_plugin.capability import Capability
 from fhir_plugin.capture.decide import Assessment
 from fhir_plugin.capture.draft import Draft, DraftImage
-from fhir_plugin.capture.ladder import ladder
 from fhir_plugin.capture.ladder_words import SENSITIVE_TOO, Forecast, forecast
 from fhir_plugin.capture.order import labels_of
 from fhir_plugin.capture.parts import CaptureParts
-from fhir_plugin.capture.place import Asked
+from fhir_plugin.capture.place import Asked, chosen_for
 from fhir_plugin.capture.verdicts import Store
 from fhir_plugin.errors import PluginError
 from fhir_plugin.policy.pack import PolicyPack
@@ -54,15 +53,8 @@ def _stored(draft: Draft, assessment: Assessment) -> list[DraftImage]:
 
 
 def forecast_of(capability: Capability, asked: Asked, *, any_restricted: bool) -> Forecast:
-    """The words for what is asked of the ladder, as `place.place_at` asks it."""
-    chosen = ladder(
-        capability,
-        largest=asked.largest,
-        content_types=asked.content_types,
-        words_only=asked.words_only and asked.all_restricted,
-        reduce=asked.reduce,
-        encounter=asked.encounter,
-    )
+    """The words for what filing would do."""
+    chosen = chosen_for(capability, asked)
     said = forecast(chosen)
     words_of_some = asked.words_only and any_restricted and not chosen.rung.whole and chosen.rung.shows_picture
     if not words_of_some:

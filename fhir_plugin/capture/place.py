@@ -14,7 +14,7 @@ from fhir_plugin.capability import Capability
 from fhir_plugin.capture.chart_copy import CopyTerms, words_type_at
 from fhir_plugin.capture.draft import Draft
 from fhir_plugin.capture.filing import FilingOrder
-from fhir_plugin.capture.ladder import ALWAYS, TEXT, Passed, Why, ladder, takes_notes
+from fhir_plugin.capture.ladder import ALWAYS, TEXT, Ladder, Passed, Why, ladder, takes_notes
 from fhir_plugin.ledger.intents import Evidence
 from fhir_plugin.policy.pack import PolicyPack
 from mappings.model.labels import is_restricted
@@ -91,13 +91,9 @@ class Place:
         )
 
 
-def place_at(capability: Capability, asked: Asked) -> Place:
-    """Where the parts of an order go at this server: by the best rung that it allows, what it takes under our ids, and
-    what in one transaction.
-
-    A transaction carries all that the EHR gets, and only if it takes our ids for every type.
-    """
-    chosen = ladder(
+def chosen_for(capability: Capability, asked: Asked) -> Ladder:
+    """The rung for what is asked: what is foretold before *File*, and what filing does."""
+    return ladder(
         capability,
         largest=asked.largest,
         content_types=asked.content_types,
@@ -105,6 +101,15 @@ def place_at(capability: Capability, asked: Asked) -> Place:
         reduce=asked.reduce,
         encounter=asked.encounter,
     )
+
+
+def place_at(capability: Capability, asked: Asked) -> Place:
+    """Where the parts of an order go at this server: by the best rung that it allows, what it takes under our ids, and
+    what in one transaction.
+
+    A transaction carries all that the EHR gets, and only if it takes our ids for every type.
+    """
+    chosen = chosen_for(capability, asked)
     types = {*ALWAYS, chosen.image_type}
     beside = chosen.beside
     if not asked.content_types:  # only words: nothing has to follow an image

@@ -26,7 +26,7 @@ from fhir_plugin.capture.verify import VerifyStep
 from fhir_plugin.errors import UnacceptableImage
 from fhir_plugin.ledger.intents import Evidence, Intent, Step, StepRecord, StepState
 from fhir_plugin.ports import ClinicalRecord, CopySheets, Json, StatementSigner, Vault
-from mappings.model.filing import ConsultationNote, LabelledImage
+from mappings.model.filing import LabelledImage
 from mappings.model.identifiers import ImageId, Reference, Sha256
 from mappings.model.images import CleanImage
 from mappings.model.writeback import CopyState
@@ -260,16 +260,7 @@ class FilePlan:
     def _note(self, id: str | None) -> Json:
         order = self.order
         return to_note(
-            ConsultationNote(
-                capture_id=order.capture_id,
-                patient=order.patient,
-                encounter=order.encounter,
-                author=order.user,
-                author_display=order.user_display,
-                recorded_at=order.recorded_at,
-                text=order.note,
-                labels=order.labels,
-            ),
+            order.consultation_note,
             needs=() if self._place.note_beside else self.record.capability().vendor.document_needs,
             id=id,
         )

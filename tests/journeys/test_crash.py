@@ -96,7 +96,10 @@ def killing(state: Path, like: str, harness: str = "tests.journeys.crash_harness
     demo.sandbox.stop()
 
 
-@pytest.fixture(scope="module", params=["default", "no-transaction", "server-ids"])
+KINDS = ("default", "no-transaction", "server-ids")
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def killer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
     yield from killing(tmp_path_factory.mktemp("ehr"), request.param)
 
@@ -149,7 +152,15 @@ def test_every_end_is_truthful(killer: Killer, pytestconfig: pytest.Config) -> N
     assert killed >= len(points) * 0.5  # a fault may end the filing before the point is reached
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[name for name, _, _ in FAULTS])
+def at_every_kind() -> Iterator[Any]:
+    """Every fault at every kind of server; a normal run has all of them at one, and every third at the others."""
+    for kind in KINDS:
+        for number, fault in enumerate(FAULTS):
+            whole = kind == KINDS[0] or number % 3 == 2
+            yield pytest.param(kind, fault, id=f"{kind}-{fault[0]}", marks=() if whole else pytest.mark.exhaustive)
+
+
+@pytest.mark.parametrize(("killer", "fault"), [*at_every_kind()], indirect=["killer"])
 def test_every_fault_ends_truthfully_without_a_kill(
     killer: Killer, fault: tuple[str, list[dict[str, Any]], bool]
 ) -> None:

@@ -14,6 +14,7 @@ from tests.shape.project import text_of
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
+@pytest.mark.exhaustive  # what is on them is walked through, and looked at by axe, in other tests
 def test_every_picture_is_taken(chromium: Browser, tmp_path: Path) -> None:
     take_pictures(chromium, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(NAMES)

@@ -14,6 +14,7 @@ from tests.journeys.browser.pictures import FOLDER, MOST_BYTES, NAMES, take_pict
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 
+@pytest.mark.exhaustive  # what is on them is walked through, and looked at by axe, in other tests
 def test_every_picture_is_taken(ward: Demo, chromium: Browser, tmp_path: Path) -> None:
     take_pictures(ward, chromium, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(NAMES)
