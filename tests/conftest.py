@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 TOGETHER = re.compile(
     r"tests/journeys/(browser/|test_crash|test_walkthrough)|_in_the_browser\.py|tests/sandbox/test_browser"
-    r"|test_servers_of_others|test_hl7_validator"
+    r"|test_servers_of_others|test_r5_server|test_hl7_validator"
 )
 
 

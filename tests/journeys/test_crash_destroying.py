@@ -13,8 +13,8 @@ from tests.journeys.test_crash import Killer, kill_points, killing
 pytestmark = pytest.mark.crash
 
 HARNESS = "tests.journeys.crash_destroying"
-KINDS = {"default": 8, "hapi": 7, "no-purge": 4}
-ON_POSTGRESQL = 4
+KINDS = {"default": 6, "hapi": 5, "no-purge": 3}
+ON_POSTGRESQL = 3
 """Kinds of server, and at how many moments of each a normal run kills; `--exhaustive` kills at every one."""
 ENDS = {"default": "completed", "hapi": "completed", "no-purge": "failed"}
 
