@@ -126,6 +126,15 @@ _BY_CLASS: tuple[tuple[type[PluginError], HTTPStatus, Explanation], ...] = (
         Explanation("This picture is too large", "Choose a smaller picture, or crop it first.", _NOT_WRITTEN),
     ),
     (
+        errors.ContentRefused,
+        HTTPStatus.BAD_GATEWAY,
+        Explanation(
+            "This EHR does not take this kind of picture",
+            "File it again: the app has learnt this, and files it in the next best way.",
+            _NOT_WRITTEN,
+        ),
+    ),
+    (
         errors.RecordRefused,
         HTTPStatus.BAD_GATEWAY,
         Explanation(

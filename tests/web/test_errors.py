@@ -28,6 +28,7 @@ STATUS: dict[type[PluginError], int] = {
     errors.Gone: 410,
     errors.VersionConflict: 409,
     errors.TooLarge: 413,
+    errors.ContentRefused: 502,
     errors.AnswerLost: 504,
     errors.ReadBackMismatch: 502,
     errors.Tampered: 500,
